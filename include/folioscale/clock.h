@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The clock of windows and latencies, and the delays that are measured by it. */
+#ifndef FOLIOSCALE_CLOCK_H
+#define FOLIOSCALE_CLOCK_H
+
+#include <linux/processor.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+
+/**
+ * fsc_clock - read the harness's clock
+ *
+ * One clock for all CPUs, so that a time of free taken on one CPU can be
+ * subtracted on another. Its cost is calibrated for each run (clock.cost_ns).
+ *
+ * Context: Any.
+ * Return: Monotonic time, in ns.
+ */
+static __always_inline u64 fsc_clock(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+/**
+ * fsc_spin - busy-wait in a section that must not be left
+ * @ns: how long, in ns; parameters bound it below the RCU stall timeout
+ *
+ * Context: Any; does not sleep.
+ */
+static inline void fsc_spin(u64 ns)
+{
+	u64 end = fsc_clock() + ns;
+
+	while (fsc_clock() < end)
+		cpu_relax();
+}
+
+/**
+ * fsc_spin_resched - busy-wait and let others run meanwhile
+ * @ns: how long, in ns
+ *
+ * A holder of a reference may sleep, so its hold lets the scheduler in.
+ *
+ * Context: Process context, no lock held, not inside RCU; may sleep.
+ */
+static inline void fsc_spin_resched(u64 ns)
+{
+	u64 end = fsc_clock() + ns;
+
+	while (fsc_clock() < end) {
+		cpu_relax();
+		cond_resched();
+	}
+}
+
+#endif /* FOLIOSCALE_CLOCK_H */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one place that knows about kernel versions.
+ *
+ * 6.12 is the first kernel with kvfree_rcu_barrier() (2b55d6a42d14) and with
+ * struct kmem_cache_args (879fb3c274c1), without which neither the limbo of
+ * kfree_rcu() nor a free pointer over the lru field can be had.
+ */
+#ifndef FOLIOSCALE_COMPAT_H
+#define FOLIOSCALE_COMPAT_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#error "folioscale needs Linux 6.12 or later: kvfree_rcu_barrier() and struct kmem_cache_args"
+#endif
+
+#ifndef CONFIG_64BIT
+#error "folioscale needs a 64-bit kernel: keys, generations and pfns are 64-bit words"
+#endif
+
+#endif /* FOLIOSCALE_COMPAT_H */

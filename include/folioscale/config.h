@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The parameters of a run: what module/params.c parses, checked as a whole. */
+#ifndef FOLIOSCALE_CONFIG_H
+#define FOLIOSCALE_CONFIG_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct seq_file;
+
+/* Lookups in one section: what it finds lies on the stack until the section ends. */
+#define FSC_SECTION_MAX		64
+
+enum fsc_popularity { FSC_UNIFORM, FSC_ZIPF };
+enum fsc_removal { FSC_RECLAIM, FSC_TRUNCATE };
+enum fsc_deferral { FSC_DEFER_AUTO, FSC_DEFER_KFREE_RCU, FSC_DEFER_CALL_RCU,
+		    FSC_DEFER_CALL_RCU_HURRY };
+enum fsc_freeptr { FSC_FREEPTR_INSIDE, FSC_FREEPTR_OUTSIDE };
+
+/**
+ * struct fsc_config - parameters, as module/params.c documents them
+ *
+ * One lives behind the module parameters; a run has a copy of its own, so what
+ * is written between runs cannot change what a finished run reports.
+ */
+struct fsc_config {
+	unsigned int protocol;
+	unsigned int path;
+	unsigned int busted;
+	unsigned int popularity;
+	unsigned int removal;
+	unsigned int deferral;
+	unsigned int freeptr;
+	unsigned int nr_readers;
+	unsigned int nr_freers;
+	unsigned int nr_folios;
+	unsigned int nr_mappings;
+	unsigned int order;
+	u64 seed;
+	unsigned int free_rate;
+	unsigned int reuse_distance;
+	unsigned int publish_ns;
+	unsigned int gap_ns;
+	unsigned int hold_ns;
+	unsigned int touch_bytes;
+	unsigned int lookups_per_section;
+	int sample_shift;
+	unsigned int warmup_ms;
+	unsigned int duration_ms;
+	unsigned int max_turnovers;
+	unsigned int sample_ms;
+	unsigned int gp_probe_ms;
+	unsigned int limbo_max_mb;
+	bool autorun;
+};
+
+void fsc_config_get(struct fsc_config *config);
+const char *fsc_config_protocol(const struct fsc_config *config);
+const char *fsc_config_busted(const struct fsc_config *config);
+void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config);
+const char *fsc_deferral_name(enum fsc_deferral deferral);
+
+/* Held while parameters change and while a run starts or stops. */
+extern struct mutex fsc_lock;
+
+#endif /* FOLIOSCALE_CONFIG_H */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Limbo: freed by a freer and not yet reusable, descriptors and pages apart.
+ *
+ * What was freed is each thread's FSC_FREES, counted when the call that frees
+ * has returned; what is reusable again is counted per CPU where that happens,
+ * in the free itself or in an RCU callback. The difference is exact but for
+ * the moment of reading it. kfree_rcu() tells nobody when it frees, so there
+ * the descriptors freed since the last completed kvfree_rcu_barrier() are an
+ * upper bound.
+ */
+#ifndef FOLIOSCALE_LIMBO_H
+#define FOLIOSCALE_LIMBO_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+struct fsc_run;
+struct fsc_thread;
+
+struct fsc_released {
+	u64 descriptors;
+	u64 pages;	/* in folios */
+};
+
+struct fsc_limbo_level {
+	u64 descriptors;
+	u64 pages;	/* in folios */
+};
+
+/**
+ * struct fsc_limbo - the accounts of a run
+ * @released: reusable again, by CPU
+ * @barrier_base: FSC_FREES that the last completed kvfree_rcu_barrier() covers
+ * @max_bytes: the cap
+ * @wait_bytes: where freers begin to wait, so that the cap is not passed
+ * @check_bytes: a freer looks each time it has freed so much
+ * @peak_descriptors: the highest number seen by a look in the window
+ * @peak_pages: likewise, in folios
+ * @sum: of the sampler's looks in the window
+ * @samples: how many those are
+ * @throttled: a freer waited in the window
+ */
+struct fsc_limbo {
+	struct fsc_released __percpu *released;
+	atomic64_t barrier_base;
+	u64 max_bytes;
+	u64 wait_bytes;
+	u64 check_bytes;
+	atomic64_t peak_descriptors;
+	atomic64_t peak_pages;
+	struct fsc_limbo_level sum;
+	u64 samples;
+	bool throttled;
+};
+
+int fsc_limbo_init(struct fsc_run *run);
+void fsc_limbo_destroy(struct fsc_run *run);
+struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
+struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run);
+void fsc_limbo_settle(struct fsc_run *run);
+void fsc_limbo_check(struct fsc_thread *t);
+u64 fsc_limbo_released(const struct fsc_run *run, bool pages);
+
+#endif /* FOLIOSCALE_LIMBO_H */

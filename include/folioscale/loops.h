@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The loops, as templates. A path gives three always-inline functions:
+ *
+ *   PATH_section(t, draw, proto, n, general)	look up n keys in one section,
+ *						returns the hits
+ *   PATH_remove(t, proto, key)			take key's folio out of its slot
+ *						by config.removal; NULL if none
+ *   PATH_publish(t, folio, key)		put it into the empty slot of key
+ *
+ * and FSC_DEFINE_LOOPS() makes of each protocol one struct fsc_loops. The
+ * protocol's members are constants there: no indirect call is left.
+ */
+#ifndef FOLIOSCALE_LOOPS_H
+#define FOLIOSCALE_LOOPS_H
+
+#include <linux/mmzone.h>
+
+#include <folioscale/clock.h>
+#include <folioscale/folio.h>
+#include <folioscale/protocol.h>
+#include <folioscale/run.h>
+#include <folioscale/stamp.h>
+
+/* What a thread draws keys from, in registers while the loop runs. */
+struct fsc_draw {
+	struct fsc_stream stream;
+	const struct fsc_zipf_cell *zipf;
+	u32 nr_keys;
+};
+
+static __always_inline u32 fsc_draw_key(struct fsc_draw *draw, bool general)
+{
+	if (general && draw->zipf)
+		return fsc_stream_zipf(&draw->stream, draw->zipf, draw->nr_keys);
+	return fsc_stream_uniform(&draw->stream, draw->nr_keys);
+}
+
+/*
+ * The use: the same for every protocol, and its oracle. The caller has @folio
+ * in hand for @key, by a reference or by its RCU section.
+ */
+static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    const void *folio, u32 key, bool general)
+{
+	u64 word = proto->generation(folio);
+	u64 generation = word & ~FSC_GENERATION_GONE;
+	unsigned long pfn = proto->pfn(folio);
+	const struct fsc_stamp *stamp;
+	unsigned int at;
+	u64 found;
+
+	if (unlikely(!proto->matches(folio, &t->mappings[key & t->mapping_mask],
+				     key >> t->mapping_shift, key)))
+		fsc_violation_record(t, FSC_BAD_IDENTITY, key, generation, key,
+				     proto->key(t->run, folio));
+	if (proto->busted && unlikely(!pfn_valid(pfn))) {
+		fsc_violation_record(t, FSC_BAD_PFN, key, generation, 0, pfn);
+		return;
+	}
+	stamp = fsc_stamp_of(pfn);
+	found = READ_ONCE(stamp->key);
+	if (unlikely(found != key))
+		fsc_violation_record(t, FSC_BAD_STAMP, key, generation, key, found);
+	found = READ_ONCE(stamp->generation);
+	if (unlikely(found != generation))
+		fsc_violation_record(t, FSC_BAD_GENERATION, key, generation, generation, found);
+	if (general) {
+		for (at = FSC_LINE_BYTES; at + sizeof(u64) <= t->run->config.touch_bytes;
+		     at += FSC_LINE_BYTES) {
+			found = READ_ONCE(*(const u64 *)((const void *)stamp + at));
+			if (unlikely(found != generation))
+				fsc_violation_record(t, FSC_BAD_LINE, key, generation, generation,
+						     found);
+		}
+	}
+	/* The folio left its slot while we had it: legal, and worth knowing. */
+	if (unlikely(word & FSC_GENERATION_GONE))
+		fsc_count(&t->counters, FSC_STALE_HELD);
+}
+
+static __always_inline void fsc_reader_put(struct fsc_thread *t, const struct fsc_protocol *proto,
+					   void *folio)
+{
+	if (unlikely(proto->put_testzero(folio))) {
+		fsc_count(&t->counters, FSC_LAST_PUTS_BY_READER);
+		proto->free(t, folio, false);
+	}
+}
+
+typedef unsigned int (*fsc_section_fn)(struct fsc_thread *t, struct fsc_draw *draw,
+				       const struct fsc_protocol *proto, unsigned int n,
+				       bool general);
+
+static __always_inline unsigned int fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
+						      const struct fsc_protocol *proto,
+						      fsc_section_fn section, bool general)
+{
+	u64 from = fsc_clock();
+	unsigned int hits = section(t, draw, proto, 1, general);
+
+	fsc_hist_record(&t->latency[FSC_LAT_LOOKUP], fsc_clock() - from);
+	return hits;
+}
+
+/*
+ * A batch: the timed lookup is peeled off, so that the inner loop has neither
+ * a clock nor a test for one.
+ */
+static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n, u64 deadline,
+					   const struct fsc_protocol *proto,
+					   fsc_section_fn section, bool general)
+{
+	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
+	const unsigned int per_section = general ? t->run->config.lookups_per_section : 1;
+	const bool delays = general && (t->run->config.gap_ns || t->run->config.hold_ns);
+	unsigned int done = 0, hits = 0;
+
+	while (done < n) {
+		unsigned int chunk = n - done;
+
+		if (t->timed_period) {
+			if (!t->until_timed) {
+				hits += fsc_timed_section(t, &draw, proto, section, general);
+				done++;
+				t->until_timed = t->timed_period - 1;
+				continue;
+			}
+			chunk = min(chunk, t->until_timed);
+		}
+		if (general) {
+			chunk = min(chunk, per_section);
+			hits += section(t, &draw, proto, chunk, true);
+		} else {
+			unsigned int i;
+
+			for (i = 0; i < chunk; i++)
+				hits += section(t, &draw, proto, 1, false);
+		}
+		done += chunk;
+		t->until_timed -= t->timed_period ? chunk : 0;
+		if (delays && fsc_clock() >= deadline)
+			break;
+	}
+	t->stream = draw.stream;
+	fsc_count_add(&t->counters, FSC_LOOKUPS, done);
+	fsc_count_add(&t->counters, FSC_HITS, hits);
+	fsc_count_add(&t->counters, FSC_MISSES, done - hits);
+}
+
+static inline u64 fsc_next_generation(struct fsc_thread *t)
+{
+	u64 generation = t->next_generation;
+
+	/* Bit 0 is FSC_GENERATION_GONE. */
+	t->next_generation += 2;
+	return generation;
+}
+
+typedef int (*fsc_publish_fn)(struct fsc_thread *t, void *folio, u32 key);
+typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
+
+/* A folio for @key with one reference, in its slot. The delay is config.publish_ns' place. */
+static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
+					fsc_publish_fn publish, u32 key, unsigned int delay_ns,
+					bool timed)
+{
+	u64 generation = fsc_next_generation(t);
+	u64 from = timed ? fsc_clock() : 0;
+	void *folio = proto->alloc(t);
+
+	if (!folio) {
+		fsc_count(&t->counters, FSC_ALLOC_FAILED);
+		return -ENOMEM;
+	}
+	fsc_count(&t->counters, FSC_ALLOCS);
+	if (proto->publish_early) {
+		/* One for the slot, one to write late under. */
+		proto->enable(t, folio, 2);
+	} else {
+		proto->identify(t, folio, key, generation, timed);
+		proto->enable(t, folio, 1);
+		if (timed)
+			fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock() - from);
+		if (unlikely(delay_ns))
+			fsc_spin_resched(delay_ns);
+	}
+	while (publish(t, folio, key)) {
+		fsc_count(&t->counters, FSC_PUBLISH_FAILED);
+		if (READ_ONCE(t->run->stopping) || t->role == FSC_KEEPER) {
+			if (proto->publish_early && !proto->put_testzero(folio) &&
+			    proto->put_testzero(folio))
+				proto->free(t, folio, false);
+			if (!proto->publish_early && proto->put_testzero(folio))
+				proto->free(t, folio, false);
+			return -ENOMEM;
+		}
+		cond_resched();
+	}
+	if (proto->publish_early) {
+		if (unlikely(delay_ns))
+			fsc_spin_resched(delay_ns);
+		proto->identify(t, folio, key, generation, timed);
+		if (proto->put_testzero(folio))
+			proto->free(t, folio, false);
+	}
+	return 0;
+}
+
+/* The key just vacated goes to the end of the ring, the oldest comes out. */
+static inline u32 fsc_ring_exchange(struct fsc_thread *t, u32 vacated)
+{
+	u32 oldest = t->ring[t->ring_at];
+
+	t->ring[t->ring_at] = vacated;
+	if (++t->ring_at == t->run->config.reuse_distance)
+		t->ring_at = 0;
+	return oldest;
+}
+
+static __always_inline bool fsc_turnover(struct fsc_thread *t, struct fsc_draw *draw,
+					 const struct fsc_protocol *proto, fsc_remove_fn remove,
+					 fsc_publish_fn publish, bool timed)
+{
+	const struct fsc_config *config = &t->run->config;
+	u32 key = fsc_draw_key(draw, true);
+	u64 from = timed ? fsc_clock() : 0;
+	void *folio = remove(t, proto, key);
+	u64 removed;
+
+	if (!folio)
+		return false;
+	removed = timed ? fsc_clock() : 0;
+	if (config->removal == FSC_RECLAIM || proto->put_testzero(folio))
+		proto->free(t, folio, timed);
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock() - removed);
+	t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);
+
+	key = fsc_ring_exchange(t, key);
+	while (fsc_allocate(t, proto, publish, key, config->publish_ns, timed)) {
+		/* The slot stays vacant when the run ends first; its key stays in no ring. */
+		if (READ_ONCE(t->run->stopping) || fsc_phase_read(t->run) > FSC_MEASURE)
+			return false;
+		fsc_limbo_check(t);
+		cond_resched();
+	}
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock() - from);
+	return true;
+}
+
+static __always_inline void fsc_turn_batch(struct fsc_thread *t, unsigned int n, u64 deadline,
+					   const struct fsc_protocol *proto, fsc_remove_fn remove,
+					   fsc_publish_fn publish)
+{
+	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
+	const bool delays = t->run->config.publish_ns;
+
+	while (n--) {
+		bool timed = t->timed_period && !t->until_timed;
+
+		if (fsc_turnover(t, &draw, proto, remove, publish, timed)) {
+			fsc_count(&t->counters, FSC_TURNOVERS);
+			if (t->timed_period)
+				t->until_timed = (t->until_timed ?: t->timed_period) - 1;
+			if (t->turnovers_left && !--t->turnovers_left)
+				break;
+		}
+		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
+			fsc_limbo_check(t);
+		if (delays && fsc_clock() >= deadline)
+			break;
+	}
+	t->stream = draw.stream;
+}
+
+#define FSC_DEFINE_LOOPS(path, proto)							\
+static void path##_##proto##_read(struct fsc_thread *t, unsigned int n)			\
+{											\
+	fsc_read_batch(t, n, 0, &fsc_##proto, path##_section, false);			\
+}											\
+static void path##_##proto##_read_general(struct fsc_thread *t, unsigned int n,		\
+					  u64 deadline)					\
+{											\
+	fsc_read_batch(t, n, deadline, &fsc_##proto, path##_section, true);		\
+}											\
+static void path##_##proto##_turn(struct fsc_thread *t, unsigned int n, u64 deadline)	\
+{											\
+	fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove, path##_publish);	\
+}											\
+static int path##_##proto##_add(struct fsc_thread *t, u32 key)				\
+{											\
+	return fsc_allocate(t, &fsc_##proto, path##_publish, key, 0, false);		\
+}											\
+static void path##_##proto##_drop(struct fsc_thread *t, u32 key)			\
+{											\
+	void *folio = path##_remove(t, &fsc_##proto, key);				\
+											\
+	if (folio && (t->run->config.removal == FSC_RECLAIM ||				\
+		      fsc_##proto.put_testzero(folio)))					\
+		fsc_##proto.free(t, folio, false);					\
+}
+
+#define FSC_LOOPS_ENTRY(path, proto)			\
+	{						\
+		.protocol	= &fsc_##proto,		\
+		.read		= path##_##proto##_read,\
+		.read_general	= path##_##proto##_read_general,	\
+		.turn		= path##_##proto##_turn,\
+		.add		= path##_##proto##_add,	\
+		.drop		= path##_##proto##_drop,\
+	},
+
+#endif /* FOLIOSCALE_LOOPS_H */

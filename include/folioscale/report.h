@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How a run is told: as text for a person, as JSON for a program. */
+#ifndef FOLIOSCALE_REPORT_H
+#define FOLIOSCALE_REPORT_H
+
+struct fsc_hist;
+struct fsc_run;
+struct seq_file;
+
+/* A run's figures; the caller holds fsc_lock. */
+void fsc_report_json(struct seq_file *m, struct fsc_run *run);
+void fsc_report_kernel_json(struct seq_file *m);
+void fsc_report_hist_json(struct seq_file *m, const struct fsc_hist *hist);
+
+/* A latency histogram, summed over threads; false when there is no memory for it. */
+struct fsc_hist *fsc_report_latency(const struct fsc_run *run, unsigned int which);
+
+enum fsc_verdict { FSC_PASS, FSC_FAIL, FSC_INCONCLUSIVE };
+
+struct fsc_judgement {
+	enum fsc_verdict verdict;
+	const char *reason;
+};
+
+struct fsc_judgement fsc_judge(struct fsc_run *run);
+const char *fsc_verdict_name(enum fsc_verdict verdict);
+
+#endif /* FOLIOSCALE_REPORT_H */

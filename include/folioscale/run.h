@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A run: from the parameters to the last figure. There is one at a time. */
+#ifndef FOLIOSCALE_RUN_H
+#define FOLIOSCALE_RUN_H
+
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include <folioscale/config.h>
+#include <folioscale/limbo.h>
+#include <folioscale/memdesc.h>
+#include <folioscale/sampler.h>
+#include <folioscale/thread.h>
+#include <folioscale/violation.h>
+
+enum fsc_phase {
+	FSC_IDLE,
+	FSC_POPULATE,
+	FSC_START,
+	FSC_WARMUP,
+	FSC_MEASURE,
+	FSC_STOP,
+	FSC_DRAIN,
+	FSC_CHECK,
+	FSC_DONE,
+	FSC_FAILED,
+	FSC_NR_PHASES
+};
+
+extern const char *const fsc_phase_names[FSC_NR_PHASES];
+
+/* A stand-in for struct address_space: what filemap_get_entry() looks into. */
+struct fsc_mapping {
+	struct xarray pages;
+} ____cacheline_aligned_in_smp;
+
+/* Where the machine's own time went, summed over CPUs. */
+struct fsc_cpu_times {
+	u64 softirq_ns;
+	u64 irq_ns;
+	u64 system_ns;
+	u64 idle_ns;
+};
+
+/* Descriptors of busted arms: never given back to their slab while the run lives. */
+struct fsc_pool {
+	spinlock_t lock;	/* protects head; taken from RCU callbacks too */
+	struct fsc_folio *head;
+};
+
+/**
+ * struct fsc_run - everything a run owns
+ * @config: the parameters it was started with
+ * @loops: the loops of its (path, protocol)
+ * @deferral: what deferral=auto became; FSC_DEFER_AUTO if nothing is deferred
+ * @cookie: tells this run's times of free from other words (stamp.h)
+ * @started: fsc_clock() when populating began
+ * @cache: descriptors; NULL for overlay
+ * @pool: descriptors of busted arms
+ * @map: memdesc words
+ * @mappings: config.nr_mappings of them
+ * @zipf: alias table, NULL for uniform keys
+ * @nr_keys: keys there are: one a folio, and the vacated ones
+ * @mapping_shift: log2 of config.nr_mappings: key -> index
+ * @page_bytes: bytes of a folio
+ * @general: the loop with gap, hold, sections and skewed keys is needed
+ * @phase: written by the controller; release, pairs with the acquire in fsc_worker()
+ * @stopping: somebody asked the run to end
+ * @wq: the threads and the controller wait here
+ * @arrived: threads that stand at the start barrier
+ * @unfinished: freers that have turnovers left, when max_turnovers is set
+ * @controller: drives the phases, has a reference
+ * @keeper: the thread that populates and drains
+ * @threads: readers, then freers
+ * @nr_threads: how many
+ * @limbo: what is freed and not yet reusable
+ * @sampler: the time series
+ * @gp_probe: NULL unless gp_probe_ms is set
+ * @gp_latency: written by @gp_probe
+ * @violations: what the oracle saw
+ * @clock_cost_ns: of one fsc_clock(), calibrated
+ * @cpu_start: at the window's start
+ * @cpu_used: over the window
+ * @window_complete: the window lasted as long as it was asked to
+ * @whole_ns: from the first free until the barriers returned
+ * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell
+ * @error: why the run failed, 0 if it did not
+ */
+struct fsc_run {
+	struct fsc_config config;
+	const struct fsc_loops *loops;
+	enum fsc_deferral deferral;
+	u64 cookie;
+	u64 started;
+	struct kmem_cache *cache;
+	struct fsc_pool pool;
+	struct fsc_memdesc_map map;
+	struct fsc_mapping *mappings;
+	struct fsc_zipf_cell *zipf;
+	u32 nr_keys;
+	unsigned int mapping_shift;
+	u64 page_bytes;
+	bool general;
+	enum fsc_phase phase;
+	bool stopping;
+	wait_queue_head_t wq;
+	atomic_t arrived;
+	atomic_t unfinished;
+	struct task_struct *controller;
+	struct fsc_thread *keeper;
+	struct fsc_thread **threads;
+	unsigned int nr_threads;
+	struct fsc_limbo limbo;
+	struct fsc_sampler sampler;
+	struct task_struct *gp_probe;
+	struct fsc_hist gp_latency;
+	struct fsc_violations violations;
+	u64 clock_cost_ns;
+	struct fsc_cpu_times cpu_start;
+	struct fsc_cpu_times cpu_used;
+	bool window_complete;
+	u64 whole_ns;
+	s64 whole_idle_ns;
+	int error;
+};
+
+/*
+ * The run whose figures debugfs shows, running or done. Changed under
+ * fsc_lock; RCU callbacks use it too, and none is left when it is freed.
+ */
+extern struct fsc_run *fsc_run;
+
+void fsc_pool_put(struct fsc_pool *pool, struct fsc_folio *folio);
+struct fsc_folio *fsc_pool_get(struct fsc_pool *pool);
+
+int fsc_run_set_up(struct fsc_run *run);
+int fsc_run_populate(struct fsc_run *run);
+void fsc_run_depopulate(struct fsc_run *run);
+void fsc_run_release(struct fsc_run *run);
+void fsc_run_free(struct fsc_run *run);
+
+int fsc_run_start(void);
+int fsc_run_stop(void);
+void fsc_run_discard(void);
+enum fsc_phase fsc_run_state(void);
+bool fsc_run_active(void);
+
+u64 fsc_run_count(const struct fsc_run *run, enum fsc_counter which);
+u64 fsc_run_window_count(const struct fsc_run *run, enum fsc_counter which);
+
+/**
+ * fsc_phase_read - which phase a run is in
+ * @run: the run
+ *
+ * Context: Any.
+ * Return: The phase; what the controller wrote before it is seen.
+ */
+static inline enum fsc_phase fsc_phase_read(const struct fsc_run *run)
+{
+	/* Pairs with the release in run.c:set_phase(). */
+	return smp_load_acquire(&run->phase);
+}
+
+#endif /* FOLIOSCALE_RUN_H */

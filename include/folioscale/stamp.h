@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is written into a folio's own memory, and the word that remembers when
+ * a descriptor was freed.
+ *
+ * A stamp stands at the start of the folio from its allocation until its
+ * memory goes back to the page allocator, when it is poisoned. Every further
+ * cache line below touch_bytes begins with the generation.
+ */
+#ifndef FOLIOSCALE_STAMP_H
+#define FOLIOSCALE_STAMP_H
+
+#include <linux/compiler.h>
+#include <linux/types.h>
+#include <asm/page.h>
+
+/* What a use touches one word of; not the machine's L1_CACHE_BYTES, so that points compare across kernels. */
+#define FSC_LINE_BYTES		64
+
+/* Never a generation: those are even. */
+#define FSC_POISON_GENERATION	0x6b6b6b6b6b6b6b6bULL
+
+/**
+ * struct fsc_stamp - the first words of a folio's memory
+ * @key: key of the folio; its complement once poisoned (keys have bit 63 clear)
+ * @generation: generation of the allocation; %FSC_POISON_GENERATION once poisoned
+ * @freed: see fsc_freed_pack(); written when poisoned
+ */
+struct fsc_stamp {
+	u64 key;
+	u64 generation;
+	u64 freed;
+};
+
+static __always_inline struct fsc_stamp *fsc_stamp_of(unsigned long pfn)
+{
+	return __va(PFN_PHYS(pfn));
+}
+
+/**
+ * fsc_stamp_write - fill every line that a use reads
+ * @stamp: the folio's memory
+ * @key: its key
+ * @generation: its generation
+ * @freed: zero for a live folio, what fsc_freed_pack() gave for a poisoned one
+ * @touch_bytes: how much of the folio a use reads
+ *
+ * Context: Any. The caller owns the memory; stale readers may look on.
+ */
+static __always_inline void fsc_stamp_write(struct fsc_stamp *stamp, u64 key, u64 generation,
+					    u64 freed, unsigned int touch_bytes)
+{
+	unsigned int at;
+
+	WRITE_ONCE(stamp->key, key);
+	WRITE_ONCE(stamp->generation, generation);
+	WRITE_ONCE(stamp->freed, freed);
+	for (at = FSC_LINE_BYTES; at + sizeof(u64) <= touch_bytes; at += FSC_LINE_BYTES)
+		WRITE_ONCE(*(u64 *)((void *)stamp + at), generation);
+}
+
+/*
+ * The time of free: ns since the run's start in the low bits (0: not timed),
+ * a random cookie of the run above, so that what an earlier run or another
+ * user of the memory left there is taken for neither.
+ */
+#define FSC_FREED_TIME_BITS	42
+
+static inline u64 fsc_freed_pack(u64 cookie, u64 since_start)
+{
+	return (cookie << FSC_FREED_TIME_BITS) | (since_start & (BIT_ULL(FSC_FREED_TIME_BITS) - 1));
+}
+
+static inline bool fsc_freed_is_ours(u64 freed, u64 cookie)
+{
+	return freed >> FSC_FREED_TIME_BITS == cookie;
+}
+
+static inline u64 fsc_freed_time(u64 freed)
+{
+	return freed & (BIT_ULL(FSC_FREED_TIME_BITS) - 1);
+}
+
+#endif /* FOLIOSCALE_STAMP_H */

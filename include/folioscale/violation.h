@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the oracle saw when a folio in a reader's hands was not the one it looked up. */
+#ifndef FOLIOSCALE_VIOLATION_H
+#define FOLIOSCALE_VIOLATION_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+struct fsc_thread;
+
+#define FSC_VIOLATIONS_KEPT	16
+
+enum fsc_violation_kind {
+	FSC_BAD_IDENTITY,	/* the descriptor's key is not the one looked up */
+	FSC_BAD_PFN,		/* the descriptor names no frame of memory */
+	FSC_BAD_STAMP,		/* the memory's key is not the descriptor's */
+	FSC_BAD_GENERATION,	/* the memory's generation is not the descriptor's */
+	FSC_BAD_LINE,		/* a further line's generation is not */
+	FSC_NR_VIOLATION_KINDS
+};
+
+extern const char *const fsc_violation_names[FSC_NR_VIOLATION_KINDS];
+
+struct fsc_violation {
+	u64 key;
+	u64 generation;
+	u64 expected;
+	u64 found;
+	enum fsc_violation_kind kind;
+	bool complete;	/* release, pairs with the acquire of those who print */
+};
+
+struct fsc_violations {
+	atomic64_t count;
+	struct fsc_violation first[FSC_VIOLATIONS_KEPT];
+};
+
+void fsc_violation_record(struct fsc_thread *t, enum fsc_violation_kind kind, u64 key,
+			  u64 generation, u64 expected, u64 found);
+
+#endif /* FOLIOSCALE_VIOLATION_H */

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The counters' names, as debugfs and run.json print them. */
+#include <linux/array_size.h>
+#include <linux/build_bug.h>
+
+#include <folioscale/counters.h>
+
+const char *const fsc_counter_names[FSC_NR_COUNTERS] = {
+	[FSC_LOOKUPS]			= "lookups",
+	[FSC_HITS]			= "hits",
+	[FSC_MISSES]			= "misses",
+	[FSC_TRYGET_ZERO]		= "tryget_zero",
+	[FSC_RECHECK_MOVED]		= "recheck_moved",
+	[FSC_RECHECK_EMPTY]		= "recheck_empty",
+	[FSC_SECTION_BREAKS]		= "section_breaks",
+	[FSC_STALE_HELD]		= "stale_held",
+	[FSC_VIOLATIONS]		= "violations",
+	[FSC_TURNOVERS]			= "turnovers",
+	[FSC_ALLOCS]			= "allocs",
+	[FSC_RECYCLED]			= "recycled",
+	[FSC_RECYCLED_OTHER_KEY]	= "recycled_other_key",
+	[FSC_FREEZE_BUSY]		= "freeze_busy",
+	[FSC_VICTIM_MISSING]		= "victim_missing",
+	[FSC_ALLOC_FAILED]		= "alloc_failed",
+	[FSC_PUBLISH_FAILED]		= "publish_failed",
+	[FSC_LIMBO_WAITS]		= "limbo_waits",
+	[FSC_LIMBO_BARRIERS]		= "limbo_barriers",
+	[FSC_FREES]			= "frees",
+	[FSC_LAST_PUTS_BY_READER]	= "last_puts_by_reader",
+};
+static_assert(ARRAY_SIZE(fsc_counter_names) == FSC_NR_COUNTERS);

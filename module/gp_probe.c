@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The grace-period probe: synchronize_rcu(), clocked, every gp_probe_ms. */
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+#include <linux/rcupdate.h>
+#include <linux/wait.h>
+
+#include <folioscale/clock.h>
+#include <folioscale/gp_probe.h>
+#include <folioscale/run.h>
+
+static int fsc_gp_probe(void *arg)
+{
+	struct fsc_run *run = arg;
+	u64 from;
+
+	while (!kthread_should_stop()) {
+		from = fsc_clock();
+		synchronize_rcu();
+		if (fsc_phase_read(run) == FSC_MEASURE)
+			fsc_hist_record(&run->gp_latency, fsc_clock() - from);
+		wait_event_idle_timeout(run->wq, kthread_should_stop(),
+					msecs_to_jiffies(run->config.gp_probe_ms));
+	}
+	return 0;
+}
+
+/**
+ * fsc_gp_probe_start - start the probe if gp_probe_ms asks for one
+ * @run: a run that is set up
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int fsc_gp_probe_start(struct fsc_run *run)
+{
+	struct task_struct *task;
+
+	if (!run->config.gp_probe_ms)
+		return 0;
+	task = kthread_create(fsc_gp_probe, run, "fsc_gp_probe");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	run->gp_probe = get_task_struct(task);
+	wake_up_process(task);
+	return 0;
+}
+
+/**
+ * fsc_gp_probe_stop - end the probe, if there is one
+ * @run: the run
+ *
+ * Context: Process context, sleeps for a grace period.
+ */
+void fsc_gp_probe_stop(struct fsc_run *run)
+{
+	if (run->gp_probe)
+		kthread_stop_put(run->gp_probe);
+	run->gp_probe = NULL;
+}

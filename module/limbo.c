@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The accounts of what is freed and not yet reusable, and the cap on it. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+
+#include <folioscale/folio.h>
+#include <folioscale/run.h>
+
+static u64 folio_bytes(const struct fsc_run *run)
+{
+	return run->page_bytes + sizeof(struct fsc_folio);
+}
+
+/**
+ * fsc_limbo_init - open the accounts of a run
+ * @run: a run whose config and page_bytes are set
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -ENOMEM, or -EINVAL when the cap could not be kept.
+ */
+int fsc_limbo_init(struct fsc_run *run)
+{
+	unsigned int nr_freers = max(run->config.nr_freers, 1U);
+	struct fsc_limbo *limbo = &run->limbo;
+	u64 least = 2 * nr_freers * folio_bytes(run);
+
+	limbo->max_bytes = run->config.limbo_max_mb ? (u64)run->config.limbo_max_mb << 20 :
+						      (u64)totalram_pages() << PAGE_SHIFT >> 3;
+	if (limbo->max_bytes < least) {
+		pr_err("limbo_max_mb=%u: allowed: at least %llu with nr_freers=%u order=%u, or 0 for an eighth of RAM if that is as much\n",
+		       run->config.limbo_max_mb, DIV_ROUND_UP_ULL(least, 1 << 20),
+		       run->config.nr_freers, run->config.order);
+		return -EINVAL;
+	}
+	limbo->check_bytes = max(limbo->max_bytes / (8 * nr_freers), 1ULL);
+	/* Between two looks each freer adds this much; it waits early enough to stay below the cap. */
+	limbo->wait_bytes = limbo->max_bytes -
+			    nr_freers * max(limbo->check_bytes, folio_bytes(run));
+	limbo->released = alloc_percpu(struct fsc_released);
+	return limbo->released ? 0 : -ENOMEM;
+}
+
+/**
+ * fsc_limbo_destroy - close the accounts
+ * @run: a run with no callback left
+ *
+ * Context: Process context.
+ */
+void fsc_limbo_destroy(struct fsc_run *run)
+{
+	free_percpu(run->limbo.released);
+	run->limbo.released = NULL;
+}
+
+/**
+ * fsc_limbo_released - how much has become reusable since the run began
+ * @run: the run
+ * @pages: folios' pages; else descriptors
+ *
+ * Context: Any.
+ * Return: A number of folios; with kfree_rcu() that of the descriptors that
+ * the last completed barrier covers.
+ */
+u64 fsc_limbo_released(const struct fsc_run *run, bool pages)
+{
+	u64 sum = 0;
+	int cpu;
+
+	if (!pages && run->deferral == FSC_DEFER_KFREE_RCU)
+		return atomic64_read(&run->limbo.barrier_base);
+	for_each_possible_cpu(cpu) {
+		const struct fsc_released *released = per_cpu_ptr(run->limbo.released, cpu);
+
+		sum += READ_ONCE(*(pages ? &released->pages : &released->descriptors));
+	}
+	return sum;
+}
+
+/**
+ * fsc_limbo_read - what is in limbo now
+ * @run: the run
+ *
+ * Context: Any.
+ * Return: Descriptors and folios' pages; what is freed while the CPUs are
+ * summed up is left out rather than counted twice.
+ */
+struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
+{
+	u64 freed = fsc_run_count(run, FSC_FREES);
+	struct fsc_limbo_level level;
+	u64 released;
+
+	/* Frees before releases: the other way round, frees in between would look like limbo. */
+	smp_rmb();
+	released = fsc_limbo_released(run, false);
+	level.descriptors = freed > released ? freed - released : 0;
+	released = fsc_limbo_released(run, true);
+	level.pages = freed > released ? freed - released : 0;
+	return level;
+}
+
+static void raise_peak(atomic64_t *peak, u64 value)
+{
+	s64 old = atomic64_read(peak);
+
+	while (old < (s64)value && !atomic64_try_cmpxchg(peak, &old, value))
+		;
+}
+
+/**
+ * fsc_limbo_look - read the level and keep the peak of the window
+ * @run: the run
+ *
+ * Context: Any.
+ * Return: As fsc_limbo_read().
+ */
+struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run)
+{
+	struct fsc_limbo_level level = fsc_limbo_read(run);
+
+	if (fsc_phase_read(run) == FSC_MEASURE) {
+		raise_peak(&run->limbo.peak_descriptors, level.descriptors);
+		raise_peak(&run->limbo.peak_pages, level.pages);
+	}
+	return level;
+}
+
+static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
+{
+	return level.descriptors * sizeof(struct fsc_folio) + level.pages * run->page_bytes;
+}
+
+/**
+ * fsc_limbo_settle - wait until all that was freed so far is reusable
+ * @run: the run
+ *
+ * Context: Process context, sleeps for a grace period or two.
+ */
+void fsc_limbo_settle(struct fsc_run *run)
+{
+	atomic64_t *base = &run->limbo.barrier_base;
+	u64 covered = fsc_run_count(run, FSC_FREES);
+
+	if (run->deferral == FSC_DEFER_KFREE_RCU) {
+		kvfree_rcu_barrier();
+		raise_peak(base, covered);
+	} else {
+		rcu_barrier();
+	}
+}
+
+/**
+ * fsc_limbo_check - let a freer wait while the limbo is at its cap
+ * @t: the freer
+ *
+ * Context: Process context, may sleep for grace periods.
+ */
+void fsc_limbo_check(struct fsc_thread *t)
+{
+	struct fsc_run *run = t->run;
+
+	t->unchecked_bytes = 0;
+	if (level_bytes(run, fsc_limbo_look(run)) < run->limbo.wait_bytes)
+		return;
+	fsc_count(&t->counters, FSC_LIMBO_WAITS);
+	if (fsc_phase_read(run) == FSC_MEASURE)
+		WRITE_ONCE(run->limbo.throttled, true);
+	do {
+		fsc_limbo_settle(run);
+		if (run->deferral == FSC_DEFER_KFREE_RCU)
+			fsc_count(&t->counters, FSC_LIMBO_BARRIERS);
+	} while (level_bytes(run, fsc_limbo_look(run)) >= run->limbo.wait_bytes &&
+		 fsc_phase_read(run) <= FSC_MEASURE);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Option 0, today's kernel: struct folio over struct page, its own refcount,
+ * freed at once; readers tryget and recheck (mm/filemap.c:filemap_get_entry).
+ *
+ * The identity is in folio->index (the key) and folio->private (generation);
+ * folio->mapping stays NULL or the page allocator would call it a bad page.
+ * The allocator sets the refcount before there is an identity, so here the
+ * recheck is a reader's only guard: it is followed by an acquire, which pairs
+ * with the release that xas_store() publishes the folio with.
+ *
+ * A stale reader's reference may fall on a page that is somebody else's by
+ * then, and its put may be that page's last. That is how the kernel works
+ * today; such a put frees through __folio_put() and touches nothing of ours,
+ * which the head frame's memdesc word tells.
+ */
+#ifndef FSC_PROTOCOL_OVERLAY_H
+#define FSC_PROTOCOL_OVERLAY_H
+
+#include "descriptor.h"
+
+static __always_inline bool fsc_overlay_tryget(void *folio)
+{
+	return folio_try_get(folio);
+}
+
+static __always_inline bool fsc_overlay_put_testzero(void *folio)
+{
+	return folio_put_testzero(folio);
+}
+
+static __always_inline bool fsc_overlay_freeze(void *folio)
+{
+	return folio_ref_freeze(folio, 1);
+}
+
+static __always_inline bool fsc_overlay_matches(const void *folio, const struct fsc_mapping *mapping,
+						u64 index, u64 key)
+{
+	/* Orders what follows after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
+	smp_acquire__after_ctrl_dep();
+	return READ_ONCE(((const struct folio *)folio)->index) == key;
+}
+
+static inline u64 fsc_overlay_key(const struct fsc_run *run, const void *folio)
+{
+	return READ_ONCE(((const struct folio *)folio)->index);
+}
+
+static __always_inline u64 fsc_overlay_generation(const void *folio)
+{
+	return (u64)READ_ONCE(((const struct folio *)folio)->private);
+}
+
+static __always_inline void fsc_overlay_set_gone(void *p)
+{
+	struct folio *folio = p;
+
+	WRITE_ONCE(folio->private, (void *)((unsigned long)folio->private | FSC_GENERATION_GONE));
+}
+
+static __always_inline unsigned long fsc_overlay_pfn(const void *folio)
+{
+	return folio_pfn((struct folio *)folio);
+}
+
+static inline void *fsc_overlay_alloc(struct fsc_thread *t)
+{
+	struct folio *folio = folio_alloc(FSC_GFP, t->run->config.order);
+
+	if (folio && !fsc_memdesc_slot_alloc(&t->run->map, folio_pfn(folio), FSC_GFP)) {
+		folio_put(folio);
+		folio = NULL;
+	}
+	return folio;
+}
+
+static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, u64 generation,
+					bool timed)
+{
+	struct folio *folio = p;
+	struct fsc_stamp *stamp = fsc_stamp_of(folio_pfn(folio));
+
+	/* struct page keeps nothing through a free; the poisoned memory does. */
+	fsc_note_reuse(t, READ_ONCE(stamp->freed), ~READ_ONCE(stamp->key) == key);
+	WRITE_ONCE(folio->index, key);
+	WRITE_ONCE(folio->private, (void *)generation);
+	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
+}
+
+static inline void fsc_overlay_enable(struct fsc_thread *t, void *folio, unsigned int refs)
+{
+	fsc_memdesc_set(fsc_memdesc_slot(&t->run->map, folio_pfn(folio)),
+			fsc_memdesc_word(folio, FSC_MEMDESC_FILE), 1);
+}
+
+static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
+{
+	struct fsc_run *run = t->run;
+	struct folio *folio = p;
+	unsigned long *slot = fsc_memdesc_slot(&run->map, folio_pfn(folio));
+
+	if (slot && READ_ONCE(*slot) == fsc_memdesc_word(folio, FSC_MEMDESC_FILE)) {
+		fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,
+				FSC_POISON_GENERATION, fsc_freed_now(run, timed),
+				run->config.touch_bytes);
+		fsc_memdesc_set(slot, 0, 1);
+		this_cpu_inc(run->limbo.released->descriptors);
+		this_cpu_inc(run->limbo.released->pages);
+		fsc_count(&t->counters, FSC_FREES);
+	}
+	/* The count is zero: frozen, or put by the caller. */
+	__folio_put(folio);
+}
+
+static const struct fsc_protocol fsc_overlay = {
+	.name		= "overlay",
+	.refcounted	= true,
+	.recheck	= true,
+	.recycles	= true,
+	.tryget		= fsc_overlay_tryget,
+	.put_testzero	= fsc_overlay_put_testzero,
+	.freeze		= fsc_overlay_freeze,
+	.matches	= fsc_overlay_matches,
+	.key		= fsc_overlay_key,
+	.generation	= fsc_overlay_generation,
+	.set_gone	= fsc_overlay_set_gone,
+	.pfn		= fsc_overlay_pfn,
+	.alloc		= fsc_overlay_alloc,
+	.identify	= fsc_overlay_identify,
+	.enable		= fsc_overlay_enable,
+	.free		= fsc_overlay_free,
+};
+
+#endif /* FSC_PROTOCOL_OVERLAY_H */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Option 2: the pages are freed at once, the descriptor after a grace period,
+ * by kfree_rcu() or by a callback.
+ *
+ * What a reader found inside its RCU section stays that descriptor until the
+ * section ends, so a successful tryget (acquire, pairs with the release of
+ * fsc_desc_enable()) is on the folio that stood in the slot: no recheck.
+ */
+#ifndef FSC_PROTOCOL_RCU_DESC_H
+#define FSC_PROTOCOL_RCU_DESC_H
+
+#include "descriptor.h"
+
+static void fsc_rcu_desc_callback(struct rcu_head *rcu)
+{
+	kmem_cache_free(fsc_run->cache, container_of(rcu, struct fsc_folio, rcu));
+	this_cpu_inc(fsc_run->limbo.released->descriptors);
+}
+
+static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
+{
+	struct fsc_folio *folio = p;
+
+	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_pages_free(t->run, folio);
+	switch (t->run->deferral) {
+	case FSC_DEFER_CALL_RCU:
+		call_rcu(&folio->rcu, fsc_rcu_desc_callback);
+		break;
+	case FSC_DEFER_CALL_RCU_HURRY:
+		call_rcu_hurry(&folio->rcu, fsc_rcu_desc_callback);
+		break;
+	default:
+		/* Nobody tells when it frees; limbo.c lives with a bound. */
+		kfree_rcu(folio, rcu);
+		break;
+	}
+	fsc_count(&t->counters, FSC_FREES);
+}
+
+static const struct fsc_protocol fsc_rcu_desc = {
+	.name		= "rcu_desc",
+	.refcounted	= true,
+	.deferral	= FSC_DEFER_KFREE_RCU,
+	.deferrals	= BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) |
+			  BIT(FSC_DEFER_CALL_RCU_HURRY),
+	FSC_DESCRIPTOR_OPS,
+	.alloc		= fsc_desc_alloc,
+	.free		= fsc_rcu_desc_free,
+};
+
+#endif /* FSC_PROTOCOL_RCU_DESC_H */

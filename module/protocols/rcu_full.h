@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Option 3: one callback frees descriptor and pages after a grace period.
+ *
+ * A reader takes no reference: what it found inside its RCU section, memory
+ * included, is there until the section ends. The price is that it must hold
+ * and use inside: its holders stretch the grace period and may not sleep, so
+ * this option cannot serve anyone who keeps a folio (I/O, pins).
+ */
+#ifndef FSC_PROTOCOL_RCU_FULL_H
+#define FSC_PROTOCOL_RCU_FULL_H
+
+#include "descriptor.h"
+
+static void fsc_rcu_full_callback(struct rcu_head *rcu)
+{
+	struct fsc_folio *folio = container_of(rcu, struct fsc_folio, rcu);
+
+	fsc_desc_pages_free(fsc_run, folio);
+	kmem_cache_free(fsc_run->cache, folio);
+	this_cpu_inc(fsc_run->limbo.released->descriptors);
+}
+
+static inline void fsc_rcu_full_free(struct fsc_thread *t, void *p, bool timed)
+{
+	struct fsc_folio *folio = p;
+
+	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	if (t->run->deferral == FSC_DEFER_CALL_RCU_HURRY)
+		call_rcu_hurry(&folio->rcu, fsc_rcu_full_callback);
+	else
+		call_rcu(&folio->rcu, fsc_rcu_full_callback);
+	fsc_count(&t->counters, FSC_FREES);
+}
+
+static const struct fsc_protocol fsc_rcu_full = {
+	.name		= "rcu_full",
+	.deferral	= FSC_DEFER_CALL_RCU,
+	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
+	FSC_DESCRIPTOR_OPS,
+	.alloc		= fsc_desc_alloc,
+	.free		= fsc_rcu_full_free,
+};
+
+#endif /* FSC_PROTOCOL_RCU_FULL_H */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Option 1: descriptor and pages are freed at once, the descriptor into a
+ * SLAB_TYPESAFE_BY_RCU cache.
+ *
+ * A reader that found a descriptor may see it freed and allocated again under
+ * another key before its tryget, which then succeeds on the wrong folio. So:
+ * tryget (acquire), look at the slot again, and if another entry stands there
+ * put the reference and start over (mm/filemap.c:filemap_get_entry). The
+ * acquire pairs with the release of fsc_desc_enable(), which is the last that
+ * an allocation writes to the descriptor: if the slot still holds the pointer
+ * after the tryget, the folio cannot have been freed in between, as freeing
+ * needs the reference.
+ */
+#ifndef FSC_PROTOCOL_TYPESAFE_H
+#define FSC_PROTOCOL_TYPESAFE_H
+
+#include "descriptor.h"
+
+static __always_inline void fsc_typesafe_free_common(struct fsc_thread *t,
+						     const struct fsc_protocol *proto,
+						     struct fsc_folio *folio, bool timed)
+{
+	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_pages_free(t->run, folio);
+	fsc_desc_cache_free(t->run, proto, folio);
+	fsc_count(&t->counters, FSC_FREES);
+}
+
+static const struct fsc_protocol fsc_typesafe;
+
+static inline void fsc_typesafe_free(struct fsc_thread *t, void *folio, bool timed)
+{
+	fsc_typesafe_free_common(t, &fsc_typesafe, folio, timed);
+}
+
+static const struct fsc_protocol fsc_typesafe = {
+	.name		= "typesafe",
+	.refcounted	= true,
+	.recheck	= true,
+	.recycles	= true,
+	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
+	FSC_DESCRIPTOR_OPS,
+	.alloc		= fsc_desc_alloc,
+	.free		= fsc_typesafe_free,
+};
+
+#endif /* FSC_PROTOCOL_TYPESAFE_H */

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/* run.json: all that the module knows of a run. */
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/utsname.h>
+
+#include <folioscale/folio.h>
+#include <folioscale/protocol.h>
+#include <folioscale/report.h>
+#include <folioscale/run.h>
+
+#define SCHEMA	1
+
+static void show_counters(struct seq_file *m, const struct fsc_counters *end,
+			  const struct fsc_counters *start)
+{
+	unsigned int i;
+
+	seq_putc(m, '{');
+	for (i = 0; i < FSC_NR_COUNTERS; i++)
+		seq_printf(m, "%s\"%s\": %llu", i ? ", " : "", fsc_counter_names[i],
+			   end->value[i] - start->value[i]);
+	seq_putc(m, '}');
+}
+
+static void show_window_counters(struct seq_file *m, const struct fsc_run *run)
+{
+	struct fsc_counters sum, none = {};
+	unsigned int i;
+
+	for (i = 0; i < FSC_NR_COUNTERS; i++)
+		sum.value[i] = fsc_run_window_count(run, i);
+	show_counters(m, &sum, &none);
+}
+
+/* Sum over threads of count / own time, as each has a window of its own. */
+static u64 rate(const struct fsc_run *run, enum fsc_counter which)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < run->nr_threads; i++) {
+		const struct fsc_thread *t = run->threads[i];
+		u64 ns = t->end.clock - t->start.clock;
+		u64 n = t->end.counters.value[which] - t->start.counters.value[which];
+
+		if (t->end.clock && ns)
+			sum += mul_u64_u64_div_u64(n, NSEC_PER_SEC, ns);
+	}
+	return sum;
+}
+
+/* The windows of the threads: mean length, and how well they lie over each other. */
+static void show_window(struct seq_file *m, const struct fsc_run *run)
+{
+	u64 first_start = U64_MAX, last_start = 0, first_end = U64_MAX, last_end = 0, sum = 0;
+	u64 overlap = 0;
+	unsigned int i;
+
+	for (i = 0; i < run->nr_threads; i++) {
+		const struct fsc_thread *t = run->threads[i];
+
+		first_start = min(first_start, t->start.clock);
+		last_start = max(last_start, t->start.clock);
+		first_end = min(first_end, t->end.clock);
+		last_end = max(last_end, t->end.clock);
+		sum += t->end.clock - t->start.clock;
+	}
+	if (first_end > last_start)
+		overlap = mul_u64_u64_div_u64(first_end - last_start, 1000000,
+					      last_end - first_start);
+	seq_printf(m, "\"window\": {\"window_ns\": %llu, \"overlap_ppm\": %llu, \"start_skew_ns\": %llu, \"complete\": %d, ",
+		   div_u64(sum, run->nr_threads), overlap, last_start - first_start,
+		   run->window_complete);
+	seq_printf(m, "\"whole_ns\": %llu, \"whole_idle_ns\": ", run->whole_ns);
+	if (run->whole_idle_ns < 0)
+		seq_puts(m, "null");
+	else
+		seq_printf(m, "%lld", run->whole_idle_ns);
+	seq_printf(m, ", \"whole_turnovers\": %llu, \"throttled\": %d},\n",
+		   fsc_run_count(run, FSC_TURNOVERS), READ_ONCE(run->limbo.throttled));
+}
+
+static void show_threads(struct seq_file *m, const struct fsc_run *run)
+{
+	unsigned int i;
+
+	seq_puts(m, "\"threads\": [\n");
+	for (i = 0; i < run->nr_threads; i++) {
+		const struct fsc_thread *t = run->threads[i];
+
+		seq_printf(m, " {\"name\": \"%s/%u\", \"cpu\": %d, \"start_ns\": %llu, \"end_ns\": %llu, \"cpu_ns\": %llu, \"counters\": ",
+			   fsc_role_name(t->role), t->nr, t->cpu, t->start.clock - run->started,
+			   t->end.clock - run->started, t->end.cpu_ns - t->start.cpu_ns);
+		show_counters(m, &t->end.counters, &t->start.counters);
+		seq_printf(m, "}%s\n", i + 1 < run->nr_threads ? "," : "");
+	}
+	seq_puts(m, "],\n");
+}
+
+/**
+ * fsc_report_hist_json - print a histogram as a JSON object
+ * @m: where to
+ * @hist: private to the caller
+ *
+ * Context: Process context.
+ */
+void fsc_report_hist_json(struct seq_file *m, const struct fsc_hist *hist)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	seq_printf(m, "{\"count\": %llu, ", hist->count);
+	if (hist->count)
+		seq_printf(m, "\"min_ns\": %llu, \"max_ns\": %llu, ", hist->min, hist->max);
+	else
+		seq_puts(m, "\"min_ns\": null, \"max_ns\": null, ");
+	seq_printf(m, "\"overflow\": %llu, \"buckets\": [", hist->overflow);
+	for (i = 0; i < FSC_HIST_BUCKETS; i++) {
+		if (!hist->buckets[i])
+			continue;
+		seq_printf(m, "%s[%llu, %llu, %llu]", comma, fsc_hist_low(i), fsc_hist_low(i + 1),
+			   hist->buckets[i]);
+		comma = ", ";
+	}
+	seq_puts(m, "]}");
+}
+
+/**
+ * fsc_report_latency - sum up a latency over the threads
+ * @run: the run
+ * @which: which latency
+ *
+ * Context: Process context, fsc_lock held, may sleep.
+ * Return: A histogram to be freed with kvfree(), NULL when out of memory.
+ */
+struct fsc_hist *fsc_report_latency(const struct fsc_run *run, unsigned int which)
+{
+	struct fsc_hist *sum = kvzalloc(sizeof(*sum), GFP_KERNEL);
+	unsigned int i;
+
+	if (!sum)
+		return NULL;
+	sum->min = U64_MAX;
+	fsc_hist_merge(sum, &run->gp_latency);
+	if (which == FSC_LAT_GP)
+		return sum;
+	fsc_hist_reset(sum);
+	for (i = 0; i < run->nr_threads; i++)
+		fsc_hist_merge(sum, &run->threads[i]->latency[which]);
+	return sum;
+}
+
+static void show_latencies(struct seq_file *m, const struct fsc_run *run)
+{
+	unsigned int i;
+
+	seq_puts(m, "\"latency\": {\n");
+	for (i = 0; i < FSC_NR_LATENCIES; i++) {
+		struct fsc_hist *hist = fsc_report_latency(run, i);
+
+		seq_printf(m, " \"%s\": ", fsc_latency_names[i]);
+		if (hist)
+			fsc_report_hist_json(m, hist);
+		else
+			seq_puts(m, "null");
+		seq_puts(m, i + 1 < FSC_NR_LATENCIES ? ",\n" : "\n");
+		kvfree(hist);
+	}
+	seq_puts(m, "},\n");
+}
+
+static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 samples, u64 scale)
+{
+	if (samples)
+		seq_printf(m, "\"%s\": %llu, ", name, mul_u64_u64_div_u64(sum, scale, samples));
+	else
+		seq_printf(m, "\"%s\": null, ", name);
+}
+
+static void show_limbo(struct seq_file *m, const struct fsc_run *run)
+{
+	const struct fsc_limbo *limbo = &run->limbo;
+	u64 descriptors = atomic64_read(&limbo->peak_descriptors);
+	u64 pages = atomic64_read(&limbo->peak_pages);
+	u64 samples = READ_ONCE(limbo->samples);
+
+	seq_printf(m, "\"limbo\": {\"exact\": %d, \"descriptor_objects_peak\": %llu, \"page_objects_peak\": %llu, \"descriptor_bytes_peak\": %llu, \"page_bytes_peak\": %llu, ",
+		   run->deferral != FSC_DEFER_KFREE_RCU, descriptors, pages,
+		   descriptors * sizeof(struct fsc_folio), pages * run->page_bytes);
+	show_mean(m, "descriptor_objects_mean_milli", limbo->sum.descriptors, samples, 1000);
+	show_mean(m, "page_objects_mean_milli", limbo->sum.pages, samples, 1000);
+	show_mean(m, "descriptor_bytes_mean", limbo->sum.descriptors, samples,
+		  sizeof(struct fsc_folio));
+	show_mean(m, "page_bytes_mean", limbo->sum.pages, samples, run->page_bytes);
+	seq_printf(m, "\"samples\": %llu},\n", samples);
+}
+
+static void show_series(struct seq_file *m, const struct fsc_run *run)
+{
+	/* Pairs with the release in sampler.c. */
+	unsigned int nr = smp_load_acquire(&run->sampler.nr_rows);
+	unsigned int i, j;
+
+	seq_puts(m, "\"series\": {\"columns\": [");
+	for (j = 0; j < FSC_NR_COLUMNS; j++)
+		seq_printf(m, "%s\"%s\"", j ? ", " : "", fsc_series_names[j]);
+	seq_puts(m, "], \"rows\": [\n");
+	for (i = 0; i < nr; i++) {
+		seq_putc(m, '[');
+		for (j = 0; j < FSC_NR_COLUMNS; j++)
+			seq_printf(m, "%s%llu", j ? "," : "",
+				   READ_ONCE(run->sampler.rows[i].value[j]));
+		seq_puts(m, i + 1 < nr ? "],\n" : "]\n");
+	}
+	seq_puts(m, "]},\n");
+}
+
+static void show_violations(struct seq_file *m, const struct fsc_run *run)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	seq_puts(m, "\"violations\": [");
+	for (i = 0; i < FSC_VIOLATIONS_KEPT; i++) {
+		const struct fsc_violation *v = &run->violations.first[i];
+
+		/* Pairs with the release in violation.c. */
+		if (!smp_load_acquire(&v->complete))
+			continue;
+		seq_printf(m, "%s\n {\"key\": %llu, \"generation\": %llu, \"what\": \"%s\", \"expected\": %llu, \"found\": %llu}",
+			   comma, v->key, v->generation, fsc_violation_names[v->kind],
+			   v->expected, v->found);
+		comma = ",";
+	}
+	seq_puts(m, "],\n");
+}
+
+static void show_resolved(struct seq_file *m, const struct fsc_run *run)
+{
+	seq_printf(m, "\"resolved\": {\"deferral\": \"%s\", \"limbo_max_bytes\": %llu, \"nr_keys\": %u, \"descriptor_bytes\": %zu, \"page_bytes\": %llu, \"reader_loop\": \"%s\"},\n",
+		   run->deferral == FSC_DEFER_AUTO ? "none" : fsc_deferral_name(run->deferral),
+		   run->limbo.max_bytes, run->nr_keys, sizeof(struct fsc_folio), run->page_bytes,
+		   run->general ? "general" : "plain");
+}
+
+/**
+ * fsc_report_json - print a run as a JSON object
+ * @m: where to
+ * @run: any run; one that has not ended gives what there is
+ *
+ * Context: Process context, fsc_lock held, may sleep.
+ */
+void fsc_report_json(struct seq_file *m, struct fsc_run *run)
+{
+	struct fsc_judgement judgement = fsc_judge(run);
+	bool ended = fsc_phase_read(run) == FSC_DONE;
+
+	seq_printf(m, "{\"schema\": %d,\n\"state\": \"%s\", \"verdict\": \"%s\", \"reason\": \"%s\",\n",
+		   SCHEMA, fsc_phase_names[fsc_phase_read(run)],
+		   fsc_verdict_name(judgement.verdict), judgement.reason);
+	seq_puts(m, "\"params\": ");
+	fsc_config_show_json(m, &run->config);
+	seq_puts(m, ",\n");
+	show_resolved(m, run);
+	fsc_report_kernel_json(m);
+	seq_puts(m, ",\n");
+	seq_printf(m, "\"clock\": {\"name\": \"ktime_get_mono_fast_ns\", \"cost_ns\": %llu},\n",
+		   run->clock_cost_ns);
+	if (ended) {
+		show_window(m, run);
+		seq_puts(m, "\"counters\": ");
+		show_window_counters(m, run);
+		seq_printf(m, ",\n\"rates\": {\"lookups_per_second\": %llu, \"turnovers_per_second\": %llu},\n",
+			   rate(run, FSC_LOOKUPS), rate(run, FSC_TURNOVERS));
+		show_threads(m, run);
+		seq_printf(m, "\"cpu\": {\"softirq_ns\": %llu, \"irq_ns\": %llu, \"system_ns\": %llu, \"idle_ns\": %llu},\n",
+			   run->cpu_used.softirq_ns, run->cpu_used.irq_ns,
+			   run->cpu_used.system_ns, run->cpu_used.idle_ns);
+	}
+	show_latencies(m, run);
+	show_limbo(m, run);
+	show_series(m, run);
+	show_violations(m, run);
+	seq_printf(m, "\"violations_total\": %lld,\n", atomic64_read(&run->violations.count));
+	seq_printf(m, "\"balance\": {\"descriptors_allocated\": %llu, \"descriptors_freed\": %llu, \"folios_allocated\": %llu, \"folios_freed\": %llu}}\n",
+		   fsc_run_count(run, FSC_ALLOCS), fsc_limbo_released(run, false),
+		   fsc_run_count(run, FSC_ALLOCS), fsc_limbo_released(run, true));
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A run's life: set-up and populating in the caller's context, so that insmod
+ * fails when they do; then a controller kthread takes it through its phases.
+ *
+ * Locking: fsc_lock is held while a run is made or discarded, and by those who
+ * print one. The controller takes no lock: it alone writes the phase and what
+ * a run computes at its end. fsc_lock is outside of everything else.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kernel_stat.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/tick.h>
+
+#include <folioscale/clock.h>
+#include <folioscale/gp_probe.h>
+#include <folioscale/protocol.h>
+#include <folioscale/run.h>
+
+const char *const fsc_phase_names[FSC_NR_PHASES] = {
+	[FSC_IDLE]	= "idle",
+	[FSC_POPULATE]	= "populate",
+	[FSC_START]	= "start",
+	[FSC_WARMUP]	= "warmup",
+	[FSC_MEASURE]	= "measure",
+	[FSC_STOP]	= "stop",
+	[FSC_DRAIN]	= "drain",
+	[FSC_CHECK]	= "check",
+	[FSC_DONE]	= "done",
+	[FSC_FAILED]	= "failed",
+};
+static_assert(ARRAY_SIZE(fsc_phase_names) == FSC_NR_PHASES);
+
+DEFINE_MUTEX(fsc_lock);
+
+/* Protected by fsc_lock; callbacks and the controller use it while it cannot change. */
+struct fsc_run *fsc_run;
+
+/* The phase for those without fsc_lock: it outlives the run. */
+static enum fsc_phase fsc_state = FSC_IDLE;
+
+/* Those who wait for a run to end; not in the run, which may be discarded. */
+static DECLARE_WAIT_QUEUE_HEAD(fsc_ended);
+/* Runs that have ended; tells them that theirs did, when the next one is under way already. */
+static atomic_t fsc_nr_ended;
+
+static void set_phase(struct fsc_run *run, enum fsc_phase phase)
+{
+	/* Pairs with the acquire in fsc_phase_read(). */
+	smp_store_release(&run->phase, phase);
+	WRITE_ONCE(fsc_state, phase);
+	wake_up_all(&run->wq);
+}
+
+/**
+ * fsc_run_state - the phase of the run, without its lock
+ *
+ * Context: Any.
+ * Return: The phase, FSC_IDLE when there was no run yet.
+ */
+enum fsc_phase fsc_run_state(void)
+{
+	return READ_ONCE(fsc_state);
+}
+
+/**
+ * fsc_run_active - is a run under way?
+ *
+ * Context: Any; the answer lasts only under fsc_lock, and a true one not even there.
+ * Return: true from its start until its last figure.
+ */
+bool fsc_run_active(void)
+{
+	switch (fsc_run_state()) {
+	case FSC_IDLE:
+	case FSC_DONE:
+	case FSC_FAILED:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/**
+ * fsc_run_count - a counter's sum over all threads since the run began
+ * @run: the run
+ * @which: the counter
+ *
+ * Context: Any.
+ * Return: The sum of a moment.
+ */
+u64 fsc_run_count(const struct fsc_run *run, enum fsc_counter which)
+{
+	u64 sum = fsc_counter_read(&run->keeper->counters, which);
+	unsigned int i;
+
+	for (i = 0; i < run->nr_threads; i++)
+		sum += fsc_counter_read(&run->threads[i]->counters, which);
+	return sum;
+}
+
+/**
+ * fsc_run_window_count - a counter's sum over the measured window
+ * @run: a run past its window
+ * @which: the counter
+ *
+ * Context: Any.
+ * Return: The sum of what each thread counted between its own edges.
+ */
+u64 fsc_run_window_count(const struct fsc_run *run, enum fsc_counter which)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < run->nr_threads; i++)
+		sum += run->threads[i]->end.counters.value[which] -
+		       run->threads[i]->start.counters.value[which];
+	return sum;
+}
+
+static struct fsc_cpu_times read_cpu_times(void)
+{
+	struct fsc_cpu_times times = {};
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		const u64 *stat = kcpustat_cpu(cpu).cpustat;
+
+		times.softirq_ns += stat[CPUTIME_SOFTIRQ];
+		times.irq_ns += stat[CPUTIME_IRQ];
+		times.system_ns += stat[CPUTIME_SYSTEM];
+		times.idle_ns += stat[CPUTIME_IDLE];
+	}
+	return times;
+}
+
+/* Exact where the tick is tickless; -1 where it is not. */
+static s64 read_idle_ns(void)
+{
+	s64 sum = 0;
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		u64 us = get_cpu_idle_time_us(cpu, NULL);
+
+		if (us == -1ULL)
+			return -1;
+		sum += us * NSEC_PER_USEC;
+	}
+	return sum;
+}
+
+/* Until the window is over, or somebody wants the run to end. */
+static void sleep_phase(struct fsc_run *run, unsigned int ms)
+{
+	wait_event_idle_timeout(run->wq, READ_ONCE(run->stopping), msecs_to_jiffies(ms));
+}
+
+static void measure(struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	struct fsc_cpu_times times;
+
+	run->cpu_start = read_cpu_times();
+	run->whole_ns = fsc_clock();
+	run->whole_idle_ns = read_idle_ns();
+	set_phase(run, FSC_MEASURE);
+	if (config->max_turnovers)
+		wait_event_idle(run->wq, READ_ONCE(run->stopping) ||
+					 !atomic_read(&run->unfinished));
+	else if (config->duration_ms)
+		sleep_phase(run, config->duration_ms);
+	else
+		wait_event_idle(run->wq, READ_ONCE(run->stopping));
+	run->window_complete = !READ_ONCE(run->stopping) || !config->duration_ms;
+	set_phase(run, FSC_STOP);
+	times = read_cpu_times();
+	run->cpu_used = (struct fsc_cpu_times) {
+		.softirq_ns	= times.softirq_ns - run->cpu_start.softirq_ns,
+		.irq_ns		= times.irq_ns - run->cpu_start.irq_ns,
+		.system_ns	= times.system_ns - run->cpu_start.system_ns,
+		.idle_ns	= times.idle_ns - run->cpu_start.idle_ns,
+	};
+}
+
+/* All that was freed in the window becomes reusable, and the whole of it is clocked. */
+static void settle(struct fsc_run *run)
+{
+	s64 idle_ns;
+
+	rcu_barrier();
+	fsc_limbo_settle(run);
+	idle_ns = read_idle_ns();
+	run->whole_ns = fsc_clock() - run->whole_ns;
+	run->whole_idle_ns = idle_ns < 0 ? -1 : idle_ns - run->whole_idle_ns;
+}
+
+static int fsc_controller(void *arg)
+{
+	struct fsc_run *run = arg;
+
+	wait_event_idle(run->wq, atomic_read(&run->arrived) == run->nr_threads);
+	if (!run->config.max_turnovers) {
+		set_phase(run, FSC_WARMUP);
+		sleep_phase(run, run->config.warmup_ms);
+	}
+	measure(run);
+	fsc_threads_stop(run);
+	fsc_sampler_stop(run);
+	fsc_gp_probe_stop(run);
+
+	set_phase(run, FSC_DRAIN);
+	settle(run);
+	fsc_run_depopulate(run);
+	fsc_limbo_settle(run);
+
+	set_phase(run, FSC_CHECK);
+	fsc_run_release(run);
+	set_phase(run, FSC_DONE);
+	atomic_inc(&fsc_nr_ended);
+	wake_up_all(&fsc_ended);
+	return 0;
+}
+
+static int start_kthreads(struct fsc_run *run)
+{
+	struct task_struct *controller;
+	int err;
+
+	set_phase(run, FSC_START);
+	err = fsc_threads_start(run);
+	if (err)
+		return err;
+	err = fsc_sampler_start(run);
+	if (err)
+		return err;
+	err = fsc_gp_probe_start(run);
+	if (err)
+		return err;
+	controller = kthread_create(fsc_controller, run, "fsc_controller");
+	if (IS_ERR(controller))
+		return PTR_ERR(controller);
+	run->controller = get_task_struct(controller);
+	wake_up_process(controller);
+	return 0;
+}
+
+/* Wait for the controller of a run that is over: it may still be on its last lines. */
+static void reap(struct fsc_run *run)
+{
+	if (run->controller)
+		kthread_stop_put(run->controller);
+	run->controller = NULL;
+}
+
+/**
+ * fsc_run_start - make a run of the parameters and start it
+ *
+ * Context: Process context, fsc_lock held; sleeps while the folios are allocated.
+ * Return: 0 with the run under way; -EBUSY when one is; -EINVAL, -ENOMEM or
+ * -EINTR with everything undone and the figures of the run before as they were.
+ */
+int fsc_run_start(void)
+{
+	struct fsc_run *previous = fsc_run, *run;
+	int err;
+
+	lockdep_assert_held(&fsc_lock);	/* fsc_run changes */
+	if (fsc_run_active()) {
+		pr_err("start: a run is under way\n");
+		return -EBUSY;
+	}
+	if (previous)
+		reap(previous);
+	run = kvzalloc(sizeof(*run), GFP_KERNEL);
+	if (!run)
+		return -ENOMEM;
+	err = fsc_run_set_up(run);
+	if (err)
+		goto release;
+	fsc_run = run;
+	set_phase(run, FSC_POPULATE);
+	err = fsc_run_populate(run);
+	if (err)
+		goto drain;
+	err = start_kthreads(run);
+	if (err)
+		goto stop;
+	if (previous)
+		fsc_run_free(previous);
+	return 0;
+
+stop:
+	set_phase(run, FSC_STOP);
+	fsc_threads_stop(run);
+	fsc_sampler_stop(run);
+	fsc_gp_probe_stop(run);
+drain:
+	fsc_run_depopulate(run);
+	rcu_barrier();
+	fsc_limbo_settle(run);
+	fsc_run = previous;
+	WRITE_ONCE(fsc_state, previous ? FSC_DONE : FSC_IDLE);
+release:
+	fsc_run_release(run);
+	fsc_run_free(run);
+	return err;
+}
+
+/**
+ * fsc_run_stop - end the run that is under way, if there is one
+ *
+ * Context: Process context, fsc_lock not held; sleeps until the run is drained.
+ * Return: 0, or -ERESTARTSYS when a fatal signal came first: the run ends all the same.
+ */
+int fsc_run_stop(void)
+{
+	int ended;
+
+	mutex_lock(&fsc_lock);
+	if (!fsc_run_active()) {
+		mutex_unlock(&fsc_lock);
+		return 0;
+	}
+	ended = atomic_read(&fsc_nr_ended);
+	WRITE_ONCE(fsc_run->stopping, true);
+	wake_up_all(&fsc_run->wq);
+	mutex_unlock(&fsc_lock);
+	return wait_event_killable(fsc_ended, atomic_read(&fsc_nr_ended) != ended);
+}
+
+/**
+ * fsc_run_discard - end the run, wait for it, and free its figures
+ *
+ * Context: Process context, fsc_lock not held; nobody can start another run.
+ */
+void fsc_run_discard(void)
+{
+	struct fsc_run *run;
+
+	mutex_lock(&fsc_lock);
+	run = fsc_run;
+	if (run) {
+		WRITE_ONCE(run->stopping, true);
+		wake_up_all(&run->wq);
+		reap(run);
+		fsc_run_free(run);
+		fsc_run = NULL;
+	}
+	mutex_unlock(&fsc_lock);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The sampler: a row every sample_ms, and the mean of the limbo over the window. */
+#include <linux/array_size.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmstat.h>
+#include <linux/wait.h>
+
+#include <folioscale/clock.h>
+#include <folioscale/run.h>
+
+const char *const fsc_series_names[FSC_NR_COLUMNS] = {
+	[FSC_COL_TIME]			= "t_ns",
+	[FSC_COL_LOOKUPS]		= "lookups",
+	[FSC_COL_TURNOVERS]		= "turnovers",
+	[FSC_COL_LIMBO_DESCRIPTORS]	= "limbo_descriptors",
+	[FSC_COL_LIMBO_PAGES]		= "limbo_pages",
+	[FSC_COL_SLAB_PAGES]		= "slab_pages",
+	[FSC_COL_FREE_PAGES]		= "free_pages",
+};
+static_assert(ARRAY_SIZE(fsc_series_names) == FSC_NR_COLUMNS);
+
+/* Every second row goes. Only the sampler writes; whoever prints meanwhile sees a row twice at worst. */
+static void halve(struct fsc_sampler *sampler)
+{
+	unsigned int i;
+
+	for (i = 0; i < FSC_SERIES_ROWS / 2; i++)
+		sampler->rows[i] = sampler->rows[2 * i];
+	smp_store_release(&sampler->nr_rows, FSC_SERIES_ROWS / 2);
+	sampler->stride *= 2;
+}
+
+static void sample(struct fsc_run *run, u64 nr)
+{
+	struct fsc_limbo_level level = fsc_limbo_look(run);
+	struct fsc_sampler *sampler = &run->sampler;
+	struct fsc_series_row *row;
+
+	if (fsc_phase_read(run) == FSC_MEASURE) {
+		run->limbo.sum.descriptors += level.descriptors;
+		run->limbo.sum.pages += level.pages;
+		run->limbo.samples++;
+	}
+	if (nr % sampler->stride)
+		return;
+	if (sampler->nr_rows == FSC_SERIES_ROWS)
+		halve(sampler);
+	row = &sampler->rows[sampler->nr_rows];
+	*row = (struct fsc_series_row) {
+		.value = {
+			[FSC_COL_TIME]		= fsc_clock() - run->started,
+			[FSC_COL_LOOKUPS]	= fsc_run_count(run, FSC_LOOKUPS),
+			[FSC_COL_TURNOVERS]	= fsc_run_count(run, FSC_TURNOVERS),
+			[FSC_COL_LIMBO_DESCRIPTORS] = level.descriptors,
+			[FSC_COL_LIMBO_PAGES]	= level.pages,
+			[FSC_COL_SLAB_PAGES]	=
+				global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B) +
+				global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B),
+			[FSC_COL_FREE_PAGES]	= global_zone_page_state(NR_FREE_PAGES),
+		},
+	};
+	/* Pairs with the acquire in report.c. */
+	smp_store_release(&sampler->nr_rows, sampler->nr_rows + 1);
+}
+
+static int fsc_sampler(void *arg)
+{
+	struct fsc_run *run = arg;
+	u64 nr = 0;
+
+	while (!kthread_should_stop()) {
+		/* Only what a thread has done: rows before the start would all be alike. */
+		if (fsc_phase_read(run) >= FSC_WARMUP)
+			sample(run, nr++);
+		wait_event_idle_timeout(run->wq, kthread_should_stop(),
+					msecs_to_jiffies(run->config.sample_ms));
+	}
+	return 0;
+}
+
+/**
+ * fsc_sampler_create - allocate the series
+ * @run: a run whose config is set
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int fsc_sampler_create(struct fsc_run *run)
+{
+	if (!run->config.sample_ms)
+		return 0;
+	run->sampler.stride = 1;
+	run->sampler.rows = kvcalloc(FSC_SERIES_ROWS, sizeof(*run->sampler.rows), GFP_KERNEL);
+	return run->sampler.rows ? 0 : -ENOMEM;
+}
+
+/**
+ * fsc_sampler_start - start the sampler if sample_ms asks for one
+ * @run: a run that is set up
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int fsc_sampler_start(struct fsc_run *run)
+{
+	struct task_struct *task;
+
+	if (!run->config.sample_ms)
+		return 0;
+	task = kthread_create(fsc_sampler, run, "fsc_sampler");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	run->sampler.task = get_task_struct(task);
+	wake_up_process(task);
+	return 0;
+}
+
+/**
+ * fsc_sampler_stop - end the sampler, if there is one
+ * @run: the run; its series stays
+ *
+ * Context: Process context, sleeps.
+ */
+void fsc_sampler_stop(struct fsc_run *run)
+{
+	if (run->sampler.task)
+		kthread_stop_put(run->sampler.task);
+	run->sampler.task = NULL;
+}
+
+/**
+ * fsc_sampler_destroy - free the series
+ * @run: a run whose sampler has ended
+ *
+ * Context: Process context.
+ */
+void fsc_sampler_destroy(struct fsc_run *run)
+{
+	kvfree(run->sampler.rows);
+}

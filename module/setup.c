@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a run is made of: checked first, then allocated, populated, and taken down again. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include <folioscale/clock.h>
+#include <folioscale/folio.h>
+#include <folioscale/protocol.h>
+#include <folioscale/run.h>
+#include <folioscale/stamp.h>
+
+#define CLOCK_CALIBRATION_READS	1000
+/* A section is retried so often before it is left (paths/), and the RCU stall timeout is at least 3 s. */
+#define SECTION_TRIES		64
+#define SECTION_MAX_NS		(2 * NSEC_PER_SEC)
+
+static void calibrate_clock(struct fsc_run *run)
+{
+	u64 from = fsc_clock();
+	unsigned int i;
+
+	for (i = 1; i < CLOCK_CALIBRATION_READS; i++)
+		fsc_clock();
+	run->clock_cost_ns = div_u64(fsc_clock() - from, CLOCK_CALIBRATION_READS);
+}
+
+static const struct fsc_loops *find_loops(const struct fsc_config *config)
+{
+	const struct fsc_path *path = fsc_paths[config->path];
+	const char *protocol = fsc_config_protocol(config);
+	const char *busted = fsc_config_busted(config);
+	unsigned int i;
+
+	for (i = 0; i < path->nr_loops; i++) {
+		const struct fsc_protocol *p = path->loops[i].protocol;
+
+		if (busted ? p->busted && !strcmp(p->busted, busted) :
+			     !p->busted && !strcmp(p->name, protocol))
+			return &path->loops[i];
+	}
+	return NULL;
+}
+
+/* What parameters allow singly but not together. */
+static int check_config(struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	const struct fsc_protocol *protocol;
+	u64 section_ns;
+
+	run->loops = find_loops(config);
+	if (!run->loops) {
+		pr_err("path=%s: has no protocol=%s\n", fsc_paths[config->path]->name,
+		       fsc_config_protocol(config));
+		return -EINVAL;
+	}
+	protocol = run->loops->protocol;
+	if (strcmp(protocol->name, fsc_config_protocol(config))) {
+		pr_err("busted=%s: allowed: with protocol=%s\n", protocol->busted, protocol->name);
+		return -EINVAL;
+	}
+	if (protocol->busted && debug_pagealloc_enabled()) {
+		pr_err("busted=%s: allowed: without debug_pagealloc, which unmaps what it reads\n",
+		       protocol->busted);
+		return -EINVAL;
+	}
+	run->deferral = config->deferral == FSC_DEFER_AUTO ? protocol->deferral : config->deferral;
+	if (config->deferral != FSC_DEFER_AUTO && !(protocol->deferrals & BIT(config->deferral))) {
+		pr_err("deferral=%s: allowed: auto%s%s with protocol=%s\n",
+		       fsc_deferral_name(config->deferral),
+		       protocol->deferrals ? ", call_rcu, call_rcu_hurry" : "",
+		       protocol->deferrals & BIT(FSC_DEFER_KFREE_RCU) ? ", kfree_rcu" : "",
+		       protocol->name);
+		return -EINVAL;
+	}
+	if (!config->nr_readers && !config->nr_freers) {
+		pr_err("nr_readers=0: allowed: 1 or more with nr_freers=0\n");
+		return -EINVAL;
+	}
+	if (!is_power_of_2(config->nr_mappings)) {
+		pr_err("nr_mappings=%u: allowed: powers of two\n", config->nr_mappings);
+		return -EINVAL;
+	}
+	if (config->touch_bytes > run->page_bytes) {
+		pr_err("touch_bytes=%u: allowed: up to %llu with order=%u\n", config->touch_bytes,
+		       run->page_bytes, config->order);
+		return -EINVAL;
+	}
+	if (config->max_turnovers && (config->nr_readers || config->free_rate)) {
+		pr_err("max_turnovers=%u: allowed: with nr_readers=0 free_rate=0\n",
+		       config->max_turnovers);
+		return -EINVAL;
+	}
+	section_ns = (u64)config->lookups_per_section *
+		     ((u64)config->gap_ns * SECTION_TRIES + config->hold_ns);
+	if (section_ns > SECTION_MAX_NS) {
+		pr_err("gap_ns=%u hold_ns=%u: allowed: lookups_per_section * (%u * gap_ns + hold_ns) up to %lu, it is %llu\n",
+		       config->gap_ns, config->hold_ns, SECTION_TRIES, SECTION_MAX_NS, section_ns);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Refuse before allocating what would leave the machine without memory. */
+static int check_memory(const struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	u64 per_folio = run->page_bytes + sizeof(struct fsc_folio) + 2 * sizeof(void *) +
+			(sizeof(unsigned long) << config->order);
+	u64 need = config->nr_folios * per_folio + run->nr_keys * (u64)sizeof(u32) +
+		   (config->popularity == FSC_ZIPF ? run->nr_keys * 24ULL : 0) +
+		   (config->nr_readers + config->nr_freers) * (u64)sizeof(struct fsc_thread);
+	u64 may = ((u64)si_mem_available() << PAGE_SHIFT) / 2;
+
+	if (need <= may)
+		return 0;
+	pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%u this is %llu MiB\n",
+	       config->nr_folios, may >> 20, config->order, need >> 20);
+	return -ENOMEM;
+}
+
+static int create_cache(struct fsc_run *run)
+{
+	const struct fsc_protocol *protocol = run->loops->protocol;
+	struct kmem_cache_args args = {
+		.align = __alignof__(struct fsc_folio),
+	};
+
+	if (!protocol->own_descriptor)
+		return 0;
+	/* As a real kernel would: free objects linked through lru, not behind the object. */
+	if (protocol->slab_flags & SLAB_TYPESAFE_BY_RCU &&
+	    run->config.freeptr == FSC_FREEPTR_INSIDE) {
+		args.freeptr_offset = offsetof(struct fsc_folio, freeptr);
+		args.use_freeptr_offset = true;
+	}
+	run->cache = kmem_cache_create("folioscale_desc", sizeof(struct fsc_folio), &args,
+				       protocol->slab_flags | SLAB_NO_MERGE);
+	return run->cache ? 0 : -ENOMEM;
+}
+
+static int create_mappings(struct fsc_run *run)
+{
+	unsigned int i;
+
+	run->mappings = kvcalloc(run->config.nr_mappings, sizeof(*run->mappings), GFP_KERNEL);
+	if (!run->mappings)
+		return -ENOMEM;
+	for (i = 0; i < run->config.nr_mappings; i++)
+		xa_init(&run->mappings[i].pages);
+	if (run->config.popularity == FSC_ZIPF) {
+		run->zipf = fsc_zipf_create(run->nr_keys);
+		if (!run->zipf)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * fsc_run_set_up - make all that a run needs but its folios and kthreads
+ * @run: a zeroed run
+ *
+ * On failure fsc_run_release() and fsc_run_free() undo what there is.
+ *
+ * Context: Process context, fsc_lock held, may sleep.
+ * Return: 0, -EINVAL or -ENOMEM; with a message for what the parameters are at fault.
+ */
+int fsc_run_set_up(struct fsc_run *run)
+{
+	int err;
+
+	init_waitqueue_head(&run->wq);
+	spin_lock_init(&run->pool.lock);
+	fsc_hist_reset(&run->gp_latency);
+	fsc_config_get(&run->config);
+	run->page_bytes = PAGE_SIZE << run->config.order;
+	run->nr_keys = run->config.nr_folios + run->config.nr_freers * run->config.reuse_distance;
+	run->mapping_shift = ilog2(run->config.nr_mappings);
+	run->general = run->config.gap_ns || run->config.hold_ns ||
+		       run->config.touch_bytes >= FSC_LINE_BYTES + sizeof(u64) ||
+		       run->config.lookups_per_section > 1 ||
+		       run->config.popularity != FSC_UNIFORM;
+	run->cookie = get_random_u64() >> FSC_FREED_TIME_BITS | 1;
+	run->started = fsc_clock();
+	calibrate_clock(run);
+	err = check_config(run);
+	if (!err)
+		err = check_memory(run);
+	if (!err)
+		err = fsc_limbo_init(run);
+	if (!err)
+		err = fsc_memdesc_map_init(&run->map);
+	if (!err)
+		err = create_cache(run);
+	if (!err)
+		err = create_mappings(run);
+	if (!err)
+		err = fsc_threads_create(run);
+	if (!err)
+		err = fsc_sampler_create(run);
+	return err;
+}
+
+/**
+ * fsc_run_populate - allocate config.nr_folios folios and publish them
+ * @run: a run that is set up
+ *
+ * On failure fsc_run_depopulate() frees those that there are.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -ENOMEM, or -EINTR for a fatal signal.
+ */
+int fsc_run_populate(struct fsc_run *run)
+{
+	u32 key;
+
+	for (key = 0; key < run->config.nr_folios; key++) {
+		int err = run->loops->add(run->keeper, key);
+
+		if (err)
+			return err;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * fsc_run_depopulate - free every folio that is in a slot
+ * @run: a run whose readers and freers have ended
+ *
+ * Context: Process context, may sleep.
+ */
+void fsc_run_depopulate(struct fsc_run *run)
+{
+	u32 key;
+
+	for (key = 0; key < run->nr_keys; key++) {
+		run->loops->drop(run->keeper, key);
+		cond_resched();
+	}
+}
+
+static void empty_pool(struct fsc_run *run)
+{
+	struct fsc_folio *folio;
+
+	while ((folio = fsc_pool_get(&run->pool)))
+		kmem_cache_free(run->cache, folio);
+}
+
+/**
+ * fsc_run_release - free what a run needs no longer once it is drained
+ * @run: a run without folios and without callbacks under way; its figures stay
+ *
+ * Context: Process context, sleeps.
+ */
+void fsc_run_release(struct fsc_run *run)
+{
+	unsigned int i;
+
+	empty_pool(run);
+	kmem_cache_destroy(run->cache);
+	run->cache = NULL;
+	for (i = 0; run->mappings && i < run->config.nr_mappings; i++)
+		xa_destroy(&run->mappings[i].pages);
+	kvfree(run->mappings);
+	run->mappings = NULL;
+	kvfree(run->zipf);
+	run->zipf = NULL;
+	fsc_memdesc_map_destroy(&run->map);
+}
+
+/**
+ * fsc_run_free - free a run and its figures
+ * @run: a released run whose kthreads have ended
+ *
+ * Context: Process context.
+ */
+void fsc_run_free(struct fsc_run *run)
+{
+	fsc_sampler_destroy(run);
+	fsc_threads_destroy(run);
+	fsc_limbo_destroy(run);
+	kvfree(run);
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Readers and freers: bound before they first run, held at a barrier until
+ * all have arrived, then batches of about a millisecond until the window ends.
+ */
+#include <linux/cpu.h>
+#include <linux/hrtimer.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include <folioscale/clock.h>
+#include <folioscale/protocol.h>
+#include <folioscale/run.h>
+
+#define BATCH_NS		NSEC_PER_MSEC
+#define BATCH_MAX		(1U << 20)
+/* A throttled freer sleeps no longer than this, so that it sees the phase change. */
+#define NAP_MAX_NS		(10 * NSEC_PER_MSEC)
+/* What it was late by is made up for, but for no more than this. */
+#define BACKLOG_MAX_NS		(100 * NSEC_PER_MSEC)
+/* Turnovers are a thousand times rarer than lookups: a fixed share of them is timed. */
+#define TURNOVER_TIMED_PERIOD	16
+
+const char *fsc_role_name(enum fsc_role role)
+{
+	static const char *const names[] = {
+		[FSC_READER] = "reader",
+		[FSC_FREER] = "freer",
+		[FSC_KEEPER] = "keeper",
+	};
+
+	return names[role];
+}
+
+static void take_edge(struct fsc_thread *t, struct fsc_edge *edge)
+{
+	edge->counters = t->counters;
+	edge->cpu_ns = current->se.sum_exec_runtime;
+	edge->clock = fsc_clock();
+}
+
+static void begin_window(struct fsc_thread *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < FSC_NR_LATENCIES; i++)
+		fsc_hist_reset(&t->latency[i]);
+	take_edge(t, &t->start);
+}
+
+/* Double or halve the batch until it takes about BATCH_NS. */
+static void steer_batch(struct fsc_thread *t, u64 spent)
+{
+	if (spent > 2 * BATCH_NS && t->batch > 1)
+		t->batch /= 2;
+	else if (spent < BATCH_NS / 2 && t->batch < BATCH_MAX)
+		t->batch *= 2;
+}
+
+static void work_unthrottled(struct fsc_thread *t)
+{
+	const struct fsc_loops *loops = t->run->loops;
+	u64 from = fsc_clock();
+
+	if (t->role == FSC_FREER)
+		loops->turn(t, t->batch, from + BATCH_NS);
+	else if (t->run->general)
+		loops->read_general(t, t->batch, from + BATCH_NS);
+	else
+		loops->read(t, t->batch);
+	steer_batch(t, fsc_clock() - from);
+}
+
+/* As many turnovers as are due, else a nap until the next one is. */
+static void work_throttled(struct fsc_thread *t)
+{
+	const u64 period = NSEC_PER_SEC / t->run->config.free_rate;
+	u64 now = fsc_clock();
+	unsigned int due;
+	ktime_t until;
+
+	if (!t->next_due)
+		t->next_due = now;
+	if (now < t->next_due) {
+		until = ns_to_ktime(min(t->next_due, now + NAP_MAX_NS));
+		set_current_state(TASK_IDLE);
+		schedule_hrtimeout_range(&until, 0, HRTIMER_MODE_ABS);
+		return;
+	}
+	if (now - t->next_due > BACKLOG_MAX_NS)
+		t->next_due = now - BACKLOG_MAX_NS;
+	due = div64_u64(now - t->next_due, period) + 1;
+	t->next_due += due * period;
+	t->run->loops->turn(t, due, now + BATCH_NS);
+}
+
+static int fsc_worker(void *arg)
+{
+	struct fsc_thread *t = arg;
+	struct fsc_run *run = t->run;
+	enum fsc_phase phase;
+
+	atomic_inc(&run->arrived);
+	wake_up(&run->wq);
+	wait_event_idle(run->wq, fsc_phase_read(run) != FSC_START);
+
+	while ((phase = fsc_phase_read(run)) <= FSC_MEASURE) {
+		if (phase == FSC_MEASURE && !t->start.clock)
+			begin_window(t);
+		if (t->role == FSC_FREER && run->config.free_rate)
+			work_throttled(t);
+		else
+			work_unthrottled(t);
+		if (run->config.max_turnovers && !t->turnovers_left)
+			break;
+		/* Tasks RCU needs more than an offer to be preempted. */
+		cond_resched_tasks_rcu_qs();
+	}
+	if (t->start.clock)
+		take_edge(t, &t->end);
+	if (atomic_dec_and_test(&run->unfinished))
+		wake_up(&run->wq);
+	wait_event_idle(run->wq, kthread_should_stop());
+	return 0;
+}
+
+static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, unsigned int nr)
+{
+	const struct fsc_config *config = &run->config;
+	struct fsc_thread *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+	unsigned int i;
+
+	if (!t)
+		return NULL;
+	t->run = run;
+	t->role = role;
+	t->nr = nr;
+	t->cpu = -1;
+	t->mappings = run->mappings;
+	t->zipf = run->zipf;
+	t->nr_keys = run->nr_keys;
+	t->mapping_mask = config->nr_mappings - 1;
+	t->mapping_shift = run->mapping_shift;
+	t->batch = 1;
+	/* Above bit 0, numbers of different threads differ in their upper half. */
+	t->next_generation = ((u64)role << 20 | (nr + 1)) << 40;
+	fsc_stream_seed(&t->stream, config->seed, role, nr);
+	for (i = 0; i < FSC_NR_LATENCIES; i++)
+		fsc_hist_reset(&t->latency[i]);
+	if (config->sample_shift >= 0)
+		t->timed_period = role == FSC_READER ? 1U << config->sample_shift :
+				  config->free_rate ? 1 : TURNOVER_TIMED_PERIOD;
+	if (role != FSC_FREER)
+		return t;
+
+	t->turnovers_left = config->max_turnovers;
+	t->ring = kvcalloc(config->reuse_distance, sizeof(*t->ring), GFP_KERNEL);
+	if (!t->ring) {
+		kvfree(t);
+		return NULL;
+	}
+	/* Keys beyond the folios are vacant from the start. */
+	for (i = 0; i < config->reuse_distance; i++)
+		t->ring[i] = config->nr_folios + nr * config->reuse_distance + i;
+	return t;
+}
+
+static void thread_free(struct fsc_thread *t)
+{
+	if (!t)
+		return;
+	kvfree(t->ring);
+	kvfree(t);
+}
+
+/* Thread number i of the run goes to the i-th online CPU, and round again. */
+static int thread_start(struct fsc_thread *t, unsigned int i)
+{
+	unsigned int cpu = cpumask_nth(i % num_online_cpus(), cpu_online_mask);
+	struct task_struct *task;
+
+	task = kthread_create_on_node(fsc_worker, t, cpu_to_node(cpu), "fsc_%s/%u",
+				      fsc_role_name(t->role), t->nr);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	kthread_bind(task, cpu);
+	t->cpu = cpu;
+	t->task = get_task_struct(task);
+	wake_up_process(task);
+	return 0;
+}
+
+/**
+ * fsc_threads_create - make the state of a run's threads, the keeper's too
+ * @run: a run whose mappings, keys and limbo are set up
+ *
+ * On failure fsc_threads_destroy() undoes what there is.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int fsc_threads_create(struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	unsigned int nr = config->nr_readers + config->nr_freers;
+	unsigned int i;
+
+	run->threads = kvcalloc(nr, sizeof(*run->threads), GFP_KERNEL);
+	run->keeper = thread_alloc(run, FSC_KEEPER, 0);
+	if (!run->threads || !run->keeper)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		bool reader = i < config->nr_readers;
+
+		run->threads[i] = thread_alloc(run, reader ? FSC_READER : FSC_FREER,
+					       reader ? i : i - config->nr_readers);
+		if (!run->threads[i])
+			return -ENOMEM;
+		run->nr_threads++;
+	}
+	return 0;
+}
+
+/**
+ * fsc_threads_start - start the kthreads; they wait at the start barrier
+ * @run: a populated run in phase FSC_START
+ *
+ * On failure fsc_threads_stop() ends those that run.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or a negative errno.
+ */
+int fsc_threads_start(struct fsc_run *run)
+{
+	unsigned int i;
+	int err = 0;
+
+	atomic_set(&run->unfinished, run->nr_threads);
+	cpus_read_lock();
+	for (i = 0; i < run->nr_threads && !err; i++)
+		err = thread_start(run->threads[i], i);
+	cpus_read_unlock();
+	return err;
+}
+
+/**
+ * fsc_threads_stop - end a run's kthreads and wait for them
+ * @run: a run whose phase is neither FSC_START nor one of work
+ *
+ * Context: Process context, sleeps.
+ */
+void fsc_threads_stop(struct fsc_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_threads; i++) {
+		struct fsc_thread *t = run->threads[i];
+
+		if (!t->task)
+			continue;
+		kthread_stop_put(t->task);
+		t->task = NULL;
+	}
+}
+
+/**
+ * fsc_threads_destroy - free the threads' state, figures included
+ * @run: a run whose kthreads have ended
+ *
+ * Context: Process context.
+ */
+void fsc_threads_destroy(struct fsc_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_threads; i++)
+		thread_free(run->threads[i]);
+	kvfree(run->threads);
+	thread_free(run->keeper);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a run is worth. */
+#include <folioscale/protocol.h>
+#include <folioscale/report.h>
+#include <folioscale/run.h>
+
+const char *fsc_verdict_name(enum fsc_verdict verdict)
+{
+	static const char *const names[] = {
+		[FSC_PASS] = "PASS",
+		[FSC_FAIL] = "FAIL",
+		[FSC_INCONCLUSIVE] = "INCONCLUSIVE",
+	};
+
+	return names[verdict];
+}
+
+static bool balanced(const struct fsc_run *run)
+{
+	u64 allocated = fsc_run_count(run, FSC_ALLOCS);
+
+	return fsc_limbo_released(run, false) == allocated &&
+	       fsc_limbo_released(run, true) == allocated;
+}
+
+/**
+ * fsc_judge - the verdict on a run and its reason
+ * @run: any run
+ *
+ * A run is worth nothing until it has ended, and a run that could not have
+ * shown the bug it is there to show is not one that passed.
+ *
+ * Context: Process context, fsc_lock held.
+ * Return: The verdict.
+ */
+struct fsc_judgement fsc_judge(struct fsc_run *run)
+{
+	const struct fsc_protocol *protocol = run->loops->protocol;
+	const struct fsc_config *config = &run->config;
+
+	if (atomic64_read(&run->violations.count))
+		return (struct fsc_judgement){ FSC_FAIL, "violations" };
+	if (fsc_phase_read(run) != FSC_DONE)
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "the run has not ended" };
+	if (!balanced(run))
+		return (struct fsc_judgement){ FSC_FAIL, "what was allocated was not all freed" };
+	if (!run->window_complete)
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "stopped before the window ended" };
+	if (config->nr_readers && !fsc_run_window_count(run, FSC_LOOKUPS))
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no lookup in the window" };
+	if (config->nr_freers && !fsc_run_window_count(run, FSC_TURNOVERS))
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no turnover in the window" };
+	if (protocol->recycles && config->nr_freers &&
+	    !fsc_run_count(run, FSC_RECYCLED_OTHER_KEY))
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+			"vacuous: no descriptor came back under another key" };
+	if (protocol->busted)
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+			"the negative control showed no violation" };
+	return (struct fsc_judgement){ FSC_PASS, "" };
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Keeping what the oracle saw. */
+#include <linux/array_size.h>
+#include <linux/build_bug.h>
+
+#include <folioscale/run.h>
+
+const char *const fsc_violation_names[FSC_NR_VIOLATION_KINDS] = {
+	[FSC_BAD_IDENTITY]	= "identity",
+	[FSC_BAD_PFN]		= "pfn",
+	[FSC_BAD_STAMP]		= "stamp",
+	[FSC_BAD_GENERATION]	= "generation",
+	[FSC_BAD_LINE]		= "line",
+};
+static_assert(ARRAY_SIZE(fsc_violation_names) == FSC_NR_VIOLATION_KINDS);
+
+/**
+ * fsc_violation_record - count a violation, keep the first ones
+ * @t: the reader that saw it
+ * @kind: what was wrong
+ * @key: the key it looked up
+ * @generation: of the descriptor in its hands
+ * @expected: what had to be there
+ * @found: what was
+ *
+ * Context: Any.
+ */
+noinline __cold
+void fsc_violation_record(struct fsc_thread *t, enum fsc_violation_kind kind, u64 key,
+			  u64 generation, u64 expected, u64 found)
+{
+	struct fsc_violations *violations = &t->run->violations;
+	u64 nr = atomic64_inc_return(&violations->count) - 1;
+	struct fsc_violation *v;
+
+	fsc_count(&t->counters, FSC_VIOLATIONS);
+	if (nr >= FSC_VIOLATIONS_KEPT)
+		return;
+	v = &violations->first[nr];
+	v->kind = kind;
+	v->key = key;
+	v->generation = generation;
+	v->expected = expected;
+	v->found = found;
+	/* Pairs with the acquire in report.c. */
+	smp_store_release(&v->complete, true);
+}
