@@ -28,4 +28,5 @@ const char *const fsc_counter_names[FSC_NR_COUNTERS] = {
 	[FSC_FREES]			= "frees",
 	[FSC_LAST_PUTS_BY_READER]	= "last_puts_by_reader",
 };
+
 static_assert(ARRAY_SIZE(fsc_counter_names) == FSC_NR_COUNTERS);

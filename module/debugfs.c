@@ -63,6 +63,7 @@ static void show_counters(struct seq_file *m, struct fsc_run *run)
 	for (i = 0; i < FSC_NR_COUNTERS; i++)
 		seq_printf(m, "%s %llu\n", fsc_counter_names[i], fsc_run_count(run, i));
 }
+
 DEFINE_RUN_FILE(counters);
 
 static void show_threads(struct seq_file *m, struct fsc_run *run)
@@ -77,6 +78,7 @@ static void show_threads(struct seq_file *m, struct fsc_run *run)
 			   fsc_counter_read(&t->counters, FSC_TURNOVERS));
 	}
 }
+
 DEFINE_RUN_FILE(threads);
 
 static void show_limbo(struct seq_file *m, struct fsc_run *run)
@@ -93,6 +95,7 @@ static void show_limbo(struct seq_file *m, struct fsc_run *run)
 	seq_printf(m, "max_bytes %llu\n", run->limbo.max_bytes);
 	seq_printf(m, "waits %llu\n", fsc_run_count(run, FSC_LIMBO_WAITS));
 }
+
 DEFINE_RUN_FILE(limbo);
 
 static void show_violations(struct seq_file *m, struct fsc_run *run)
@@ -110,12 +113,14 @@ static void show_violations(struct seq_file *m, struct fsc_run *run)
 				   v->expected, v->found);
 	}
 }
+
 DEFINE_RUN_FILE(violations);
 
 static void show_run_json(struct seq_file *m, struct fsc_run *run)
 {
 	fsc_report_json(m, run);
 }
+
 DEFINE_RUN_FILE(run_json);
 
 /* Which latency a file is for is its inode's private pointer. */

@@ -16,6 +16,7 @@ const char *const fsc_latency_names[FSC_NR_LATENCIES] = {
 	[FSC_LAT_TURNOVER]	= "turnover",
 	[FSC_LAT_GP]		= "gp",
 };
+
 static_assert(ARRAY_SIZE(fsc_latency_names) == FSC_NR_LATENCIES);
 
 /**

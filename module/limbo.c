@@ -36,7 +36,7 @@ int fsc_limbo_init(struct fsc_run *run)
 		return -EINVAL;
 	}
 	limbo->check_bytes = max(limbo->max_bytes / (8 * nr_freers), 1ULL);
-	/* Between two looks each freer adds this much; it waits early enough to stay below the cap. */
+	/* Between two looks each freer adds this much: waiting so early keeps the cap. */
 	limbo->wait_bytes = limbo->max_bytes -
 			    nr_freers * max(limbo->check_bytes, folio_bytes(run));
 	limbo->released = alloc_percpu(struct fsc_released);

@@ -77,7 +77,7 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 		new = kcalloc(FSC_ROOT_SECTIONS, sizeof(**root), gfp);
 		if (!new)
 			return NULL;
-		/* Release of the zeroed page; pairs with the dependent loads of fsc_memdesc_slot(). */
+		/* Releases the zeroed page; pairs with the loads of fsc_memdesc_slot(). */
 		if (cmpxchg(root, NULL, new))
 			kfree(new);
 	}

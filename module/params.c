@@ -9,13 +9,17 @@
 #include <linux/kstrtox.h>
 #include <linux/moduleparam.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <linux/time64.h>
 
 #include <folioscale/config.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
+
+#define MAX_MS		3600000
 
 /* Protected by fsc_lock; at load time by nobody else being there. */
 static struct fsc_config params = {
@@ -32,159 +36,10 @@ static struct fsc_config params = {
 	.warmup_ms = 500,
 	.duration_ms = 2000,
 	.sample_ms = 10,
-	.autorun = true,
+	.autorun = 1,
 };
 
-/* The run's parameters do not change under it. */
-static int begin_write(const struct kernel_param *kp, const char *val)
-{
-	mutex_lock(&fsc_lock);
-	if (!fsc_run_active())
-		return 0;
-	mutex_unlock(&fsc_lock);
-	pr_err("%s=%s: allowed: between runs\n", kp->name, val);
-	return -EBUSY;
-}
-
-static void end_write(void)
-{
-	mutex_unlock(&fsc_lock);
-}
-
-/* Numbers: a range, and whether the value is signed. */
-struct number {
-	void *value;
-	s64 min;
-	u64 max;
-	enum { NUMBER_UINT, NUMBER_INT, NUMBER_U64 } type;
-};
-
-static int number_set(const char *val, const struct kernel_param *kp)
-{
-	const struct number *number = kp->arg;
-	bool in_range;
-	s64 s = 0;
-	u64 u = 0;
-	int err;
-
-	if (number->type == NUMBER_INT) {
-		err = kstrtoll(val, 0, &s);
-		in_range = !err && s >= number->min && s <= (s64)number->max;
-	} else {
-		err = kstrtoull(val, 0, &u);
-		in_range = !err && u >= number->min && u <= number->max;
-	}
-	if (!in_range) {
-		pr_err("%s=%.64s: allowed: %lld to %llu\n", kp->name, val, number->min,
-		       number->max);
-		return -EINVAL;
-	}
-	err = begin_write(kp, val);
-	if (err)
-		return err;
-	switch (number->type) {
-	case NUMBER_UINT:
-		*(unsigned int *)number->value = u;
-		break;
-	case NUMBER_INT:
-		*(int *)number->value = s;
-		break;
-	case NUMBER_U64:
-		*(u64 *)number->value = u;
-		break;
-	}
-	end_write();
-	return 0;
-}
-
-static int number_get(char *buffer, const struct kernel_param *kp)
-{
-	const struct number *number = kp->arg;
-
-	switch (number->type) {
-	case NUMBER_UINT:
-		return sysfs_emit(buffer, "%u\n", READ_ONCE(*(unsigned int *)number->value));
-	case NUMBER_INT:
-		return sysfs_emit(buffer, "%d\n", READ_ONCE(*(int *)number->value));
-	default:
-		return sysfs_emit(buffer, "%llu\n", READ_ONCE(*(u64 *)number->value));
-	}
-}
-
-static const struct kernel_param_ops number_ops = {
-	.set = number_set,
-	.get = number_get,
-};
-
-/* Choices: names by number, NULL after the last. */
-struct choice {
-	unsigned int *value;
-	const char *(*name)(unsigned int i);
-};
-
-static int choice_set(const char *val, const struct kernel_param *kp)
-{
-	const struct choice *choice = kp->arg;
-	const char *name;
-	char known[160];
-	unsigned int i;
-	int at = 0, err;
-
-	for (i = 0; (name = choice->name(i)); i++) {
-		if (sysfs_streq(val, name)) {
-			err = begin_write(kp, val);
-			if (err)
-				return err;
-			*choice->value = i;
-			end_write();
-			return 0;
-		}
-		at += scnprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", name);
-	}
-	pr_err("%s=%.64s: allowed: %s\n", kp->name, val, known);
-	return -EINVAL;
-}
-
-static int choice_get(char *buffer, const struct kernel_param *kp)
-{
-	const struct choice *choice = kp->arg;
-
-	return sysfs_emit(buffer, "%s\n", choice->name(READ_ONCE(*choice->value)));
-}
-
-static const struct kernel_param_ops choice_ops = {
-	.set = choice_set,
-	.get = choice_get,
-};
-
-static int autorun_set(const char *val, const struct kernel_param *kp)
-{
-	bool autorun;
-	int err = kstrtobool(val, &autorun);
-
-	if (err) {
-		pr_err("%s=%.64s: allowed: 0, 1\n", kp->name, val);
-		return -EINVAL;
-	}
-	err = begin_write(kp, val);
-	if (err)
-		return err;
-	params.autorun = autorun;
-	end_write();
-	return 0;
-}
-
-static int autorun_get(char *buffer, const struct kernel_param *kp)
-{
-	return sysfs_emit(buffer, "%d\n", READ_ONCE(params.autorun));
-}
-
-static const struct kernel_param_ops autorun_ops = {
-	.set = autorun_set,
-	.get = autorun_get,
-};
-
-/* The i-th of the path's protocols, or of its busted ones: every path lists them in one order. */
+/* The i-th of the protocols, or of the busted ones: every path lists them in one order. */
 static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 {
 	const struct fsc_path *path = fsc_paths[0];
@@ -197,6 +52,7 @@ static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 	return NULL;
 }
 
+/* Choices: names by number, NULL after the last. */
 static const char *protocol_name(unsigned int i)
 {
 	const struct fsc_protocol *protocol = nth_protocol(i, false);
@@ -219,71 +75,243 @@ static const char *path_name(unsigned int i)
 	return i < fsc_nr_paths ? fsc_paths[i]->name : NULL;
 }
 
-#define CHOICE_NAMES(function, ...)						\
-static const char *function(unsigned int i)					\
-{										\
-	static const char *const names[] = { __VA_ARGS__ };			\
-										\
-	return i < ARRAY_SIZE(names) ? names[i] : NULL;				\
+static const char *popularity_name(unsigned int i)
+{
+	static const char *const names[] = {
+		[FSC_UNIFORM]	= "uniform",
+		[FSC_ZIPF]	= "zipf",
+	};
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
 }
 
-CHOICE_NAMES(popularity_name, [FSC_UNIFORM] = "uniform", [FSC_ZIPF] = "zipf")
-CHOICE_NAMES(removal_name, [FSC_RECLAIM] = "reclaim", [FSC_TRUNCATE] = "truncate")
-CHOICE_NAMES(deferral_name, [FSC_DEFER_AUTO] = "auto", [FSC_DEFER_KFREE_RCU] = "kfree_rcu",
-	     [FSC_DEFER_CALL_RCU] = "call_rcu", [FSC_DEFER_CALL_RCU_HURRY] = "call_rcu_hurry")
-CHOICE_NAMES(freeptr_name, [FSC_FREEPTR_INSIDE] = "inside", [FSC_FREEPTR_OUTSIDE] = "outside")
+static const char *removal_name(unsigned int i)
+{
+	static const char *const names[] = {
+		[FSC_RECLAIM]	= "reclaim",
+		[FSC_TRUNCATE]	= "truncate",
+	};
 
-#define MAX_NS		1000000000
-#define MAX_MS		3600000
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
 
-/*
- * The table: C(name, its names, description) and N(name, type, min, max,
- * description). It makes the parameters and prints them.
- */
-#define PARAMETERS(C, N)								\
-C(protocol, protocol_name, "how descriptors are freed and what readers do about it")	\
-C(path, path_name, "how readers find a folio")						\
-C(busted, busted_name, "negative control: a protocol with a deliberate bug")		\
-N(nr_readers, UINT, 0, 1024, "reader threads")						\
-N(nr_freers, UINT, 0, 1024, "freer threads")						\
-N(nr_folios, UINT, 1, 1 << 24, "folios that are populated")				\
-N(nr_mappings, UINT, 1, 1024, "mappings they are spread over; a power of two")		\
-N(order, UINT, 0, 9, "log2 of a folio's pages")						\
-C(popularity, popularity_name, "how readers and freers choose keys")			\
-N(seed, U64, 0, U64_MAX, "of the key streams")						\
-C(removal, removal_name, "how freers take a folio out of its slot")			\
-N(free_rate, UINT, 0, 10000000, "turnovers a second and freer, 0: as many as it can")	\
-N(reuse_distance, UINT, 1, 65536, "vacated keys between a freed folio's and the next")	\
-N(publish_ns, UINT, 0, MAX_NS, "ns from allocation to publication")			\
-N(gap_ns, UINT, 0, MAX_NS, "ns from load to tryget")					\
-N(hold_ns, UINT, 0, MAX_NS, "ns that readers hold a folio before they use it")		\
-N(touch_bytes, UINT, 24, 2 << 20, "bytes of the folio that a use reads, a word of each line")	\
-N(lookups_per_section, UINT, 1, FSC_SECTION_MAX, "lookups in one RCU section")		\
-N(sample_shift, INT, -1, 20, "one lookup in 2^n is timed, -1: none and no turnover")	\
-C(deferral, deferral_name, "what frees after a grace period; auto: the protocol's own")	\
-C(freeptr, freeptr_name, "free pointer of a SLAB_TYPESAFE_BY_RCU descriptor: over lru, or behind it")	\
-N(warmup_ms, UINT, 0, MAX_MS, "ms before the window")					\
-N(duration_ms, UINT, 0, MAX_MS, "ms of the window, 0: until stopped")			\
-N(max_turnovers, UINT, 0, 1 << 30, "the window ends after so many turnovers a freer, 0: by time")	\
-N(sample_ms, UINT, 0, 10000, "ms between rows of the time series, 0: none, and no mean limbo")	\
-N(gp_probe_ms, UINT, 0, 10000, "ms between grace-period probes, 0: none")		\
-N(limbo_max_mb, UINT, 0, 1 << 20, "MiB in limbo at which freers wait, 0: an eighth of RAM")
+static const char *deferral_name(unsigned int i)
+{
+	static const char *const names[] = {
+		[FSC_DEFER_AUTO]		= "auto",
+		[FSC_DEFER_KFREE_RCU]		= "kfree_rcu",
+		[FSC_DEFER_CALL_RCU]		= "call_rcu",
+		[FSC_DEFER_CALL_RCU_HURRY]	= "call_rcu_hurry",
+	};
 
-#define DEFINE_CHOICE(_name, _names, _desc)						\
-static const struct choice choice_##_name = { &params._name, _names };			\
-module_param_cb(_name, &choice_ops, (void *)&choice_##_name, 0644);			\
-MODULE_PARM_DESC(_name, _desc);
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
 
-#define DEFINE_NUMBER(_name, _type, _min, _max, _desc)					\
-static const struct number number_##_name = {						\
-	&params._name, _min, _max, NUMBER_##_type					\
-};											\
-module_param_cb(_name, &number_ops, (void *)&number_##_name, 0644);			\
-MODULE_PARM_DESC(_name, _desc);
+static const char *freeptr_name(unsigned int i)
+{
+	static const char *const names[] = {
+		[FSC_FREEPTR_INSIDE]	= "inside",
+		[FSC_FREEPTR_OUTSIDE]	= "outside",
+	};
 
-PARAMETERS(DEFINE_CHOICE, DEFINE_NUMBER)
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
 
-module_param_cb(autorun, &autorun_ops, NULL, 0644);
+enum param_type { FSC_UINT, FSC_INT, FSC_U64 };
+
+/* A row for each parameter: where it lies, and its range or its choices (an unsigned int then). */
+static const struct param {
+	const char *name;
+	size_t offset;
+	enum param_type type;
+	s64 min;
+	u64 max;
+	const char *(*choice)(unsigned int i);
+} table[] = {
+	{ "protocol", offsetof(struct fsc_config, protocol), .choice = protocol_name },
+	{ "path", offsetof(struct fsc_config, path), .choice = path_name },
+	{ "busted", offsetof(struct fsc_config, busted), .choice = busted_name },
+	{ "nr_readers", offsetof(struct fsc_config, nr_readers), FSC_UINT, 0, 1024 },
+	{ "nr_freers", offsetof(struct fsc_config, nr_freers), FSC_UINT, 0, 1024 },
+	{ "nr_folios", offsetof(struct fsc_config, nr_folios), FSC_UINT, 1, 1 << 24 },
+	{ "nr_mappings", offsetof(struct fsc_config, nr_mappings), FSC_UINT, 1, 1024 },
+	{ "order", offsetof(struct fsc_config, order), FSC_UINT, 0, 9 },
+	{ "popularity", offsetof(struct fsc_config, popularity), .choice = popularity_name },
+	{ "seed", offsetof(struct fsc_config, seed), FSC_U64, 0, U64_MAX },
+	{ "removal", offsetof(struct fsc_config, removal), .choice = removal_name },
+	{ "free_rate", offsetof(struct fsc_config, free_rate), FSC_UINT, 0, 10000000 },
+	{ "reuse_distance", offsetof(struct fsc_config, reuse_distance), FSC_UINT, 1, 65536 },
+	{ "publish_ns", offsetof(struct fsc_config, publish_ns), FSC_UINT, 0, NSEC_PER_SEC },
+	{ "gap_ns", offsetof(struct fsc_config, gap_ns), FSC_UINT, 0, NSEC_PER_SEC },
+	{ "hold_ns", offsetof(struct fsc_config, hold_ns), FSC_UINT, 0, NSEC_PER_SEC },
+	{ "touch_bytes", offsetof(struct fsc_config, touch_bytes), FSC_UINT,
+	  sizeof(struct fsc_stamp), SZ_2M },
+	{ "lookups_per_section", offsetof(struct fsc_config, lookups_per_section), FSC_UINT,
+	  1, FSC_SECTION_MAX },
+	{ "sample_shift", offsetof(struct fsc_config, sample_shift), FSC_INT, -1, 20 },
+	{ "deferral", offsetof(struct fsc_config, deferral), .choice = deferral_name },
+	{ "freeptr", offsetof(struct fsc_config, freeptr), .choice = freeptr_name },
+	{ "warmup_ms", offsetof(struct fsc_config, warmup_ms), FSC_UINT, 0, MAX_MS },
+	{ "duration_ms", offsetof(struct fsc_config, duration_ms), FSC_UINT, 0, MAX_MS },
+	{ "max_turnovers", offsetof(struct fsc_config, max_turnovers), FSC_UINT, 0, 1 << 30 },
+	{ "sample_ms", offsetof(struct fsc_config, sample_ms), FSC_UINT, 0, 10000 },
+	{ "gp_probe_ms", offsetof(struct fsc_config, gp_probe_ms), FSC_UINT, 0, 10000 },
+	{ "limbo_max_mb", offsetof(struct fsc_config, limbo_max_mb), FSC_UINT, 0, 1 << 20 },
+	{ "autorun", offsetof(struct fsc_config, autorun), FSC_UINT, 0, 1 },
+};
+
+static const struct param *find_param(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!strcmp(table[i].name, name))
+			return &table[i];
+	}
+	return NULL;
+}
+
+static void *param_value(const struct fsc_config *config, const struct param *param)
+{
+	return (void *)config + param->offset;
+}
+
+/* Return: 0 with the number of the choice in @value. */
+static int parse_choice(const struct param *param, const char *val, u64 *value)
+{
+	const char *name;
+	char known[160];
+	unsigned int i;
+	int at = 0;
+
+	for (i = 0; (name = param->choice(i)); i++) {
+		if (sysfs_streq(val, name)) {
+			*value = i;
+			return 0;
+		}
+		at += scnprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", name);
+	}
+	pr_err("%s=%.64s: allowed: %s\n", param->name, val, known);
+	return -EINVAL;
+}
+
+/* Return: 0 with the value, sign-extended if it has one, in @value. */
+static int parse_number(const struct param *param, const char *val, u64 *value)
+{
+	bool in_range;
+	s64 number;
+
+	if (param->type == FSC_INT) {
+		in_range = !kstrtoll(val, 0, &number) && number >= param->min &&
+			   number <= (s64)param->max;
+		*value = number;
+	} else {
+		in_range = !kstrtoull(val, 0, value) && *value >= param->min &&
+			   *value <= param->max;
+	}
+	if (in_range)
+		return 0;
+	pr_err("%s=%.64s: allowed: %lld to %llu\n", param->name, val, param->min, param->max);
+	return -EINVAL;
+}
+
+static int param_set(const char *val, const struct kernel_param *kp)
+{
+	const struct param *param = find_param(kp->name);
+	void *field = param_value(&params, param);
+	u64 value;
+	int err;
+
+	err = param->choice ? parse_choice(param, val, &value) : parse_number(param, val, &value);
+	if (err)
+		return err;
+	mutex_lock(&fsc_lock);
+	if (fsc_run_active()) {
+		pr_err("%s=%.64s: allowed: between runs\n", param->name, val);
+		err = -EBUSY;
+	} else if (param->type == FSC_U64) {
+		*(u64 *)field = value;
+	} else {
+		*(unsigned int *)field = value;
+	}
+	mutex_unlock(&fsc_lock);
+	return err;
+}
+
+static int param_get(char *buffer, const struct kernel_param *kp)
+{
+	const struct param *param = find_param(kp->name);
+	const void *field = param_value(&params, param);
+
+	if (param->choice)
+		return sysfs_emit(buffer, "%s\n",
+				  param->choice(READ_ONCE(*(const unsigned int *)field)));
+	if (param->type == FSC_U64)
+		return sysfs_emit(buffer, "%llu\n", READ_ONCE(*(const u64 *)field));
+	return sysfs_emit(buffer, "%d\n", READ_ONCE(*(const int *)field));
+}
+
+static const struct kernel_param_ops param_ops = {
+	.set = param_set,
+	.get = param_get,
+};
+
+/* Each of these has its row above. */
+module_param_cb(protocol, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(protocol, "how descriptors are freed and what readers do about it");
+module_param_cb(path, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(path, "how readers find a folio");
+module_param_cb(busted, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(busted, "negative control: a protocol with a deliberate bug");
+module_param_cb(nr_readers, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(nr_readers, "reader threads");
+module_param_cb(nr_freers, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(nr_freers, "freer threads");
+module_param_cb(nr_folios, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(nr_folios, "folios that are populated");
+module_param_cb(nr_mappings, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(nr_mappings, "mappings they are spread over; a power of two");
+module_param_cb(order, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(order, "log2 of a folio's pages");
+module_param_cb(popularity, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(popularity, "how readers and freers choose keys");
+module_param_cb(seed, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(seed, "of the key streams");
+module_param_cb(removal, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(removal, "how freers take a folio out of its slot");
+module_param_cb(free_rate, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(free_rate, "turnovers a second and freer, 0: as many as it can");
+module_param_cb(reuse_distance, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(reuse_distance, "vacated keys between a freed folio's key and the next");
+module_param_cb(publish_ns, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(publish_ns, "ns from allocation to publication");
+module_param_cb(gap_ns, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(gap_ns, "ns from load to tryget");
+module_param_cb(hold_ns, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(hold_ns, "ns that readers hold a folio before they use it");
+module_param_cb(touch_bytes, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(touch_bytes, "bytes of the folio that a use reads, a word of each line");
+module_param_cb(lookups_per_section, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(lookups_per_section, "lookups in one RCU section");
+module_param_cb(sample_shift, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(sample_shift, "one lookup in 2^n is timed, -1: none, and no turnover");
+module_param_cb(deferral, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(deferral, "what frees after a grace period; auto: the protocol's own");
+module_param_cb(freeptr, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(freeptr, "SLAB_TYPESAFE_BY_RCU's free pointer: over lru, or behind the descriptor");
+module_param_cb(warmup_ms, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(warmup_ms, "ms before the window");
+module_param_cb(duration_ms, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(duration_ms, "ms of the window, 0: until stopped");
+module_param_cb(max_turnovers, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(max_turnovers, "the window ends after so many turnovers a freer, 0: by time");
+module_param_cb(sample_ms, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(sample_ms, "ms between rows of the time series, 0: none, and no mean limbo");
+module_param_cb(gp_probe_ms, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(gp_probe_ms, "ms between grace-period probes, 0: none");
+module_param_cb(limbo_max_mb, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(limbo_max_mb, "MiB in limbo at which freers wait, 0: an eighth of RAM");
+module_param_cb(autorun, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(autorun, "start a run when the module is loaded");
 
 /**
@@ -301,6 +329,7 @@ void fsc_config_get(struct fsc_config *config)
  * fsc_config_protocol - name of the chosen protocol
  * @config: the parameters
  *
+ * Context: Any.
  * Return: What protocol= was given.
  */
 const char *fsc_config_protocol(const struct fsc_config *config)
@@ -312,6 +341,7 @@ const char *fsc_config_protocol(const struct fsc_config *config)
  * fsc_config_busted - name of the chosen negative control
  * @config: the parameters
  *
+ * Context: Any.
  * Return: What busted= was given, NULL for none.
  */
 const char *fsc_config_busted(const struct fsc_config *config)
@@ -323,22 +353,13 @@ const char *fsc_config_busted(const struct fsc_config *config)
  * fsc_deferral_name - name of a deferral
  * @deferral: which
  *
+ * Context: Any.
  * Return: What deferral= takes.
  */
 const char *fsc_deferral_name(enum fsc_deferral deferral)
 {
 	return deferral_name(deferral);
 }
-
-#define SHOW_CHOICE(_name, _names, _desc)						\
-	seq_printf(m, "\"" #_name "\": \"%s\", ", _names(config->_name));
-
-#define SHOW_FORMAT_UINT	"%u"
-#define SHOW_FORMAT_INT		"%d"
-#define SHOW_FORMAT_U64		"%llu"
-
-#define SHOW_NUMBER(_name, _type, _min, _max, _desc)					\
-	seq_printf(m, "\"" #_name "\": " SHOW_FORMAT_##_type ", ", config->_name);
 
 /**
  * fsc_config_show_json - print parameters as a JSON object
@@ -349,7 +370,19 @@ const char *fsc_deferral_name(enum fsc_deferral deferral)
  */
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config)
 {
+	unsigned int i;
+
 	seq_putc(m, '{');
-	PARAMETERS(SHOW_CHOICE, SHOW_NUMBER)
-	seq_printf(m, "\"autorun\": %d}", config->autorun);
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		const void *field = param_value(config, &table[i]);
+
+		seq_printf(m, "%s\"%s\": ", i ? ", " : "", table[i].name);
+		if (table[i].choice)
+			seq_printf(m, "\"%s\"", table[i].choice(*(const unsigned int *)field));
+		else if (table[i].type == FSC_U64)
+			seq_printf(m, "%llu", *(const u64 *)field);
+		else
+			seq_printf(m, "%d", *(const int *)field);
+	}
+	seq_putc(m, '}');
 }

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The table of protocols: one header and one line each. */
-#ifndef FSC_PROTOCOLS_H
-#define FSC_PROTOCOLS_H
-
+/*
+ * The table of protocols: a header each, and here its line.
+ *
+ * Each header ends in FSC_PROTOCOL(name), outside of its include guard, for
+ * whatever the reader of this table has defined that to be. So the table may
+ * be read more than once: for the code, then for a list.
+ */
 #include "protocols/overlay.h"
 #include "protocols/typesafe.h"
 #include "protocols/rcu_desc.h"
 #include "protocols/rcu_full.h"
 #include "protocols/busted.h"
-
-#define FSC_PROTOCOLS(X, path)	\
-	X(path, overlay)	\
-	X(path, typesafe)	\
-	X(path, rcu_desc)	\
-	X(path, rcu_full)	\
-	X(path, norecheck)	\
-	X(path, early_pages)	\
-	X(path, early_publish)
-
-#endif /* FSC_PROTOCOLS_H */

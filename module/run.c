@@ -34,8 +34,10 @@ const char *const fsc_phase_names[FSC_NR_PHASES] = {
 	[FSC_DONE]	= "done",
 	[FSC_FAILED]	= "failed",
 };
+
 static_assert(ARRAY_SIZE(fsc_phase_names) == FSC_NR_PHASES);
 
+/* Protects fsc_run and the parameters; outside of every other lock. */
 DEFINE_MUTEX(fsc_lock);
 
 /* Protected by fsc_lock; callbacks and the controller use it while it cannot change. */
@@ -161,6 +163,11 @@ static void sleep_phase(struct fsc_run *run, unsigned int ms)
 	wait_event_idle_timeout(run->wq, READ_ONCE(run->stopping), msecs_to_jiffies(ms));
 }
 
+static bool freers_done(struct fsc_run *run)
+{
+	return READ_ONCE(run->stopping) || !atomic_read(&run->unfinished);
+}
+
 static void measure(struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
@@ -171,8 +178,7 @@ static void measure(struct fsc_run *run)
 	run->whole_idle_ns = read_idle_ns();
 	set_phase(run, FSC_MEASURE);
 	if (config->max_turnovers)
-		wait_event_idle(run->wq, READ_ONCE(run->stopping) ||
-					 !atomic_read(&run->unfinished));
+		wait_event_idle(run->wq, freers_done(run));
 	else if (config->duration_ms)
 		sleep_phase(run, config->duration_ms);
 	else

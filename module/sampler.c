@@ -20,15 +20,17 @@ const char *const fsc_series_names[FSC_NR_COLUMNS] = {
 	[FSC_COL_SLAB_PAGES]		= "slab_pages",
 	[FSC_COL_FREE_PAGES]		= "free_pages",
 };
+
 static_assert(ARRAY_SIZE(fsc_series_names) == FSC_NR_COLUMNS);
 
-/* Every second row goes. Only the sampler writes; whoever prints meanwhile sees a row twice at worst. */
+/* Every second row goes. Whoever prints meanwhile sees a row twice at worst. */
 static void halve(struct fsc_sampler *sampler)
 {
 	unsigned int i;
 
 	for (i = 0; i < FSC_SERIES_ROWS / 2; i++)
 		sampler->rows[i] = sampler->rows[2 * i];
+	/* Pairs with the acquire in report.c. */
 	smp_store_release(&sampler->nr_rows, FSC_SERIES_ROWS / 2);
 	sampler->stride *= 2;
 }

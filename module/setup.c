@@ -15,7 +15,7 @@
 #include <folioscale/stamp.h>
 
 #define CLOCK_CALIBRATION_READS	1000
-/* A section is retried so often before it is left (paths/), and the RCU stall timeout is at least 3 s. */
+/* A lookup tries so often before it leaves its section (paths/); RCU stalls after 3 s at least. */
 #define SECTION_TRIES		64
 #define SECTION_MAX_NS		(2 * NSEC_PER_SEC)
 

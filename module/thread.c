@@ -16,7 +16,7 @@
 #include <folioscale/run.h>
 
 #define BATCH_NS		NSEC_PER_MSEC
-#define BATCH_MAX		(1U << 20)
+#define BATCH_MAX		BIT(20)
 /* A throttled freer sleeps no longer than this, so that it sees the phase change. */
 #define NAP_MAX_NS		(10 * NSEC_PER_MSEC)
 /* What it was late by is made up for, but for no more than this. */

@@ -45,7 +45,8 @@ struct fsc_judgement fsc_judge(struct fsc_run *run)
 	if (!balanced(run))
 		return (struct fsc_judgement){ FSC_FAIL, "what was allocated was not all freed" };
 	if (!run->window_complete)
-		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "stopped before the window ended" };
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+			"stopped before the window ended" };
 	if (config->nr_readers && !fsc_run_window_count(run, FSC_LOOKUPS))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no lookup in the window" };
 	if (config->nr_freers && !fsc_run_window_count(run, FSC_TURNOVERS))

@@ -12,6 +12,7 @@ const char *const fsc_violation_names[FSC_NR_VIOLATION_KINDS] = {
 	[FSC_BAD_GENERATION]	= "generation",
 	[FSC_BAD_LINE]		= "line",
 };
+
 static_assert(ARRAY_SIZE(fsc_violation_names) == FSC_NR_VIOLATION_KINDS);
 
 /**

@@ -9,7 +9,7 @@
 struct seq_file;
 
 /* Lookups in one section: what it finds lies on the stack until the section ends. */
-#define FSC_SECTION_MAX		64
+#define FSC_SECTION_MAX		32
 
 enum fsc_popularity { FSC_UNIFORM, FSC_ZIPF };
 enum fsc_removal { FSC_RECLAIM, FSC_TRUNCATE };
@@ -51,7 +51,7 @@ struct fsc_config {
 	unsigned int sample_ms;
 	unsigned int gp_probe_ms;
 	unsigned int limbo_max_mb;
-	bool autorun;
+	unsigned int autorun;
 };
 
 void fsc_config_get(struct fsc_config *config);

@@ -36,12 +36,28 @@ static __always_inline u32 fsc_draw_key(struct fsc_draw *draw, bool general)
 	return fsc_stream_uniform(&draw->stream, draw->nr_keys);
 }
 
+/* A key, and where it is: worked out once a lookup. */
+struct fsc_slot {
+	struct fsc_mapping *mapping;
+	u64 index;
+	u64 key;
+};
+
+static __always_inline struct fsc_slot fsc_slot_of(const struct fsc_thread *t, u32 key)
+{
+	return (struct fsc_slot) {
+		.mapping = &t->mappings[key & t->mapping_mask],
+		.index = key >> t->mapping_shift,
+		.key = key,
+	};
+}
+
 /*
  * The use: the same for every protocol, and its oracle. The caller has @folio
- * in hand for @key, by a reference or by its RCU section.
+ * in hand for @slot, by a reference or by its RCU section.
  */
 static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_protocol *proto,
-				    const void *folio, u32 key, bool general)
+				    const void *folio, struct fsc_slot slot, bool general)
 {
 	u64 word = proto->generation(folio);
 	u64 generation = word & ~FSC_GENERATION_GONE;
@@ -50,29 +66,27 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 	unsigned int at;
 	u64 found;
 
-	if (unlikely(!proto->matches(folio, &t->mappings[key & t->mapping_mask],
-				     key >> t->mapping_shift, key)))
-		fsc_violation_record(t, FSC_BAD_IDENTITY, key, generation, key,
+	if (unlikely(!proto->matches(folio, slot.mapping, slot.index, slot.key)))
+		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
 				     proto->key(t->run, folio));
 	if (proto->busted && unlikely(!pfn_valid(pfn))) {
-		fsc_violation_record(t, FSC_BAD_PFN, key, generation, 0, pfn);
+		fsc_violation_record(t, FSC_BAD_PFN, slot.key, generation, 0, pfn);
 		return;
 	}
 	stamp = fsc_stamp_of(pfn);
 	found = READ_ONCE(stamp->key);
-	if (unlikely(found != key))
-		fsc_violation_record(t, FSC_BAD_STAMP, key, generation, key, found);
+	if (unlikely(found != slot.key))
+		fsc_violation_record(t, FSC_BAD_STAMP, slot.key, generation, slot.key, found);
 	found = READ_ONCE(stamp->generation);
 	if (unlikely(found != generation))
-		fsc_violation_record(t, FSC_BAD_GENERATION, key, generation, generation, found);
-	if (general) {
-		for (at = FSC_LINE_BYTES; at + sizeof(u64) <= t->run->config.touch_bytes;
-		     at += FSC_LINE_BYTES) {
-			found = READ_ONCE(*(const u64 *)((const void *)stamp + at));
-			if (unlikely(found != generation))
-				fsc_violation_record(t, FSC_BAD_LINE, key, generation, generation,
-						     found);
-		}
+		fsc_violation_record(t, FSC_BAD_GENERATION, slot.key, generation, generation,
+				     found);
+	for (at = FSC_LINE_BYTES; general && at + sizeof(u64) <= t->run->config.touch_bytes;
+	     at += FSC_LINE_BYTES) {
+		found = READ_ONCE(*(const u64 *)((const void *)stamp + at));
+		if (unlikely(found != generation))
+			fsc_violation_record(t, FSC_BAD_LINE, slot.key, generation, generation,
+					     found);
 	}
 	/* The folio left its slot while we had it: legal, and worth knowing. */
 	if (unlikely(word & FSC_GENERATION_GONE))
@@ -92,9 +106,10 @@ typedef unsigned int (*fsc_section_fn)(struct fsc_thread *t, struct fsc_draw *dr
 				       const struct fsc_protocol *proto, unsigned int n,
 				       bool general);
 
-static __always_inline unsigned int fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
-						      const struct fsc_protocol *proto,
-						      fsc_section_fn section, bool general)
+static __always_inline
+unsigned int fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
+			       const struct fsc_protocol *proto, fsc_section_fn section,
+			       bool general)
 {
 	u64 from = fsc_clock();
 	unsigned int hits = section(t, draw, proto, 1, general);
@@ -310,6 +325,6 @@ static void path##_##proto##_drop(struct fsc_thread *t, u32 key)			\
 		.turn		= path##_##proto##_turn,\
 		.add		= path##_##proto##_add,	\
 		.drop		= path##_##proto##_drop,\
-	},
+	}
 
 #endif /* FOLIOSCALE_LOOPS_H */

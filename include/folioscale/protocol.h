@@ -13,6 +13,9 @@
 
 #include <folioscale/config.h>
 
+/* The same in every arm: a failed allocation is counted, not forced. */
+#define FSC_GFP		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+
 struct fsc_mapping;
 struct fsc_run;
 struct fsc_thread;

@@ -14,7 +14,7 @@
 #include <linux/types.h>
 #include <asm/page.h>
 
-/* What a use touches one word of; not the machine's L1_CACHE_BYTES, so that points compare across kernels. */
+/* Not the machine's L1_CACHE_BYTES, so that points compare across kernels. */
 #define FSC_LINE_BYTES		64
 
 /* Never a generation: those are even. */

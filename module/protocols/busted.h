@@ -19,13 +19,11 @@
 #ifndef FSC_PROTOCOL_BUSTED_H
 #define FSC_PROTOCOL_BUSTED_H
 
-#include "typesafe.h"
+#include "descriptor.h"
 
-static const struct fsc_protocol fsc_norecheck;
-
-static inline void fsc_norecheck_free(struct fsc_thread *t, void *folio, bool timed)
+static inline void fsc_pooled_free(struct fsc_thread *t, void *folio, bool timed)
 {
-	fsc_typesafe_free_common(t, &fsc_norecheck, folio, timed);
+	fsc_desc_free_now(t, folio, timed, true);
 }
 
 static const struct fsc_protocol fsc_norecheck = {
@@ -36,7 +34,7 @@ static const struct fsc_protocol fsc_norecheck = {
 	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
 	FSC_DESCRIPTOR_OPS,
 	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_norecheck_free,
+	.free		= fsc_pooled_free,
 };
 
 static const struct fsc_protocol fsc_early_publish = {
@@ -49,7 +47,7 @@ static const struct fsc_protocol fsc_early_publish = {
 	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
 	FSC_DESCRIPTOR_OPS,
 	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_norecheck_free,
+	.free		= fsc_pooled_free,
 };
 
 static void fsc_early_pages_callback(struct rcu_head *rcu)
@@ -82,3 +80,8 @@ static const struct fsc_protocol fsc_early_pages = {
 };
 
 #endif /* FSC_PROTOCOL_BUSTED_H */
+
+/* Outside the guard: see protocols.h. */
+FSC_PROTOCOL(norecheck)
+FSC_PROTOCOL(early_pages)
+FSC_PROTOCOL(early_publish)

@@ -12,9 +12,6 @@
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
 
-/* The same in every arm: a failed allocation is counted, not forced. */
-#define FSC_GFP		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
-
 static __always_inline bool fsc_desc_tryget(void *folio)
 {
 	return fsc_folio_tryget(folio);
@@ -81,10 +78,10 @@ static inline void fsc_desc_pages_free(struct fsc_run *run, const struct fsc_fol
 	fsc_pages_free(run, folio->pfn, fsc_desc_key(run, folio), folio->freed);
 }
 
-static __always_inline void fsc_desc_cache_free(struct fsc_run *run, const struct fsc_protocol *proto,
-						struct fsc_folio *folio)
+static __always_inline void fsc_desc_cache_free(struct fsc_run *run, struct fsc_folio *folio,
+						bool busted)
 {
-	if (proto->busted)
+	if (busted)
 		fsc_pool_put(&run->pool, folio);
 	else
 		kmem_cache_free(run->cache, folio);
@@ -178,6 +175,16 @@ static inline void fsc_desc_enable(struct fsc_thread *t, void *p, unsigned int r
 	atomic_set_release(&folio->refcount, refs);
 	fsc_memdesc_set(fsc_memdesc_slot(&run->map, folio->pfn),
 			fsc_memdesc_word(folio, FSC_MEMDESC_FILE), 1U << run->config.order);
+}
+
+/* Descriptor and pages at once. */
+static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_folio *folio,
+					      bool timed, bool busted)
+{
+	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_pages_free(t->run, folio);
+	fsc_desc_cache_free(t->run, folio, busted);
+	fsc_count(&t->counters, FSC_FREES);
 }
 
 /* The operations above, as the members of a struct fsc_protocol. */

@@ -34,10 +34,10 @@ static __always_inline bool fsc_overlay_freeze(void *folio)
 	return folio_ref_freeze(folio, 1);
 }
 
-static __always_inline bool fsc_overlay_matches(const void *folio, const struct fsc_mapping *mapping,
-						u64 index, u64 key)
+static __always_inline
+bool fsc_overlay_matches(const void *folio, const struct fsc_mapping *mapping, u64 index, u64 key)
 {
-	/* Orders what follows after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
+	/* What follows comes after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
 	smp_acquire__after_ctrl_dep();
 	return READ_ONCE(((const struct folio *)folio)->index) == key;
 }
@@ -133,3 +133,6 @@ static const struct fsc_protocol fsc_overlay = {
 };
 
 #endif /* FSC_PROTOCOL_OVERLAY_H */
+
+/* Outside the guard: see protocols.h. */
+FSC_PROTOCOL(overlay)

@@ -51,3 +51,6 @@ static const struct fsc_protocol fsc_rcu_desc = {
 };
 
 #endif /* FSC_PROTOCOL_RCU_DESC_H */
+
+/* Outside the guard: see protocols.h. */
+FSC_PROTOCOL(rcu_desc)

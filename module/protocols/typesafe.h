@@ -17,21 +17,9 @@
 
 #include "descriptor.h"
 
-static __always_inline void fsc_typesafe_free_common(struct fsc_thread *t,
-						     const struct fsc_protocol *proto,
-						     struct fsc_folio *folio, bool timed)
-{
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
-	fsc_desc_pages_free(t->run, folio);
-	fsc_desc_cache_free(t->run, proto, folio);
-	fsc_count(&t->counters, FSC_FREES);
-}
-
-static const struct fsc_protocol fsc_typesafe;
-
 static inline void fsc_typesafe_free(struct fsc_thread *t, void *folio, bool timed)
 {
-	fsc_typesafe_free_common(t, &fsc_typesafe, folio, timed);
+	fsc_desc_free_now(t, folio, timed, false);
 }
 
 static const struct fsc_protocol fsc_typesafe = {
@@ -46,3 +34,6 @@ static const struct fsc_protocol fsc_typesafe = {
 };
 
 #endif /* FSC_PROTOCOL_TYPESAFE_H */
+
+/* Outside the guard: see protocols.h. */
+FSC_PROTOCOL(typesafe)

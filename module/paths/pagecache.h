@@ -1,20 +1,20 @@
-// SPDX-License-Identifier: GPL-2.0
+/* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The page cache path: a mapping's xarray, looked up under RCU as
  * mm/filemap.c:filemap_get_entry does, changed under its xa_lock.
  */
+#ifndef FSC_PATH_PAGECACHE_H
+#define FSC_PATH_PAGECACHE_H
+
 #include <linux/rcupdate.h>
 #include <linux/xarray.h>
 
 #include <folioscale/loops.h>
 
-#include "paths.h"
-#include "../protocols.h"
-
-/* In one lookup; then the section is left, for on PREEMPT_RT the freer may wait to run. */
+/* In one lookup, then the section is left: on PREEMPT_RT the freer may wait to run. */
 #define PAGECACHE_MAX_TRIES	64
 
-/* Let others in while a slot's folio stays frozen. The caller's RCU section is another one after. */
+/* Let others in while a slot's folio stays frozen; the caller's RCU section is another after. */
 static noinline void pagecache_section_break(struct fsc_thread *t)
 	__must_hold(RCU)
 {
@@ -25,9 +25,9 @@ static noinline void pagecache_section_break(struct fsc_thread *t)
 }
 
 static __always_inline void *pagecache_find(struct fsc_thread *t, const struct fsc_protocol *proto,
-					    u32 key, bool general)
+					    struct fsc_slot slot, bool general)
 {
-	XA_STATE(xas, &t->mappings[key & t->mapping_mask].pages, key >> t->mapping_shift);
+	XA_STATE(xas, &slot.mapping->pages, slot.index);
 	unsigned int tries = 0;
 	void *folio, *again;
 
@@ -65,16 +65,16 @@ static __always_inline unsigned int pagecache_section_plain(struct fsc_thread *t
 							    struct fsc_draw *draw,
 							    const struct fsc_protocol *proto)
 {
-	u32 key = fsc_draw_key(draw, false);
+	struct fsc_slot slot = fsc_slot_of(t, fsc_draw_key(draw, false));
 	void *folio;
 
 	rcu_read_lock();
-	folio = pagecache_find(t, proto, key, false);
+	folio = pagecache_find(t, proto, slot, false);
 	if (folio && !proto->refcounted)
-		fsc_use(t, proto, folio, key, false);
+		fsc_use(t, proto, folio, slot, false);
 	rcu_read_unlock();
 	if (folio && proto->refcounted) {
-		fsc_use(t, proto, folio, key, false);
+		fsc_use(t, proto, folio, slot, false);
 		fsc_reader_put(t, proto, folio);
 	}
 	return !!folio;
@@ -85,24 +85,24 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 							      const struct fsc_protocol *proto,
 							      unsigned int n)
 {
-	struct { void *folio; u32 key; } found[FSC_SECTION_MAX];
+	struct { void *folio; struct fsc_slot slot; } found[FSC_SECTION_MAX];
 	const unsigned int hold_ns = t->run->config.hold_ns;
 	unsigned int hits = 0, i;
 
 	rcu_read_lock();
 	for (i = 0; i < n; i++) {
-		u32 key = fsc_draw_key(draw, true);
-		void *folio = pagecache_find(t, proto, key, true);
+		struct fsc_slot slot = fsc_slot_of(t, fsc_draw_key(draw, true));
+		void *folio = pagecache_find(t, proto, slot, true);
 
 		if (!folio)
 			continue;
 		if (!proto->refcounted) {
 			if (hold_ns)
 				fsc_spin(hold_ns);
-			fsc_use(t, proto, folio, key, true);
+			fsc_use(t, proto, folio, slot, true);
 		} else {
 			found[hits].folio = folio;
-			found[hits].key = key;
+			found[hits].slot = slot;
 		}
 		hits++;
 	}
@@ -110,7 +110,7 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 	for (i = 0; proto->refcounted && i < hits; i++) {
 		if (hold_ns)
 			fsc_spin_resched(hold_ns);
-		fsc_use(t, proto, found[i].folio, found[i].key, true);
+		fsc_use(t, proto, found[i].folio, found[i].slot, true);
 		fsc_reader_put(t, proto, found[i].folio);
 	}
 	return hits;
@@ -162,14 +162,26 @@ static int pagecache_publish(struct fsc_thread *t, void *folio, u32 key)
 			       folio, FSC_GFP));
 }
 
-FSC_PROTOCOLS(FSC_DEFINE_LOOPS, pagecache)
+#define FSC_PROTOCOL(proto)	FSC_DEFINE_LOOPS(pagecache, proto)
+#include "../protocols.h"
+#undef FSC_PROTOCOL
 
+#define FSC_PROTOCOL(proto)	FSC_LOOPS_ENTRY(pagecache, proto),
 static const struct fsc_loops pagecache_loops[] = {
-	FSC_PROTOCOLS(FSC_LOOPS_ENTRY, pagecache)
+#include "../protocols.h"
 };
 
-const struct fsc_path fsc_path_pagecache = {
+#undef FSC_PROTOCOL
+
+static const struct fsc_path fsc_path_pagecache = {
 	.name		= "pagecache",
 	.loops		= pagecache_loops,
 	.nr_loops	= ARRAY_SIZE(pagecache_loops),
 };
+
+#endif /* FSC_PATH_PAGECACHE_H */
+
+/* Outside the guard: see paths.h. */
+#ifdef FSC_PATH
+FSC_PATH(pagecache)
+#endif

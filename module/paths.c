@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Every (path, protocol) has its loops in here; and the paths by number. */
+#include <linux/array_size.h>
+
+#include <folioscale/loops.h>
+
+#include "paths.h"
+
+#define FSC_PATH_ADDRESS(path)	(&fsc_path_##path)
+#define FSC_PATH(path)		FSC_PATH_ADDRESS(path),
+
+const struct fsc_path *const fsc_paths[] = {
+#include "paths.h"
+};
+
+const unsigned int fsc_nr_paths = ARRAY_SIZE(fsc_paths);
