@@ -22,7 +22,8 @@ static struct dentry *fsc_dir;
 #define DEFINE_RUN_FILE(name)							\
 static int name##_show(struct seq_file *m, void *unused)			\
 {										\
-	mutex_lock(&fsc_lock);							\
+	if (mutex_lock_killable(&fsc_lock))					\
+		return -EINTR;							\
 	if (fsc_run)								\
 		show_##name(m, fsc_run);					\
 	mutex_unlock(&fsc_lock);						\
@@ -35,7 +36,8 @@ static int config_show(struct seq_file *m, void *unused)
 {
 	struct fsc_config config;
 
-	mutex_lock(&fsc_lock);
+	if (mutex_lock_killable(&fsc_lock))
+		return -EINTR;
 	fsc_config_get(&config);
 	mutex_unlock(&fsc_lock);
 	seq_puts(m, "{\"params\": ");
@@ -130,7 +132,8 @@ static int latency_show(struct seq_file *m, void *unused)
 	struct fsc_hist *hist = NULL;
 	unsigned int i;
 
-	mutex_lock(&fsc_lock);
+	if (mutex_lock_killable(&fsc_lock))
+		return -EINTR;
 	if (fsc_run)
 		hist = fsc_report_latency(fsc_run, name - fsc_latency_names);
 	mutex_unlock(&fsc_lock);
@@ -161,7 +164,8 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 	if (copy_from_user(word, buffer, size))
 		return -EFAULT;
 	if (sysfs_streq(word, "start")) {
-		mutex_lock(&fsc_lock);
+		if (mutex_lock_killable(&fsc_lock))
+			return -EINTR;
 		err = fsc_run_start();
 		mutex_unlock(&fsc_lock);
 		return err ?: size;

@@ -5,6 +5,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
+#include <linux/sizes.h>
 
 #include <folioscale/folio.h>
 #include <folioscale/run.h>
@@ -26,12 +27,13 @@ int fsc_limbo_init(struct fsc_run *run)
 	unsigned int nr_freers = max(run->config.nr_freers, 1U);
 	struct fsc_limbo *limbo = &run->limbo;
 	u64 least = 2 * nr_freers * folio_bytes(run);
+	u64 most = (u64)totalram_pages() << PAGE_SHIFT >> 1;
 
 	limbo->max_bytes = run->config.limbo_max_mb ? (u64)run->config.limbo_max_mb << 20 :
 						      (u64)totalram_pages() << PAGE_SHIFT >> 3;
-	if (limbo->max_bytes < least) {
-		pr_err("limbo_max_mb=%u: allowed: at least %llu with nr_freers=%u order=%u, or 0 for an eighth of RAM if that is as much\n",
-		       run->config.limbo_max_mb, DIV_ROUND_UP_ULL(least, 1 << 20),
+	if (limbo->max_bytes < least || limbo->max_bytes > most) {
+		pr_err("limbo_max_mb=%u: allowed: %llu to %llu with nr_freers=%u order=%u, 0 for an eighth of RAM if that is in it\n",
+		       run->config.limbo_max_mb, DIV_ROUND_UP_ULL(least, SZ_1M), most >> 20,
 		       run->config.nr_freers, run->config.order);
 		return -EINVAL;
 	}

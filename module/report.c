@@ -45,7 +45,7 @@ static u64 rate(const struct fsc_run *run, enum fsc_counter which)
 		u64 ns = t->end.clock - t->start.clock;
 		u64 n = t->end.counters.value[which] - t->start.counters.value[which];
 
-		if (t->end.clock && ns)
+		if (ns)
 			sum += mul_u64_u64_div_u64(n, NSEC_PER_SEC, ns);
 	}
 	return sum;
@@ -55,23 +55,27 @@ static u64 rate(const struct fsc_run *run, enum fsc_counter which)
 static void show_window(struct seq_file *m, const struct fsc_run *run)
 {
 	u64 first_start = U64_MAX, last_start = 0, first_end = U64_MAX, last_end = 0, sum = 0;
+	unsigned int i, measured = 0;
 	u64 overlap = 0;
-	unsigned int i;
 
 	for (i = 0; i < run->nr_threads; i++) {
 		const struct fsc_thread *t = run->threads[i];
 
+		if (!fsc_thread_measured(t))
+			continue;
+		measured++;
 		first_start = min(first_start, t->start.clock);
 		last_start = max(last_start, t->start.clock);
 		first_end = min(first_end, t->end.clock);
 		last_end = max(last_end, t->end.clock);
 		sum += t->end.clock - t->start.clock;
 	}
-	if (first_end > last_start)
+	if (measured && first_end > last_start)
 		overlap = mul_u64_u64_div_u64(first_end - last_start, 1000000,
 					      last_end - first_start);
 	seq_printf(m, "\"window\": {\"window_ns\": %llu, \"overlap_ppm\": %llu, \"start_skew_ns\": %llu, \"complete\": %d, ",
-		   div_u64(sum, run->nr_threads), overlap, last_start - first_start,
+		   measured ? div_u64(sum, measured) : 0, overlap,
+		   measured ? last_start - first_start : 0,
 		   run->window_complete);
 	seq_printf(m, "\"whole_ns\": %llu, \"whole_idle_ns\": ", run->whole_ns);
 	if (run->whole_idle_ns < 0)

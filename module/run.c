@@ -322,13 +322,14 @@ release:
  * fsc_run_stop - end the run that is under way, if there is one
  *
  * Context: Process context, fsc_lock not held; sleeps until the run is drained.
- * Return: 0, or -ERESTARTSYS when a fatal signal came first: the run ends all the same.
+ * Return: 0, or an error for a fatal signal, which leaves a run that ends by itself.
  */
 int fsc_run_stop(void)
 {
 	int ended;
 
-	mutex_lock(&fsc_lock);
+	if (mutex_lock_killable(&fsc_lock))
+		return -EINTR;
 	if (!fsc_run_active()) {
 		mutex_unlock(&fsc_lock);
 		return 0;

@@ -23,6 +23,17 @@ static bool balanced(const struct fsc_run *run)
 	       fsc_limbo_released(run, true) == allocated;
 }
 
+static bool all_measured(const struct fsc_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_threads; i++) {
+		if (!fsc_thread_measured(run->threads[i]))
+			return false;
+	}
+	return true;
+}
+
 /**
  * fsc_judge - the verdict on a run and its reason
  * @run: any run
@@ -47,6 +58,9 @@ struct fsc_judgement fsc_judge(struct fsc_run *run)
 	if (!run->window_complete)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"stopped before the window ended" };
+	if (!all_measured(run))
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+			"a thread did not run in the window" };
 	if (config->nr_readers && !fsc_run_window_count(run, FSC_LOOKUPS))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no lookup in the window" };
 	if (config->nr_freers && !fsc_run_window_count(run, FSC_TURNOVERS))

@@ -12,6 +12,7 @@
 #ifndef FOLIOSCALE_LIMBO_H
 #define FOLIOSCALE_LIMBO_H
 
+#include <linux/cache.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -47,7 +48,7 @@ struct fsc_limbo {
 	u64 max_bytes;
 	u64 wait_bytes;
 	u64 check_bytes;
-	atomic64_t peak_descriptors;
+	atomic64_t peak_descriptors ____cacheline_aligned_in_smp;
 	atomic64_t peak_pages;
 	struct fsc_limbo_level sum;
 	u64 samples;

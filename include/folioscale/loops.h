@@ -93,6 +93,13 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 		fsc_count(&t->counters, FSC_STALE_HELD);
 }
 
+static __always_inline void fsc_put(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    void *folio)
+{
+	if (proto->put_testzero(folio))
+		proto->free(t, folio, false);
+}
+
 static __always_inline void fsc_reader_put(struct fsc_thread *t, const struct fsc_protocol *proto,
 					   void *folio)
 {
@@ -175,6 +182,13 @@ static inline u64 fsc_next_generation(struct fsc_thread *t)
 typedef int (*fsc_publish_fn)(struct fsc_thread *t, void *folio, u32 key);
 typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
 
+/* A freer tries again for as long as the run lasts; set-up fails at once. */
+static inline bool fsc_must_give_up(const struct fsc_thread *t)
+{
+	return t->role == FSC_KEEPER || READ_ONCE(t->run->stopping) ||
+	       fsc_phase_read(t->run) > FSC_MEASURE;
+}
+
 /* A folio for @key with one reference, in its slot. The delay is config.publish_ns' place. */
 static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
 					fsc_publish_fn publish, u32 key, unsigned int delay_ns,
@@ -202,12 +216,10 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 	}
 	while (publish(t, folio, key)) {
 		fsc_count(&t->counters, FSC_PUBLISH_FAILED);
-		if (READ_ONCE(t->run->stopping) || t->role == FSC_KEEPER) {
-			if (proto->publish_early && !proto->put_testzero(folio) &&
-			    proto->put_testzero(folio))
-				proto->free(t, folio, false);
-			if (!proto->publish_early && proto->put_testzero(folio))
-				proto->free(t, folio, false);
+		if (fsc_must_give_up(t)) {
+			if (proto->publish_early)
+				fsc_put(t, proto, folio);
+			fsc_put(t, proto, folio);
 			return -ENOMEM;
 		}
 		cond_resched();
@@ -216,8 +228,7 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 		if (unlikely(delay_ns))
 			fsc_spin_resched(delay_ns);
 		proto->identify(t, folio, key, generation, timed);
-		if (proto->put_testzero(folio))
-			proto->free(t, folio, false);
+		fsc_put(t, proto, folio);
 	}
 	return 0;
 }
@@ -255,7 +266,7 @@ static __always_inline bool fsc_turnover(struct fsc_thread *t, struct fsc_draw *
 	key = fsc_ring_exchange(t, key);
 	while (fsc_allocate(t, proto, publish, key, config->publish_ns, timed)) {
 		/* The slot stays vacant when the run ends first; its key stays in no ring. */
-		if (READ_ONCE(t->run->stopping) || fsc_phase_read(t->run) > FSC_MEASURE)
+		if (fsc_must_give_up(t))
 			return false;
 		fsc_limbo_check(t);
 		cond_resched();

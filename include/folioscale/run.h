@@ -3,6 +3,7 @@
 #ifndef FOLIOSCALE_RUN_H
 #define FOLIOSCALE_RUN_H
 
+#include <linux/cache.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -104,7 +105,7 @@ struct fsc_run {
 	unsigned int mapping_shift;
 	u64 page_bytes;
 	bool general;
-	enum fsc_phase phase;
+	enum fsc_phase phase ____cacheline_aligned_in_smp;
 	bool stopping;
 	wait_queue_head_t wq;
 	atomic_t arrived;
@@ -113,7 +114,7 @@ struct fsc_run {
 	struct fsc_thread *keeper;
 	struct fsc_thread **threads;
 	unsigned int nr_threads;
-	struct fsc_limbo limbo;
+	struct fsc_limbo limbo ____cacheline_aligned_in_smp;
 	struct fsc_sampler sampler;
 	struct task_struct *gp_probe;
 	struct fsc_hist gp_latency;

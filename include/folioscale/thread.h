@@ -77,6 +77,12 @@ struct fsc_thread {
 	struct fsc_hist latency[FSC_NR_LATENCIES];
 } ____cacheline_aligned_in_smp;
 
+/* Did the thread get to run between the edges of the window? */
+static inline bool fsc_thread_measured(const struct fsc_thread *t)
+{
+	return t->end.clock;
+}
+
 int fsc_threads_create(struct fsc_run *run);
 int fsc_threads_start(struct fsc_run *run);
 void fsc_threads_stop(struct fsc_run *run);
