@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a person types; the work is done by scripts/. kbuild does not read this file: it
+# prefers Kbuild, where the objects are listed.
+
+ACCEL ?= auto
+SUITE ?= default
+VCPUS ?= 2
+MEM ?= 2048
+
+folioscale := scripts/folioscale
+quote = '$(subst ','\'',$(1))'
+flag = $(if $($(2)),$(1) $(call quote,$($(2))))
+
+kernel_flags = $(call flag,--kdir,KDIR) $(call flag,--kernel,KERNEL)
+vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS) $(call flag,--memory,MEM)
+# Some shells export a HOST that is the machine's name.
+host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
+
+.PHONY: help bench check icount shell module clean distclean
+# One thing at a time: two measurements at once measure each other.
+.NOTPARALLEL:
+
+help:
+	@sed -n 's/^#h \{0,1\}//p' Makefile
+
+bench:
+	@scripts/setup.sh bench
+	@$(folioscale) bench $(vm_flags) $(host_flags) $(call flag,--suite,SUITE) \
+		$(call flag,--repetitions,REPS) $(call flag,--out,OUT)
+
+check:
+	@scripts/setup.sh check
+	@$(folioscale) check $(vm_flags) $(foreach group,$(ONLY),--only $(group))
+
+icount:
+	@scripts/setup.sh bench
+	@$(folioscale) icount $(kernel_flags) --accel icount --vcpus 1 \
+		$(call flag,--memory,MEM) $(call flag,--repetitions,REPS) $(call flag,--out,OUT)
+
+shell:
+	@scripts/setup.sh bench
+	@$(folioscale) shell $(vm_flags) $(call flag,--params,PARAMS)
+
+module:
+	@scripts/setup.sh bench
+	@$(folioscale) module $(call flag,--kdir,KDIR)
+
+clean:
+	rm -rf build/modules build/vm build/pycache
+
+distclean:
+	rm -rf build
+
+#h Targets:
+#h   bench      install what is missing, boot a VM, run the suite, print the table
+#h   check      install what is missing, run every test
+#h   icount     each protocol's lookup against a hand-written one, in instructions
+#h   shell      a shell in the VM with the module loaded and idle
+#h   module     build folioscale.ko under build/modules/ and say where it is
+#h   clean      remove what was built; distclean: what was downloaded, too
+#h
+#h Variables:
+#h   KDIR=DIR   your own built kernel tree to build the module in (Debian's 6.12)
+#h   KERNEL=IMG the bzImage to boot (the one in KDIR)
+#h   ACCEL=     auto, kvm, tcg or icount (auto: KVM if a trial boot works, else tcg)
+#h   VCPUS=N    virtual CPUs (2)
+#h   MEM=MB     the VM's memory (2048)
+#h   SUITE=     bench: name under scripts/suites, or path of a .toml (default)
+#h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
+#h   OUT=DIR    bench, icount: where the results go (a new folder under results/)
+#h   ONLY=      check: only these groups of tests (a wrong name lists them)
+#h   HOST=1     bench: load the module on this machine, not in a VM; asks first
+#h   YES=1      bench: do not ask
+#h   PARAMS=    shell: parameters of the module, "name=value name=value"
+#h   QEMU=PATH  another QEMU than qemu-system-x86_64 (read from the environment)
+#h
+#h Exit status of scripts/folioscale: 0 PASS, 1 FAIL, 2 wrong usage or set-up,
+#h 3 INCONCLUSIVE, 4 LOST. make turns all but 0 into 2.

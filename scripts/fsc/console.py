@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a kernel console says went wrong.
+
+The patterns name the first line of each kind of complaint, not the register dump and the
+call trace under it, so that a test that expects one complaint allows one line.
+"""
+
+import re
+
+# Only the kernel's own lines count, and those carry a time (printk.time=1): a job may well
+# print the name of a test in which the word BUG stands. A job's unfinished line may precede.
+_TIME = r"\[ *\d+\.\d{6}\].*"
+
+_BAD = re.compile(_TIME + "(?:" + "|".join((
+    r"Kernel panic - not syncing",
+    r"\bBUG: ",                           # KASAN, KCSAN, soft lockup, bad page, workqueue, ...
+    r"\bBUG \S+ \((?:Not t|T)ainted",     # SLUB
+    r"kernel BUG at ",
+    r"\bWARNING: ",                       # WARN, lockdep, suspicious RCU usage
+    r"\bOops\b",
+    r"general protection fault",
+    r"stack segment:|double fault:|invalid opcode:|divide error:",
+    r"Unable to handle kernel",
+    r"INFO: task .* blocked for more than",
+    r"INFO: possible |INFO: trying to register non-static key|INFO: inconsistent lock",
+    r"detected stalls? on|detected expedited stalls|self-detected stall",
+    r"kthread (?:timer wakeup didn't happen|starved) for",
+    r"hard LOCKUP",
+    r"Objects remaining (?:in|on) ",
+    r"kmem_cache_destroy .* Slab cache still has objects",
+    r"refcount_t: |list_(?:add|del) corruption",
+    r"UBSAN: |ODEBUG: ",
+    r"page allocation failure|invoked oom-killer|Out of memory: ",
+    r"unregister_netdevice: waiting|rcu: .*!!!",
+)) + ")")
+
+# True of any out-of-tree module, of emulation and of a machine without firmware.
+_HARMLESS = re.compile("|".join((
+    r"loading out-of-tree module taints kernel",
+    r"module verification failed: signature and/or required key missing",
+    r"unable to open an initial console",
+)))
+
+
+def complaints(text: str, allow: tuple[str, ...] = ()) -> list[str]:
+    """Return the lines of a console log that mean something broke.
+
+    @allow: regular expressions of the lines that the caller expects.
+    """
+    allowed = [re.compile(pattern) for pattern in allow]
+    return [line.strip() for line in text.splitlines()
+            if _BAD.search(line) and not _HARMLESS.search(line)
+            and not any(pattern.search(line) for pattern in allowed)]

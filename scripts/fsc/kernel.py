@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which kernel to boot, and the module built for it."""
+
+import os
+import platform
+import re
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import repo
+from .verdict import SetupError
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that can be booted and have modules built for it."""
+    name: str      # amd64, rt-amd64 or, for the user's own, its release
+    release: str   # as uname -r says
+    image: Path    # bzImage
+    build: Path    # for make -C
+
+
+def debian(flavour: str = "amd64") -> Kernel:
+    """Return Debian's own kernel, fetched when it is not there yet."""
+    done = subprocess.run([repo.SCRIPTS / "fetch-kernel.sh", flavour], check=False)
+    if done.returncode != 0:
+        raise SetupError(f"no Debian kernel {flavour}")
+    root = repo.BUILD / "kernels" / flavour
+    image = next((root / "boot").glob("vmlinuz-*"))
+    release = image.name.removeprefix("vmlinuz-")
+    return Kernel(flavour, release, image, root / "usr/src" / f"linux-headers-{release}")
+
+
+def tree(kdir: str, image: str | None = None) -> Kernel:
+    """Return the user's own kernel, good enough to build for; there may be no image."""
+    build = Path(kdir).expanduser().resolve()
+    release = _release_of_tree(build)
+    bz_image = Path(image).expanduser().resolve() if image else build / "arch/x86/boot/bzImage"
+    return Kernel(release, release, bz_image, build)
+
+
+def custom(kdir: str, image: str | None) -> Kernel:
+    """Return the user's own kernel; @image defaults to the one built in @kdir."""
+    own = tree(kdir, image)
+    booted = _release_of_image(own.image)
+    if booted != own.release:
+        raise SetupError(f"KERNEL={own.image} is {booted}, KDIR={own.build} builds modules for {own.release}")
+    return own
+
+
+def running() -> Kernel:
+    """Return the host's own kernel, for modules that are loaded right here (HOST=1)."""
+    release = platform.release()
+    build = Path("/lib/modules") / release / "build"
+    if not build.is_dir():
+        raise SetupError(f"no {build}: install linux-headers-{release}")
+    return Kernel(release, release, Path("/boot") / f"vmlinuz-{release}", build.resolve())
+
+
+def choose(kdir: str | None, image: str | None) -> Kernel:
+    """Return the kernel that KDIR and KERNEL ask for, Debian's when neither is set."""
+    if kdir:
+        return custom(kdir, image)
+    if image:
+        raise SetupError("KERNEL is of no use without the KDIR that it was built in")
+    return debian()
+
+
+def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] = (),
+                 root: Path = repo.ROOT) -> Path:
+    """Build the module for @kernel and return the folder its .ko files are in.
+
+    Each kernel, and each @variant (with its make @variables, such as "W=1"), gets a tree of
+    links to the sources of its own, so that none overwrites the objects of another. kbuild
+    knows no separate output folder for external modules before MO= in 6.13. @root holds
+    Kbuild, module/ and include/. What the build said is in build.log.
+    """
+    objects = repo.BUILD / "modules" / (kernel.release + (f"-{variant}" if variant else ""))
+    _link_sources(root, objects)
+    log = objects / "build.log"
+    command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *variables]
+    # A make that called us leaves its own flags and variables behind (KDIR=, --jobserver-auth).
+    env = {name: value for name, value in os.environ.items()
+           if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")}
+    done = subprocess.run(command, env=env, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    log.write_text(" ".join(command) + "\n" + done.stdout)
+    if "warning:" in done.stdout:
+        print(done.stdout, file=sys.stderr)
+    if done.returncode != 0:
+        raise SetupError(f"the module does not build for {kernel.release}:\n{done.stdout}")
+    return objects
+
+
+def _link_sources(root: Path, objects: Path) -> None:
+    sources = [root / "Kbuild"]
+    for folder in ("module", "include"):
+        sources += [path for path in (root / folder).rglob("*")
+                    if path.suffix in (".c", ".h", ".S") or path.name in ("Kbuild", "Makefile")]
+    wanted = {objects / source.relative_to(root): source for source in sources
+              if not source.name.endswith(".mod.c")}
+    for link, source in wanted.items():
+        if link.is_symlink() and link.readlink() == source:
+            continue
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(source)
+    for path in list(objects.rglob("*")):
+        if path.is_symlink() and path not in wanted:
+            # A source that is gone. Its objects go too, lest a stale one be linked.
+            for stale in path.parent.glob(path.stem + ".*"):
+                stale.unlink()
+
+
+def _release_of_tree(build: Path) -> str:
+    release = build / "include/config/kernel.release"
+    try:
+        return release.read_text().strip()
+    except OSError:
+        raise SetupError(f"KDIR={build} is not a built kernel tree (no {release})") from None
+
+
+def _release_of_image(image: Path) -> str:
+    """Read the release out of a bzImage (Documentation/arch/x86/boot.rst, kernel_version)."""
+    try:
+        with image.open("rb") as file:
+            head = file.read(0x10000)
+    except OSError as error:
+        raise SetupError(f"KERNEL={image}: {error.strerror}") from None
+    if len(head) < 0x210 or head[0x202:0x206] != b"HdrS":
+        raise SetupError(f"KERNEL={image} is not a bzImage")
+    at = struct.unpack_from("<H", head, 0x20e)[0] + 0x200
+    return re.match(rb"[^ \0]*", head[at:at + 256]).group().decode()

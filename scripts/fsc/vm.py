@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boot a virtual machine, run a job in it, and say what became of both."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import console, initramfs
+from .frames import FrameError, Frames, OnBlob
+from .kernel import Kernel
+from .verdict import FAIL, LOST, SetupError
+
+if TYPE_CHECKING:
+    from .accel import Accel
+
+_NAME = os.environ.get("QEMU") or "qemu-system-x86_64"
+QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # it is started in another folder
+
+# init_on_alloc=0: slab would zero objects in all caches but the TYPESAFE_BY_RCU ones.
+# printk.time=1: the console check knows the kernel's lines by their time.
+# random.trust_cpu=1: else "crng init done" patches kernel text seconds after boot.
+_CMDLINE = ("console=ttyS0", "init_on_alloc=0", "panic=-1", "oops=panic",
+            "printk.time=1", "random.trust_cpu=1")
+
+# The guest writes this to the console after the job (guest/init).
+_END_OF_JOB = "folioscale: end of job"
+_POWER_OFF_S = 10.0
+_MAX_LINES = 20
+
+
+@dataclass
+class BootSpec:
+    """What to boot and what to do there."""
+    kernel: Kernel
+    job: str                      # a busybox sh script; 0 is PASS, 3 INCONCLUSIVE, else FAIL
+    accel: Accel
+    timeout_s: float              # from power on; a machine still running then is killed
+    outdir: Path                  # console.log, run-vm.sh and what that needs
+    files: dict[str, Path] = field(default_factory=dict)  # guest path: host path
+    vcpus: int = 2
+    memory_mb: int = 2048
+    cmdline: list[str] = field(default_factory=list)
+    allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
+    on_blob: OnBlob = lambda name, data: None
+
+
+@dataclass
+class Boot:
+    """What became of it."""
+    state: str                    # PASS, FAIL, INCONCLUSIVE or LOST
+    reason: str
+    blobs: list[tuple[str, bytes]]
+    console: Path
+    seconds: float
+
+
+def boot(spec: BootSpec) -> Boot:
+    """Run @spec.job in a machine of its own and wait for the end of both."""
+    log = spec.outdir / "console.log"
+    command = prepare(spec)
+    blobs: list[tuple[str, bytes]] = []
+
+    def on_blob(name: str, data: bytes) -> None:
+        blobs.append((name, data))
+        spec.on_blob(name, data)
+
+    frames = Frames(on_blob)
+    begin = time.monotonic()
+    with (spec.outdir / "qemu.log").open("wb") as errors, _start(
+            command, spec.outdir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
+        try:
+            end = _follow(qemu, frames, begin + spec.timeout_s, spec.outdir / "qemu.log")
+        finally:
+            qemu.kill()
+    seconds = time.monotonic() - begin
+    text = log.read_text(errors="replace") if log.exists() else ""
+    state, reason = judge(frames.status, text, spec.allow, end)
+    return Boot(state, reason, blobs, log, seconds)
+
+
+def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
+          end: str) -> tuple[str, str]:
+    """Return state and reason, from the guest's status, its console and how QEMU's run ended."""
+    lines = console.complaints(text, allow)
+    if lines:
+        more = [f"... and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
+        return FAIL, "\n".join(["on the console:", *lines[:_MAX_LINES], *more])
+    if status is None:
+        return LOST, end
+    if _END_OF_JOB not in text:
+        # A console that shows nothing proves nothing.
+        return LOST, "the console log ends before the job does (is the kernel's console on ttyS0?)"
+    return status
+
+
+def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/dev/stdout") -> list[str]:
+    """Put what QEMU needs into @spec.outdir; return the command, to be run in that folder."""
+    if spec.accel.max_vcpus and spec.vcpus > spec.accel.max_vcpus:
+        raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
+    if not spec.kernel.image.is_file():
+        raise SetupError(f"no kernel {spec.kernel.image}")
+    spec.outdir.mkdir(parents=True, exist_ok=True)
+    (spec.outdir / "console.log").unlink(missing_ok=True)
+    initramfs.write(spec.outdir / "initramfs.cpio", spec.job, spec.files)
+
+    def command(console_to: str) -> list[str]:
+        return [QEMU, *spec.accel.arguments,
+                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+                "-smp", str(spec.vcpus), "-m", str(spec.memory_mb),
+                "-kernel", str(spec.kernel.image), "-initrd", "initramfs.cpio",
+                "-append", " ".join([*_CMDLINE, *spec.accel.cmdline, *spec.cmdline]),
+                "-serial", console_to,
+                "-device", "virtio-serial-pci",
+                # A file rather than stdio, whose end of input QEMU takes for the host hanging up.
+                "-chardev", f"file,id=status,path={status}",
+                "-device", "virtserialport,chardev=status,name=folioscale.status"]
+
+    again = spec.outdir / "run-vm.sh"
+    again.write_text("#!/bin/sh\n"
+                     "# Runs the same machine again: status frames to standard output, the console\n"
+                     "# to console-again.log beside this file.\n"
+                     'cd "$(dirname "$0")" || exit\n'
+                     # Through a pipe: a file that it is redirected to would be truncated.
+                     f"{shlex.join(command('file:console-again.log'))} | cat\n")
+    again.chmod(0o755)
+    return command(serial)
+
+
+def _follow(qemu: subprocess.Popen, frames: Frames, deadline: float, errors: Path) -> str:
+    """Read frames until QEMU ends, by itself or by force; say how it ended."""
+    pipe = qemu.stdout.fileno()
+    limit = deadline
+    while (left := limit - time.monotonic()) > 0:
+        if select.select([pipe], [], [], min(left, 1.0))[0]:
+            data = os.read(pipe, 1 << 16)
+            if not data:
+                status = qemu.wait()
+                said = errors.read_text(errors="replace").strip()
+                return f"the machine went down without a status (QEMU exit {status})" + (
+                    f": {said[-500:]}" if said else "")
+            try:
+                frames.feed(data)
+            except FrameError as error:
+                return f"garbage on the status port: {error}"
+            if frames.status and limit == deadline:
+                # All is said; what is left is the power-off, with its last console lines.
+                limit = min(deadline, time.monotonic() + _POWER_OFF_S)
+        # QEMU dumps registers and then sits there with the guest stopped for good.
+        for line in errors.read_text(errors="replace").splitlines():
+            if "KVM internal error" in line:
+                return f"QEMU: {line}"
+    return "no status when the time was up"
+
+
+def _start(command: list[str], folder: Path, **streams) -> subprocess.Popen:
+    try:
+        return subprocess.Popen(command, cwd=folder, preexec_fn=_die_with(os.getpid()), **streams)
+    except FileNotFoundError:
+        raise SetupError(f"no {command[0]}: run scripts/setup.sh bench") from None
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """Return what makes a child die with @parent even when that is killed by SIGKILL."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pr_set_pdeathsig = 1
+
+    def before_exec() -> None:
+        libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)  # it died before it could be watched
+    return before_exec
+
+
+def run_interactive(command: list[str], folder: Path) -> int:
+    """Run QEMU on our own terminal."""
+    with _start(command, folder) as qemu:
+        try:
+            return qemu.wait()
+        finally:
+            qemu.kill()

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is made of a machine's status, its console and its end; and what boots at all."""
+
+import struct
+import tempfile
+import unittest
+from pathlib import Path
+
+from fsc import accel, kernel, vm
+from fsc.verdict import SetupError, worst
+
+END = "[    9.000000] folioscale: end of job\n"
+BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
+
+
+class JudgeTest(unittest.TestCase):
+    def test_status_stands_when_the_console_is_clean_and_whole(self) -> None:
+        for word in ("PASS", "FAIL", "INCONCLUSIVE"):
+            self.assertEqual(vm.judge((word, "text"), END, (), ""), (word, "text"))
+
+    def test_console_overrules_status_and_silence(self) -> None:
+        for status in (("PASS", ""), ("INCONCLUSIVE", ""), None):
+            state, reason = vm.judge(status, BUG + END, (), "timeout")
+            self.assertEqual(state, "FAIL")
+            self.assertIn("kernel BUG at", reason)
+
+    def test_expected_line_is_let_through(self) -> None:
+        self.assertEqual(vm.judge(("PASS", ""), BUG + END, ("slub.c",), "")[0], "PASS")
+
+    def test_no_status_is_lost(self) -> None:
+        self.assertEqual(vm.judge(None, END, (), "timeout"), ("LOST", "timeout"))
+
+    def test_a_console_that_shows_nothing_proves_nothing(self) -> None:
+        self.assertEqual(vm.judge(("PASS", ""), "", (), "")[0], "LOST")
+
+    def test_long_complaint_is_cut(self) -> None:
+        self.assertIn("and 5 more", vm.judge(None, BUG * 25, (), "")[1])
+
+    def test_worst(self) -> None:
+        self.assertEqual(worst([]), "LOST")
+        self.assertEqual(worst(["PASS", "INCONCLUSIVE", "PASS"]), "INCONCLUSIVE")
+        self.assertEqual(worst(["LOST", "FAIL", "PASS"]), "FAIL")
+
+
+class KernelTest(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.kdir = Path(folder.name)
+        (self.kdir / "include/config").mkdir(parents=True)
+        (self.kdir / "include/config/kernel.release").write_text("6.13.0-mine\n")
+        self.image = self.kdir / "arch/x86/boot/bzImage"
+        self.image.parent.mkdir(parents=True)
+
+    def write_image(self, release: bytes) -> None:
+        head = bytearray(0x1000)
+        head[0x202:0x206] = b"HdrS"
+        struct.pack_into("<H", head, 0x20e, 0x400)
+        text = release + b" (me@here) #1 SMP\0"
+        head[0x600:0x600 + len(text)] = text
+        self.image.write_bytes(head)
+
+    def test_own_kernel(self) -> None:
+        self.write_image(b"6.13.0-mine")
+        own = kernel.choose(str(self.kdir), None)
+        self.assertEqual((own.release, own.image), ("6.13.0-mine", self.image.resolve()))
+
+    def test_image_of_another_kernel(self) -> None:
+        self.write_image(b"6.12.0")
+        with self.assertRaisesRegex(SetupError, "is 6.12.0, .* 6.13.0-mine"):
+            kernel.choose(str(self.kdir), None)
+
+    def test_not_a_kernel(self) -> None:
+        self.image.write_bytes(b"\x7fELF" + bytes(0x1000))
+        with self.assertRaisesRegex(SetupError, "not a bzImage"):
+            kernel.choose(str(self.kdir), None)
+        with self.assertRaisesRegex(SetupError, "No such file"):
+            kernel.choose(str(self.kdir), str(self.kdir / "absent"))
+        with self.assertRaisesRegex(SetupError, "not a built kernel tree"):
+            kernel.choose(str(self.kdir / "arch"), None)
+        with self.assertRaisesRegex(SetupError, "KDIR"):
+            kernel.choose(None, str(self.image))
+
+    def test_icount_has_one_cpu(self) -> None:
+        self.write_image(b"6.13.0-mine")
+        spec = vm.BootSpec(kernel.choose(str(self.kdir), None), "", accel.ICOUNT, 1, self.kdir / "out")
+        with self.assertRaisesRegex(SetupError, "icount has 1 virtual CPU, not 2"):
+            vm.prepare(spec)
+
+
+if __name__ == "__main__":
+    unittest.main()

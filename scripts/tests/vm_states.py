@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Break virtual machines in every way and see that each is reported as what it is. KTAP."""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(SCRIPTS))
+
+# pylint: disable=wrong-import-position
+from fsc import accel, kernel, repo, vm  # noqa: E402
+
+CRASH = Path(__file__).resolve().parent / "crash"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A job, and what has to be said of it."""
+    name: str
+    job: str
+    state: str
+    reason: str                    # a regular expression
+    timeout_s: float = 60          # for those that have to reach it: long enough to boot
+    allow: tuple[str, ...] = ()
+
+
+CASES = (
+    Case("pass", "emit ko /fsc_crash.ko", "PASS", "job exited 0"),
+    Case("fail", "exit 1", "FAIL", "job exited 1"),
+    Case("inconclusive", "exit 3", "INCONCLUSIVE", "job exited 3"),
+    Case("killed job", "kill -9 $(cut -d' ' -f4 /proc/self/stat)", "FAIL", "job exited 137"),
+    Case("syntax error", "if then", "FAIL", "job exited 2"),
+    Case("panic", "echo c >/proc/sysrq-trigger", "FAIL", "Kernel panic - not syncing: sysrq"),
+    Case("oops", "insmod /fsc_crash.ko how=oops", "FAIL", "NULL pointer dereference.*(?s:.*)Oops"),
+    Case("warning", "insmod /fsc_crash.ko how=warn", "FAIL", "WARNING: .*fsc_crash_init"),
+    Case("warning that is expected", "insmod /fsc_crash.ko how=warn", "PASS", "job exited 0",
+         allow=("WARNING: .*fsc_crash_init",)),
+    Case("leaked object", "insmod /fsc_crash.ko how=leak", "FAIL", "Objects remaining on"),
+    Case("soft lockup", "echo 2 >/proc/sys/kernel/watchdog_thresh; insmod /fsc_crash.ko how=lockup",
+         "FAIL", "soft lockup"),
+    Case("hung task", "echo 1 >/proc/sys/kernel/hung_task_timeout_secs; insmod /fsc_crash.ko how=hang",
+         "FAIL", "blocked for more than"),
+    Case("hang", "sleep 1000", "LOST", "no status when the time was up", timeout_s=25),
+    Case("dead CPU", "insmod /fsc_crash.ko how=dead", "LOST", "no status when the time was up", timeout_s=25),
+    Case("reboot", "echo b >/proc/sysrq-trigger; sleep 100", "LOST", "went down without a status"),
+    Case("power off", "echo o >/proc/sysrq-trigger; sleep 100", "LOST", "went down without a status"),
+    Case("garbage on the port", "echo hello >&3", "LOST", "garbage on the status port"),
+)
+
+
+def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
+    """Run @case; return whether it came out as it has to, and how it did."""
+    module = repo.BUILD / "modules" / f"{where.release}-crash" / "fsc_crash.ko"
+    boot = vm.boot(vm.BootSpec(
+        kernel=where, job=f"say started\n{case.job}\n", accel=how, vcpus=1, memory_mb=512, timeout_s=case.timeout_s,
+        files={"fsc_crash.ko": module}, allow=case.allow,
+        outdir=repo.BUILD / "vm/states" / case.name.replace(" ", "-")))
+    # A machine that never got as far as the job proves nothing about what the job does.
+    blobs = [("say", b"started")]
+    if case.name == "pass":
+        blobs.append(("ko", module.read_bytes()))
+    good = (boot.state == case.state and re.search(case.reason, boot.reason) is not None
+            and boot.blobs == blobs)
+    return good, f"{boot.state} after {boot.seconds:.1f} s: {boot.reason}"
+
+
+def dies_with_its_script(where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
+    """Kill a script that has a machine running with SIGKILL, and see QEMU go."""
+    outdir = repo.BUILD / "vm/states/orphan"
+    shutil.rmtree(outdir, ignore_errors=True)
+    code = (f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
+            "from pathlib import Path; from fsc import accel, kernel, vm\n"
+            f"where = kernel.Kernel('', '', Path({str(where.image)!r}), Path())\n"
+            f"vm.boot(vm.BootSpec(where, 'sleep 1000', accel.choose({how.name!r}, where), 100,\n"
+            f"                    Path({str(outdir)!r}), vcpus=1, memory_mb=512))\n")
+    with subprocess.Popen([sys.executable, "-c", code]) as script:
+        children = Path(f"/proc/{script.pid}/task/{script.pid}/children")
+        log = outdir / "console.log"
+        started = _wait(lambda: log.exists() and log.stat().st_size > 0, 30)
+        machines = children.read_text().split()
+        script.kill()
+    gone = _wait(lambda: not any(_runs(pid) for pid in machines), 5)
+    for pid in machines:
+        if not gone and _runs(pid):
+            os.kill(int(pid), signal.SIGKILL)
+    return started and len(machines) == 1 and gone, f"QEMU {machines}, started {started}, gone {gone}"
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+def _runs(pid: str) -> bool:
+    """Return whether process @pid runs; a zombie that init has yet to reap does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def main() -> int:
+    """Run all cases, two at a time; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kdir")
+    parser.add_argument("--kernel")
+    parser.add_argument("--accel", default="auto", choices=accel.NAMES)
+    args = parser.parse_args()
+    where = kernel.choose(args.kdir, args.kernel)
+    how = accel.choose(args.accel, where)
+    kernel.build_module(where, "crash", root=CRASH)
+
+    failed = 0
+    print(f"KTAP version 1\n1..{len(CASES) + 1}", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        jobs = [(case.name, pool.submit(run, case, where, how)) for case in CASES]
+        jobs.append(("QEMU dies with its script", pool.submit(dies_with_its_script, where, how)))
+        for number, (name, job) in enumerate(jobs, 1):
+            good, detail = job.result()
+            failed += not good
+            for line in detail.splitlines():
+                print(f"# {line}")
+            print(f"{'ok' if good else 'not ok'} {number} {name}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
