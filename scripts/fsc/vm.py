@@ -9,6 +9,7 @@ import select
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,7 +33,8 @@ QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # it is started in ano
 _CMDLINE = ("console=ttyS0", "init_on_alloc=0", "panic=-1", "oops=panic",
             "printk.time=1", "random.trust_cpu=1")
 
-# The guest writes this to the console after the job (guest/init).
+# The guest writes these to the console around the job (guest/init).
+_BEGIN_OF_JOB = "folioscale: begin of job"
 _END_OF_JOB = "folioscale: end of job"
 _POWER_OFF_S = 10.0
 _MAX_LINES = 20
@@ -62,10 +64,28 @@ class Boot:
     blobs: list[tuple[str, bytes]]
     console: Path
     seconds: float
+    began: bool = True            # the job did; else the machine died before it
 
 
 def boot(spec: BootSpec) -> Boot:
-    """Run @spec.job in a machine of its own and wait for the end of both."""
+    """Run @spec.job in a machine of its own and wait for the end of both.
+
+    The kernel patches its text while it boots, and multi-threaded emulation does not always
+    survive that. So an emulated machine that dies before the job begins is started once
+    more, and says so.
+    """
+    first = _boot_once(spec)
+    if first.began or not spec.accel.emulated or first.state not in (FAIL, LOST):
+        return first
+    kept = first.console.rename(first.console.with_name("console-first.log")) if first.console.exists() else None
+    cause = f"a first machine died before the job began ({kept or 'no console'}): {first.reason}"
+    print(cause, file=sys.stderr, flush=True)
+    second = _boot_once(spec)
+    second.reason += f"; {cause}"
+    return second
+
+
+def _boot_once(spec: BootSpec) -> Boot:
     log = spec.outdir / "console.log"
     command = prepare(spec)
     blobs: list[tuple[str, bytes]] = []
@@ -85,7 +105,7 @@ def boot(spec: BootSpec) -> Boot:
     seconds = time.monotonic() - begin
     text = log.read_text(errors="replace") if log.exists() else ""
     state, reason = judge(frames.status, text, spec.allow, end)
-    return Boot(state, reason, blobs, log, seconds)
+    return Boot(state, reason, blobs, log, seconds, _BEGIN_OF_JOB in text)
 
 
 def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is made of a machine's status, its console and its end; and what boots at all."""
 
+import contextlib
+import io
 import struct
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from fsc import accel, kernel, vm
 from fsc.verdict import SetupError, worst
@@ -40,6 +43,34 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(worst([]), "LOST")
         self.assertEqual(worst(["PASS", "INCONCLUSIVE", "PASS"]), "INCONCLUSIVE")
         self.assertEqual(worst(["LOST", "FAIL", "PASS"]), "FAIL")
+
+
+class AgainTest(unittest.TestCase):
+    """An emulated machine that dies before its job begins is started once more, no other."""
+
+    def boots(self, accelerator: accel.Accel, *attempts: vm.Boot) -> tuple[vm.Boot, int]:
+        spec = vm.BootSpec(kernel.Kernel, "", accelerator, 1, Path("/nowhere"))
+        with mock.patch.object(vm, "_boot_once", side_effect=attempts) as once, \
+                contextlib.redirect_stderr(io.StringIO()):
+            return vm.boot(spec), once.call_count
+
+    def attempt(self, state: str, began: bool) -> vm.Boot:
+        return vm.Boot(state, "int3", [], Path("/nowhere/console.log"), 1.0, began)
+
+    def test_died_before_the_job(self) -> None:
+        boot, count = self.boots(accel.TCG, self.attempt("FAIL", False), self.attempt("PASS", True))
+        self.assertEqual((boot.state, count), ("PASS", 2))
+        self.assertIn("a first machine died before the job began", boot.reason)
+
+    def test_only_once(self) -> None:
+        boot, count = self.boots(accel.TCG, self.attempt("LOST", False), self.attempt("FAIL", False))
+        self.assertEqual((boot.state, count), ("FAIL", 2))
+
+    def test_died_in_the_job(self) -> None:
+        self.assertEqual(self.boots(accel.TCG, self.attempt("FAIL", True))[1], 1)
+
+    def test_not_under_kvm(self) -> None:
+        self.assertEqual(self.boots(accel.KVM, self.attempt("FAIL", False))[1], 1)
 
 
 class KernelTest(unittest.TestCase):

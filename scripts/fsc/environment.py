@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a result was measured on."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+from typing import Any
+
+from . import repo
+from .result import NOT_MEASURED, BootRecord
+from .suite import Suite
+
+
+def revision() -> str:
+    """What of folioscale ran; a tree without git has none."""
+    done = subprocess.run(["git", "-C", str(repo.ROOT), "describe", "--always", "--dirty"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def machine(boot: BootRecord | None) -> dict[str, Any]:
+    """What one boot says of itself; null for what it had no time to say."""
+    lines = boot.text("machine").splitlines() if boot else []
+    said = dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def number(key: str) -> int | None:
+        return int(said[key]) if said.get(key, "").isdigit() else None
+
+    config = boot.json("config") if boot else None
+    memory_kb = number("memory_kb")
+    return {
+        "uname": said.get("uname"), "cmdline": said.get("cmdline"),
+        "accelerator": boot.accelerator if boot else None,
+        "cpu": said.get("cpu"), "vcpus": number("vcpus"),
+        "memory": memory_kb * 1024 if memory_kb else None,
+        "clocksource": said.get("clocksource"),
+        "cpu_layout": {key: value for key, value in said.items()
+                       if key == "online" or key[3:].isdigit()},
+        "kernel": config["kernel"] if config else None,
+    }
+
+
+def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
+    """The environment of a result: that of the first ordinary boot, the icount one's beside it."""
+    plain = next((boot for boot in boots if boot.accelerator != "icount"), None)
+    icount = next((boot for boot in boots if boot.accelerator == "icount"), None)
+    found = machine(plain or icount)
+    # HOST=1 on a machine that is itself emulated has no better clock.
+    emulated = emulated or "QEMU TCG" in (found["cpu"] or "")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return found | {
+        "icount": machine(icount) if icount else None,
+        "times_emulated": emulated, "revision": revision(),
+        "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "interrupted": interrupted,
+        "suite": {"name": suite.name, "question": suite.question, "seed": suite.seed,
+                  "repetitions": suite.repetitions, "baseline": suite.baseline,
+                  "workloads": {point.workload: point.title for point in suite.points}},
+        "boots": [{"boot": boot.number, "accelerator": boot.accelerator, "state": boot.state,
+                   "reason": boot.reason, "seconds": round(boot.seconds, 1),
+                   "order": [point.id for point in boot.points]} for boot in boots],
+        "not_measured": NOT_MEASURED,
+    }

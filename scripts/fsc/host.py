@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""HOST=1: the same job on this machine, its module loaded right here."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from . import console
+from .frames import Frames, OnBlob
+from .suite import Suite
+from .verdict import FAIL, LOST, SetupError
+from .vm import Boot
+
+_LOADED = Path("/sys/module/folioscale")
+# As guest/init has them, with standard output for the port.
+_PROLOGUE = r"""exec 3>&1 >&2
+emit() {
+	cat "$2" >"$FSC_TMP/.emit" || return
+	printf '@blob %s %d\n' "$1" "$(wc -c <"$FSC_TMP/.emit")" >&3
+	cat "$FSC_TMP/.emit" >&3
+	echo >&3
+}
+(
+"""
+_EPILOGUE = r"""
+) </dev/null
+result=$?
+[ $result = 0 ] && word=PASS || word=FAIL
+echo "@status $word job exited $result" >&3
+"""
+
+
+def consent(suite: Suite, yes: bool) -> None:
+    """Refuse what must not run on a machine that somebody uses; ask about the rest."""
+    busted = [point.id for point in suite.points if point.params.get("busted", "none") != "none"]
+    if busted:
+        raise SetupError(f"HOST=1 runs no busted protocol ({busted[0]}): use a VM")
+    if os.geteuid() != 0:
+        raise SetupError("HOST=1 loads a module: run it as root")
+    if _LOADED.exists():
+        raise SetupError("folioscale is loaded already: rmmod folioscale")
+    if not yes:
+        _ask(suite)
+    if not any(Path("/sys/kernel/debug").iterdir()):
+        raise SetupError("debugfs is not mounted: mount -t debugfs none /sys/kernel/debug")
+
+
+def _ask(suite: Suite) -> None:
+    seconds = sum(point.seconds for point in suite.plain()) * suite.repetitions
+    print(f"This loads folioscale.ko into the running kernel {os.uname().release} and keeps its CPUs\n"
+          f"busy for about {seconds / 60:.0f} minutes. Go on? [y/N] ", end="", flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise SetupError("not confirmed (--yes answers for you)")
+
+
+def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path) -> Boot:
+    """Run the job here. What the kernel's log says meanwhile stands for the console."""
+    outdir.mkdir(parents=True, exist_ok=True)
+    blobs: list[tuple[str, bytes]] = []
+
+    def keep(name: str, data: bytes) -> None:
+        blobs.append((name, data))
+        on_blob(name, data)
+
+    frames, log = Frames(keep), outdir / "console.log"
+    mark = f"folioscale: pass {os.getpid()}.{time.monotonic_ns()}"
+    Path("/dev/kmsg").write_text(f"<6>{mark}\n")
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="folioscale-") as folder:
+        env = os.environ | {"FSC_KO": str(module), "FSC_TMP": folder}
+        with subprocess.Popen(["sh", "-c", _PROLOGUE + script + _EPILOGUE], env=env,
+                              stdout=subprocess.PIPE, start_new_session=True) as shell:
+            try:
+                end = _follow(shell, frames, begin + timeout_s)
+            finally:
+                _stop(shell)
+    said = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    log.write_text(said.rsplit(mark, 1)[-1])
+    lines = console.complaints(log.read_text())
+    state, reason = frames.status or (LOST, end)
+    if lines:
+        state, reason = FAIL, "\n".join(["in the kernel's log:", *lines])
+    return Boot(state, reason, blobs, log, time.monotonic() - begin)
+
+
+def _follow(shell: subprocess.Popen, frames: Frames, deadline: float) -> str:
+    pipe = shell.stdout.fileno()
+    while (left := deadline - time.monotonic()) > 0 and frames.status is None:
+        if select.select([pipe], [], [], left)[0]:
+            data = os.read(pipe, 1 << 16)
+            if not data:
+                return f"the job's shell ended without a status (exit {shell.wait()})"
+            frames.feed(data)
+    return "silent at the timeout"
+
+
+def _stop(shell: subprocess.Popen) -> None:
+    """Leave nothing behind: neither the shell and what it started nor the module."""
+    with suppress(ProcessLookupError):
+        os.killpg(shell.pid, signal.SIGKILL)    # the group is its own (start_new_session)
+    shell.wait()
+    # An insmod that was killed finishes first.
+    for _ in range(100):
+        if not _LOADED.exists():
+            return
+        subprocess.run(["rmmod", "folioscale"], stderr=subprocess.DEVNULL, check=False)
+        time.sleep(0.1)
+    print("folioscale: the module is still loaded: rmmod folioscale", file=sys.stderr)

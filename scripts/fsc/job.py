@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The shell script that runs points, and how long that may take."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from . import repo
+from .accel import Accel
+from .suite import Point
+
+POINT_SH = repo.SCRIPTS / "guest/point.sh"
+FLOOR_LOOKUPS = 1_000_000
+_BOOT_S = 5.0
+# Guest seconds under icount are instructions: about 100 million take a host second, less
+# on a busy host. Idle ones take no time.
+_ICOUNT_SLOWDOWN = 10.0
+_FLOOR_GUEST_S = 0.2
+
+
+def expected_s(point: Point) -> float:
+    """Seconds on the host; a freer's window under icount ends by turnovers, long before its time."""
+    if not point.icount:
+        return point.seconds
+    busy = 0.1 if point.params.get("max_turnovers") else point.seconds - 0.4
+    return _ICOUNT_SLOWDOWN * (busy + (_FLOOR_GUEST_S if point.floor else 0))
+
+
+def timeout_s(points: list[Point]) -> float:
+    """Four times what is expected, and a minute: emulation drifts, and hosts are shared."""
+    return 60 + 4 * (_BOOT_S + sum(expected_s(point) for point in points))
+
+
+def plan(points: list[Point]) -> list[float]:
+    """What each point of a boot is expected to take; the first one waits for the boot."""
+    seconds = [expected_s(point) for point in points]
+    return [seconds[0] + _BOOT_S, *seconds[1:]]
+
+
+def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh") -> str:
+    """The job of one boot: what the machine is, whether it is fair, then the points."""
+    icount = accel is not None and accel.name == "icount"
+    lines = [f". {quote(point_sh)}", "machine", "fair || exit 1"]
+    if icount:
+        # What runs right after boot has instructions of its own.
+        lines.append("sleep 2")
+    for point in points:
+        sleep = f" {point.seconds + 1:.0f}" if icount else ""
+        lines.append(f"point {point.id} {quote(point.module_args)}{sleep}")
+        if icount and point.floor:
+            lines.append(f"floor {point.id} {point.protocol} {FLOOR_LOOKUPS}")
+    return "\n".join(lines) + "\nexit 0\n"

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What one repetition says: metrics out of run.json and the runner's slab samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+# struct kvfree_rcu_bulk_data: a page less 40 bytes of head, a pointer for each object.
+POINTERS_PER_PAGE = 507
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric may be used; its arithmetic is in values()."""
+    time: bool = False             # depends on the clock: no ranking when that is emulated
+    deterministic: bool = False    # counted, not sampled: no test
+
+
+METRICS = {
+    "lookups_per_second": Metric(time=True),
+    "instructions_per_lookup": Metric(deterministic=True),
+    "floor_instructions_per_lookup": Metric(deterministic=True),
+    "instructions_per_lookup_over_floor": Metric(deterministic=True),
+    "instructions_per_turnover": Metric(deterministic=True),
+    "tryget_zero_per_million": Metric(),
+    "recheck_fail_per_million": Metric(),
+    "turnovers_per_second": Metric(time=True),
+    "limbo_descriptor_bytes_peak": Metric(),
+    "limbo_descriptor_bytes_mean": Metric(),
+    "limbo_page_bytes_peak": Metric(),
+    "limbo_page_bytes_mean": Metric(),
+    "reuse_ns_p50": Metric(time=True),
+    "reuse_ns_p99": Metric(time=True),
+    "lookup_ns_p50": Metric(time=True),
+    "lookup_ns_p99": Metric(time=True),
+    "lookup_ns_p999": Metric(time=True),
+    "lookup_ns_max": Metric(time=True),
+}
+
+
+def quantile(histogram: dict[str, Any] | None, q: float) -> int | None:
+    """The upper edge (the largest value it holds) of the bucket in which the quantile
+    lies; never above the exact maximum."""
+    if not histogram or not histogram["count"]:
+        return None
+    wanted, seen = q * histogram["count"], 0
+    for _low, high, count in histogram["buckets"]:
+        seen += count
+        if seen >= wanted:
+            return min(high - 1, histogram["max_ns"])
+    return histogram["max_ns"]      # in the overflow row
+
+
+def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
+    """Limbo as the slab saw it: objects in use less those that are published or about to be."""
+    objects = [max(0, sample - live) for sample in slab["objects"]]
+    if not objects:
+        return None
+    peak, mean, size = max(objects), sum(objects) / len(objects), slab["slab_size"]
+    return {
+        "samples": len(objects),
+        "descriptor_objects_peak": peak,
+        "descriptor_objects_mean_milli": round(mean * 1000),
+        "descriptor_bytes_peak": peak * size,
+        "descriptor_bytes_mean": round(mean * size),
+        # One slab short on every CPU, and one on the partial list: the estimate is no better.
+        "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] + 1),
+        # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.
+        "pointer_bytes_peak_bound": -(-peak // POINTERS_PER_PAGE) * 4096,
+    }
+
+
+def limbo(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any]:
+    """The module's figures, and beside an upper bound (kfree_rcu) the slab's estimate."""
+    estimate = slab_limbo(slab, int(run["params"]["nr_folios"])) if slab else None
+    return run["limbo"] | {"slab": estimate}
+
+
+def _per_million(events: Iterable[int], lookups: int) -> float | None:
+    return sum(events) * 1e6 / lookups if lookups else None
+
+
+def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
+    source = figures if figures["exact"] else figures["slab"] or {}
+    names = {f"descriptor_bytes_{kind}": source for kind in ("peak", "mean")}
+    names |= {f"page_bytes_{kind}": figures for kind in ("peak", "mean")}
+    return {f"limbo_{name}": found.get(name) for name, found in names.items()}
+
+
+def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
+    """Metrics of a point in an ordinary boot; None where nothing was counted."""
+    counters, params = run["counters"], run["params"]
+    lookups = counters["lookups"]
+    values: dict[str, float | None] = {}
+    if params["nr_readers"]:
+        lookup = run["latency"].get("lookup")
+        values |= {
+            "lookups_per_second": run["rates"]["lookups_per_second"],
+            "tryget_zero_per_million": _per_million([counters["tryget_zero"]], lookups),
+            "recheck_fail_per_million": _per_million(
+                [counters["recheck_moved"], counters["recheck_empty"]], lookups),
+            "lookup_ns_p50": quantile(lookup, 0.5),
+            "lookup_ns_p99": quantile(lookup, 0.99),
+            "lookup_ns_p999": quantile(lookup, 0.999),
+            "lookup_ns_max": lookup["max_ns"] if lookup else None,
+        }
+    if params["nr_freers"]:
+        reuse = run["latency"].get("reuse")
+        values |= {
+            "turnovers_per_second": run["rates"]["turnovers_per_second"],
+            "reuse_ns_p50": quantile(reuse, 0.5),
+            "reuse_ns_p99": quantile(reuse, 0.99),
+        }
+        values |= _limbo_metrics(figures)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def icount(run: dict[str, Any], floor: dict[str, Any] | None) -> dict[str, float]:
+    """Metrics of a point in an icount boot, where a nanosecond is an instruction."""
+    values: dict[str, float] = {}
+    window, counters = run["window"], run["counters"]
+    if counters["lookups"] and not run["params"]["nr_freers"]:
+        own = window["window_ns"] * int(run["params"]["nr_readers"]) / counters["lookups"]
+        values["instructions_per_lookup"] = own
+        # One that missed did not do the same.
+        if floor and floor["lookups"] and floor["hits"] == floor["lookups"]:
+            values["floor_instructions_per_lookup"] = floor["ns"] / floor["lookups"]
+            values["instructions_per_lookup_over_floor"] = own * floor["lookups"] / floor["ns"]
+    if window["whole_turnovers"] and not run["params"]["nr_readers"]:
+        busy = window["whole_ns"] - (window["whole_idle_ns"] or 0)
+        values["instructions_per_turnover"] = busy / window["whole_turnovers"]
+    return values

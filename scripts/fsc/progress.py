@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One line that says how far the suite is: rewritten on a terminal, else a line a point."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from . import metrics, table
+from .suite import Point
+
+
+def figures(point: Point, run: dict[str, Any], limbo: dict[str, Any]) -> str:
+    """The rate and the limbo of a finished point, or what it counted under icount."""
+    if point.icount:
+        values = metrics.icount(run, None)
+        return ", ".join(f"{value:.1f} {name.replace('_', ' ')}" for name, value in values.items())
+    words = [f"{table.si(run['rates'][name])} {name.split('_', 1)[0]}/s"
+             for name in ("lookups_per_second", "turnovers_per_second") if run["rates"][name]]
+    if run["params"]["nr_freers"]:
+        source = limbo if limbo["exact"] else limbo["slab"] or {}
+        peak = (source.get("descriptor_bytes_peak") or 0) + (limbo.get("page_bytes_peak") or 0)
+        words.append(f"limbo {table.size(peak)}B")
+    return ", ".join(words) or run["verdict"]
+
+
+class Progress:
+    """Told of every point that ends; knows from the plan what is still to come."""
+
+    def __init__(self, plan: list[float], stream: TextIO | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self._plan = plan           # the seconds each point is expected to take, in order
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._begin = clock()
+        self._done = 0
+        self._tty = self._stream.isatty()
+
+    def eta(self) -> str:
+        """What the rest of the plan takes at the speed seen so far."""
+        planned, left = sum(self._plan[:self._done]), sum(self._plan[self._done:])
+        pace = (self._clock() - self._begin) / planned if planned else 1.0
+        minutes, seconds = divmod(round(left * pace), 60)
+        return f"{minutes}:{seconds:02d}"
+
+    def point(self, boot: str, point: Point, text: str) -> None:
+        self._done += 1
+        self._show(f"[{self._done}/{len(self._plan)}] {boot} {point.workload} {point.protocol}: "
+                   f"{text}, ETA {self.eta()}")
+
+    def say(self, text: str) -> None:
+        """Something that is no point, to be overwritten by the next one."""
+        if self._tty:
+            self._show(text)
+
+    def end(self) -> None:
+        if self._tty and self._done:
+            print(file=self._stream, flush=True)
+
+    def _show(self, text: str) -> None:
+        if self._tty:
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write(f"\r{text[:width]}\x1b[K")
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0
+"""result.json: what the boots sent, as points with repetitions and a summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from . import metrics, stats
+from .suite import Point, Suite
+from .verdict import FAIL, LOST, PASS, worst
+
+SCHEMA = 1
+SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
+NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
+                "memory ordering weaker than x86's"]
+
+
+@dataclass
+class BootRecord:
+    """One boot (HOST=1: one pass) and all that it sent."""
+    number: int
+    points: list[Point]
+    accelerator: str
+    state: str = LOST
+    reason: str = "interrupted"
+    seconds: float = 0.0
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Take a blob in. A broken one is an error of its point, and no reason to lose the rest."""
+        kind, _, point_id = name.partition("/")
+        if kind in ("config", "slabs", "run", "slab", "floor"):
+            try:
+                json.loads(data)
+            except ValueError as error:
+                name, data = f"error/{point_id or kind}", f"{name} is not JSON: {error}".encode()
+        self.blobs[name] = data
+
+    def json(self, name: str) -> dict[str, Any] | None:
+        return json.loads(self.blobs[name]) if name in self.blobs else None
+
+    def text(self, name: str) -> str:
+        return self.blobs.get(name, b"").decode(errors="replace").strip()
+
+
+def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
+    """One point in one boot; LOST unless it has said otherwise."""
+    run = boot.json(f"run/{point.id}")
+    found: dict[str, Any] = {
+        "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
+        "counters": None, "latency": None, "limbo": None, "window_ns": None, "overlap": None,
+        "window": None, "rates": None, "clock": None, "cpu": None, "floor": None,
+    }
+    if f"error/{point.id}" in boot.blobs:
+        return found | {"verdict": FAIL, "reason": boot.text(f"error/{point.id}")}
+    if run is None:
+        return found
+    if run["state"] != "done":
+        return found | {"verdict": FAIL, "reason": run["reason"] or f"ended as {run['state']}"}
+    limbo = metrics.limbo(run, boot.json(f"slab/{point.id}"))
+    floor = boot.json(f"floor/{point.id}")
+    values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo)
+    verdict, reason = run["verdict"], run["reason"] or ""
+    if boot.state == FAIL:      # a complaint on the console is about every point of that boot
+        verdict, reason = FAIL, boot.reason
+    return found | {
+        "verdict": verdict, "reason": reason, "metrics": values, "floor": floor,
+        "limbo": limbo, "window_ns": run["window"]["window_ns"],
+        "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
+    } | {key: run[key] for key in ("counters", "latency", "window", "rates", "clock", "cpu")}
+
+
+def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any]:
+    own = [boot for boot in boots if point in boot.points]
+    repetitions = [repetition(point, boot) for boot in own]
+    runs = (boot.json(f"run/{point.id}") for boot in own)
+    params = next((run["params"] for run in runs if run), None)
+    verdict = worst([rep["verdict"] for rep in repetitions])
+    return {
+        "suite": suite.name, "workload": point.workload, "path": point.path,
+        "protocol": point.protocol,
+        "params": params or {"path": point.path, "protocol": point.protocol} | point.params,
+        "verdict": verdict,
+        "reason": next((rep["reason"] for rep in repetitions
+                        if rep["verdict"] == verdict and verdict != PASS), ""),
+        "repetitions": repetitions, "summary": {},
+    }
+
+
+def _values(point: dict[str, Any], name: str) -> list[float]:
+    return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
+
+
+def _summarise(name: str, values: list[float], emulated: bool) -> dict[str, Any]:
+    kind = metrics.METRICS[name]
+    interval = (stats.spread if kind.deterministic else stats.median)(values)
+    return {"median": interval.centre, "low": interval.low, "high": interval.high,
+            "n": len(values), "coverage": interval.coverage,
+            "rankable": not (kind.time and emulated)}
+
+
+def _compare(name: str, values: list[float], base: list[float]) -> dict[str, Any]:
+    """Ratio and unadjusted p; all null where the baseline is nothing but 0."""
+    none = {"ratio": None, "ratio_low": None, "ratio_high": None, "p": None}
+    if not any(base):
+        return none
+    ratio = stats.ratio(values, base)
+    found = none | ({"ratio": ratio.centre} if ratio else {})
+    if metrics.METRICS[name].deterministic:
+        return found
+    if ratio:
+        found |= {"ratio_low": ratio.low, "ratio_high": ratio.high}
+    return found | {"p": stats.p_value(values, base)}
+
+
+def _summaries(points: list[dict[str, Any]], baseline: str, emulated: bool) -> None:
+    """Fill in the summaries of one workload and path: the family that Holm adjusts over."""
+    base = next((point for point in points if point["protocol"] == baseline), None)
+    for name in metrics.METRICS:
+        tested = []
+        for point in points:
+            values = _values(point, name)
+            if not values:
+                continue
+            figures = point["summary"][name] = _summarise(name, values, emulated)
+            if base is None or point is base or not _values(base, name):
+                continue
+            figures |= _compare(name, values, _values(base, name))
+            if figures["p"] is not None:
+                tested.append(figures)
+        for figures, p in zip(tested, stats.holm([t["p"] for t in tested])):
+            figures["p"] = p
+
+
+def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) -> dict[str, Any]:
+    """The whole result; environment["interrupted"] makes it LOST whatever has arrived."""
+    points = [_point(suite, point, boots) for point in suite.points
+              if any(point in boot.points for boot in boots)]
+    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for point in points:
+        families.setdefault((point["workload"], point["path"]), []).append(point)
+    for family in families.values():
+        _summaries(family, suite.baseline, environment["times_emulated"])
+    verdicts = [point["verdict"] for point in points] + [boot.state for boot in boots]
+    return {"schema": SCHEMA, "environment": environment,
+            "verdict": worst(verdicts + ([LOST] if environment["interrupted"] else [])),
+            "points": points}
+
+
+def validate(result: dict[str, Any]) -> None:
+    jsonschema.validate(result, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def write_text(file: Path, text: str) -> None:
+    """Whole or not at all."""
+    aside = file.with_name(f".{file.name}.new")
+    with aside.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    aside.rename(file)
+
+
+def dumps(result: dict[str, Any]) -> str:
+    """Indented, but a bucket or another list of plain values on one line. A newline in the
+    text is never inside a string: JSON escapes those."""
+    return re.sub(r"\[\n\s+([^\[\]{}\n]*(?:\n[^\[\]{}\n]*)*?)\n\s*\]",
+                  lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]",
+                  json.dumps(result, indent=1)) + "\n"
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    validate(result)
+    write_text(file, dumps(result))

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One run of a suite: its boots, and a folder under results/ that keeps what arrives."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import environment, fairness, host, job, metrics, repo, result, summary, vm
+from .accel import Accel
+from .kernel import Kernel
+from .progress import Progress, figures
+from .result import BootRecord
+from .suite import Point, Suite
+from .verdict import FAIL, LOST, SetupError
+
+OnBlob = Callable[[str, bytes], None]
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM: stop, and keep what is there."""
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise Interrupted(signal.Signals(number).name)
+
+
+def new_folder(name: str, out: str | None) -> Path:
+    """Where results go; never over others."""
+    folder = Path(out) if out else repo.ROOT / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    try:
+        folder.mkdir(parents=True, exist_ok=out is not None)
+    except OSError as error:
+        raise SetupError(f"{folder}: {error.strerror}") from None
+    if any(folder.iterdir()):
+        raise SetupError(f"{folder} has something in it already")
+    return folder.resolve()
+
+
+def outcome(point: Point, record: BootRecord) -> str:
+    """What the progress line says of a point that has ended."""
+    run = record.json(f"run/{point.id}")
+    if run is None or run["state"] != "done":
+        return "failed"
+    return figures(point, run, metrics.limbo(run, record.json(f"slab/{point.id}")))
+
+
+def again(argv: list[str]) -> str:
+    """The command that runs the same again; into a folder of its own, as this one is taken."""
+    words = [f"scripts/{Path(argv[0]).name}", *argv[1:]]
+    if "--out" in words:
+        at = words.index("--out")
+        del words[at:at + 2]
+    return shlex.join(words)
+
+
+@dataclass
+class Session:
+    """Boots of one suite on one kernel. accel None is this machine itself."""
+    suite: Suite
+    kernel: Kernel
+    modules: Path
+    accel: Accel | None
+    vcpus: int
+    memory_mb: int
+    folder: Path
+    boots: list[BootRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / "command").write_text(
+            f"# at revision {environment.revision()}, in the top folder:\n{again(sys.argv)}\n")
+
+    def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
+        """Do all passes unless one dies or is interrupted; write and return the result."""
+        progress = Progress([s for points, _ in passes for s in job.plan(points)])
+        interrupted = ""
+        before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            for number, (points, accel) in enumerate(passes, 1):
+                boot = self._boot(points, accel, progress, f"boot {number}/{len(passes)}")
+                if boot.state in (FAIL, LOST) and number < len(passes):
+                    interrupted = f"boot {number} is {boot.state}, so no more were made"
+                    break
+        except Interrupted as signal_name:
+            interrupted = f"{signal_name} during boot {len(self.boots)}"
+        finally:
+            for number in before:
+                signal.signal(number, signal.SIG_IGN)
+            progress.end()
+        try:
+            return self._write(interrupted)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _write(self, interrupted: str) -> dict[str, Any]:
+        emulated = self.accel is not None and self.accel.emulated
+        found = result.build(self.suite, self.boots, environment.gather(
+            self.suite, self.boots, emulated, interrupted))
+        result.write(self.folder / "result.json", found)
+        result.write_text(self.folder / "summary.txt", summary.render(found))
+        return found
+
+    def _boot(self, points: list[Point], accel: Accel | None, progress: Progress, name: str) -> BootRecord:
+        record = BootRecord(len(self.boots) + 1, points, accel.name if accel else "host")
+        self.boots.append(record)
+        outdir = self.folder / f"boot-{record.number}"
+        on_blob = self._keeper(record, outdir, progress, name)
+        progress.say(name)
+        if accel is None:
+            script = job.script(points, None, str(job.POINT_SH))
+            boot = host.boot(script, self.modules / "folioscale.ko", on_blob, job.timeout_s(points), outdir)
+        else:
+            boot = vm.boot(vm.BootSpec(
+                kernel=self.kernel, job=job.script(points, accel), accel=accel,
+                timeout_s=job.timeout_s(points), outdir=outdir, files=self._files(points),
+                vcpus=accel.max_vcpus or self.vcpus, memory_mb=self.memory_mb, on_blob=on_blob))
+        record.state, record.reason, record.seconds = boot.state, boot.reason, boot.seconds
+        if "error/config" in record.blobs:
+            record.reason = record.text("error/config")
+        return record
+
+    def _files(self, points: list[Point]) -> dict[str, Path]:
+        files = {"/point.sh": job.POINT_SH, "/folioscale.ko": self.modules / "folioscale.ko"}
+        # Where it was not built, the guest says that there is no floor.
+        floors = self.modules.rglob("fsc_floor.ko") if any(point.floor for point in points) else ()
+        return files | {"/fsc_floor.ko": floor for floor in floors}
+
+    def _keeper(self, record: BootRecord, outdir: Path, progress: Progress, name: str) -> OnBlob:
+        """What to do with a blob: keep it on disk at once, and look whether the machine is fair."""
+        runs = outdir / "runs"
+        runs.mkdir(parents=True)
+        points = {point.id: point for point in record.points}
+
+        def on_blob(blob: str, data: bytes) -> None:
+            if blob == "say":
+                progress.say(data.decode(errors="replace"))
+                return
+            (runs / blob.replace("/", ".")).write_bytes(data)
+            record.keep(blob, data)
+            kind, _, point_id = blob.partition("/")
+            if kind in ("slabs", "slab"):
+                found = record.json(blob) or {}
+                fairness.check(record.json("config"), found.get("flags", found))
+            elif kind in ("run", "error") and point_id in points:
+                progress.point(name, points[point_id], outcome(points[point_id], record))
+        return on_blob

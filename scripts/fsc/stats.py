@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Statistics over repetitions: medians, exact tests, ratios. No formula of our own
+where scipy has one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+ALPHA = 0.05
+# Every relabelling is tried up to this many (8 against 8 are 12,870); above, a sample.
+RELABELLINGS = 50_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    centre: float
+    low: float | None
+    high: float | None
+    coverage: float | None      # exact, under the test's own assumptions
+
+
+@lru_cache
+def _order_rank(n: int) -> tuple[int, float]:
+    """The largest k for which [x_(k), x_(n+1-k)] covers the median often enough."""
+    def coverage(k: int) -> float:
+        return float(1 - 2 * stats.binom.cdf(k - 1, n, 0.5))
+    enough = [k for k in range(1, n // 2 + 1) if coverage(k) >= CONFIDENCE]
+    k = enough[-1] if enough else 1     # too few: smallest to largest, and its true coverage
+    return k, coverage(k)
+
+
+def median(values: Sequence[float]) -> Interval:
+    """The median with its order-statistic interval; one value has none."""
+    ordered = np.sort(np.asarray(values, dtype=float))
+    centre = float(np.median(ordered))
+    if len(ordered) < 2:
+        return Interval(centre, None, None, None)
+    k, coverage = _order_rank(len(ordered))
+    return Interval(centre, float(ordered[k - 1]), float(ordered[-k]), coverage)
+
+
+def spread(values: Sequence[float]) -> Interval:
+    """For deterministic metrics: what was seen, and no claim about what was not."""
+    several = len(values) > 1
+    return Interval(float(np.median(values)), float(min(values)) if several else None,
+                    float(max(values)) if several else None, None)
+
+
+def _mean_rank(sample: np.ndarray, other: np.ndarray, axis: int = -1) -> np.ndarray:
+    return sample.mean(axis=axis) - other.mean(axis=axis)
+
+
+def p_value(sample: Sequence[float], baseline: Sequence[float]) -> float | None:
+    """Two-sided exact Mann-Whitney; with ties, the permutation test of the same ranks."""
+    if len(sample) < 2 or len(baseline) < 2:
+        return None
+    pooled = np.concatenate([sample, baseline]).astype(float)
+    if len(np.unique(pooled)) == len(pooled):
+        test = stats.mannwhitneyu(sample, baseline, alternative="two-sided", method="exact")
+        return float(test.pvalue)
+    ranks = stats.rankdata(pooled)
+    test = stats.permutation_test((ranks[:len(sample)], ranks[len(sample):]), _mean_rank,
+                                  permutation_type="independent", vectorized=True,
+                                  n_resamples=RELABELLINGS, random_state=1)
+    return min(1.0, float(test.pvalue))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment, in the order given."""
+    adjusted, worst = [0.0] * len(p_values), 0.0
+    for step, index in enumerate(np.argsort(p_values, kind="stable")):
+        worst = max(worst, min(1.0, (len(p_values) - step) * p_values[index]))
+        adjusted[index] = worst
+    return adjusted
+
+
+@lru_cache
+def _tail(m: int, n: int, u: int) -> float:
+    """P(U <= u) without ties, asked of scipy with a sample made to have that U."""
+    below = [u // m + (1 if i < u % m else 0) for i in range(m)]   # sums to u, each <= n
+    sample = [count - 0.5 + i / (4 * m) for i, count in enumerate(below)]
+    test = stats.mannwhitneyu(sample, range(n), alternative="less", method="exact")
+    return float(test.pvalue)
+
+
+@lru_cache
+def _shift_rank(m: int, n: int) -> tuple[int, float]:
+    """Which of the m*n ordered pairwise differences bound the shift."""
+    k = 1
+    while k < m * n // 2 and 1 - 2 * _tail(m, n, k) >= CONFIDENCE:
+        k += 1
+    return k, 1 - 2 * _tail(m, n, k - 1)
+
+
+def ratio(sample: Sequence[float], baseline: Sequence[float]) -> Interval | None:
+    """Hodges-Lehmann ratio on logs, with the interval that inverts Mann-Whitney.
+    None where a zero on either side has no logarithm."""
+    if not len(sample) or not len(baseline) or min(*sample, *baseline) <= 0:
+        return None
+    logs = np.sort(np.subtract.outer(np.log(sample), np.log(baseline)).ravel())
+    centre = float(np.exp(np.median(logs)))
+    if len(sample) < 2 or len(baseline) < 2:
+        return Interval(centre, None, None, None)
+    k, coverage = _shift_rank(len(sample), len(baseline))
+    return Interval(centre, float(np.exp(logs[k - 1])), float(np.exp(logs[-k])), coverage)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Plain text that fits a mail: numbers in three digits, rows in 72 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+WIDTH = 72
+NAME_WIDTH = 10
+Unit = Callable[[float], str]
+
+
+def _scaled(value: float, step: int, suffixes: tuple[str, ...]) -> str:
+    # 999.5 is already written as 1,000: move on where three digits no longer do.
+    for suffix in suffixes:
+        if abs(value) < 999.5:
+            break
+        if suffix != suffixes[-1]:
+            value /= step
+    if value == 0:
+        return "0"
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    if 0 < abs(value) < 0.995:
+        digits = 3
+    text = f"{value:.{digits}f}"
+    if digits and suffix == suffixes[0]:
+        text = text.rstrip("0").rstrip(".") or "0"
+    return text + suffix
+
+
+def si(value: float) -> str:
+    return _scaled(value, 1000, ("", "k", "M", "G"))
+
+
+def size(value: float) -> str:
+    return _scaled(value, 1024, ("", "K", "M", "G"))
+
+
+def nanoseconds(value: float) -> str:
+    return _scaled(value, 1000, ("ns", "us", "ms", "s"))
+
+
+def interval(figures: dict[str, Any], unit: Unit) -> str:
+    if figures["low"] is None or figures["low"] == figures["high"]:
+        return ""
+    return f"[{unit(figures['low'])}, {unit(figures['high'])}]"
+
+
+def row(name: str, cells: list[tuple[str, int]]) -> str:
+    """A name, then cells right-aligned in columns; a negative width aligns left."""
+    text = f"{name:<{NAME_WIDTH}}"
+    for content, width in cells:
+        text += f"{content:>{width}}" if width > 0 else f" {content:<{-width - 1}}"
+    return text.rstrip()
+
+
+def wrap(text: str, first: str = "", rest: str | None = None) -> list[str]:
+    indent = " " * len(first) if rest is None else rest
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=indent,
+                         break_on_hyphens=False) or [first.rstrip()]

@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Functions that run points, in the guest (busybox ash) and with HOST=1 on this machine (sh).
+# Sourced; the caller provides emit NAME FILE, which sends a file to the runner.
+#
+# While a point is measured nothing is forked here but sleep: the CPUs belong to the threads.
+
+: "${FSC_KO:=/folioscale.ko}"
+: "${FSC_FLOOR_KO:=/fsc_floor.ko}"
+: "${FSC_TMP:=/tmp}"
+FSC_DEBUGFS=/sys/kernel/debug/folioscale
+FSC_SLABS=/sys/kernel/slab
+
+# value FILE: its first word, or null, into $value; without a fork
+value() {
+	value=null
+	if [ -r "$1" ]; then
+		read -r value _ <"$1" || :
+	fi
+	: "${value:=null}"
+}
+
+# slab_flags CACHE: a JSON object of its slab_debug flags into $flags; none for no such cache
+slab_flags() {
+	flags=
+	[ -d "$FSC_SLABS/$1" ] || return 0
+	for flag in sanity_checks red_zone poison store_user; do
+		value "$FSC_SLABS/$1/$flag"
+		flags="$flags${flags:+,}\"$flag\":$value"
+	done
+	flags="\"$1\":{$flags}"
+}
+
+# error NAME FILE: what insmod said, and the kernel's reasons for it
+error() {
+	{ cat "$2"; dmesg | grep -E 'folioscale|fsc_' | tail -n 8; } >"$FSC_TMP/error"
+	emit "$1" "$FSC_TMP/error"
+}
+
+# machine: what the results were measured on, as KEY=VALUE lines
+machine() {
+	{
+		echo "uname=$(uname -a)"
+		echo "cmdline=$(cat /proc/cmdline)"
+		echo "clocksource=$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
+		echo "cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
+		echo "vcpus=$(grep -c '^processor' /proc/cpuinfo)"
+		echo "memory_kb=$(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo)"
+		echo "online=$(cat /sys/devices/system/cpu/online)"
+		for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
+			[ -d "$cpu/topology" ] || continue
+			echo "${cpu##*/}=package $(cat "$cpu/topology/physical_package_id"), core $(cat "$cpu/topology/core_id")"
+		done
+	} >"$FSC_TMP/machine"
+	emit machine "$FSC_TMP/machine"
+}
+
+# fair: what the runner needs to refuse a comparison, before anything is run
+fair() {
+	if ! insmod "$FSC_KO" autorun=0 2>"$FSC_TMP/insmod"; then
+		error error/config "$FSC_TMP/insmod"
+		return 1
+	fi
+	emit config "$FSC_DEBUGFS/config"
+	slab_flags kmalloc-64
+	echo "{$flags}" >"$FSC_TMP/slabs"
+	emit slabs "$FSC_TMP/slabs"
+	rmmod folioscale
+}
+
+# slab_sample: one more number into $objects; the first one brings the cache's layout
+slab_sample() {
+	[ -r "$FSC_SLABS/folioscale_desc/objects" ] || return 0
+	if [ -z "$layout" ]; then
+		for name in slab_size object_size objs_per_slab order; do
+			value "$FSC_SLABS/folioscale_desc/$name"
+			layout="$layout\"$name\":$value,"
+		done
+		slab_flags folioscale_desc
+	fi
+	value "$FSC_SLABS/folioscale_desc/objects"
+	[ "$value" = null ] || objects="$objects${objects:+,}$value"
+}
+
+# wait_for_run SECONDS: until the run is over. With SECONDS > 0 (icount) sleep that long and
+# look no earlier: a polling shell's instructions would count. A run that never ends is the
+# runner's timeout to find.
+wait_for_run() {
+	sleep "$1"
+	while :; do
+		value "$FSC_DEBUGFS/state"
+		case $value in
+		done | failed) return 0 ;;
+		measure) [ "$1" != 0 ] || slab_sample ;;
+		esac
+		if [ "$1" = 0 ]; then sleep 0.1; else sleep 1; fi
+	done
+}
+
+# point ID "NAME=VALUE ..." [SECONDS]: one run of the module
+point() {
+	objects="" layout="" flags=""
+	# shellcheck disable=SC2086 # a list of words
+	if ! insmod "$FSC_KO" $2 2>"$FSC_TMP/insmod"; then
+		error "error/$1" "$FSC_TMP/insmod"
+		return 1
+	fi
+	wait_for_run "${3:-0}"
+	if [ -n "$layout" ]; then
+		echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"flags\":{$flags},\"objects\":[$objects]}" >"$FSC_TMP/slab"
+		emit "slab/$1" "$FSC_TMP/slab"
+	fi
+	emit "run/$1" "$FSC_DEBUGFS/run.json"
+	rmmod folioscale
+}
+
+# floor ID PROTOCOL LOOKUPS: the hand-written loop, which runs inside insmod. It need not
+# offer every protocol.
+floor() {
+	if ! insmod "$FSC_FLOOR_KO" protocol="$2" lookups="$3" 2>"$FSC_TMP/insmod"; then
+		error "nofloor/$1" "$FSC_TMP/insmod"
+		return 0
+	fi
+	emit "floor/$1" /sys/kernel/debug/fsc_floor/result
+	rmmod fsc_floor
+}
+
+FSC_CPUS=$(grep -c '^processor' /proc/cpuinfo)

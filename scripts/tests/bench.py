@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale bench from the command line to its files and its exit status. KTAP."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jsonschema
+
+TESTS = Path(__file__).resolve().parent
+SCRIPTS = TESTS.parent
+sys.path.insert(0, str(SCRIPTS))
+
+# pylint: disable=wrong-import-position
+from fsc import kernel, repo  # noqa: E402
+from fsc.ktap import Ktap  # noqa: E402
+
+FOLIOSCALE = str(SCRIPTS / "folioscale")
+# Runs folioscale with a guest that does something else than the suite.
+BROKEN = """
+import runpy, sys
+from dataclasses import replace
+from pathlib import Path
+sys.path.insert(0, {scripts!r})
+from fsc import vm
+boot = vm.boot
+vm.boot = lambda spec: boot(replace(spec, job={job!r}, timeout_s={timeout_s}, files={{"fsc_crash.ko": Path({crash!r})}}))
+sys.argv = {argv!r}
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+# What becomes of the machine: what it does, the exit status, and what is said of it.
+DISASTERS = (
+    ("a panic", "echo c >/proc/sysrq-trigger", 1, "Kernel panic - not syncing"),
+    ("an oops", "insmod /fsc_crash.ko how=oops", 1, "NULL pointer dereference"),
+    ("a warning", "insmod /fsc_crash.ko how=warn", 1, "WARNING:"),
+    ("a hang", "sleep 1000", 4, "no status when the time was up"),
+    ("a power cut", "echo o >/proc/sysrq-trigger; sleep 1000", 4, "went down without a status"),
+)
+TIMEOUT_S = 20
+
+
+class Bench:
+    """One run of folioscale bench."""
+
+    def __init__(self, suite: str, folder: Path, flags: list[str], broken: str = "", crash: Path = Path()) -> None:
+        argv = [FOLIOSCALE, "bench", *flags, "--suite", suite, "--out", str(folder)]
+        if broken:
+            code = BROKEN.format(scripts=str(SCRIPTS), job=broken, timeout_s=TIMEOUT_S, argv=argv, crash=str(crash))
+            argv = [sys.executable, "-c", code]
+        done = subprocess.run(argv, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.status, self.said, self.folder = done.returncode, done.stdout, folder
+
+    def result(self) -> dict:
+        return json.loads((self.folder / "result.json").read_text())
+
+    def summary(self) -> list[str]:
+        return (self.folder / "summary.txt").read_text().splitlines()
+
+
+def files(out: Ktap, run: Bench) -> None:
+    """What a run leaves behind."""
+    out.result(run.status == 0, "a suite that passes: exit status 0", f"exit status {run.status}\n{run.said}")
+    found = run.result()
+    try:
+        jsonschema.validate(found, json.loads((SCRIPTS / "fsc/result.schema.json").read_text()))
+        wrong = ""
+    except jsonschema.ValidationError as error:
+        wrong = str(error)
+    out.result(not wrong, "result.json is what its schema says", wrong)
+    shape = (found["verdict"], len(found["points"]), [len(point["repetitions"]) for point in found["points"]])
+    out.result(shape == ("PASS", 2, [2, 2]), "result.json has the points and repetitions", str(shape))
+    lines = run.summary()
+    wide = [line for line in lines if len(line) > 72 or not line.isascii()]
+    out.result(bool(lines) and not wide, "summary.txt is plain text of 72 columns", "\n".join(wide))
+    text = "\n".join(lines)
+    missing = [word for word in ("overlay", "rcu_desc", "PASS") if word not in text]
+    out.result(not missing and text in run.said, "summary.txt is what was printed", f"missing: {missing}")
+    command = (run.folder / "command").read_text()
+    out.result(f"--suite {TESTS / 'tiny.toml'}" in command, "the command that runs it again", command)
+
+
+def main() -> int:
+    """Return the exit status."""
+    flags = sys.argv[1:]
+    out = Ktap(lambda line: print(line, flush=True), 6 + 2 + 2 + 2 + 2 * len(DISASTERS))
+    crash = kernel.build_module(kernel.debian(), "crash", root=TESTS / "crash") / "fsc_crash.ko"
+    repo.BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="folioscale-bench-") as name:
+        folder = Path(name)
+        files(out, Bench(str(TESTS / "tiny.toml"), folder / "tiny", flags))
+        for suite, status, verdict in (("busted", 1, "FAIL"), ("vacuous", 3, "INCONCLUSIVE")):
+            run = Bench(str(TESTS / f"{suite}.toml"), folder / suite, flags)
+            out.result(run.status == status, f"{suite}.toml: exit status {status}", f"exit status {run.status}\n{run.said}")
+            found = [run.result()["verdict"], *(point["verdict"] for point in run.result()["points"])]
+            out.result(found == [verdict, verdict], f"{suite}.toml: {verdict}", str(found))
+        run = Bench("no-such-suite", folder / "none", flags)
+        out.result(run.status == 2 and "no such suite" in run.said, "a wrong suite: exit status 2", run.said)
+        run = Bench("default", folder / "none", [*flags, "--nonsense"])
+        out.result(run.status == 2 and "--nonsense" in run.said, "a wrong flag: exit status 2", run.said)
+        for what, job, status, says in DISASTERS:
+            run = Bench(str(TESTS / "tiny.toml"), folder / what.replace(" ", "-"), flags, job, crash)
+            out.result(run.status == status, f"{what}: exit status {status}", f"exit status {run.status}\n{run.said}")
+            out.result(says in json.dumps(run.result()), f"{what}: the reason is kept", says)
+    return 1 if out.count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""What compilers and checkers say of the sources, and that each of them would say something. KTAP."""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+SCRIPTS = TESTS.parent
+sys.path.insert(0, str(SCRIPTS))
+
+# pylint: disable=wrong-import-position
+from fsc import kernel, repo  # noqa: E402
+from fsc.kernel import Kernel  # noqa: E402
+from fsc.ktap import Ktap  # noqa: E402
+from fsc.verdict import SetupError  # noqa: E402
+
+PLANTED = TESTS / "planted"
+SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
+CHECKPATCH = repo.BUILD / "checkpatch"
+# The loops that are measured; each (path, protocol) has three. What is fsc_ is not static.
+LOOP = re.compile(r"(?!fsc_)\w+_(read|read_general|turn)(\.\w+)*")
+INDIRECT = re.compile(r"__x86_indirect_thunk|\b(call|jmp)q? +\*")
+
+
+def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) -> tuple[Path, str]:
+    """Build; return the folder and what was said of the sources."""
+    try:
+        folder = kernel.build_module(where, variant, variables, root)
+    except SetupError as error:
+        return repo.BUILD, str(error)
+    said = (folder / "build.log").read_text().splitlines()
+    return folder, "\n".join(line for line in said if re.search(r"\b(warning|error):", line))
+
+
+def indirect_calls(objects: list[Path]) -> tuple[int, str]:
+    """How many loops there are in @objects, and the indirect calls in them."""
+    loops, found, name = set(), [], ""
+    for path in objects:
+        listing = subprocess.run(["objdump", "-dr", path], check=True, text=True, stdout=subprocess.PIPE).stdout
+        for line in listing.splitlines():
+            if head := re.fullmatch(r"[0-9a-f]+ <(.+)>:", line):
+                name = head[1]
+                if LOOP.fullmatch(name):
+                    loops.add((path, name))
+            elif LOOP.fullmatch(name) and INDIRECT.search(line):
+                found.append(f"{path.name}: {name}: {line.strip()}")
+    return len(loops), "\n".join(found)
+
+
+def checkpatch(file: Path, root: Path) -> str:
+    """What checkpatch says of a file."""
+    done = subprocess.run(
+        ["perl", CHECKPATCH / "scripts/checkpatch.pl", "--strict", "--no-tree", "--terse", "--no-summary",
+         "-f", file.relative_to(root)],
+        cwd=root, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.stdout.strip() or (f"exit status {done.returncode}" if done.returncode else "")
+
+
+def fetch_checkpatch() -> None:
+    """Take the few files that it needs from Debian's kernel source."""
+    if CHECKPATCH.exists():
+        return
+    aside = repo.BUILD / "checkpatch.new"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    names = [f"{SOURCE.name.removesuffix('.tar.xz')}/scripts/{name}"
+             for name in ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")]
+    # --occurrence: each is there once, so tar need not read on to the end.
+    subprocess.run(["tar", "-xJf", SOURCE, "-C", aside, "--strip-components=1", "--occurrence", *names], check=True)
+    aside.rename(CHECKPATCH)
+
+
+def shell_files() -> list[Path]:
+    """Every file that a shell reads, by its name or by its first line."""
+    files = [path for folder in (SCRIPTS, repo.ROOT / ".ci") for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in files if path.suffix == ".sh"
+            or re.match(rb"#!\S*(/env bash|/bash|/sh|busybox sh)\b", path.read_bytes()[:64])]
+
+
+def shellcheck(path: Path) -> str:
+    done = subprocess.run(["shellcheck", path], check=False, text=True, stdout=subprocess.PIPE)
+    return done.stdout.strip() or (f"exit status {done.returncode}" if done.returncode else "")
+
+
+def main() -> int:
+    """Return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kdir")
+    parser.add_argument("--kernel")
+    parser.add_argument("--accel")
+    args = parser.parse_args()
+    where = kernel.choose(args.kdir, args.kernel)
+    fetch_checkpatch()
+    for name in ("static", "planted"):
+        # Only what is compiled is warned about.
+        shutil.rmtree(repo.BUILD / f"modules/{where.release}-{name}", ignore_errors=True)
+
+    sources = sorted(path for folder in ("module", "include") for path in (repo.ROOT / folder).rglob("*.[ch]"))
+    sources += sorted((TESTS / "crash").rglob("*.c"))
+    shells = shell_files()
+    out = Ktap(lambda line: print(line, flush=True), 4 + 3 + len(sources) + len(shells))
+
+    _, said = build(where, "planted", "W=1", root=PLANTED)
+    out.result("planted_unused" in said, "W=1 sees a planted bug", said)
+    folder, said = build(where, "planted", "C=2", root=PLANTED)
+    out.result("dereference of noderef" in said, "sparse sees a planted bug", said)
+    loops, said = indirect_calls([folder / "module/planted.o"])
+    out.result(loops == 1 and "planted_read" in said, "objdump sees a planted bug", said)
+    planted = PLANTED / "module/planted.c"
+    said = checkpatch(planted, PLANTED)
+    out.result("space prohibited" in said, "checkpatch sees a planted bug", said)
+
+    _, said = build(where, "static", "W=1", "FSC_FLOOR=1")
+    out.result(not said, "W=1", said)
+    folder, said = build(where, "static", "C=2", "FSC_FLOOR=1")
+    out.result(not said, "sparse", said)
+    loops, said = indirect_calls(sorted((folder / "module").rglob("*.o")))
+    out.result(loops >= 12 and not said, "no indirect call in the measured loops", f"{loops} loops\n{said}")
+    for path in sources:
+        said = checkpatch(path, repo.ROOT)
+        out.result(not said, f"checkpatch --strict {path.relative_to(repo.ROOT)}", said)
+    for path in shells:
+        said = shellcheck(path)
+        out.result(not said, f"shellcheck {path.relative_to(repo.ROOT)}", said)
+    return 1 if out.count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Made-up runs in the shape of the module's run.json, for unit tests only."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# pylint: disable=wrong-import-position
+from fsc.result import BootRecord  # noqa: E402
+from fsc.suite import Point, Suite, load  # noqa: E402
+
+SUITE = Path(__file__).resolve().parents[1] / "suites/default.toml"
+FACTS = {name: 0 for name in ("init_on_alloc", "init_on_free", "page_poisoning", "debug_pagealloc",
+                              "slub_rcu_debug", "kasan", "kcsan", "lockdep", "prove_rcu", "debug_vm")}
+KERNEL = {"release": "6.12.0-test", "version": "#1", "preempt": "voluntary", "hz": 250,
+          "nr_cpus": 2, "facts": FACTS}
+SPEED = {"overlay": 100, "typesafe": 140, "rcu_desc": 130, "rcu_full": 120}
+
+
+def histogram(values: list[int]) -> dict[str, Any]:
+    low = sorted(set(value & ~7 for value in values))
+    return {"count": len(values), "min_ns": min(values, default=None), "max_ns": max(values, default=None),
+            "overflow": 0,
+            "buckets": [[edge, edge + 8, sum(1 for v in values if v & ~7 == edge)] for edge in low]}
+
+
+def run(point: Point, seed: int = 1, **changes: Any) -> dict[str, Any]:
+    """A plausible finished run; changes go over its top level."""
+    rng = random.Random(f"{point.id}/{seed}")
+    params = {"nr_readers": 1, "nr_freers": 1, "nr_folios": 1024, "max_turnovers": 0, "path": point.path,
+              "protocol": point.protocol} | point.params
+    cost = SPEED[point.protocol]
+    window = 150_000_000 if point.icount else 2_000_000_000
+    lookups = round(window / cost * (1 if point.icount else rng.uniform(0.8, 1.25))) if params["nr_readers"] else 0
+    turnovers = rng.randrange(500_000, 700_000) if params["nr_freers"] else 0
+    exact, limbo = int(point.protocol != "rcu_desc"), 0
+    if turnovers and point.protocol.startswith("rcu"):
+        limbo = rng.randrange(10_000, 20_000)
+    pages = limbo if point.protocol == "rcu_full" else 0
+    times = [rng.randrange(1_000, 90_000) for _ in range(20)]
+    return {
+        "schema": 1, "state": "done", "verdict": "PASS", "reason": "", "params": params, "kernel": KERNEL,
+        "resolved": {"descriptor_bytes": 80, "page_bytes": 4096},
+        "clock": {"name": "tsc", "cost_ns": 40},
+        "window": {"window_ns": window, "overlap_ppm": 999_000, "start_skew_ns": 900, "complete": 1, "throttled": 0,
+                   "whole_ns": 50_000_000, "whole_idle_ns": 10_000_000,
+                   "whole_turnovers": 20_000 if params["max_turnovers"] else 0},
+        "counters": {"lookups": lookups, "tryget_zero": lookups // 3000 if turnovers else 0,
+                     "recheck_moved": rng.randrange(3) if turnovers else 0, "recheck_empty": 0,
+                     "turnovers": turnovers, "alloc_failed": 0},
+        "rates": {"lookups_per_second": lookups * 10**9 // window, "turnovers_per_second": turnovers * 10**9 // window},
+        "threads": [], "cpu": {"softirq_ns": 1, "system_ns": 2, "irq_ns": 0, "idle_ns": 3},
+        "latency": {"lookup": histogram(times), "reuse": histogram(times if turnovers else [])},
+        "limbo": {"exact": exact, "samples": 200,
+                  "descriptor_objects_peak": limbo, "descriptor_objects_mean_milli": limbo * 600,
+                  "page_objects_peak": pages, "page_objects_mean_milli": pages * 600,
+                  "descriptor_bytes_peak": limbo * 80, "descriptor_bytes_mean": limbo * 48,
+                  "page_bytes_peak": pages * 4096, "page_bytes_mean": pages * 2458},
+        "violations": [], "balance": {},
+    } | changes
+
+
+def slab(objects: list[int]) -> dict[str, Any]:
+    return {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "nr_cpus": 2,
+            "flags": {}, "objects": objects}
+
+
+MACHINE = """uname=Linux test 6.12.0-test
+cmdline=console=ttyS0 init_on_alloc=0
+clocksource=tsc
+cpu=QEMU TCG CPU version 2.5+
+vcpus=2
+memory_kb=2000000
+online=0-1
+cpu0=package 0, core 0"""
+
+
+def boot(number: int, points: list[Point], accelerator: str = "tcg") -> BootRecord:
+    """A boot that went well; the CPU is what QEMU's emulation calls it, or a real one's name."""
+    record = BootRecord(number, points, accelerator, state="PASS", reason="job exited 0", seconds=30.0)
+    put(record, "config", {"kernel": KERNEL, "params": {}})
+    said = MACHINE if accelerator in ("tcg", "icount") else MACHINE.replace("QEMU TCG CPU", "A real CPU")
+    record.blobs["machine"] = said.encode()
+    for point in points:
+        put(record, f"run/{point.id}", run(point, number))
+        if point.protocol != "overlay":
+            put(record, f"slab/{point.id}", slab([1024, 9000 + 10 * number, 5000]))
+        if point.floor and point.protocol != "overlay":
+            put(record, f"floor/{point.id}", {"protocol": point.protocol, "lookups": 1000, "hits": 1000,
+                                              "ns": SPEED[point.protocol] * 1000 - 4000})
+    return record
+
+
+def put(record: BootRecord, name: str, value: dict[str, Any]) -> None:
+    record.blobs[name] = json.dumps(value).encode()
+
+
+def suite() -> Suite:
+    return load(SUITE)
+
+
+def boots(chosen: Suite, accelerator: str = "tcg", repetitions: int = 6) -> list[BootRecord]:
+    found = [boot(number, chosen.order(number), accelerator) for number in range(1, repetitions + 1)]
+    return found + [boot(repetitions + 1, chosen.icount(), "icount")]

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest's shell functions, under the guest's shell and the host's, on a made-up sysfs."""
+
+import json
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import synthetic  # noqa: F401  # pylint: disable=unused-import
+from fsc.job import POINT_SH
+
+SHELLS = (["busybox", "ash"], ["sh"])
+# The state changes as time goes by, that is with every sleep.
+STUBS = """
+FSC_TMP=$TOP/tmp FSC_DEBUGFS=$TOP/debugfs
+. "$POINT_SH"
+FSC_DEBUGFS=$TOP/debugfs FSC_SLABS=$TOP/slab
+emit() { mkdir -p "$(dirname "$TOP/out/$1")"; cp "$2" "$TOP/out/$1"; }
+dmesg() { echo "[ 1.0] folioscale: order=99: allowed: 0..9"; }
+insmod() { echo "insmod $*" >>"$TOP/log"; [ "$2" != order=99 ]; }
+rmmod() { echo "rmmod $*" >>"$TOP/log"; }
+sleep() {
+	echo "sleep $1" >>"$TOP/log"
+	step=$((${step:-0} + 1))
+	case $step in 1) word=warmup ;; 2 | 3) word=measure ;; *) word=done ;; esac
+	echo $word >"$FSC_DEBUGFS/state"
+	echo "$((1000 * step)) N0=1" >"$FSC_SLABS/folioscale_desc/objects"
+}
+"""
+
+
+class PointTest(unittest.TestCase):
+    def run_job(self, shell: list[str], job: str) -> tuple[dict[str, str], list[str]]:
+        with tempfile.TemporaryDirectory() as folder:
+            top = Path(folder)
+            for name in ("tmp", "debugfs", "slab/folioscale_desc", "out"):
+                (top / name).mkdir(parents=True)
+            (top / "debugfs/state").write_text("populate\n")
+            (top / "debugfs/run.json").write_text('{"state": "done"}')
+            for name, value in (("slab_size", 80), ("object_size", 80), ("objs_per_slab", 51), ("order", 0),
+                                ("sanity_checks", 0), ("red_zone", 1), ("poison", 0), ("store_user", 0)):
+                (top / "slab/folioscale_desc" / name).write_text(f"{value}\n")
+            subprocess.run([*shell, "-uc", STUBS + job], check=True, timeout=20,
+                           env={"TOP": folder, "POINT_SH": str(POINT_SH), "PATH": "/usr/bin:/bin"})
+            log = (top / "log").read_text().splitlines()
+            return {str(f.relative_to(top / "out")): f.read_text()
+                    for f in (top / "out").rglob("*") if f.is_file()}, log
+
+    def test_samples_in_the_window_alone(self) -> None:
+        for shell in SHELLS:
+            out, log = self.run_job(shell, 'point a.b "order=0 nr_freers=1"')
+            self.assertEqual(json.loads(out["run/a.b"])["state"], "done")
+            slab = json.loads(out["slab/a.b"])
+            self.assertEqual(slab["objects"], [2000, 3000])
+            self.assertEqual(slab["slab_size"], 80)
+            self.assertEqual(slab["flags"]["folioscale_desc"]["red_zone"], 1)
+            self.assertEqual((log[0], log[-1]), ("insmod /folioscale.ko order=0 nr_freers=1", "rmmod folioscale"))
+
+    def test_icount_sleeps_first_and_does_not_sample(self) -> None:
+        for shell in SHELLS:
+            out, log = self.run_job(shell, "point a.b order=0 7")
+            self.assertEqual(log[1:3], ["sleep 7", "sleep 1"])
+            self.assertEqual(list(out), ["run/a.b"])
+
+    def test_insmod_fails(self) -> None:
+        for shell in SHELLS:
+            out, log = self.run_job(shell, "point a.b order=99 || point c.d order=0")
+            self.assertIn("allowed: 0..9", out["error/a.b"])
+            self.assertIn("run/c.d", out)
+            self.assertEqual(sum("rmmod" in line for line in log), 1)
+
+    def test_machine(self) -> None:
+        out, _ = self.run_job(["sh"], 'machine; insmod x y')
+        said = dict(line.split("=", 1) for line in out["machine"].splitlines())
+        self.assertTrue({"uname", "cmdline", "clocksource", "cpu", "vcpus", "memory_kb", "online"} <= set(said))
+
+
+if __name__ == "__main__":
+    unittest.main()

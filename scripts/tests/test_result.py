@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-2.0
+"""result.json and summary.txt, from made-up boots."""
+
+import copy
+import json
+import os
+import re
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import jsonschema
+import synthetic
+from fsc import environment, icount, metrics, notes, result, summary, table
+
+
+class BootsTest(unittest.TestCase):
+    """Six boots and an icount one, to be spoilt."""
+
+    def setUp(self) -> None:
+        self.suite = synthetic.suite()
+        self.boots = synthetic.boots(self.suite)
+
+    def build(self, emulated: bool = True, interrupted: str = "") -> dict:
+        found = result.build(self.suite, self.boots,
+                             environment.gather(self.suite, self.boots, emulated, interrupted))
+        result.validate(found)
+        return found
+
+    def point(self, found: dict, workload: str, protocol: str) -> dict:
+        return next(p for p in found["points"] if (p["workload"], p["protocol"]) == (workload, protocol))
+
+
+class ResultTest(BootsTest):
+    def test_contract(self) -> None:
+        found = self.build()
+        self.assertEqual(list(found), ["schema", "environment", "verdict", "points"])
+        self.assertEqual(found["verdict"], "PASS")
+        for key in ("uname", "cmdline", "accelerator", "cpu", "vcpus", "memory", "clocksource", "revision"):
+            self.assertIsNotNone(found["environment"][key], key)
+        self.assertEqual(found["environment"]["kernel"]["facts"]["init_on_alloc"], 0)
+        churn = self.point(found, "churn", "typesafe")
+        self.assertEqual(list(churn), ["suite", "workload", "path", "protocol", "params", "verdict", "reason",
+                                       "repetitions", "summary"])
+        self.assertEqual(len(churn["repetitions"]), 6)
+        tryget = churn["summary"]["tryget_zero_per_million"]
+        self.assertEqual(tryget["n"], 6)
+        self.assertAlmostEqual(tryget["coverage"], 0.96875)
+        self.assertTrue({"ratio", "ratio_low", "ratio_high", "p"} <= set(tryget))
+        self.assertNotIn("ratio", self.point(found, "churn", "overlay")["summary"]["tryget_zero_per_million"])
+
+    def test_null_where_the_baseline_is_0(self) -> None:
+        figures = self.point(self.build(), "churn", "rcu_full")["summary"]["limbo_page_bytes_peak"]
+        self.assertGreater(figures["median"], 0)
+        self.assertEqual([figures[k] for k in ("ratio", "ratio_low", "ratio_high", "p")], [None] * 4)
+
+    def test_instructions(self) -> None:
+        found = self.build()
+        lookup = self.point(found, "icount-lookup", "typesafe")["summary"]
+        self.assertAlmostEqual(lookup["instructions_per_lookup"]["median"], 140, delta=0.1)
+        self.assertAlmostEqual(lookup["instructions_per_lookup_over_floor"]["median"], 140 / 136, delta=0.01)
+        self.assertIsNone(lookup["instructions_per_lookup"]["p"])
+        self.assertAlmostEqual(lookup["instructions_per_lookup"]["ratio"], 1.4, delta=0.01)
+        turnover = self.point(found, "icount-turnover", "typesafe")["summary"]
+        self.assertEqual(turnover["instructions_per_turnover"]["median"], 2000)
+        self.assertNotIn("lookups_per_second", turnover)
+
+    def test_limbo_of_kfree_rcu_is_the_slabs(self) -> None:
+        churn = self.point(self.build(), "churn", "rcu_desc")
+        self.assertEqual(churn["repetitions"][0]["metrics"]["limbo_descriptor_bytes_peak"], (9010 - 1024) * 80)
+        slab = churn["repetitions"][0]["limbo"]["slab"]
+        self.assertEqual(slab["pointer_bytes_peak_bound"], 16 * 4096)
+        self.assertEqual(metrics.slab_limbo(synthetic.slab([1000]), 1024)["descriptor_objects_peak"], 0)
+
+    def test_lost_and_worst(self) -> None:
+        last = self.boots[5]
+        last.state, last.reason = "LOST", "silent at the timeout"
+        gone = last.points[-1]
+        del last.blobs[f"run/{gone.id}"]
+        found = self.build()
+        self.assertEqual(found["verdict"], "LOST")
+        point = self.point(found, gone.workload, gone.protocol)
+        self.assertEqual((point["verdict"], point["reason"]), ("LOST", "silent at the timeout"))
+        self.assertEqual(point["summary"]["lookups_per_second"]["n"], 5)
+        kept = last.points[0]
+        self.assertEqual(self.point(found, kept.workload, kept.protocol)["verdict"], "PASS")
+        self.assertIn("LOST: silent at the timeout", "\n".join(notes.notes(found)))
+
+    def test_inconclusive_and_failed(self) -> None:
+        point = self.suite.plain()[5]
+        synthetic.put(self.boots[2], f"run/{point.id}",
+                      synthetic.run(point, verdict="INCONCLUSIVE", reason="nothing was recycled"))
+        self.assertEqual(self.build()["verdict"], "INCONCLUSIVE")
+        synthetic.put(self.boots[3], f"run/{point.id}", synthetic.run(point, verdict="FAIL", reason="1 violation"))
+        found = self.build()
+        self.assertEqual(found["verdict"], "FAIL")
+        self.assertEqual(self.point(found, point.workload, point.protocol)["reason"], "1 violation")
+
+    def test_insmod_failed(self) -> None:
+        point = self.suite.plain()[0]
+        del self.boots[0].blobs[f"run/{point.id}"]
+        self.boots[0].blobs[f"error/{point.id}"] = b"insmod: cannot allocate memory"
+        self.assertEqual(self.build()["verdict"], "FAIL")
+
+    def test_broken_run(self) -> None:
+        one, other = self.suite.plain()[:2]
+        del self.boots[0].blobs[f"run/{one.id}"]
+        self.boots[0].keep(f"run/{one.id}", b'{"state": "do')
+        synthetic.put(self.boots[0], f"run/{other.id}", {"state": "failed", "reason": "no memory", "params": {}})
+        found = self.build()
+        self.assertIn("not JSON", self.point(found, one.workload, one.protocol)["reason"])
+        self.assertEqual(self.point(found, other.workload, other.protocol)["reason"], "no memory")
+        summary.render(found)
+
+    def test_warning_on_the_console_fails_the_boot(self) -> None:
+        self.boots[0].state, self.boots[0].reason = "FAIL", "on the console: WARNING"
+        self.assertEqual({p["verdict"] for p in self.build()["points"] if not p["workload"].startswith("icount")},
+                         {"FAIL"})
+
+    def test_interrupted(self) -> None:
+        self.boots = [synthetic.boot(1, self.suite.order(1))]
+        self.boots[0].blobs = dict(list(self.boots[0].blobs.items())[:6])
+        self.boots[0].state, self.boots[0].reason = "LOST", "interrupted"
+        found = self.build(interrupted="SIGINT during boot 1")
+        self.assertEqual(found["verdict"], "LOST")
+        self.assertIn("SIGINT", summary.render(found))
+
+    def test_nothing_at_all_arrived(self) -> None:
+        boot = result.BootRecord(1, self.suite.order(1), "tcg")
+        self.boots = [boot]
+        self.assertIn("LOST", summary.render(self.build(interrupted="SIGTERM during boot 1")))
+
+    def test_schema_refuses(self) -> None:
+        good = self.build()
+        for spoil in (lambda r: r.pop("verdict"), lambda r: r.update(extra=1),
+                      lambda r: r["points"][0].update(extra=1),
+                      lambda r: r["environment"].update(extra=1),
+                      lambda r: r["points"][0]["summary"].update(bogus={}),
+                      lambda r: r["points"][0]["repetitions"][0].update(verdict="FINE"),
+                      lambda r: r["points"][0]["repetitions"][0].pop("latency")):
+            bad = copy.deepcopy(good)
+            spoil(bad)
+            with self.assertRaises(jsonschema.ValidationError):
+                result.validate(bad)
+
+    def test_schema_knows_every_metric(self) -> None:
+        schema = json.loads(result.SCHEMA_FILE.read_text())
+        self.assertCountEqual(schema["$defs"]["metric"]["enum"], metrics.METRICS)
+
+    def test_every_field_is_explained(self) -> None:
+        text = (Path(result.SCHEMA_FILE).parents[2] / "results/README.md").read_text()
+        schema = json.loads(result.SCHEMA_FILE.read_text())
+        names = set(metrics.METRICS)
+        for kind in ("machine", "environment", "point", "repetition", "figures", "histogram"):
+            names |= set(schema["$defs"][kind]["properties"])
+        self.assertEqual([name for name in sorted(names) if f"`{name}`" not in text], [])
+
+    def test_never_half_written(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "result.json"
+            result.write(file, self.build())
+            before = file.read_text()
+            with self.assertRaises(jsonschema.ValidationError):
+                result.write(file, {"schema": 1})
+            with mock.patch.object(os, "fsync", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
+                result.write_text(file, "half")
+            self.assertEqual(file.read_text(), before)
+            self.assertEqual([f.name for f in Path(folder).glob("[!.]*")], ["result.json"])
+
+    def test_icount_limits(self) -> None:
+        self.assertEqual(icount.complaints(self.build()), [])
+        point = self.suite.icount()[1]
+        synthetic.put(self.boots[6], f"floor/{point.id}", {"protocol": "typesafe", "lookups": 1000, "hits": 1000, "ns": 120_000})
+        self.assertRegex(icount.complaints(self.build())[0], "above 1.10")
+        del self.boots[6].blobs[f"floor/{point.id}"]
+        self.assertRegex(icount.complaints(self.build())[0], "no floor")
+        self.boots.append(synthetic.boot(8, self.suite.icount(), "icount"))
+        run = synthetic.run(point)
+        run["window"]["window_ns"] += 1_000_000
+        synthetic.put(self.boots[7], f"run/{point.id}", run)
+        self.assertTrue(any("in another" in line for line in icount.complaints(self.build())))
+
+
+class QuantileTest(unittest.TestCase):
+    def test_upper_edge(self) -> None:
+        histogram = {"count": 100, "min_ns": 8, "max_ns": 70, "overflow": 0,
+                     "buckets": [[8, 16, 50], [16, 32, 49], [64, 128, 1]]}
+        self.assertEqual(metrics.quantile(histogram, 0.5), 15)
+        self.assertEqual(metrics.quantile(histogram, 0.51), 31)
+        self.assertEqual(metrics.quantile(histogram, 0.99), 31)
+        self.assertEqual(metrics.quantile(histogram, 0.999), 70)
+        self.assertIsNone(metrics.quantile({"count": 0, "buckets": [], "max_ns": None}, 0.5))
+
+    def test_overflow(self) -> None:
+        histogram = {"count": 10, "min_ns": 8, "max_ns": 9999, "overflow": 5, "buckets": [[8, 16, 5]]}
+        self.assertEqual(metrics.quantile(histogram, 0.9), 9999)
+
+
+class SummaryTest(BootsTest):
+    def test_72_columns(self) -> None:
+        for accelerator in ("tcg", "kvm"):
+            self.boots = synthetic.boots(self.suite, accelerator)
+            lines = summary.render(self.build(accelerator == "tcg")).splitlines()
+            self.assertEqual([line for line in lines if len(line) > table.WIDTH or line != line.rstrip()], [])
+            self.assertTrue(all(line.isascii() for line in lines))
+
+    def section(self, text: str, title: str) -> str:
+        """From a sub-table's title to the empty line after it."""
+        return text[text.index(title):].split("\n\n")[0]
+
+    def test_no_ranking_by_time_under_emulation(self) -> None:
+        text = summary.render(self.build(True))
+        self.assertIn("no ranking by time", "\n".join(text.splitlines()[:4]))
+        for title in ("lookups/s", "reused after"):
+            part = self.section(text, title)
+            self.assertNotIn("ratio", part)
+            self.assertIsNone(re.search(r"\dx|n\.d\.", part), part)
+        self.assertIn("ratio", self.section(text, "tryget met zero /M lookups   "))
+
+    def test_ranking_on_real_hardware(self) -> None:
+        self.boots = synthetic.boots(self.suite, "kvm")
+        text = summary.render(self.build(False))
+        self.assertNotIn("EMULATED", text)
+        self.assertIn("ratio", self.section(text, "lookups/s"))
+
+    def test_host_that_is_emulated_itself(self) -> None:
+        for boot in self.boots[:6]:
+            boot.accelerator = "host"
+        self.assertIn("TIMES ARE EMULATED", summary.render(self.build(False)))
+
+    def test_every_protocol_and_verdict(self) -> None:
+        text = summary.render(self.build())
+        for protocol in ("overlay", "typesafe", "rcu_desc", "rcu_full"):
+            self.assertIn(protocol, self.section(text, "verdict    read"))
+        for words in ("per\n", "n = 6 boots", "96.9%", "Holm", "memcg", "kfree_rcu's limbo is an estimate"):
+            self.assertIn(words.split("\n")[0], " ".join(text.split()))
+
+    def test_notes(self) -> None:
+        point = self.suite.plain()[4]
+        run = synthetic.run(point)
+        run["window"] |= {"throttled": 1, "complete": 0}
+        synthetic.put(self.boots[0], f"run/{point.id}", run)
+        text = " ".join(summary.render(self.build()).split())
+        self.assertIn("limbo_max_mb was reached in 1 of 6 windows", text)
+        self.assertIn("1 of 6 windows too short", text)
+
+
+class NumbersTest(unittest.TestCase):
+    def test_three_digits(self) -> None:
+        for value, text in ((0, "0"), (0.0166, "0.017"), (1.5, "1.5"), (12.34, "12.3"), (999.4, "999"),
+                            (999.6, "1.00k"), (345_678, "346k"), (1_234_567, "1.23M")):
+            self.assertEqual(table.si(value), text)
+        self.assertEqual(table.size(1 << 20), "1.00M")
+        self.assertEqual(table.nanoseconds(16_400_000), "16.4ms")
+        self.assertEqual(table.nanoseconds(410), "410ns")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A whole session on made-up boots: what it keeps, and how it ends."""
+
+import io
+import json
+import os
+import signal
+import tempfile
+import unittest
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from pathlib import Path
+from unittest import mock
+
+import synthetic
+from fsc import bench, host, session, vm
+from fsc.accel import ICOUNT, KVM, TCG
+from fsc.kernel import Kernel
+from fsc.verdict import SetupError
+
+OFF = {"kmalloc-64": {"poison": 0}}
+
+
+class SessionTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.suite = synthetic.suite()
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "out"
+        self.booted = 0
+
+    def fake_boot(self, spec: vm.BootSpec, slabs: dict = OFF, spoil: Callable[[int, str], None] | None = None) -> vm.Boot:
+        self.booted += 1
+        ids = [line.split()[1] for line in spec.job.splitlines() if line.startswith("point ")]
+        record = synthetic.boot(self.booted, [p for i in ids for p in self.suite.points if p.id == i], spec.accel.name)
+        spec.on_blob("slabs", json.dumps(slabs).encode())
+        for name, data in record.blobs.items():
+            spec.on_blob(name, data)
+            if spoil:
+                spoil(self.booted, name)
+        return vm.Boot("PASS", "", [], spec.outdir / "console.log", 30.0)
+
+    def run_session(self, **how: object) -> dict:
+        with tempfile.TemporaryDirectory() as modules, redirect_stderr(io.StringIO()), \
+                mock.patch.object(vm, "boot", lambda spec: self.fake_boot(spec, **how)):
+            (Path(modules) / "fsc_floor.ko").touch()
+            found = session.Session(self.suite, Kernel("t", "t", Path("/"), Path("/")), Path(modules), TCG, 2, 512,
+                                    session.new_folder("default", str(self.folder)))
+            return found.run(bench.passes(self.suite, TCG, True))
+
+    # The first blob of every boot is slabs: the config must be known by then.
+    def fake_config_first(self) -> None:
+        plain = self.fake_boot
+
+        def boot(spec: vm.BootSpec, **how: object) -> vm.Boot:
+            spec.on_blob("config", json.dumps({"kernel": synthetic.KERNEL}).encode())
+            return plain(spec, **how)
+        self.fake_boot = boot
+
+    def test_whole(self) -> None:
+        self.fake_config_first()
+        found = self.run_session()
+        self.assertEqual((found["verdict"], self.booted), ("PASS", 7))
+        self.assertEqual(json.loads((self.folder / "result.json").read_text()), found)
+        self.assertTrue((self.folder / "summary.txt").read_text().startswith("folioscale"))
+        self.assertIn("scripts/", (self.folder / "command").read_text())
+        self.assertEqual(len(list(self.folder.glob("boot-*/runs/run.*"))), 6 * 12 + 8)
+
+    def test_interrupted_keeps_what_is_there(self) -> None:
+        self.fake_config_first()
+
+        def spoil(boot: int, blob: str) -> None:
+            if boot == 2 and blob.startswith("run/"):
+                os.kill(os.getpid(), signal.SIGTERM)
+        before = signal.getsignal(signal.SIGTERM)
+        found = self.run_session(spoil=spoil)
+        self.assertEqual(signal.getsignal(signal.SIGTERM), before)
+        self.assertEqual((found["verdict"], self.booted), ("LOST", 2))
+        self.assertEqual(found["environment"]["interrupted"], "SIGTERM during boot 2")
+        self.assertEqual(sum(1 for p in found["points"] for r in p["repetitions"] if r["counters"]), 13)
+        self.assertEqual(len(list(self.folder.glob("boot-2/runs/run.*"))), 1)
+
+    def test_unfair_is_refused(self) -> None:
+        self.fake_config_first()
+        with self.assertRaisesRegex(SetupError, "refused: slab_debug is on for kmalloc-64"):
+            self.run_session(slabs={"kmalloc-64": {"poison": 1}})
+        self.assertFalse((self.folder / "result.json").exists())
+
+    def test_results_are_not_written_over_others(self) -> None:
+        self.folder.mkdir()
+        (self.folder / "x").touch()
+        with self.assertRaises(SetupError):
+            session.new_folder("default", str(self.folder))
+
+
+    def test_command(self) -> None:
+        self.assertEqual(session.again(["/x/scripts/folioscale", "bench", "--out", "a b", "--suite", "c d"]),
+                         "scripts/folioscale bench --suite 'c d'")
+
+
+class PassesTest(unittest.TestCase):
+    def test_passes(self) -> None:
+        suite = synthetic.suite()
+        self.assertEqual([how for _, how in bench.passes(suite, KVM, True)], [KVM] * 6 + [ICOUNT])
+        self.assertEqual([how for _, how in bench.passes(suite, None, False)], [None] * 6)
+        self.assertEqual([how for _, how in bench.passes(suite, ICOUNT, True)], [ICOUNT])
+
+    def test_unknown_suite(self) -> None:
+        with self.assertRaisesRegex(SetupError, "known: default, icount"):
+            bench.find_suite("nonsense")
+
+
+class HostTest(unittest.TestCase):
+    def test_busted_is_refused(self) -> None:
+        suite = synthetic.suite()
+        suite.points[3].params["busted"] = "norecheck"
+        with self.assertRaisesRegex(SetupError, "busted"):
+            host.consent(suite, True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "wants root")
+    def test_asks_first(self) -> None:
+        with mock.patch("sys.stdin", io.StringIO("n\n")), mock.patch("builtins.print") as asked, \
+                self.assertRaisesRegex(SetupError, "not confirmed"):
+            host.consent(synthetic.suite(), False)
+        self.assertIn("[y/N]", asked.call_args[0][0])
+
+
+if __name__ == "__main__":
+    unittest.main()
