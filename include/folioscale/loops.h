@@ -3,7 +3,7 @@
  * The loops, as templates. A path gives three always-inline functions:
  *
  *   PATH_section(t, draw, proto, n, general)	look up n keys in one section,
- *						returns the hits
+ *						returns the misses
  *   PATH_remove(t, proto, key)			take key's folio out of its slot
  *						by config.removal; NULL if none
  *   PATH_publish(t, folio, key)		put it into the empty slot of key
@@ -119,10 +119,10 @@ unsigned int fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
 			       bool general)
 {
 	u64 from = fsc_clock();
-	unsigned int hits = section(t, draw, proto, 1, general);
+	unsigned int misses = section(t, draw, proto, 1, general);
 
 	fsc_hist_record(&t->latency[FSC_LAT_LOOKUP], fsc_clock() - from);
-	return hits;
+	return misses;
 }
 
 /*
@@ -136,14 +136,14 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
 	const unsigned int per_section = general ? t->run->config.lookups_per_section : 1;
 	const bool delays = general && (t->run->config.gap_ns || t->run->config.hold_ns);
-	unsigned int done = 0, hits = 0;
+	unsigned int done = 0, misses = 0;
 
 	while (done < n) {
 		unsigned int chunk = n - done;
 
 		if (t->timed_period) {
 			if (!t->until_timed) {
-				hits += fsc_timed_section(t, &draw, proto, section, general);
+				misses += fsc_timed_section(t, &draw, proto, section, general);
 				done++;
 				t->until_timed = t->timed_period - 1;
 				continue;
@@ -152,12 +152,12 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 		}
 		if (general) {
 			chunk = min(chunk, per_section);
-			hits += section(t, &draw, proto, chunk, true);
+			misses += section(t, &draw, proto, chunk, true);
 		} else {
-			unsigned int i;
+			unsigned int left = chunk;
 
-			for (i = 0; i < chunk; i++)
-				hits += section(t, &draw, proto, 1, false);
+			while (left--)
+				misses += section(t, &draw, proto, 1, false);
 		}
 		done += chunk;
 		t->until_timed -= t->timed_period ? chunk : 0;
@@ -166,8 +166,8 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 	}
 	t->stream = draw.stream;
 	fsc_count_add(&t->counters, FSC_LOOKUPS, done);
-	fsc_count_add(&t->counters, FSC_HITS, hits);
-	fsc_count_add(&t->counters, FSC_MISSES, done - hits);
+	fsc_count_add(&t->counters, FSC_HITS, done - misses);
+	fsc_count_add(&t->counters, FSC_MISSES, misses);
 }
 
 static inline u64 fsc_next_generation(struct fsc_thread *t)

@@ -70,14 +70,18 @@ static __always_inline unsigned int pagecache_section_plain(struct fsc_thread *t
 
 	rcu_read_lock();
 	folio = pagecache_find(t, proto, slot, false);
-	if (folio && !proto->refcounted)
+	if (unlikely(!folio)) {
+		rcu_read_unlock();
+		return 1;
+	}
+	if (!proto->refcounted)
 		fsc_use(t, proto, folio, slot, false);
 	rcu_read_unlock();
-	if (folio && proto->refcounted) {
+	if (proto->refcounted) {
 		fsc_use(t, proto, folio, slot, false);
 		fsc_reader_put(t, proto, folio);
 	}
-	return !!folio;
+	return 0;
 }
 
 static __always_inline unsigned int pagecache_section_general(struct fsc_thread *t,
@@ -87,33 +91,34 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 {
 	struct { void *folio; struct fsc_slot slot; } found[FSC_SECTION_MAX];
 	const unsigned int hold_ns = t->run->config.hold_ns;
-	unsigned int hits = 0, i;
+	unsigned int misses = 0, nr = 0, i;
 
 	rcu_read_lock();
 	for (i = 0; i < n; i++) {
 		struct fsc_slot slot = fsc_slot_of(t, fsc_draw_key(draw, true));
 		void *folio = pagecache_find(t, proto, slot, true);
 
-		if (!folio)
+		if (!folio) {
+			misses++;
 			continue;
+		}
 		if (!proto->refcounted) {
 			if (hold_ns)
 				fsc_spin(hold_ns);
 			fsc_use(t, proto, folio, slot, true);
 		} else {
-			found[hits].folio = folio;
-			found[hits].slot = slot;
+			found[nr].folio = folio;
+			found[nr++].slot = slot;
 		}
-		hits++;
 	}
 	rcu_read_unlock();
-	for (i = 0; proto->refcounted && i < hits; i++) {
+	for (i = 0; i < nr; i++) {
 		if (hold_ns)
 			fsc_spin_resched(hold_ns);
 		fsc_use(t, proto, found[i].folio, found[i].slot, true);
 		fsc_reader_put(t, proto, found[i].folio);
 	}
-	return hits;
+	return misses;
 }
 
 static __always_inline unsigned int pagecache_section(struct fsc_thread *t, struct fsc_draw *draw,
