@@ -18,7 +18,7 @@ static int fsc_gp_probe(void *arg)
 		from = fsc_clock();
 		synchronize_rcu();
 		if (fsc_phase_read(run) == FSC_MEASURE)
-			fsc_hist_record(&run->gp_latency, fsc_clock() - from);
+			fsc_hist_record(&run->gp_latency, fsc_clock_since(from));
 		wait_event_idle_timeout(run->wq, kthread_should_stop(),
 					msecs_to_jiffies(run->config.gp_probe_ms));
 	}

@@ -95,7 +95,10 @@ struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
 	struct fsc_limbo_level level;
 	u64 released;
 
-	/* Frees before releases: the other way round, frees in between would look like limbo. */
+	/*
+	 * Frees before releases, or frees in between would look like limbo.
+	 * Pairs with the release in fsc_count_freed().
+	 */
 	smp_rmb();
 	released = fsc_limbo_released(run, false);
 	level.descriptors = freed > released ? freed - released : 0;
@@ -132,7 +135,11 @@ struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run)
 
 static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 {
-	return level.descriptors * sizeof(struct fsc_folio) + level.pages * run->page_bytes;
+	/* kfree_rcu() keeps a pointer to each object in pages of its own. */
+	u64 descriptor = sizeof(struct fsc_folio) +
+			 (run->deferral == FSC_DEFER_KFREE_RCU ? sizeof(void *) : 0);
+
+	return level.descriptors * descriptor + level.pages * run->page_bytes;
 }
 
 /**
@@ -146,12 +153,17 @@ void fsc_limbo_settle(struct fsc_run *run)
 	atomic64_t *base = &run->limbo.barrier_base;
 	u64 covered = fsc_run_count(run, FSC_FREES);
 
-	if (run->deferral == FSC_DEFER_KFREE_RCU) {
-		kvfree_rcu_barrier();
-		raise_peak(base, covered);
-	} else {
-		rcu_barrier();
-	}
+	/* Both in every arm: what a settled run costs is compared. */
+	rcu_barrier();
+	kvfree_rcu_barrier();
+	raise_peak(base, covered);
+}
+
+/* A window is throttled if a freer waits in any part of it. */
+static void mark_throttled(struct fsc_run *run)
+{
+	if (fsc_phase_read(run) == FSC_MEASURE)
+		WRITE_ONCE(run->limbo.throttled, true);
 }
 
 /**
@@ -168,10 +180,10 @@ void fsc_limbo_check(struct fsc_thread *t)
 	if (level_bytes(run, fsc_limbo_look(run)) < run->limbo.wait_bytes)
 		return;
 	fsc_count(&t->counters, FSC_LIMBO_WAITS);
-	if (fsc_phase_read(run) == FSC_MEASURE)
-		WRITE_ONCE(run->limbo.throttled, true);
 	do {
+		mark_throttled(run);
 		fsc_limbo_settle(run);
+		mark_throttled(run);
 		if (run->deferral == FSC_DEFER_KFREE_RCU)
 			fsc_count(&t->counters, FSC_LIMBO_BARRIERS);
 	} while (level_bytes(run, fsc_limbo_look(run)) >= run->limbo.wait_bytes &&

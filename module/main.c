@@ -2,7 +2,6 @@
 /* folioscale: what it costs to RCU-free a folio, each way it has been proposed. */
 #include <linux/module.h>
 
-#include <folioscale/compat.h>
 #include <folioscale/config.h>
 #include <folioscale/debugfs.h>
 #include <folioscale/run.h>

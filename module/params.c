@@ -39,15 +39,14 @@ static struct fsc_config params = {
 	.autorun = 1,
 };
 
-/* The i-th of the protocols, or of the busted ones: every path lists them in one order. */
+/* The i-th of the protocols, or of the busted ones. */
 static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 {
-	const struct fsc_path *path = fsc_paths[0];
 	unsigned int j;
 
-	for (j = 0; j < path->nr_loops; j++) {
-		if (!!path->loops[j].protocol->busted == busted && !i--)
-			return path->loops[j].protocol;
+	for (j = 0; j < fsc_nr_protocols; j++) {
+		if (!!fsc_protocols[j]->busted == busted && !i--)
+			return fsc_protocols[j];
 	}
 	return NULL;
 }
@@ -176,6 +175,12 @@ static void *param_value(const struct fsc_config *config, const struct param *pa
 	return (void *)config + param->offset;
 }
 
+/* How much of a value goes into a message: not its newline, and not a page of it. */
+static int shown(const char *val)
+{
+	return min(strcspn(val, "\n"), 64UL);
+}
+
 /* Return: 0 with the number of the choice in @value. */
 static int parse_choice(const struct param *param, const char *val, u64 *value)
 {
@@ -191,7 +196,7 @@ static int parse_choice(const struct param *param, const char *val, u64 *value)
 		}
 		at += scnprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", name);
 	}
-	pr_err("%s=%.64s: allowed: %s\n", param->name, val, known);
+	pr_err("%s=%.*s: allowed: %s\n", param->name, shown(val), val, known);
 	return -EINVAL;
 }
 
@@ -211,7 +216,8 @@ static int parse_number(const struct param *param, const char *val, u64 *value)
 	}
 	if (in_range)
 		return 0;
-	pr_err("%s=%.64s: allowed: %lld to %llu\n", param->name, val, param->min, param->max);
+	pr_err("%s=%.*s: allowed: %lld to %llu\n", param->name, shown(val), val, param->min,
+	       param->max);
 	return -EINVAL;
 }
 
@@ -225,9 +231,10 @@ static int param_set(const char *val, const struct kernel_param *kp)
 	err = param->choice ? parse_choice(param, val, &value) : parse_number(param, val, &value);
 	if (err)
 		return err;
-	mutex_lock(&fsc_lock);
+	if (mutex_lock_killable(&fsc_lock))
+		return -EINTR;
 	if (fsc_run_active()) {
-		pr_err("%s=%.64s: allowed: between runs\n", param->name, val);
+		pr_err("%s=%.*s: allowed: between runs\n", param->name, shown(val), val);
 		err = -EBUSY;
 	} else if (param->type == FSC_U64) {
 		*(u64 *)field = value;

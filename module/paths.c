@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Every (path, protocol) has its loops in here; and the paths by number. */
+/* Every (path, protocol) has its loops in here; paths and protocols by number. */
 #include <linux/array_size.h>
 
 #include <folioscale/loops.h>
@@ -14,3 +14,12 @@ const struct fsc_path *const fsc_paths[] = {
 };
 
 const unsigned int fsc_nr_paths = ARRAY_SIZE(fsc_paths);
+
+#define FSC_PROTOCOL_ADDRESS(protocol)	(&fsc_##protocol)
+#define FSC_PROTOCOL(protocol)		FSC_PROTOCOL_ADDRESS(protocol),
+
+const struct fsc_protocol *const fsc_protocols[] = {
+#include "protocols.h"
+};
+
+const unsigned int fsc_nr_protocols = ARRAY_SIZE(fsc_protocols);

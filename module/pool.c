@@ -3,9 +3,15 @@
 #include <folioscale/folio.h>
 #include <folioscale/run.h>
 
-/*
+/**
+ * fsc_pool_put - keep a freed descriptor
+ * @pool: the run's
+ * @folio: a descriptor that nobody has a reference to
+ *
  * The link lies where SLUB's free pointer does in a TYPESAFE cache, over lru,
  * so identity, pfn and time of free survive here too.
+ *
+ * Context: Any.
  */
 void fsc_pool_put(struct fsc_pool *pool, struct fsc_folio *folio)
 {

@@ -9,6 +9,7 @@
 #include <folioscale/protocol.h>
 #include <folioscale/report.h>
 #include <folioscale/run.h>
+#include <folioscale/verdict.h>
 
 #define SCHEMA	1
 
@@ -201,23 +202,23 @@ static void show_limbo(struct seq_file *m, const struct fsc_run *run)
 	seq_printf(m, "\"samples\": %llu},\n", samples);
 }
 
-static void show_series(struct seq_file *m, const struct fsc_run *run)
+static void show_series(struct seq_file *m, struct fsc_run *run)
 {
-	/* Pairs with the release in sampler.c. */
-	unsigned int nr = smp_load_acquire(&run->sampler.nr_rows);
+	struct fsc_sampler *sampler = &run->sampler;
 	unsigned int i, j;
 
 	seq_puts(m, "\"series\": {\"columns\": [");
 	for (j = 0; j < FSC_NR_COLUMNS; j++)
 		seq_printf(m, "%s\"%s\"", j ? ", " : "", fsc_series_names[j]);
 	seq_puts(m, "], \"rows\": [\n");
-	for (i = 0; i < nr; i++) {
-		seq_putc(m, '[');
+	mutex_lock(&sampler->lock);
+	for (i = 0; i < sampler->nr_rows; i++) {
+		seq_puts(m, i ? ",\n[" : "[");
 		for (j = 0; j < FSC_NR_COLUMNS; j++)
-			seq_printf(m, "%s%llu", j ? "," : "",
-				   READ_ONCE(run->sampler.rows[i].value[j]));
-		seq_puts(m, i + 1 < nr ? "],\n" : "]\n");
+			seq_printf(m, "%s%llu", j ? "," : "", sampler->rows[i].value[j]);
+		seq_putc(m, ']');
 	}
+	mutex_unlock(&sampler->lock);
 	seq_puts(m, "]},\n");
 }
 
@@ -258,11 +259,13 @@ static void show_resolved(struct seq_file *m, const struct fsc_run *run)
  */
 void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 {
-	struct fsc_judgement judgement = fsc_judge(run);
-	bool ended = fsc_phase_read(run) == FSC_DONE;
+	/* Once: it may end while this is printed. */
+	enum fsc_phase phase = fsc_phase_read(run);
+	bool ended = phase == FSC_DONE;
+	struct fsc_judgement judgement = fsc_judge(run, ended);
 
 	seq_printf(m, "{\"schema\": %d,\n\"state\": \"%s\", \"verdict\": \"%s\", \"reason\": \"%s\",\n",
-		   SCHEMA, fsc_phase_names[fsc_phase_read(run)],
+		   SCHEMA, fsc_phase_names[phase],
 		   fsc_verdict_name(judgement.verdict), judgement.reason);
 	seq_puts(m, "\"params\": ");
 	fsc_config_show_json(m, &run->config);
@@ -279,7 +282,8 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 		seq_printf(m, ",\n\"rates\": {\"lookups_per_second\": %llu, \"turnovers_per_second\": %llu},\n",
 			   rate(run, FSC_LOOKUPS), rate(run, FSC_TURNOVERS));
 		show_threads(m, run);
-		seq_printf(m, "\"cpu\": {\"softirq_ns\": %llu, \"irq_ns\": %llu, \"system_ns\": %llu, \"idle_ns\": %llu},\n",
+		seq_printf(m, "\"cache_empty\": %d,\n", run->cache_empty);
+		seq_printf(m, "\"cpu\": {\"softirq_ns\": %llu, \"irq_ns\": %llu, \"system_ns\": %llu, \"idle_ns\": %llu, \"kworker_ns\": null},\n",
 			   run->cpu_used.softirq_ns, run->cpu_used.irq_ns,
 			   run->cpu_used.system_ns, run->cpu_used.idle_ns);
 	}

@@ -32,7 +32,6 @@ const char *const fsc_phase_names[FSC_NR_PHASES] = {
 	[FSC_DRAIN]	= "drain",
 	[FSC_CHECK]	= "check",
 	[FSC_DONE]	= "done",
-	[FSC_FAILED]	= "failed",
 };
 
 static_assert(ARRAY_SIZE(fsc_phase_names) == FSC_NR_PHASES);
@@ -81,7 +80,6 @@ bool fsc_run_active(void)
 	switch (fsc_run_state()) {
 	case FSC_IDLE:
 	case FSC_DONE:
-	case FSC_FAILED:
 		return false;
 	default:
 		return true;
@@ -183,7 +181,10 @@ static void measure(struct fsc_run *run)
 		sleep_phase(run, config->duration_ms);
 	else
 		wait_event_idle(run->wq, READ_ONCE(run->stopping));
-	run->window_complete = !READ_ONCE(run->stopping) || !config->duration_ms;
+	if (config->max_turnovers)
+		run->window_complete = !atomic_read(&run->unfinished);
+	else
+		run->window_complete = !READ_ONCE(run->stopping) || !config->duration_ms;
 	set_phase(run, FSC_STOP);
 	times = read_cpu_times();
 	run->cpu_used = (struct fsc_cpu_times) {
@@ -199,7 +200,6 @@ static void settle(struct fsc_run *run)
 {
 	s64 idle_ns;
 
-	rcu_barrier();
 	fsc_limbo_settle(run);
 	idle_ns = read_idle_ns();
 	run->whole_ns = fsc_clock() - run->whole_ns;
@@ -230,6 +230,7 @@ static int fsc_controller(void *arg)
 	set_phase(run, FSC_DONE);
 	atomic_inc(&fsc_nr_ended);
 	wake_up_all(&fsc_ended);
+	complete_all(&run->ended);
 	return 0;
 }
 
@@ -256,11 +257,16 @@ static int start_kthreads(struct fsc_run *run)
 	return 0;
 }
 
-/* Wait for the controller of a run that is over: it may still be on its last lines. */
+/*
+ * Wait for the controller, which ends by itself. Not by kthread_stop() alone:
+ * that would keep a controller that has not run yet from ever doing so.
+ */
 static void reap(struct fsc_run *run)
 {
-	if (run->controller)
+	if (run->controller) {
+		wait_for_completion(&run->ended);
 		kthread_stop_put(run->controller);
+	}
 	run->controller = NULL;
 }
 
@@ -308,7 +314,6 @@ stop:
 	fsc_gp_probe_stop(run);
 drain:
 	fsc_run_depopulate(run);
-	rcu_barrier();
 	fsc_limbo_settle(run);
 	fsc_run = previous;
 	WRITE_ONCE(fsc_state, previous ? FSC_DONE : FSC_IDLE);

@@ -23,15 +23,15 @@ const char *const fsc_series_names[FSC_NR_COLUMNS] = {
 
 static_assert(ARRAY_SIZE(fsc_series_names) == FSC_NR_COLUMNS);
 
-/* Every second row goes. Whoever prints meanwhile sees a row twice at worst. */
+/* Every second row goes, so that the next half covers as much time as the first. */
 static void halve(struct fsc_sampler *sampler)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&sampler->lock);	/* whoever prints must not see half of it */
 	for (i = 0; i < FSC_SERIES_ROWS / 2; i++)
 		sampler->rows[i] = sampler->rows[2 * i];
-	/* Pairs with the acquire in report.c. */
-	smp_store_release(&sampler->nr_rows, FSC_SERIES_ROWS / 2);
+	sampler->nr_rows = FSC_SERIES_ROWS / 2;
 	sampler->stride *= 2;
 }
 
@@ -39,7 +39,7 @@ static void sample(struct fsc_run *run, u64 nr)
 {
 	struct fsc_limbo_level level = fsc_limbo_look(run);
 	struct fsc_sampler *sampler = &run->sampler;
-	struct fsc_series_row *row;
+	struct fsc_series_row row;
 
 	if (fsc_phase_read(run) == FSC_MEASURE) {
 		run->limbo.sum.descriptors += level.descriptors;
@@ -48,12 +48,9 @@ static void sample(struct fsc_run *run, u64 nr)
 	}
 	if (nr % sampler->stride)
 		return;
-	if (sampler->nr_rows == FSC_SERIES_ROWS)
-		halve(sampler);
-	row = &sampler->rows[sampler->nr_rows];
-	*row = (struct fsc_series_row) {
+	row = (struct fsc_series_row) {
 		.value = {
-			[FSC_COL_TIME]		= fsc_clock() - run->started,
+			[FSC_COL_TIME]		= fsc_clock_since(run->started),
 			[FSC_COL_LOOKUPS]	= fsc_run_count(run, FSC_LOOKUPS),
 			[FSC_COL_TURNOVERS]	= fsc_run_count(run, FSC_TURNOVERS),
 			[FSC_COL_LIMBO_DESCRIPTORS] = level.descriptors,
@@ -64,8 +61,11 @@ static void sample(struct fsc_run *run, u64 nr)
 			[FSC_COL_FREE_PAGES]	= global_zone_page_state(NR_FREE_PAGES),
 		},
 	};
-	/* Pairs with the acquire in report.c. */
-	smp_store_release(&sampler->nr_rows, sampler->nr_rows + 1);
+	mutex_lock(&sampler->lock);
+	if (sampler->nr_rows == FSC_SERIES_ROWS)
+		halve(sampler);
+	sampler->rows[sampler->nr_rows++] = row;
+	mutex_unlock(&sampler->lock);
 }
 
 static int fsc_sampler(void *arg)
@@ -77,8 +77,9 @@ static int fsc_sampler(void *arg)
 		/* Only what a thread has done: rows before the start would all be alike. */
 		if (fsc_phase_read(run) >= FSC_WARMUP)
 			sample(run, nr++);
-		wait_event_idle_timeout(run->wq, kthread_should_stop(),
-					msecs_to_jiffies(run->config.sample_ms));
+		/* A jiffy is too coarse; a kthread gets no signals. */
+		wait_event_interruptible_hrtimeout(run->wq, kthread_should_stop(),
+						   ms_to_ktime(run->config.sample_ms));
 	}
 	return 0;
 }

@@ -15,9 +15,10 @@
 #include <folioscale/stamp.h>
 
 #define CLOCK_CALIBRATION_READS	1000
-/* A lookup tries so often before it leaves its section (paths/); RCU stalls after 3 s at least. */
-#define SECTION_TRIES		64
+/* RCU stalls are reported after 3 s at least. */
 #define SECTION_MAX_NS		(2 * NSEC_PER_SEC)
+/* All threads of a CPU may be in a section that cannot be preempted, one after the other. */
+#define ROUND_MAX_NS		(10 * NSEC_PER_SEC)
 
 static void calibrate_clock(struct fsc_run *run)
 {
@@ -51,7 +52,7 @@ static int check_config(struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
 	const struct fsc_protocol *protocol;
-	u64 section_ns;
+	u64 section_ns, round_ns;
 
 	run->loops = find_loops(config);
 	if (!run->loops) {
@@ -97,16 +98,28 @@ static int check_config(struct fsc_run *run)
 		return -EINVAL;
 	}
 	section_ns = (u64)config->lookups_per_section *
-		     ((u64)config->gap_ns * SECTION_TRIES + config->hold_ns);
+		     ((u64)config->gap_ns * FSC_MAX_TRIES + config->hold_ns);
 	if (section_ns > SECTION_MAX_NS) {
 		pr_err("gap_ns=%u hold_ns=%u: allowed: lookups_per_section * (%u * gap_ns + hold_ns) up to %lu, it is %llu\n",
-		       config->gap_ns, config->hold_ns, SECTION_TRIES, SECTION_MAX_NS, section_ns);
+		       config->gap_ns, config->hold_ns, FSC_MAX_TRIES, SECTION_MAX_NS, section_ns);
+		return -EINVAL;
+	}
+	round_ns = section_ns * DIV_ROUND_UP(config->nr_readers, num_online_cpus());
+	if (round_ns > ROUND_MAX_NS) {
+		pr_err("nr_readers=%u: allowed: with sections of %llu ns up to %llu on %u CPUs\n",
+		       config->nr_readers, section_ns,
+		       div64_u64(ROUND_MAX_NS, section_ns) * num_online_cpus(),
+		       num_online_cpus());
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* Refuse before allocating what would leave the machine without memory. */
+/*
+ * Refuse before allocating what would leave the machine without memory: the
+ * folios may take half of what is free, and with all that may be in limbo
+ * three quarters.
+ */
 static int check_memory(const struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
@@ -115,13 +128,22 @@ static int check_memory(const struct fsc_run *run)
 	u64 need = config->nr_folios * per_folio + run->nr_keys * (u64)sizeof(u32) +
 		   (config->popularity == FSC_ZIPF ? run->nr_keys * 24ULL : 0) +
 		   (config->nr_readers + config->nr_freers) * (u64)sizeof(struct fsc_thread);
-	u64 may = ((u64)si_mem_available() << PAGE_SHIFT) / 2;
+	u64 available = (u64)si_mem_available() << PAGE_SHIFT;
+	u64 may = available / 2;
 
-	if (need <= may)
-		return 0;
-	pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%u this is %llu MiB\n",
-	       config->nr_folios, may >> 20, config->order, need >> 20);
-	return -ENOMEM;
+	if (need > may) {
+		pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%u this is %llu MiB\n",
+		       config->nr_folios, may >> 20, config->order, need >> 20);
+		return -ENOMEM;
+	}
+	may = available / 4 * 3;
+	if (config->nr_freers && need + run->limbo.max_bytes > may) {
+		pr_err("limbo_max_mb=%llu nr_folios=%u: allowed: together three quarters of the free memory, %llu MiB; this is %llu MiB\n",
+		       run->limbo.max_bytes >> 20, config->nr_folios, may >> 20,
+		       (need + run->limbo.max_bytes) >> 20);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 static int create_cache(struct fsc_run *run)
@@ -175,6 +197,8 @@ int fsc_run_set_up(struct fsc_run *run)
 	int err;
 
 	init_waitqueue_head(&run->wq);
+	init_completion(&run->ended);
+	mutex_init(&run->sampler.lock);
 	spin_lock_init(&run->pool.lock);
 	fsc_hist_reset(&run->gp_latency);
 	fsc_config_get(&run->config);
@@ -190,9 +214,9 @@ int fsc_run_set_up(struct fsc_run *run)
 	calibrate_clock(run);
 	err = check_config(run);
 	if (!err)
-		err = check_memory(run);
-	if (!err)
 		err = fsc_limbo_init(run);
+	if (!err)
+		err = check_memory(run);
 	if (!err)
 		err = fsc_memdesc_map_init(&run->map);
 	if (!err)
@@ -239,11 +263,15 @@ int fsc_run_populate(struct fsc_run *run)
  */
 void fsc_run_depopulate(struct fsc_run *run)
 {
-	u32 key;
+	unsigned long index;
+	unsigned int i;
+	void *folio;
 
-	for (key = 0; key < run->nr_keys; key++) {
-		run->loops->drop(run->keeper, key);
-		cond_resched();
+	for (i = 0; i < run->config.nr_mappings; i++) {
+		xa_for_each(&run->mappings[i].pages, index, folio) {
+			run->loops->drop(run->keeper, index << run->mapping_shift | i);
+			cond_resched();
+		}
 	}
 }
 
@@ -266,6 +294,8 @@ void fsc_run_release(struct fsc_run *run)
 	unsigned int i;
 
 	empty_pool(run);
+	/* What shrinking leaves was not freed; destroying warns, but tells nobody. */
+	run->cache_empty = !run->cache || !kmem_cache_shrink(run->cache);
 	kmem_cache_destroy(run->cache);
 	run->cache = NULL;
 	for (i = 0; run->mappings && i < run->config.nr_mappings; i++)

@@ -4,6 +4,7 @@
 #include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include <folioscale/stream.h>
@@ -80,14 +81,17 @@ struct fsc_zipf_cell *fsc_zipf_create(u32 nr_keys)
 		goto out;
 	}
 
-	for (i = 0; i < nr_keys; i++)
+	for (i = 0; i < nr_keys; i++) {
 		sum += zipf_weight(i);
+		cond_resched();
+	}
 	for (i = 0; i < nr_keys; i++) {
 		cells[i].key = (u64)i * multiplier % nr_keys;
 		cells[i].alias = cells[i].key;
 		cells[i].threshold = U32_MAX;
 		share[i] = mul_u64_u64_div_u64(zipf_weight(i) * nr_keys, 1ULL << 32, sum);
 		stack[share[i] < 1ULL << 32 ? small++ : --large] = i;
+		cond_resched();
 	}
 	while (small && large < nr_keys) {
 		u32 s = stack[--small], l = stack[large++];
@@ -96,6 +100,7 @@ struct fsc_zipf_cell *fsc_zipf_create(u32 nr_keys)
 		cells[s].alias = cells[l].key;
 		share[l] -= (1ULL << 32) - share[s];
 		stack[share[l] < 1ULL << 32 ? small++ : --large] = l;
+		cond_resched();
 	}
 out:
 	kvfree(stack);

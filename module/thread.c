@@ -24,6 +24,13 @@
 /* Turnovers are a thousand times rarer than lookups: a fixed share of them is timed. */
 #define TURNOVER_TIMED_PERIOD	16
 
+/**
+ * fsc_role_name - what a thread is called after
+ * @role: its role
+ *
+ * Context: Any.
+ * Return: The name.
+ */
 const char *fsc_role_name(enum fsc_role role)
 {
 	static const char *const names[] = {
@@ -93,8 +100,8 @@ static void work_throttled(struct fsc_thread *t)
 	if (now - t->next_due > BACKLOG_MAX_NS)
 		t->next_due = now - BACKLOG_MAX_NS;
 	due = div64_u64(now - t->next_due, period) + 1;
-	t->next_due += due * period;
-	t->run->loops->turn(t, due, now + BATCH_NS);
+	/* What is not done in time stays due. */
+	t->next_due += t->run->loops->turn(t, due, now + BATCH_NS) * period;
 }
 
 static int fsc_worker(void *arg)
@@ -103,8 +110,9 @@ static int fsc_worker(void *arg)
 	struct fsc_run *run = t->run;
 	enum fsc_phase phase;
 
-	atomic_inc(&run->arrived);
-	wake_up(&run->wq);
+	/* Only the controller waits for this, but everybody waits there: wake them once. */
+	if (atomic_inc_return(&run->arrived) == run->nr_threads)
+		wake_up_all(&run->wq);
 	wait_event_idle(run->wq, fsc_phase_read(run) != FSC_START);
 
 	while ((phase = fsc_phase_read(run)) <= FSC_MEASURE) {
@@ -114,6 +122,9 @@ static int fsc_worker(void *arg)
 			work_throttled(t);
 		else
 			work_unthrottled(t);
+		/* The sampler alone would miss the peaks of what rises and falls in a few ms. */
+		if (t->role == FSC_FREER)
+			fsc_limbo_look(run);
 		if (run->config.max_turnovers && !t->turnovers_left)
 			break;
 		/* Tasks RCU needs more than an offer to be preempted. */
@@ -125,6 +136,16 @@ static int fsc_worker(void *arg)
 		wake_up(&run->wq);
 	wait_event_idle(run->wq, kthread_should_stop());
 	return 0;
+}
+
+/* Readers count sections, freers turnovers, which under a free rate are all timed. */
+static unsigned int timed_period(const struct fsc_config *config, enum fsc_role role)
+{
+	if (config->sample_shift < 0)
+		return 0;
+	if (role == FSC_READER)
+		return max((1U << config->sample_shift) / config->lookups_per_section, 1U);
+	return config->free_rate ? 1 : TURNOVER_TIMED_PERIOD;
 }
 
 static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, unsigned int nr)
@@ -150,9 +171,7 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	fsc_stream_seed(&t->stream, config->seed, role, nr);
 	for (i = 0; i < FSC_NR_LATENCIES; i++)
 		fsc_hist_reset(&t->latency[i]);
-	if (config->sample_shift >= 0)
-		t->timed_period = role == FSC_READER ? 1U << config->sample_shift :
-				  config->free_rate ? 1 : TURNOVER_TIMED_PERIOD;
+	t->timed_period = timed_period(config, role);
 	if (role != FSC_FREER)
 		return t;
 

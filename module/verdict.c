@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a run is worth. */
 #include <folioscale/protocol.h>
-#include <folioscale/report.h>
 #include <folioscale/run.h>
+#include <folioscale/verdict.h>
 
+/**
+ * fsc_verdict_name - a verdict in a word
+ * @verdict: which
+ *
+ * Context: Any.
+ * Return: PASS, FAIL or INCONCLUSIVE.
+ */
 const char *fsc_verdict_name(enum fsc_verdict verdict)
 {
 	static const char *const names[] = {
@@ -19,7 +26,8 @@ static bool balanced(const struct fsc_run *run)
 {
 	u64 allocated = fsc_run_count(run, FSC_ALLOCS);
 
-	return fsc_limbo_released(run, false) == allocated &&
+	/* kfree_rcu() confirms nothing, so there the cache's being empty is all the proof. */
+	return run->cache_empty && fsc_limbo_released(run, false) == allocated &&
 	       fsc_limbo_released(run, true) == allocated;
 }
 
@@ -37,6 +45,7 @@ static bool all_measured(const struct fsc_run *run)
 /**
  * fsc_judge - the verdict on a run and its reason
  * @run: any run
+ * @ended: it has
  *
  * A run is worth nothing until it has ended, and a run that could not have
  * shown the bug it is there to show is not one that passed.
@@ -44,14 +53,14 @@ static bool all_measured(const struct fsc_run *run)
  * Context: Process context, fsc_lock held.
  * Return: The verdict.
  */
-struct fsc_judgement fsc_judge(struct fsc_run *run)
+struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 {
 	const struct fsc_protocol *protocol = run->loops->protocol;
 	const struct fsc_config *config = &run->config;
 
 	if (atomic64_read(&run->violations.count))
 		return (struct fsc_judgement){ FSC_FAIL, "violations" };
-	if (fsc_phase_read(run) != FSC_DONE)
+	if (!ended)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "the run has not ended" };
 	if (!balanced(run))
 		return (struct fsc_judgement){ FSC_FAIL, "what was allocated was not all freed" };
@@ -61,8 +70,9 @@ struct fsc_judgement fsc_judge(struct fsc_run *run)
 	if (!all_measured(run))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"a thread did not run in the window" };
-	if (config->nr_readers && !fsc_run_window_count(run, FSC_LOOKUPS))
-		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no lookup in the window" };
+	if (config->nr_readers && !fsc_run_window_count(run, FSC_HITS))
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+			"vacuous: no lookup in the window found a folio" };
 	if (config->nr_freers && !fsc_run_window_count(run, FSC_TURNOVERS))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no turnover in the window" };
 	if (protocol->recycles && config->nr_freers &&
@@ -72,5 +82,6 @@ struct fsc_judgement fsc_judge(struct fsc_run *run)
 	if (protocol->busted)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"the negative control showed no violation" };
-	return (struct fsc_judgement){ FSC_PASS, "" };
+	return (struct fsc_judgement){ FSC_PASS,
+		config->nr_readers ? "" : "no reader: nothing but the balance was checked" };
 }

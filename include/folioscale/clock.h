@@ -22,6 +22,23 @@ static __always_inline u64 fsc_clock(void)
 }
 
 /**
+ * fsc_clock_since - time that has passed
+ * @from: an earlier reading of fsc_clock(), maybe on another CPU
+ *
+ * ktime_get_mono_fast_ns() may step back a little when the timekeeper is
+ * updated; that is no time, not 2^64 ns.
+ *
+ * Context: Any.
+ * Return: ns.
+ */
+static __always_inline u64 fsc_clock_since(u64 from)
+{
+	s64 ns = fsc_clock() - from;
+
+	return ns > 0 ? ns : 0;
+}
+
+/**
  * fsc_spin - busy-wait in a section that must not be left
  * @ns: how long, in ns; parameters bound it below the RCU stall timeout
  *

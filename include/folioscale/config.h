@@ -6,7 +6,12 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
+#include <folioscale/compat.h>
+
 struct seq_file;
+
+/* Tries in one lookup, then its section is left: on PREEMPT_RT the freer may wait to run. */
+#define FSC_MAX_TRIES		64
 
 /* Lookups in one section: what it finds lies on the stack until the section ends. */
 #define FSC_SECTION_MAX		32

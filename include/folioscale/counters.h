@@ -4,6 +4,7 @@
 #define FOLIOSCALE_COUNTERS_H
 
 #include <linux/compiler.h>
+#include <asm/barrier.h>
 #include <linux/types.h>
 
 enum fsc_counter {
@@ -50,6 +51,13 @@ static __always_inline void fsc_count_add(struct fsc_counters *counters, enum fs
 static __always_inline void fsc_count(struct fsc_counters *counters, enum fsc_counter which)
 {
 	fsc_count_add(counters, which, 1);
+}
+
+/* What has been freed; counted after its release, if that was at once. */
+static __always_inline void fsc_count_freed(struct fsc_counters *counters)
+{
+	/* Pairs with the smp_rmb() in fsc_limbo_read(). */
+	smp_store_release(&counters->value[FSC_FREES], counters->value[FSC_FREES] + 1);
 }
 
 static inline u64 fsc_counter_read(const struct fsc_counters *counters, enum fsc_counter which)

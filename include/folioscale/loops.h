@@ -59,6 +59,8 @@ static __always_inline struct fsc_slot fsc_slot_of(const struct fsc_thread *t, u
 static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    const void *folio, struct fsc_slot slot, bool general)
 {
+	/* First: overlay orders the rest after it. */
+	bool matches = proto->matches(folio, slot.mapping, slot.index, slot.key);
 	u64 word = proto->generation(folio);
 	u64 generation = word & ~FSC_GENERATION_GONE;
 	unsigned long pfn = proto->pfn(folio);
@@ -66,7 +68,7 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 	unsigned int at;
 	u64 found;
 
-	if (unlikely(!proto->matches(folio, slot.mapping, slot.index, slot.key)))
+	if (unlikely(!matches))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
 				     proto->key(t->run, folio));
 	if (proto->busted && unlikely(!pfn_valid(pfn))) {
@@ -113,61 +115,79 @@ typedef unsigned int (*fsc_section_fn)(struct fsc_thread *t, struct fsc_draw *dr
 				       const struct fsc_protocol *proto, unsigned int n,
 				       bool general);
 
+static __always_inline void fsc_count_lookups(struct fsc_thread *t, u64 lookups, u64 misses)
+{
+	fsc_count_add(&t->counters, FSC_LOOKUPS, lookups);
+	fsc_count_add(&t->counters, FSC_HITS, lookups - misses);
+	fsc_count_add(&t->counters, FSC_MISSES, misses);
+}
+
+/* A section that is timed: its lookups get an equal share. */
 static __always_inline
 unsigned int fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
 			       const struct fsc_protocol *proto, fsc_section_fn section,
-			       bool general)
+			       unsigned int n, bool general)
 {
 	u64 from = fsc_clock();
-	unsigned int misses = section(t, draw, proto, 1, general);
+	unsigned int misses = section(t, draw, proto, n, general);
 
-	fsc_hist_record(&t->latency[FSC_LAT_LOOKUP], fsc_clock() - from);
+	fsc_hist_record(&t->latency[FSC_LAT_LOOKUP], fsc_clock_since(from) / n);
+	t->until_timed = t->timed_period;
 	return misses;
 }
 
 /*
- * A batch: the timed lookup is peeled off, so that the inner loop has neither
- * a clock nor a test for one.
+ * A batch of sections of one lookup: the timed one is peeled off, so that the
+ * inner loop has neither a clock nor a test for one.
  */
-static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n, u64 deadline,
+static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 					   const struct fsc_protocol *proto,
-					   fsc_section_fn section, bool general)
+					   fsc_section_fn section)
 {
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
-	const unsigned int per_section = general ? t->run->config.lookups_per_section : 1;
-	const bool delays = general && (t->run->config.gap_ns || t->run->config.hold_ns);
-	unsigned int done = 0, misses = 0;
+	unsigned int left = n, misses = 0;
 
-	while (done < n) {
-		unsigned int chunk = n - done;
+	while (left) {
+		unsigned int chunk = left, i;
 
+		if (t->timed_period && !t->until_timed) {
+			misses += fsc_timed_section(t, &draw, proto, section, 1, false);
+			t->until_timed--;
+			left--;
+			continue;
+		}
 		if (t->timed_period) {
-			if (!t->until_timed) {
-				misses += fsc_timed_section(t, &draw, proto, section, general);
-				done++;
-				t->until_timed = t->timed_period - 1;
-				continue;
-			}
 			chunk = min(chunk, t->until_timed);
+			t->until_timed -= chunk;
 		}
-		if (general) {
-			chunk = min(chunk, per_section);
-			misses += section(t, &draw, proto, chunk, true);
-		} else {
-			unsigned int left = chunk;
-
-			while (left--)
-				misses += section(t, &draw, proto, 1, false);
-		}
-		done += chunk;
-		t->until_timed -= t->timed_period ? chunk : 0;
-		if (delays && fsc_clock() >= deadline)
-			break;
+		left -= chunk;
+		for (i = chunk; i; i--)
+			misses += section(t, &draw, proto, 1, false);
 	}
 	t->stream = draw.stream;
-	fsc_count_add(&t->counters, FSC_LOOKUPS, done);
-	fsc_count_add(&t->counters, FSC_HITS, done - misses);
-	fsc_count_add(&t->counters, FSC_MISSES, misses);
+	fsc_count_lookups(t, n, misses);
+}
+
+/* A batch of sections as the parameters want them. */
+static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigned int n,
+						   u64 deadline, const struct fsc_protocol *proto,
+						   fsc_section_fn section)
+{
+	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
+	const unsigned int per_section = t->run->config.lookups_per_section;
+	const bool delays = t->run->config.gap_ns || t->run->config.hold_ns;
+	unsigned int done = 0, misses = 0;
+
+	do {
+		if (t->timed_period && !t->until_timed)
+			misses += fsc_timed_section(t, &draw, proto, section, per_section, true);
+		else
+			misses += section(t, &draw, proto, per_section, true);
+		if (t->timed_period)
+			t->until_timed--;
+	} while (++done < n && !(delays && fsc_clock() >= deadline));
+	t->stream = draw.stream;
+	fsc_count_lookups(t, (u64)done * per_section, misses);
 }
 
 static inline u64 fsc_next_generation(struct fsc_thread *t)
@@ -210,7 +230,7 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 		proto->identify(t, folio, key, generation, timed);
 		proto->enable(t, folio, 1);
 		if (timed)
-			fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock() - from);
+			fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
 		if (unlikely(delay_ns))
 			fsc_spin_resched(delay_ns);
 	}
@@ -260,7 +280,7 @@ static __always_inline bool fsc_turnover(struct fsc_thread *t, struct fsc_draw *
 	if (config->removal == FSC_RECLAIM || proto->put_testzero(folio))
 		proto->free(t, folio, timed);
 	if (timed)
-		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock() - removed);
+		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));
 	t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);
 
 	key = fsc_ring_exchange(t, key);
@@ -272,21 +292,28 @@ static __always_inline bool fsc_turnover(struct fsc_thread *t, struct fsc_draw *
 		cond_resched();
 	}
 	if (timed)
-		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock() - from);
+		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
 	return true;
 }
 
-static __always_inline void fsc_turn_batch(struct fsc_thread *t, unsigned int n, u64 deadline,
-					   const struct fsc_protocol *proto, fsc_remove_fn remove,
-					   fsc_publish_fn publish)
+/* Without delays a batch's length is steered by its count, and the clock read now and then. */
+#define FSC_TURNS_PER_CLOCK	16
+
+static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigned int n,
+						   u64 deadline, const struct fsc_protocol *proto,
+						   fsc_remove_fn remove, fsc_publish_fn publish)
 {
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
-	const bool delays = t->run->config.publish_ns;
+	const bool slow = t->run->config.publish_ns || t->run->config.free_rate;
+	/* An attempt may fail: the folio is held, the slot vacant. */
+	unsigned int attempts = 2 * n + FSC_TURNS_PER_CLOCK;
+	unsigned int done = 0;
 
-	while (n--) {
+	while (done < n && attempts--) {
 		bool timed = t->timed_period && !t->until_timed;
 
 		if (fsc_turnover(t, &draw, proto, remove, publish, timed)) {
+			done++;
 			fsc_count(&t->counters, FSC_TURNOVERS);
 			if (t->timed_period)
 				t->until_timed = (t->until_timed ?: t->timed_period) - 1;
@@ -295,25 +322,28 @@ static __always_inline void fsc_turn_batch(struct fsc_thread *t, unsigned int n,
 		}
 		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
 			fsc_limbo_check(t);
-		if (delays && fsc_clock() >= deadline)
+		if ((slow || attempts % FSC_TURNS_PER_CLOCK == 0) && fsc_clock() >= deadline)
 			break;
 	}
 	t->stream = draw.stream;
+	return done;
 }
 
 #define FSC_DEFINE_LOOPS(path, proto)							\
 static void path##_##proto##_read(struct fsc_thread *t, unsigned int n)			\
 {											\
-	fsc_read_batch(t, n, 0, &fsc_##proto, path##_section, false);			\
+	fsc_read_batch(t, n, &fsc_##proto, path##_section);				\
 }											\
 static void path##_##proto##_read_general(struct fsc_thread *t, unsigned int n,		\
 					  u64 deadline)					\
 {											\
-	fsc_read_batch(t, n, deadline, &fsc_##proto, path##_section, true);		\
+	fsc_read_batch_general(t, n, deadline, &fsc_##proto, path##_section);		\
 }											\
-static void path##_##proto##_turn(struct fsc_thread *t, unsigned int n, u64 deadline)	\
+static unsigned int path##_##proto##_turn(struct fsc_thread *t, unsigned int n,		\
+					  u64 deadline)					\
 {											\
-	fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove, path##_publish);	\
+	return fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove,		\
+			      path##_publish);						\
 }											\
 static int path##_##proto##_add(struct fsc_thread *t, u32 key)				\
 {											\

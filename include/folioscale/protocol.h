@@ -76,8 +76,8 @@ struct fsc_protocol {
  * struct fsc_loops - the code of one (path, protocol)
  * @protocol: traits, for those who ask at run time
  * @read: look up @n keys, one a section, no delays, one line, uniform keys
- * @read_general: look up @n keys as the parameters say, or until @deadline
- * @turn: turn @n folios over, or until @deadline
+ * @read_general: @n sections as the parameters say, or until @deadline, one at least
+ * @turn: turn @n folios over, or until @deadline; returns how many it did
  * @add: allocate a folio and publish it under @key; 0 or -ENOMEM
  * @drop: unlink the folio of @key, if there is one, and free it; no reader left
  */
@@ -85,7 +85,7 @@ struct fsc_loops {
 	const struct fsc_protocol *protocol;
 	void (*read)(struct fsc_thread *t, unsigned int n);
 	void (*read_general)(struct fsc_thread *t, unsigned int n, u64 deadline);
-	void (*turn)(struct fsc_thread *t, unsigned int n, u64 deadline);
+	unsigned int (*turn)(struct fsc_thread *t, unsigned int n, u64 deadline);
 	int (*add)(struct fsc_thread *t, u32 key);
 	void (*drop)(struct fsc_thread *t, u32 key);
 };
@@ -101,6 +101,9 @@ struct fsc_path {
 	const struct fsc_loops *loops;
 	unsigned int nr_loops;
 };
+
+extern const struct fsc_protocol *const fsc_protocols[];
+extern const unsigned int fsc_nr_protocols;
 
 extern const struct fsc_path *const fsc_paths[];
 extern const unsigned int fsc_nr_paths;

@@ -15,14 +15,4 @@ void fsc_report_hist_json(struct seq_file *m, const struct fsc_hist *hist);
 /* A latency histogram, summed over threads; false when there is no memory for it. */
 struct fsc_hist *fsc_report_latency(const struct fsc_run *run, unsigned int which);
 
-enum fsc_verdict { FSC_PASS, FSC_FAIL, FSC_INCONCLUSIVE };
-
-struct fsc_judgement {
-	enum fsc_verdict verdict;
-	const char *reason;
-};
-
-struct fsc_judgement fsc_judge(struct fsc_run *run);
-const char *fsc_verdict_name(enum fsc_verdict verdict);
-
 #endif /* FOLIOSCALE_REPORT_H */

@@ -4,6 +4,7 @@
 #define FOLIOSCALE_RUN_H
 
 #include <linux/cache.h>
+#include <linux/completion.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -27,7 +28,6 @@ enum fsc_phase {
 	FSC_DRAIN,
 	FSC_CHECK,
 	FSC_DONE,
-	FSC_FAILED,
 	FSC_NR_PHASES
 };
 
@@ -73,7 +73,8 @@ struct fsc_pool {
  * @wq: the threads and the controller wait here
  * @arrived: threads that stand at the start barrier
  * @unfinished: freers that have turnovers left, when max_turnovers is set
- * @controller: drives the phases, has a reference
+ * @controller: drives the phases; referenced
+ * @ended: the controller is through
  * @keeper: the thread that populates and drains
  * @threads: readers, then freers
  * @nr_threads: how many
@@ -88,7 +89,7 @@ struct fsc_pool {
  * @window_complete: the window lasted as long as it was asked to
  * @whole_ns: from the first free until the barriers returned
  * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell
- * @error: why the run failed, 0 if it did not
+ * @cache_empty: the descriptors' cache held nothing when the run was drained
  */
 struct fsc_run {
 	struct fsc_config config;
@@ -107,10 +108,11 @@ struct fsc_run {
 	bool general;
 	enum fsc_phase phase ____cacheline_aligned_in_smp;
 	bool stopping;
-	wait_queue_head_t wq;
+	wait_queue_head_t wq ____cacheline_aligned_in_smp;
 	atomic_t arrived;
 	atomic_t unfinished;
 	struct task_struct *controller;
+	struct completion ended;
 	struct fsc_thread *keeper;
 	struct fsc_thread **threads;
 	unsigned int nr_threads;
@@ -125,7 +127,7 @@ struct fsc_run {
 	bool window_complete;
 	u64 whole_ns;
 	s64 whole_idle_ns;
-	int error;
+	bool cache_empty;
 };
 
 /*

@@ -3,6 +3,7 @@
 #ifndef FOLIOSCALE_SAMPLER_H
 #define FOLIOSCALE_SAMPLER_H
 
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 struct fsc_run;
@@ -30,9 +31,10 @@ struct fsc_series_row {
 
 struct fsc_sampler {
 	struct task_struct *task;
+	struct mutex lock;	/* protects the rows; innermost */
 	struct fsc_series_row *rows;
-	unsigned int nr_rows;	/* release, pairs with the acquire of those who print */
-	unsigned int stride;	/* samples a row, grows by doubling */
+	unsigned int nr_rows;
+	unsigned int stride;	/* samples a row, grows by doubling; the sampler's own */
 };
 
 int fsc_sampler_create(struct fsc_run *run);

@@ -33,9 +33,9 @@ struct fsc_edge {
  * @nr_keys: keys to draw from
  * @mapping_mask: key -> number of the mapping
  * @mapping_shift: key -> index
- * @until_timed: lookups, or turnovers, until the next one that is timed
+ * @until_timed: sections, or turnovers, until the next one that is timed
  * @timed_period: one in so many is timed, 0: none
- * @batch: lookups or turnovers in a batch, steered towards a millisecond
+ * @batch: sections or turnovers in a batch, steered towards a millisecond
  * @next_generation: of the thread's next allocation
  * @unchecked_bytes: freed since the limbo was last looked at
  * @turnovers_left: until the thread has done max_turnovers

@@ -18,7 +18,6 @@
 #include <linux/xarray.h>
 
 #include <folioscale/clock.h>
-#include <folioscale/compat.h>
 #include <folioscale/folio.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>

@@ -11,9 +11,6 @@
 
 #include <folioscale/loops.h>
 
-/* In one lookup, then the section is left: on PREEMPT_RT the freer may wait to run. */
-#define PAGECACHE_MAX_TRIES	64
-
 /* Let others in while a slot's folio stays frozen; the caller's RCU section is another after. */
 static noinline void pagecache_section_break(struct fsc_thread *t)
 	__must_hold(RCU)
@@ -54,7 +51,7 @@ repeat:
 	fsc_count(&t->counters, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY);
 	fsc_reader_put(t, proto, folio);
 retry:
-	if (++tries == PAGECACHE_MAX_TRIES) {
+	if (++tries == FSC_MAX_TRIES) {
 		pagecache_section_break(t);
 		tries = 0;
 	}

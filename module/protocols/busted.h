@@ -66,7 +66,7 @@ static inline void fsc_early_pages_free(struct fsc_thread *t, void *p, bool time
 		call_rcu_hurry(&folio->rcu, fsc_early_pages_callback);
 	else
 		call_rcu(&folio->rcu, fsc_early_pages_callback);
-	fsc_count(&t->counters, FSC_FREES);
+	fsc_count_freed(&t->counters);
 }
 
 static const struct fsc_protocol fsc_early_pages = {

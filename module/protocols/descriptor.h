@@ -140,7 +140,8 @@ static inline void fsc_note_reuse(struct fsc_thread *t, u64 freed, bool same_key
 		fsc_count(&t->counters, FSC_RECYCLED_OTHER_KEY);
 	since = fsc_freed_time(freed);
 	if (since)
-		fsc_hist_record(&t->latency[FSC_LAT_REUSE], fsc_clock() - t->run->started - since);
+		fsc_hist_record(&t->latency[FSC_LAT_REUSE],
+				fsc_freed_time(fsc_clock() - t->run->started - since));
 }
 
 static inline u64 fsc_freed_now(const struct fsc_run *run, bool timed)
@@ -184,7 +185,7 @@ static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_f
 	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
 	fsc_desc_pages_free(t->run, folio);
 	fsc_desc_cache_free(t->run, folio, busted);
-	fsc_count(&t->counters, FSC_FREES);
+	fsc_count_freed(&t->counters);
 }
 
 /* The operations above, as the members of a struct fsc_protocol. */

@@ -107,7 +107,7 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 		fsc_memdesc_set(slot, 0, 1);
 		this_cpu_inc(run->limbo.released->descriptors);
 		this_cpu_inc(run->limbo.released->pages);
-		fsc_count(&t->counters, FSC_FREES);
+		fsc_count_freed(&t->counters);
 	}
 	/* The count is zero: frozen, or put by the caller. */
 	__folio_put(folio);

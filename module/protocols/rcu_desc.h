@@ -36,7 +36,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 		kfree_rcu(folio, rcu);
 		break;
 	}
-	fsc_count(&t->counters, FSC_FREES);
+	fsc_count_freed(&t->counters);
 }
 
 static const struct fsc_protocol fsc_rcu_desc = {

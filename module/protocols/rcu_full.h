@@ -30,7 +30,7 @@ static inline void fsc_rcu_full_free(struct fsc_thread *t, void *p, bool timed)
 		call_rcu_hurry(&folio->rcu, fsc_rcu_full_callback);
 	else
 		call_rcu(&folio->rcu, fsc_rcu_full_callback);
-	fsc_count(&t->counters, FSC_FREES);
+	fsc_count_freed(&t->counters);
 }
 
 static const struct fsc_protocol fsc_rcu_full = {
