@@ -128,7 +128,8 @@ def icount(run: dict[str, Any], floor: dict[str, Any] | None) -> dict[str, float
         if floor and floor["lookups"] and floor["hits"] == floor["lookups"]:
             values["floor_instructions_per_lookup"] = floor["ns"] / floor["lookups"]
             values["instructions_per_lookup_over_floor"] = own * floor["lookups"] / floor["ns"]
-    if window["whole_turnovers"] and not run["params"]["nr_readers"]:
-        busy = window["whole_ns"] - (window["whole_idle_ns"] or 0)
+    # A kernel that does not tell its idle time would have it counted as instructions.
+    if window["whole_turnovers"] and not run["params"]["nr_readers"] and window["whole_idle_ns"] is not None:
+        busy = window["whole_ns"] - window["whole_idle_ns"]
         values["instructions_per_turnover"] = busy / window["whole_turnovers"]
     return values
