@@ -31,7 +31,7 @@ bench:
 
 check:
 	@scripts/setup.sh check
-	@$(folioscale) check $(vm_flags) $(foreach group,$(ONLY),--only $(group))
+	@$(folioscale) check $(kernel_flags) $(call flag,--accel,ACCEL) $(foreach group,$(ONLY),--only $(group))
 
 icount:
 	@scripts/setup.sh bench

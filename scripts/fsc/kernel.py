@@ -111,7 +111,7 @@ def _link_sources(root: Path, objects: Path) -> None:
     for path in list(objects.rglob("*")):
         if path.is_symlink() and path not in wanted:
             # A source that is gone. Its objects go too, lest a stale one be linked.
-            for stale in path.parent.glob(path.stem + ".*"):
+            for stale in set(path.parent.glob(path.stem + ".*")) - wanted.keys():
                 stale.unlink()
 
 

@@ -39,7 +39,7 @@ DISASTERS = (
     ("a hang", "sleep 1000", 4, "no status when the time was up"),
     ("a power cut", "echo o >/proc/sysrq-trigger; sleep 1000", 4, "went down without a status"),
 )
-TIMEOUT_S = 20
+TIMEOUT_S = 15
 
 
 class Bench:

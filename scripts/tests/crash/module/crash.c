@@ -19,7 +19,9 @@ MODULE_PARM_DESC(how, "oops|warn|lockup|hang|leak|dead");
 static int __init fsc_crash_init(void)
 {
 	if (sysfs_streq(how, "oops")) {
-		WRITE_ONCE(*(volatile int *)16, 0);
+		int *nowhere = (int *)16;
+
+		WRITE_ONCE(*nowhere, 0);
 	} else if (sysfs_streq(how, "warn")) {
 		WARN(1, "on purpose");
 	} else if (sysfs_streq(how, "lockup")) {
@@ -37,7 +39,8 @@ static int __init fsc_crash_init(void)
 		for (;;)
 			cpu_relax();
 	} else if (sysfs_streq(how, "leak")) {
-		struct kmem_cache *cache = kmem_cache_create("fsc_crash", 64, 0, SLAB_NO_MERGE, NULL);
+		struct kmem_cache *cache = kmem_cache_create("fsc_crash", 64, 0,
+							     SLAB_NO_MERGE, NULL);
 		void *object = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
 
 		pr_info("leaking %p\n", object);

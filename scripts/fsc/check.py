@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale check: every test, as one KTAP stream; what each said is under build/check/."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import accel, guest_test, kernel, repo
+from .accel import Accel
+from .kernel import Kernel
+from .ktap import Ktap
+from .verdict import EXIT_STATUS, FAIL, PASS, SetupError
+
+TESTS = repo.SCRIPTS / "tests"
+OUT = repo.BUILD / "check"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A group that is a program of scripts/tests, which prints KTAP."""
+    name: str
+    file: str
+    takes_kernel: bool = False
+    timeout_s: float = 600
+
+    def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
+        command = [str(TESTS / self.file)]
+        if self.takes_kernel:
+            command += machine.flags
+        with (folder / "stderr").open("w") as errors, subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True) as program:
+            try:
+                said, _ = program.communicate(timeout=self.timeout_s)
+            except subprocess.TimeoutExpired:
+                program.terminate()
+                said, _ = program.communicate()
+        for line in said.splitlines():
+            out.feed(line)
+        if program.returncode not in (0, 1) or (program.returncode and not out.count.failed):
+            out.result(False, f"{self.file} ends", f"exit status {program.returncode}\n"
+                       + (folder / "stderr").read_text())
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A group that is a script of scripts/tests/guest, in a virtual machine of its own."""
+    script: str
+    name: str = ""
+    flavour: str = ""             # of Debian's kernel; the one that is tested anyway if empty
+    env: str = ""                 # variables for the script
+    vcpus: int = 2
+    memory_mb: int = 2048
+    timeout_s: float = 400
+    cmdline: tuple[str, ...] = ()
+
+    def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
+        where = machine.kernel_of(self.flavour)
+        guest_test.run(out, where, machine.accel, folder, script=self.script, env=self.env,
+                       vcpus=self.vcpus, memory_mb=self.memory_mb, timeout_s=self.timeout_s,
+                       cmdline=self.cmdline)
+
+
+RT = "rt-amd64"
+# The longest first: two run at a time.
+GROUPS = (
+    Program("host", "unit.py"),
+    Program("static", "static.py", takes_kernel=True),
+    Guest("busted", "busted"),
+    Guest("matrix", "matrix"),
+    Guest("params", "params"),
+    Guest("lifecycle", "lifecycle"),
+    Guest("limbo", "limbo"),
+    Guest("reload", "reload", vcpus=1),
+    Guest("stress", "stress", vcpus=4),
+    Guest("small", "small", memory_mb=1024),
+    Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),
+    Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
+    Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
+    Program("vmstates", "vm_states.py", takes_kernel=True),
+    Program("icount", "icount.py", takes_kernel=True),
+    Program("bench", "bench.py", takes_kernel=True),
+)
+
+
+@dataclass
+class Machine:
+    """What the tests run on."""
+    kernel: Kernel
+    accel: Accel
+    flags: list[str]              # the same for a program of its own
+
+    def kernel_of(self, flavour: str) -> Kernel:
+        return kernel.debian(flavour) if flavour else self.kernel
+
+
+def chosen(only: list[str]) -> list[Program | Guest]:
+    names = [group.name for group in GROUPS]
+    for name in only:
+        if name not in names:
+            raise SetupError(f"ONLY={name}: no such group; known: {' '.join(names)}")
+    return [group for group in GROUPS if not only or group.name in only]
+
+
+def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
+    """Build what the groups share before they run at once: none may build over another."""
+    where = kernel.choose(args.kdir, args.kernel)
+    how = accel.choose(args.accel, where)
+    flags = ["--accel", how.name]
+    flags += ["--kdir", args.kdir] if args.kdir else []
+    flags += ["--kernel", args.kernel] if args.kernel else []
+    machine = Machine(where, how, flags)
+    for flavour in dict.fromkeys(getattr(group, "flavour", "") for group in groups):
+        kernel.build_module(machine.kernel_of(flavour))
+    return machine
+
+
+def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap, float]:
+    """Return what the group printed, as it is to stand in the stream, its list, and its seconds."""
+    folder = OUT / group.name
+    folder.mkdir(parents=True)
+    begin = time.monotonic()
+    with (folder / "ktap").open("w") as log:
+        lines: list[str] = []
+
+        def write(line: str) -> None:
+            lines.append(line)
+            print(line, file=log, flush=True)
+
+        below = Ktap(write)
+        try:
+            group.run(below, machine, folder)
+        except SetupError as error:
+            below.result(False, "can be run", str(error))
+        below.close()
+    return lines, below, time.monotonic() - begin
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    groups = chosen(args.only)
+    shutil.rmtree(OUT, ignore_errors=True)
+    OUT.mkdir(parents=True)
+    machine = set_up(args, groups)
+    begin = time.monotonic()
+    out = Ktap(lambda line: print(line, flush=True), len(groups))
+    jobs = min(2, os.cpu_count() or 1)
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        pending = [pool.submit(run_group, group, machine) for group in groups]
+        try:
+            for group, job in zip(groups, pending):
+                lines, below, seconds = job.result()
+                for line in lines:
+                    print(f"  {line}")
+                print(f"# {group.name}: {below.count}, {seconds:.0f} s, {shlex.quote(str(OUT / group.name))}")
+                out.end(below, group.name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    print(f"# {time.monotonic() - begin:.0f} s")
+    print(out.count)
+    return EXIT_STATUS[FAIL if out.count.failed else PASS]

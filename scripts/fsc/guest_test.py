@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A KTAP script of scripts/tests/guest, run in a virtual machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from . import kernel, repo, vm
+from .accel import Accel
+from .kernel import Kernel
+from .ktap import Ktap
+from .verdict import PASS
+
+GUEST = repo.SCRIPTS / "tests/guest"
+HELPERS = ("ktap", "module")
+
+
+def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env: str = "",
+        **machine) -> None:
+    """Boot, run @script, and put its results and those of the machine itself into @out."""
+    out.feed("KTAP version 1")
+    out.feed("1..3")
+    below = out.below()
+    documents: list[str] = []
+
+    def on_blob(name: str, data: bytes) -> None:
+        text = data.decode(errors="replace")
+        if name == "ktap":
+            below.feed(text)
+        elif name == "run.json":
+            documents.append(text)
+
+    names = (*HELPERS, script)
+    module = kernel.build_module(where)
+    boot = vm.boot(vm.BootSpec(
+        kernel=where, accel=how, outdir=folder, on_blob=on_blob,
+        job="\n".join([env, *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
+        files={"folioscale.ko": module / "folioscale.ko",
+               **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
+               **_program(script, folder)},
+        **machine))
+    out.end(below, f"{script}.sh on {where.release}")
+    trouble = complaints(folder, documents)
+    out.result(not trouble, f"{len(documents)} run.json are what they should be", trouble)
+    out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
+
+
+def _program(script: str, folder: Path) -> dict[str, Path]:
+    """Build the program that stands beside a script, if one does; it has no libc."""
+    source = GUEST / f"{script}.c"
+    if not source.exists():
+        return {}
+    subprocess.run(["gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
+                    "-fno-stack-protector", "-o", folder / script, source], check=True)
+    return {f"tests/{script}": folder / script}
+
+
+def complaints(folder: Path, documents: list[str]) -> str:
+    """What is wrong with the run.json that were read at any time of a run."""
+    for number, text in enumerate(documents):
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            (folder / f"run-{number}.json").write_text(text)
+            return f"run-{number}.json: {error}"
+        if found["schema"] != 1 or found["verdict"] not in ("PASS", "FAIL", "INCONCLUSIVE"):
+            return f"schema {found['schema']}, verdict {found['verdict']}"
+        if found["state"] == "done":
+            count = found["counters"]
+            if count["lookups"] != count["hits"] + count["misses"]:
+                return f"run-{number}: lookups are not hits and misses: {count}"
+            if len(set(found["balance"].values())) != 1:
+                return f"run-{number}: balance {found['balance']}"
+    return ""

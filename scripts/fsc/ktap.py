@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0
+"""KTAP: one list of results, written as they come, with lists below it.
+
+See Documentation/dev-tools/ktap.rst. Results are counted at the leaves: a result that stands
+for a list of its own is no further test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_PLAN = re.compile(r"1\.\.(\d+)")
+_RESULT = re.compile(r"(ok|not ok) (\d+)(?: -)? ?(.*)")
+_SKIP = re.compile(r"(.*?) ?# SKIP ?(.*)")
+
+
+@dataclass
+class Count:
+    """How many leaves of each kind."""
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __iadd__(self, other: Count) -> Count:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed" + (
+            f", {self.skipped} skipped" if self.skipped else "")
+
+
+class Ktap:
+    """One list. @write takes a line; @plan None leaves the plan to whoever feeds it."""
+
+    def __init__(self, write: Callable[[str], None], plan: int | None = None) -> None:
+        self.count = Count()
+        self._write = write
+        self._planned = plan
+        self._seen = 0
+        self._header = plan is not None
+        if self._header:
+            write("KTAP version 1")
+            write(f"1..{plan}")
+
+    def result(self, good: bool, name: str, detail: str = "") -> None:
+        """One leaf; @detail is shown before it."""
+        self._note(detail)
+        self._line(good, name)
+        self.count += Count(passed=int(good), failed=int(not good))
+
+    def skip(self, name: str, why: str) -> None:
+        self._line(True, f"{name} # SKIP {why}")
+        self.count.skipped += 1
+
+    def below(self, plan: int | None = None) -> Ktap:
+        """A list below; end it with end()."""
+        return Ktap(lambda line: self._write(f"  {line}"), plan)
+
+    def end(self, below: Ktap, name: str) -> None:
+        """The result that stands for all those @below."""
+        below.close()
+        self.count += below.count
+        self._line(below.count.failed == 0, name)
+
+    def feed(self, line: str) -> None:
+        """Take in a line of somebody else's list. What is no KTAP becomes a diagnostic."""
+        if line == "KTAP version 1" and not self._header:
+            self._header = True
+            self._write(line)
+        elif (plan := _PLAN.fullmatch(line)) and self._header and self._planned is None:
+            self._planned = int(plan[1])
+            self._write(line)
+        elif result := _RESULT.fullmatch(line):
+            if int(result[2]) != self._seen + 1:
+                self._note(f"result {result[2]} comes after {self._seen}")
+                self.count.failed += 1
+            if skip := _SKIP.fullmatch(result[3]):
+                self.skip(skip[1], skip[2])
+            else:
+                self.result(result[1] == "ok", result[3])
+        else:
+            self._note(line.removeprefix("# "))
+
+    def close(self) -> None:
+        """The list ends here: more or fewer results than planned are a failure."""
+        if self._planned is None:
+            self._planned = 1
+            if not self._header:
+                self._write("KTAP version 1")
+            self._write("1..1")
+            self.result(False, "says what it is going to test")
+        elif self._seen != self._planned:
+            planned = self._planned
+            self.result(False, f"planned {planned}, ended after {self._seen}")
+
+    def _line(self, good: bool, name: str) -> None:
+        self._seen += 1
+        self._write(f"{'ok' if good else 'not ok'} {self._seen} {name}")
+
+    def _note(self, text: str) -> None:
+        for line in text.splitlines():
+            self._write(f"# {line}")

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Loading, starting, stopping, reading, unloading, in every order and at once.
+# FSC_QUICK: fewer of each.
+
+CYCLES=50
+[ -z "${FSC_QUICK:-}" ] || CYCLES=12
+
+FILES='config state counters threads limbo violations run.json
+latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/gp'
+
+free_kb() {
+	# What sits on the lists of a CPU is free too.
+	echo 1 >/proc/sys/vm/compact_memory
+	sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo
+}
+
+gone() { # nothing is left of the module
+	[ ! -e /sys/module/folioscale ] || fail "the module is still there"
+	[ ! -e "$DIR" ] || fail "its debugfs is still there"
+	[ ! -e /sys/kernel/slab/folioscale_desc ] || fail "its cache is still there"
+	# shellcheck disable=SC2009 # busybox
+	! ps | grep -q '[f]sc_' || fail "its threads are still there: $(ps | grep '[f]sc_' | head -n 3)"
+}
+
+rmmod_during_a_run() { # NAME=VALUE...
+	load duration_ms=0 warmup_ms=0 nr_readers=2 nr_freers=2 "$@" || return
+	wait_state measure
+	wait_work 500 20
+	unload
+	gone
+}
+
+rmmod_during_warmup() {
+	load warmup_ms=60000 || return
+	wait_state warmup
+	unload
+	gone
+}
+
+rmmod_with_a_file_open() { # FILE
+	if [ "$1" = control ]; then
+		exec 4>"$DIR/control"
+	else
+		exec 4<"$DIR/$1"
+	fi
+	if rmmod folioscale 2>/tmp/rmmod; then
+		fail "rmmod worked"
+		exec 4>&-
+		load duration_ms=0 warmup_ms=0
+		return
+	fi
+	grep -qE 'busy|unavailable' /tmp/rmmod || fail "rmmod: $(cat /tmp/rmmod)"
+	counters
+	wait_work $((lookups + 100)) $((turnovers + 10))
+	state
+	[ "$state" = measure ] || fail "the state is $state"
+	exec 4>&-
+}
+
+cycle() { # NUMBER: the module goes at any moment of its run
+	for protocol in $PROTOCOLS; do
+		load protocol="$protocol" duration_ms=0 warmup_ms=10 nr_readers=1 nr_freers=2 order=$(($1 % 3)) || return
+		usleep $(($1 * 7919 % 150000))
+		unload || return
+	done
+}
+
+# A run that left its folios behind would cost 4 to 16 MiB each time.
+cycles() {
+	hogs='' number=0
+	# The first ones fill the kernel's own caches.
+	cycle 0
+	cycle 1
+	before=$(free_kb)
+	for hog in 1 2; do
+		# Starts processes, allocates and frees memory, and never stops.
+		while :; do dd if=/dev/zero of=/tmp/hog.$hog bs=64k count=64 2>/dev/null; done &
+		hogs="$hogs $!"
+	done
+	while [ $number -lt $CYCLES ]; do
+		cycle $number || break
+		number=$((number + 4))
+	done
+	# shellcheck disable=SC2086 # a list of words
+	kill $hogs
+	wait
+	rm /tmp/hog.*
+	gone
+	leaked=$((before - $(free_kb)))
+	note "$number cycles, $leaked kB of free memory less than before"
+	[ $leaked -lt 32768 ] || fail "$leaked kB are gone"
+}
+
+start_and_stop() {
+	load autorun=0 warmup_ms=0 duration_ms=0 || return
+	state
+	[ "$state" = idle ] || fail "the state is $state before any run"
+	[ -z "$(cat "$DIR/run.json")" ] || fail "run.json before any run"
+	[ -n "$(cat "$DIR/config")" ] || fail "no config before any run"
+	for protocol in typesafe rcu_full; do
+		echo $protocol >"$PARAMS/protocol" || fail "protocol is not writable"
+		echo start >"$DIR/control" || fail "control took no start"
+		wait_state measure
+		(echo start >"$DIR/control") 2>/tmp/error && fail "it started twice"
+		grep -q 'busy' /tmp/error || fail "a second start: $(cat /tmp/error)"
+		wait_work 500 20
+		stop
+		expect_verdict PASS
+		expect params protocol $protocol
+		expect_balance
+	done
+	# Of what a finished run reports nothing changes with the parameters.
+	echo overlay >"$PARAMS/protocol"
+	keep
+	expect params protocol rcu_full
+	echo stop >"$DIR/control" || fail "a stop without a run"
+	unload
+	gone
+}
+
+junk_in_control() {
+	load duration_ms=0 warmup_ms=0 || return
+	wait_state measure
+	for word in '' x 'start now' stopp STOP 'stop stop' "$(head -c 5000 /dev/zero | tr '\0' s)"; do
+		dmesg -c >/dev/null
+		(echo "$word" >"$DIR/control") 2>/tmp/error && fail "control took '$word'"
+		grep -q 'Invalid argument' /tmp/error || fail "'$word': $(cat /tmp/error)"
+		dmesg -c | grep -q 'folioscale: control: allowed: start, stop' || fail "'$word': nothing said"
+	done
+	state
+	[ "$state" = measure ] || fail "the state is $state"
+	unload
+}
+
+modes() {
+	load autorun=0 || return
+	[ "$(stat -c '%a %u %g' "$DIR/control")" = '200 0 0' ] || fail "control is $(stat -c '%a %u %g' "$DIR/control")"
+	for file in $FILES; do
+		[ "$(stat -c '%a %u %g' "$DIR/$file")" = '400 0 0' ] || fail "$file is $(stat -c '%a %u %g' "$DIR/$file")"
+	done
+	[ "$(find "$DIR" -type f | wc -l)" = $(($(echo "$FILES" | wc -w) + 1)) ] ||
+		fail "other files than are tested here: $(find "$DIR" -type f | tr '\n' ' ')"
+	unload
+}
+
+# run.json in each phase that can be caught; what the runner makes of them stands below
+run_json_any_time() {
+	for protocol in $PROTOCOLS; do
+		load protocol="$protocol" warmup_ms=200 duration_ms=0 sample_ms=1 gp_probe_ms=1 nr_readers=2 nr_freers=2 || return
+		keep
+		wait_state measure
+		keep
+		sleep 0.1
+		keep
+		phases="$run_state_state"
+		echo stop >"$DIR/control" &
+		while state; [ "$state" != done ]; do
+			keep
+			phases="$phases $run_state_state"
+		done
+		wait
+		expect_verdict PASS
+		expect_balance
+		note "$protocol: $phases"
+		unload
+	done
+}
+
+# Several shells each read all the files, others start and stop, for a while
+all_at_once() {
+	load autorun=0 warmup_ms=10 duration_ms=50 nr_readers=2 nr_freers=2 sample_ms=1 gp_probe_ms=1 || return
+	others='' end=$(($(uptime_s) + 8))
+	for reader in 1 2 3; do
+		while [ "$(uptime_s)" -lt $end ]; do
+			for file in $FILES; do
+				cat "$DIR/$file" >/dev/null || echo "$file" >>/tmp/unreadable
+			done
+			echo x >>/tmp/rounds
+		done &
+		others="$others $!"
+	done
+	rm -f /tmp/unreadable /tmp/rounds /tmp/started
+	for starter in 1 2; do
+		while [ "$(uptime_s)" -lt $end ]; do
+			echo start >"$DIR/control" && echo x >>/tmp/started
+			echo stop >"$DIR/control"
+			for protocol in $PROTOCOLS; do
+				echo "$protocol" >"$PARAMS/protocol" && break
+			done
+		done 2>/dev/null &
+		others="$others $!"
+	done
+	for other in $others; do wait "$other"; done
+	note "every file read $(grep -c . /tmp/rounds) times, $(grep -c . /tmp/started) runs started"
+	[ ! -e /tmp/unreadable ] || fail "could not read $(sort -u /tmp/unreadable | tr '\n' ' ')"
+	[ "$(grep -c . /tmp/started)" -gt 2 ] || fail "hardly a run was started"
+	echo stop >"$DIR/control"
+	wait_state done
+	keep
+	expect_balance
+	[ "$run_state_verdict" != FAIL ] || fail "the last run is FAIL: $run_state_reason"
+	unload
+	gone
+}
+
+nr_files=$(($(echo "$FILES" | wc -w) + 1))
+ktap_plan $((4 + 3 + 1 + nr_files + 1 + 6))
+
+for protocol in $PROTOCOLS; do
+	ktap_test "rmmod during a run of $protocol" rmmod_during_a_run protocol="$protocol"
+done
+for busted in typesafe.norecheck typesafe.early_publish rcu_full.early_pages; do
+	ktap_test "rmmod during a run of ${busted#*.}" \
+		rmmod_during_a_run protocol=${busted%.*} busted=${busted#*.}
+done
+ktap_test "rmmod during the warm-up" rmmod_during_warmup
+
+load duration_ms=0 warmup_ms=0
+wait_state measure
+for file in $FILES control; do
+	ktap_test "rmmod with $file open" rmmod_with_a_file_open "$file"
+done
+ktap_test "rmmod once all are closed" unload
+
+ktap_test "control starts and stops" start_and_stop
+ktap_test "junk in control" junk_in_control
+ktap_test "modes of the debugfs files" modes
+ktap_test "run.json at any time" run_json_any_time
+ktap_test "all files read while runs start and stop" all_at_once
+ktap_test "$CYCLES times insmod and rmmod on a busy machine" cycles

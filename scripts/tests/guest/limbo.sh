@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# What is freed and not yet reusable: its cap, and its accounts. And how long it takes to
+# populate what there is to be freed.
+
+# A MiB of descriptors is 13,107 of them: rcu_desc gets long sections beside it, so that a
+# grace period lasts for that many turnovers.
+reaches_its_cap() { # NAME=VALUE...
+	# Without a warm-up: a freer that waited through the edges has no window.
+	load limbo_max_mb=1 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 "$@" || return
+	wait_state measure
+	deadline=$(($(uptime_s) + 60))
+	while counters; [ "$limbo_waits" -lt 2 ] && [ "$(uptime_s)" -lt $deadline ]; do
+		sleep 0.2
+	done
+	# It goes on after that.
+	wait_work 0 $((turnovers + 1000))
+	stop
+	expect_verdict PASS
+	expect_more counters limbo_waits 0
+	expect window throttled 1
+	cap=$run_resolved_limbo_max_bytes
+	[ "$cap" = 1048576 ] || fail "the cap is $cap"
+	peak=$((run_limbo_descriptor_bytes_peak + run_limbo_page_bytes_peak))
+	note "peak $peak of $cap bytes, $run_counters_limbo_waits waits, $run_counters_turnovers turnovers"
+	[ $peak -le "$cap" ] || fail "the peak $peak is over the cap $cap"
+	[ $peak -gt $((cap / 4)) ] || fail "the peak $peak is nowhere near the cap $cap"
+	case "$*" in
+	*rcu_desc*auto* | *kfree_rcu*)
+		expect_more counters limbo_barriers 0
+		expect limbo exact 0
+		;;
+	*) expect limbo exact 1 ;;
+	esac
+	expect_balance
+	unload
+}
+
+# Who looks at the limbo is the sampler, every 10 ms of the window.
+wait_samples() {
+	wait_state measure
+	wait_work 1000 1000
+	deadline=$(($(uptime_s) + 30))
+	while [ "$1" = some ] && grep -q '^descriptors_peak 0$' "$DIR/limbo"; do
+		[ "$(uptime_s)" -lt $deadline ] || break
+		sleep 0.1
+	done
+	sleep 0.3
+}
+
+# Those that free at once have none.
+no_limbo() { # PROTOCOL
+	load protocol="$1" limbo_max_mb=1 warmup_ms=0 duration_ms=0 || return
+	wait_samples none
+	stop
+	expect_verdict PASS
+	expect counters limbo_waits 0
+	expect window throttled 0
+	expect limbo descriptor_objects_peak 0
+	expect limbo page_objects_peak 0
+	unload
+}
+
+only_descriptors() {
+	load protocol=rcu_desc warmup_ms=0 duration_ms=0 deferral=call_rcu || return
+	wait_samples some
+	stop
+	expect_verdict PASS
+	expect_more limbo descriptor_objects_peak 0
+	expect limbo page_objects_peak 0
+	unload
+}
+
+both() {
+	load protocol=rcu_full warmup_ms=0 duration_ms=0 || return
+	wait_samples some
+	stop
+	expect_verdict PASS
+	expect_more limbo descriptor_objects_peak 0
+	expect_more limbo page_objects_peak 0
+	unload
+}
+
+populate() { # PROTOCOL
+	read -r before _ </proc/uptime
+	load protocol="$1" nr_folios=100000 autorun=1 warmup_ms=0 duration_ms=1 nr_freers=0 || return
+	read -r after _ </proc/uptime
+	took=$(((${after%.*} * 100 + 1${after#*.} - ${before%.*} * 100 - 1${before#*.}) * 10))
+	note "$took ms"
+	[ $took -lt 5000 ] || fail "populating took $took ms"
+	wait_state done
+	unload
+}
+
+ktap_plan $((4 + 3 + 2 + 2 + 4))
+
+for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
+	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
+		reaches_its_cap protocol=rcu_desc deferral=$deferral gap_ns=31000000
+done
+for deferral in auto call_rcu call_rcu_hurry; do
+	ktap_test "rcu_full deferral=$deferral reaches limbo_max_mb" \
+		reaches_its_cap protocol=rcu_full deferral=$deferral hold_ns=1000000
+done
+for protocol in overlay typesafe; do
+	ktap_test "$protocol has no limbo" no_limbo $protocol
+done
+ktap_test "rcu_desc has descriptors in limbo, no pages" only_descriptors
+ktap_test "rcu_full has both" both
+for protocol in $PROTOCOLS; do
+	ktap_test "$protocol populates 100000 folios in 5 s" populate "$protocol"
+done

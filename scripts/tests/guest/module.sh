@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; variables come from elsewhere and go there
+#
+# Loading the module, following a run, reading what it says. Needs ktap.sh.
+#
+# A virtual CPU of a busy host may stand still for a tenth of a second and more: nothing here
+# waits for a time when it can wait for a thing to happen.
+
+KO=/folioscale.ko
+DIR=/sys/kernel/debug/folioscale
+PARAMS=/sys/module/folioscale/parameters
+JSON=/tmp/run.json
+# The threads of a run take all there is of the CPUs; a script that waits for its turn there
+# takes thrice as long.
+renice -n -19 -p $$ >/dev/null
+PROTOCOLS='overlay typesafe rcu_desc rcu_full'
+
+load() { # NAME=VALUE...
+	insmod "$KO" "$@" 2>/tmp/insmod && return
+	fail "insmod $*: $(cat /tmp/insmod)"
+	dmesg | grep 'folioscale: ' | tail -n 2 >>"$WHY"
+	return 1
+}
+
+unload() {
+	rmmod folioscale || fail "rmmod failed"
+}
+
+# Without a fork
+state() { # into $state
+	state=
+	read -r state <"$DIR/state"
+}
+
+wait_state() { # WORD [SECONDS]
+	deadline=$(($(uptime_s) + ${2:-60}))
+	while state; [ "$state" != "$1" ]; do
+		[ "$state" != failed ] || { fail "the run failed"; return 1; }
+		[ "$(uptime_s)" -lt "$deadline" ] || { fail "state is $state, not $1"; return 1; }
+		sleep 0.03
+	done
+}
+
+uptime_s() {
+	read -r seconds _ </proc/uptime
+	echo "${seconds%%.*}"
+}
+
+# What is counted of the run so far, without a fork: the threads have the CPUs
+counters() { # into $lookups, $turnovers, ...
+	while read -r name_ value_; do
+		eval "$name_=$value_"
+	done <"$DIR/counters"
+}
+
+# total of violations so far
+violations() {
+	sed -n 's/^total //p' "$DIR/violations"
+}
+
+# stop the run and wait for its end
+stop() {
+	echo stop >"$DIR/control" || fail "control took no stop"
+	state
+	[ "$state" = done ] || fail "stopped, and the state is $state"
+}
+
+# Keep run.json and let the runner look at it. Its numbers and words are variables from then
+# on: $run_counters_lookups, $run_state_verdict.
+run_names=
+keep() {
+	cat "$DIR/run.json" >"$JSON"
+	emit run.json "$JSON"
+	# shellcheck disable=SC2086 # a list of words
+	unset $run_names
+	awk '
+		/^"(state|params|resolved|window|counters|limbo|balance)":/ {
+			split($0, word, "\"")
+			section = word[2]
+			if (section != "state")
+				sub(/^"[a-z]*": /, "")
+			gsub(/[{}]|,$/, "")
+			n = split($0, field, ", \"")
+			for (i = 1; i <= n; i++) {
+				split(field[i], pair, "\": ")
+				gsub("\"", "", pair[1])
+				gsub("\"", "", pair[2])
+				name = "run_" section "_" pair[1]
+				names = names " " name
+				printf "%s=\"%s\"\n", name, pair[2]
+			}
+		}
+		END { printf "run_names=\"%s\"\n", names }' "$JSON" >/tmp/run.sh
+	# shellcheck disable=SC1091
+	. /tmp/run.sh
+}
+
+field() { # SECTION NAME: a number or word of what keep() kept, into $found
+	eval "found=\${run_$1_$2-}"
+}
+
+expect() { # SECTION NAME VALUE
+	field "$1" "$2"
+	[ "$found" = "$3" ] || fail "$2 is '$found', not '$3'"
+}
+
+expect_more() { # SECTION NAME THAN
+	field "$1" "$2"
+	[ "${found:-0}" -gt "$3" ] || fail "$2 is '$found', not more than $3"
+}
+
+# expect_verdict WORD: of a run that is over
+expect_verdict() {
+	keep
+	expect state state done
+	[ "${run_state_verdict-}" = "$1" ] || fail "verdict ${run_state_verdict-} (${run_state_reason-}), not $1"
+}
+
+# What must be true of any run that ended
+expect_balance() {
+	expect balance descriptors_freed "${run_balance_descriptors_allocated:-?}"
+	expect balance folios_freed "${run_balance_folios_allocated:-?}"
+	[ ! -e /sys/kernel/slab/folioscale_desc ] || fail "the cache is still there"
+}
+
+# Wait until every thread has gone on twice: the first time may have been what it did before
+# it saw the window begin.
+wait_threads() {
+	deadline=$(($(uptime_s) + 60))
+	for round in 1 2; do
+		cat "$DIR/threads" >/tmp/threads
+		while grep -qxFf /tmp/threads "$DIR/threads"; do
+			[ "$(uptime_s)" -lt "$deadline" ] || {
+				fail "a thread stands still: $(grep -xFf /tmp/threads "$DIR/threads")"
+				return 1
+			}
+			sleep 0.03
+		done
+	done
+}
+
+# Wait until a run, in its window, has done something worth a verdict
+wait_work() { # LOOKUPS TURNOVERS [RECYCLED]
+	wait_threads || return
+	deadline=$(($(uptime_s) + 60))
+	while counters; [ "$lookups" -lt "$1" ] || [ "$turnovers" -lt "$2" ] ||
+		[ "$recycled_other_key" -lt "${3:-0}" ]; do
+		[ "$(uptime_s)" -lt "$deadline" ] || {
+			fail "$lookups lookups and $turnovers turnovers in 60 s"
+			return 1
+		}
+		sleep 0.03
+	done
+}
+
+recycles() { # PROTOCOL
+	[ "$1" = overlay ] || [ "$1" = typesafe ]
+}

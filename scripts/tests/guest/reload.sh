@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# Loading and unloading as fast as a program can: see reload.c. On one CPU.
+
+reload() {
+	/tests/reload || fail "reload ended with $?"
+	[ ! -e /sys/module/folioscale ] || fail "the module is still there"
+}
+
+ktap_plan 1
+ktap_test "60 times insmod and rmmod before a kthread has run" reload
