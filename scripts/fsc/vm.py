@@ -184,12 +184,12 @@ def _follow(qemu: subprocess.Popen, frames: Frames, deadline: float, errors: Pat
 
 def _start(command: list[str], folder: Path, **streams) -> subprocess.Popen:
     try:
-        return subprocess.Popen(command, cwd=folder, preexec_fn=_die_with(os.getpid()), **streams)
+        return subprocess.Popen(command, cwd=folder, preexec_fn=die_with(os.getpid()), **streams)
     except FileNotFoundError:
         raise SetupError(f"no {command[0]}: run scripts/setup.sh bench") from None
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
     """Return what makes a child die with @parent even when that is killed by SIGKILL."""
     libc = ctypes.CDLL(None, use_errno=True)
     pr_set_pdeathsig = 1

@@ -55,20 +55,16 @@ matrix_point() { # PROTOCOL DEFERRAL REMOVAL ORDER
 # Each of these is another branch of the loops.
 variants='
 nr_readers=2 nr_freers=0
-nr_readers=2 nr_freers=2
+nr_readers=2 nr_freers=2 reuse_distance=1
 popularity=zipf
-nr_mappings=4 popularity=zipf
+nr_mappings=4
 touch_bytes=256
 touch_bytes=16384 order=2
 lookups_per_section=8
 lookups_per_section=32 gap_ns=1000 hold_ns=1000 publish_ns=1000
-freeptr=outside
-gp_probe_ms=5
-sample_ms=0 sample_shift=-1
-sample_shift=0
-free_rate=2000
-reuse_distance=1
-reuse_distance=4096
+freeptr=outside sample_shift=0
+gp_probe_ms=5 sample_ms=0
+free_rate=2000 reuse_distance=4096 sample_shift=-1
 '
 
 read_only() { # PROTOCOL NAME=VALUE...
