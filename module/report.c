@@ -244,10 +244,11 @@ static void show_violations(struct seq_file *m, const struct fsc_run *run)
 
 static void show_resolved(struct seq_file *m, const struct fsc_run *run)
 {
-	seq_printf(m, "\"resolved\": {\"deferral\": \"%s\", \"limbo_max_bytes\": %llu, \"nr_keys\": %u, \"descriptor_bytes\": %zu, \"page_bytes\": %llu, \"reader_loop\": \"%s\"},\n",
+	seq_printf(m, "\"resolved\": {\"deferral\": \"%s\", \"limbo_max_bytes\": %llu, \"nr_keys\": %u, \"descriptor_bytes\": %zu, \"page_bytes\": %llu, \"reader_loop\": \"%s\", \"refcounted\": %d, \"recheck\": %d},\n",
 		   run->deferral == FSC_DEFER_AUTO ? "none" : fsc_deferral_name(run->deferral),
 		   run->limbo.max_bytes, run->nr_keys, sizeof(struct fsc_folio), run->page_bytes,
-		   run->general ? "general" : "plain");
+		   run->general ? "general" : "plain", run->loops->protocol->refcounted,
+		   run->loops->protocol->recheck);
 }
 
 /**

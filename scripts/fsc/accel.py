@@ -65,6 +65,10 @@ def _kvm_trouble(kernel: Kernel) -> str:
     does not get anywhere. So a guest is booted to its status, once for each host boot, QEMU
     and kernel image; the answer is kept under build/.
     """
+    try:
+        DEVICE.open("r+b", buffering=0).close()
+    except OSError as error:
+        return f"{DEVICE}: {error.strerror}"
     cache = repo.BUILD / "accel.json"
     key = _key(kernel)
     try:
@@ -91,10 +95,6 @@ def _key(kernel: Kernel) -> str:
 
 
 def _probe(kernel: Kernel) -> str:
-    try:
-        DEVICE.open("r+b", buffering=0).close()
-    except OSError as error:
-        return f"{DEVICE}: {error.strerror}"
     with tempfile.TemporaryDirectory(prefix="folioscale-kvm-") as folder:
         boot = vm.boot(vm.BootSpec(kernel=kernel, job="true\n", accel=KVM, vcpus=2, memory_mb=512,
                                    timeout_s=PROBE_TIMEOUT_S, outdir=Path(folder)))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import subprocess
 from typing import Any
 
@@ -12,11 +13,21 @@ from .result import NOT_MEASURED, BootRecord
 from .suite import Suite
 
 
-def revision() -> str:
-    """What of folioscale ran; a tree without git has none."""
-    done = subprocess.run(["git", "-C", str(repo.ROOT), "describe", "--always", "--dirty"],
+SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(repo.ROOT), *words],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    return done.stdout.strip()
+
+
+@functools.cache
+def revision() -> str:
+    """What of folioscale runs, as it was when first asked; a tree without git has none."""
+    found = _git("describe", "--always") or "unknown"
+    # Files that git does not know make it another tree, too.
+    return found + ("-dirty" if _git("status", "--porcelain", "--", *SOURCES) else "")
 
 
 def machine(boot: BootRecord | None) -> dict[str, Any]:
@@ -57,7 +68,7 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
                   "repetitions": suite.repetitions, "baseline": suite.baseline,
                   "workloads": {point.workload: point.title for point in suite.points}},
         "boots": [{"boot": boot.number, "accelerator": boot.accelerator, "state": boot.state,
-                   "reason": boot.reason, "seconds": round(boot.seconds, 1),
+                   "reason": boot.reason, "first": boot.first, "seconds": round(boot.seconds, 1),
                    "order": [point.id for point in boot.points]} for boot in boots],
         "not_measured": NOT_MEASURED,
     }

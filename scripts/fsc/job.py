@@ -16,13 +16,15 @@ _BOOT_S = 5.0
 # on a busy host. Idle ones take no time.
 _ICOUNT_SLOWDOWN = 10.0
 _FLOOR_GUEST_S = 0.2
+_TURNOVER_GUEST_S = 2.5e-6
 
 
 def expected_s(point: Point) -> float:
     """Seconds on the host; a freer's window under icount ends by turnovers, long before its time."""
     if not point.icount:
         return point.seconds
-    busy = 0.1 if point.params.get("max_turnovers") else point.seconds - 0.4
+    turnovers = int(point.params.get("max_turnovers", 0))
+    busy = _TURNOVER_GUEST_S * turnovers if turnovers else point.seconds - 0.4
     return _ICOUNT_SLOWDOWN * (busy + (_FLOOR_GUEST_S if point.floor else 0))
 
 

@@ -78,6 +78,8 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
     knows no separate output folder for external modules before MO= in 6.13. @root holds
     Kbuild, module/ and include/. What the build said is in build.log.
     """
+    if any(character.isspace() for character in f"{repo.ROOT}{kernel.build}"):
+        raise SetupError(f"kbuild takes no path with a space in it: {repo.ROOT}, {kernel.build}")
     objects = repo.BUILD / "modules" / (kernel.release + (f"-{variant}" if variant else ""))
     _link_sources(root, objects)
     log = objects / "build.log"

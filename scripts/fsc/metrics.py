@@ -65,7 +65,8 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         "descriptor_objects_mean_milli": round(mean * 1000),
         "descriptor_bytes_peak": peak * size,
         "descriptor_bytes_mean": round(mean * size),
-        # One slab short on every CPU, and one on the partial list: the estimate is no better.
+        # A CPU's slab counts as full, and so does one that is being emptied: never too low by
+        # more than a moment, but too high by up to this.
         "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] + 1),
         # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.
         "pointer_bytes_peak_bound": -(-peak // POINTERS_PER_PAGE) * 4096,
@@ -98,9 +99,12 @@ def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | Non
         lookup = run["latency"].get("lookup")
         values |= {
             "lookups_per_second": run["rates"]["lookups_per_second"],
-            "tryget_zero_per_million": _per_million([counters["tryget_zero"]], lookups),
+            # A protocol without the step has no such metric; its 0 would be no finding.
+            "tryget_zero_per_million": _per_million(
+                [counters["tryget_zero"]], lookups) if run["resolved"]["refcounted"] else None,
             "recheck_fail_per_million": _per_million(
-                [counters["recheck_moved"], counters["recheck_empty"]], lookups),
+                [counters["recheck_moved"], counters["recheck_empty"]],
+                lookups) if run["resolved"]["recheck"] else None,
             "lookup_ns_p50": quantile(lookup, 0.5),
             "lookup_ns_p99": quantile(lookup, 0.99),
             "lookup_ns_p999": quantile(lookup, 0.999),

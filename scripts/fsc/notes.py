@@ -11,12 +11,16 @@ from .verdict import PASS
 
 FLOOR_LIMIT = 1.10
 ENOUGH_REPETITIONS = 6
+# Threads' windows longer than asked, and the part of them that all threads share.
+MAX_STRETCH, MIN_OVERLAP = 1.1, 0.95
 
 
 def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
     if environment["interrupted"]:
         yield f"the suite was cut short: {environment['interrupted']}"
     for boot in environment["boots"]:
+        if boot["first"]:
+            yield f"boot {boot['boot']}: {boot['first']}"
         if boot["state"] != PASS:
             yield f"boot {boot['boot']} ({boot['accelerator']}) {boot['state']}: {boot['reason']}"
     heavy = fairness.heavy((environment["kernel"] or {}).get("facts", {}))
@@ -36,8 +40,8 @@ def _about_limbo(point: dict[str, Any]) -> Iterator[str]:
         return
     bound = max(limbo["descriptor_objects_peak"] or 0 for limbo in limbos)
     yield (f"kfree_rcu's limbo is an estimate, {min(s['samples'] for s in slabs)} samples of the slab a window, "
-           f"good to about {max(s['accuracy_objects'] for s in slabs)} descriptors; peaks between samples "
-           f"are missed; upper bound {table.si(bound)} (all queued since a barrier); up to "
+           f"up to {max(s['accuracy_objects'] for s in slabs)} descriptors too high (free ones of slabs in use "
+           f"count); peaks between samples are missed; upper bound {table.si(bound)} (all queued since a barrier); up to "
            f"{table.size(max(s['pointer_bytes_peak_bound'] for s in slabs))}B of pointer pages on top")
 
 
@@ -54,6 +58,11 @@ def _about_point(point: dict[str, Any], wanted: int, known: set[str]) -> Iterato
         yield f"{len(reps)} of {wanted} repetitions"
     if throttled := count(lambda rep: rep["window"]["throttled"]):
         yield f"limbo_max_mb was reached in {throttled}: freers waited, limbo would be larger"
+    wanted_ns = 1e6 * (point["params"].get("duration_ms") or 0)
+    if wanted_ns and not point["params"].get("max_turnovers") and (starved := count(
+            lambda rep: rep["window_ns"] > MAX_STRETCH * wanted_ns or rep["overlap"] < MIN_OVERLAP)):
+        yield f"{starved} stretched or apart (over {MAX_STRETCH:.1f} of the time, or under {MIN_OVERLAP:.2f} " \
+              "of it together): the host was busy"
     if incomplete := count(lambda rep: not rep["window"]["complete"]):
         yield f"{incomplete} too short for the limbo's cycle"
     if failed := sum(rep["counters"].get("alloc_failed") or 0 for rep in reps):
@@ -77,7 +86,8 @@ def notes(result: dict[str, Any]) -> list[str]:
         wanted = 1 if icount else environment["suite"]["repetitions"]
         found += [f"{point['workload']}, {point['protocol']}: {text}"
                   for text in _about_point(point, wanted, known)]
-    if 1 < environment["suite"]["repetitions"] < ENOUGH_REPETITIONS:
-        found.append(f"{environment['suite']['repetitions']} repetitions are too few for a 95% interval "
-                     "of a median: it is smallest to largest")
+    if environment["suite"]["repetitions"] < ENOUGH_REPETITIONS:
+        found.append(f"{environment['suite']['repetitions']} repetitions are too few: {ENOUGH_REPETITIONS} "
+                     "give a 95% interval of a median (here it is smallest to largest, if there is one) and "
+                     "can show a difference after Holm")
     return found

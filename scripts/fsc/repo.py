@@ -6,3 +6,5 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 BUILD = ROOT / "build"
+# In the environment of what a check starts, which holds the lock for them.
+INSIDE_CHECK = "FOLIOSCALE_INSIDE_CHECK"

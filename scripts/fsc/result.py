@@ -22,6 +22,10 @@ NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
                 "memory ordering weaker than x86's"]
 
 
+# Members of run.json that go into a repetition as they are.
+_AS_TOLD = ("resolved", "counters", "latency", "window", "rates", "clock", "cpu", "violations", "balance")
+
+
 @dataclass
 class BootRecord:
     """One boot (HOST=1: one pass) and all that it sent."""
@@ -30,6 +34,7 @@ class BootRecord:
     accelerator: str
     state: str = LOST
     reason: str = "interrupted"
+    first: str = ""                # how a first machine died that was started again
     seconds: float = 0.0
     blobs: dict[str, bytes] = field(default_factory=dict)
 
@@ -55,9 +60,9 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     run = boot.json(f"run/{point.id}")
     found: dict[str, Any] = {
         "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
-        "counters": None, "latency": None, "limbo": None, "window_ns": None, "overlap": None,
-        "window": None, "rates": None, "clock": None, "cpu": None, "floor": None,
-    }
+        "limbo": None, "window_ns": None, "overlap": None,
+        "floor": None,
+    } | dict.fromkeys(_AS_TOLD)
     if f"error/{point.id}" in boot.blobs:
         return found | {"verdict": FAIL, "reason": boot.text(f"error/{point.id}")}
     if run is None:
@@ -74,7 +79,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "verdict": verdict, "reason": reason, "metrics": values, "floor": floor,
         "limbo": limbo, "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
-    } | {key: run[key] for key in ("counters", "latency", "window", "rates", "clock", "cpu")}
+    } | {key: run[key] for key in _AS_TOLD}
 
 
 def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -18,9 +20,13 @@ from .kernel import Kernel
 from .progress import Progress, figures
 from .result import BootRecord
 from .suite import Point, Suite
-from .verdict import FAIL, LOST, SetupError
+from .verdict import FAIL, LOST, PASS, SetupError
 
 OnBlob = Callable[[str, bytes], None]
+
+
+# A parameter that the module does not take is the suite's fault, and no finding.
+_REFUSED = re.compile(rb"folioscale: \S+=.*: allowed: .*")
 
 
 class Interrupted(Exception):
@@ -73,6 +79,10 @@ class Session:
     boots: list[BootRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        # Every boot loads these, whatever is built meanwhile.
+        for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
+            shutil.copyfile(module, self.folder / module.name)
+        self.modules = self.folder
         (self.folder / "command").write_text(
             f"# at revision {environment.revision()}, in the top folder:\n{again(sys.argv)}\n")
 
@@ -122,6 +132,9 @@ class Session:
                 timeout_s=job.timeout_s(points), outdir=outdir, files=self._files(points),
                 vcpus=accel.max_vcpus or self.vcpus, memory_mb=self.memory_mb, on_blob=on_blob))
         record.state, record.reason, record.seconds = boot.state, boot.reason, boot.seconds
+        record.first = boot.first
+        if record.state == PASS and not {"config", "slabs"} <= record.blobs.keys():
+            record.state, record.reason = LOST, "the machine did not say whether it is fair"
         if "error/config" in record.blobs:
             record.reason = record.text("error/config")
         return record
@@ -148,6 +161,8 @@ class Session:
             if kind in ("slabs", "slab"):
                 found = record.json(blob) or {}
                 fairness.check(record.json("config"), found.get("flags", found))
+            elif refused := kind == "error" and _REFUSED.search(data):
+                raise SetupError(refused[0].decode(errors="replace"))
             elif kind in ("run", "error") and point_id in points:
                 progress.point(name, points[point_id], outcome(points[point_id], record))
         return on_blob

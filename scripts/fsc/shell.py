@@ -32,12 +32,13 @@ def main(args: argparse.Namespace) -> int:
         raise SetupError("make shell wants a terminal")
     machine = kernel.choose(args.kdir, args.kernel)
     module = kernel.build_module(machine)
+    how = accel.choose(args.accel, machine)
     columns, rows = shutil.get_terminal_size()
     spec = vm.BootSpec(
-        kernel=machine, accel=accel.choose(args.accel, machine), timeout_s=0,
+        kernel=machine, accel=how, timeout_s=0,
         job=_JOB.format(rows=rows, columns=columns, params=args.params),
         files={"folioscale.ko": module / "folioscale.ko"},
-        vcpus=args.vcpus, memory_mb=args.memory, outdir=repo.BUILD / "vm/shell",
+        vcpus=how.max_vcpus or args.vcpus, memory_mb=args.memory, outdir=repo.BUILD / "vm/shell",
         cmdline=["loglevel=4"])  # else the kernel's chatter lands between what is typed
     before = termios.tcgetattr(sys.stdin)
     try:

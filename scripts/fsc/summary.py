@@ -12,6 +12,7 @@ from . import stats, table
 from .metrics import METRICS
 from .notes import notes
 from .table import WIDTH, row, wrap
+from .verdict import worst
 
 Result = dict[str, Any]
 Figures = dict[str, Any]
@@ -44,6 +45,14 @@ NAME = table.NAME_WIDTH
 MEDIAN, INTERVAL, RATIO = 8, -17, 6
 
 
+def _boots(env: Figures) -> str:
+    """How many boots there were of each kind."""
+    icount = sum(boot["accelerator"] == "icount" for boot in env["boots"])
+    plain = len(env["boots"]) - icount
+    counts = [f"{plain} boot{'s' * (plain != 1)} of every point"] if plain else []
+    return ", ".join(counts + ([f"{icount} that count{'s' * (icount == 1)} instructions"] if icount else []))
+
+
 def _head(result: Result) -> list[str]:
     env = result["environment"]
     lines = ["folioscale: ways to RCU-free a folio", "=" * WIDTH]
@@ -63,8 +72,7 @@ def _head(result: Result) -> list[str]:
                    f"accelerator {env['accelerator']}",
         "clock": (env["clocksource"] or "unknown") + (f", {median(costs):.0f} ns a reading" if costs else ""),
         "cmdline": env["cmdline"] or "unknown",
-        "suite": f"{env['suite']['name']}, {env['suite']['repetitions']} boots of every point, "
-                 f"seed {env['suite']['seed']}",
+        "suite": f"{env['suite']['name']}, {_boots(env)}, seed {env['suite']['seed']}",
         "revision": f"{env['revision']}, {env['date']}",
     }
     for name, text in fields.items():
@@ -144,7 +152,9 @@ def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
 
 
 def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> list[str]:
-    found = {(p["workload"], p["protocol"]): p["verdict"] for p in result["points"]}
+    found = {(workload, protocol): worst(own) for workload in workloads for protocol in protocols
+             if (own := [p["verdict"] for p in result["points"]
+                         if (p["workload"], p["protocol"]) == (workload, protocol)])}
     widths = {name: 2 + max(len(name), *(len(found.get((name, p), "")) for p in protocols))
               for name in workloads}
     lines: list[str] = []
@@ -167,7 +177,7 @@ def _instructions(result: Result, protocols: list[str], baseline: str) -> list[s
         return []
     columns = [("instructions_per_lookup", 10, True), ("floor_instructions_per_lookup", 9, False),
                ("instructions_per_lookup_over_floor", 9, False), ("instructions_per_turnover", 11, True)]
-    lines = ["--- instructions: icount boot, 1 CPU; counted, hence no interval ---", "",
+    lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", "",
              row("", [("per", 10), ("", 8), ("by hand", 9), ("of that", 9), ("per", 11), ("", 8)]),
              row("", [("lookup", 10), ("ratio", 8), ("(floor)", 9), ("", 9), ("turnover", 11), ("ratio", 8)])]
     for protocol in protocols:
@@ -176,6 +186,7 @@ def _instructions(result: Result, protocols: list[str], baseline: str) -> list[s
             found = figures.get((protocol, name))
             over = name.endswith("_over_floor")
             cells.append(("-" if not found else f"{found['median']:.3f}x" if over
+                          else f"{found['median']:,.0f}" if name.endswith("_per_turnover")
                           else f"{found['median']:,.1f}", width))
             if compared:
                 cells.append((_ratio(found, protocol == baseline) if found else "", 8))
@@ -219,9 +230,9 @@ def render(result: Result) -> str:
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
     lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
     lines += _instructions(result, protocols, suite["baseline"])
-    for name in workloads:
-        own = [point for point in points if point["workload"] == name]
-        lines += _workload(name, suite["workloads"][name], own, suite["baseline"])
+    for name, path in dict.fromkeys((point["workload"], point["path"]) for point in points):
+        own = [point for point in points if (point["workload"], point["path"]) == (name, path)]
+        lines += _workload(f"{path}, {name}", suite["workloads"][name], own, suite["baseline"])
     lines += _legend(result)
     found = notes(result)
     if found:

@@ -91,7 +91,7 @@ wait_for_run() {
 	while :; do
 		value "$FSC_DEBUGFS/state"
 		case $value in
-		done | failed) return 0 ;;
+		done) return 0 ;;
 		measure) [ "$1" != 0 ] || slab_sample ;;
 		esac
 		if [ "$1" = 0 ]; then sleep 0.1; else sleep 1; fi
@@ -112,7 +112,7 @@ point() {
 		emit "slab/$1" "$FSC_TMP/slab"
 	fi
 	emit "run/$1" "$FSC_DEBUGFS/run.json"
-	rmmod folioscale
+	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$1" "$FSC_TMP/rmmod"
 }
 
 # floor ID PROTOCOL LOOKUPS: the hand-written loop, which runs inside insmod. It need not

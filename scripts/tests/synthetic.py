@@ -46,7 +46,8 @@ def run(point: Point, seed: int = 1, **changes: Any) -> dict[str, Any]:
     times = [rng.randrange(1_000, 90_000) for _ in range(20)]
     return {
         "schema": 1, "state": "done", "verdict": "PASS", "reason": "", "params": params, "kernel": KERNEL,
-        "resolved": {"descriptor_bytes": 80, "page_bytes": 4096},
+        "resolved": {"descriptor_bytes": 80, "page_bytes": 4096, "refcounted": int(point.protocol != "rcu_full"),
+                     "recheck": int(point.protocol in ("overlay", "typesafe"))},
         "clock": {"name": "tsc", "cost_ns": 40},
         "window": {"window_ns": window, "overlap_ppm": 999_000, "start_skew_ns": 900, "complete": 1, "throttled": 0,
                    "whole_ns": 50_000_000, "whole_idle_ns": 10_000_000,

@@ -60,11 +60,15 @@ class AgainTest(unittest.TestCase):
     def test_died_before_the_job(self) -> None:
         boot, count = self.boots(accel.TCG, self.attempt("FAIL", False), self.attempt("PASS", True))
         self.assertEqual((boot.state, count), ("PASS", 2))
-        self.assertIn("a first machine died before the job began", boot.reason)
+        self.assertIn("a first machine died before the job began", boot.first)
 
     def test_only_once(self) -> None:
         boot, count = self.boots(accel.TCG, self.attempt("LOST", False), self.attempt("FAIL", False))
         self.assertEqual((boot.state, count), ("FAIL", 2))
+
+    def test_a_complaint_of_its_own_stands(self) -> None:
+        complaint = vm.Boot("FAIL", "WARNING: at mm/slub.c", [], Path("/nowhere"), 1.0, False)
+        self.assertEqual(self.boots(accel.TCG, complaint)[1], 1)
 
     def test_died_in_the_job(self) -> None:
         self.assertEqual(self.boots(accel.TCG, self.attempt("FAIL", True))[1], 1)
