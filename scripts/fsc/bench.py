@@ -9,7 +9,6 @@ from pathlib import Path
 
 from . import accel, host, kernel, repo, suite, summary
 from .accel import Accel
-from .kernel import Kernel
 from .session import Session, new_folder
 from .suite import Point, Suite
 from .verdict import EXIT_STATUS, SetupError
@@ -42,11 +41,6 @@ def choose(name: str, args: argparse.Namespace) -> Suite:
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
 
 
-def build(where: Kernel) -> Path:
-    """The module, and the hand-written loop that its instructions are held against."""
-    return kernel.build_module(where, variables=("FSC_FLOOR=1",))
-
-
 def where_it_is(folder: Path) -> Path:
     return folder.relative_to(repo.ROOT) if folder.is_relative_to(repo.ROOT) else folder
 
@@ -63,7 +57,7 @@ def main(args: argparse.Namespace) -> int:
     todo = passes(chosen, how, where.image.is_file())
     if not todo:
         raise SetupError(f"suite {chosen.name} has nothing to run here")
-    session = Session(chosen, where, build(where), how, args.vcpus, args.memory,
+    session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_FLOOR), how, args.vcpus, args.memory,
                       new_folder(chosen.name, args.out))
     found = session.run(todo)
     print(summary.render(found))

@@ -10,7 +10,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +81,7 @@ GROUPS = (
     Guest("params", "params"),
     Guest("lifecycle", "lifecycle"),
     Guest("limbo", "limbo"),
+    Guest("reload", "reload", vcpus=1),
     Guest("small", "small", memory_mb=1024),
     Program("static", "static.py", takes_kernel=True),
     Guest("stress", "stress", vcpus=4),
@@ -115,12 +115,14 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     """Build what the groups share before they run at once: none may build over another."""
     where = kernel.choose(args.kdir, args.kernel)
     how = accel.choose(args.accel, where)
+    if how.max_vcpus:
+        raise SetupError(f"ACCEL={args.accel}: allowed for check: auto kvm tcg; it counts instructions by itself")
     flags = ["--accel", how.name]
     flags += ["--kdir", args.kdir] if args.kdir else []
     flags += ["--kernel", args.kernel] if args.kernel else []
     machine = Machine(where, how, flags)
     for flavour in dict.fromkeys(getattr(group, "flavour", "") for group in groups):
-        kernel.build_module(machine.kernel_of(flavour))
+        kernel.build_module(machine.kernel_of(flavour), variables=kernel.WITH_FLOOR)
     return machine
 
 
@@ -148,6 +150,7 @@ def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     groups = chosen(args.only)
+    os.environ[repo.INSIDE_CHECK] = "1"
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     machine = set_up(args, groups)

@@ -56,7 +56,7 @@ def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     chosen = bench.choose("icount", args)
     where = kernel.choose(args.kdir, args.kernel)
-    session = Session(chosen, where, bench.build(where), accel.ICOUNT, 1, args.memory,
+    session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_FLOOR), accel.ICOUNT, 1, args.memory,
                       new_folder(chosen.name, args.out))
     found = session.run([(chosen.icount(), accel.ICOUNT)] * chosen.repetitions)
     print(render(found))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which kernel to boot, and the module built for it."""
 
+import fcntl
 import os
 import platform
 import re
@@ -69,6 +70,10 @@ def choose(kdir: str | None, image: str | None) -> Kernel:
     return debian()
 
 
+# The module, and the hand-written loop that its instructions are held against.
+WITH_FLOOR = ("FSC_FLOOR=1",)
+
+
 def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] = (),
                  root: Path = repo.ROOT) -> Path:
     """Build the module for @kernel and return the folder its .ko files are in.
@@ -81,7 +86,16 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
     if any(character.isspace() for character in f"{repo.ROOT}{kernel.build}"):
         raise SetupError(f"kbuild takes no path with a space in it: {repo.ROOT}, {kernel.build}")
     objects = repo.BUILD / "modules" / (kernel.release + (f"-{variant}" if variant else ""))
-    _link_sources(root, objects)
+    objects.mkdir(parents=True, exist_ok=True)
+    # Tests build at the same time; all but the first have nothing to do.
+    with (objects / "lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _link_sources(root, objects)
+        _make(kernel, objects, variables)
+    return objects
+
+
+def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
     log = objects / "build.log"
     command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *variables]
     # A make that called us leaves its own flags and variables behind (KDIR=, --jobserver-auth).
@@ -94,7 +108,6 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
         print(done.stdout, file=sys.stderr)
     if done.returncode != 0:
         raise SetupError(f"the module does not build for {kernel.release}:\n{done.stdout}")
-    return objects
 
 
 def _link_sources(root: Path, objects: Path) -> None:

@@ -84,7 +84,9 @@ def main() -> int:
     """Return the exit status."""
     flags = sys.argv[1:]
     out = Ktap(lambda line: print(line, flush=True), 6 + 2 + 2 + 2 + 2 * len(DISASTERS))
-    crash = kernel.build_module(kernel.debian(), "crash", root=TESTS / "crash") / "fsc_crash.ko"
+    given = dict(zip(flags[::2], flags[1::2]))
+    where = kernel.choose(given.get("--kdir"), given.get("--kernel"))
+    crash = kernel.build_module(where, "crash", root=TESTS / "crash") / "fsc_crash.ko"
     repo.BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="folioscale-bench-") as name:
         folder = Path(name)
