@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,7 @@ def main(args: argparse.Namespace) -> int:
                 out.end(below, group.name)
         except (KeyboardInterrupt, SystemExit):
             # The pool would wait for its machines; without us they are gone at once.
+            print("folioscale: interrupted", file=sys.stderr)
             os._exit(128 + signal.SIGINT)
     print(f"# {time.monotonic() - begin:.0f} s")
     print(out.count)
