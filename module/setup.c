@@ -15,10 +15,13 @@
 #include <folioscale/stamp.h>
 
 #define CLOCK_CALIBRATION_READS	1000
-/* RCU stalls are reported after 3 s at least. */
-#define SECTION_MAX_NS		(2 * NSEC_PER_SEC)
+/*
+ * RCU stalls are reported after 3 s at least, and the grace-period kthread may
+ * have to wait for two sections, one after the other, on a busy host.
+ */
+#define SECTION_MAX_NS		NSEC_PER_SEC
 /* All threads of a CPU may be in a section that cannot be preempted, one after the other. */
-#define ROUND_MAX_NS		(10 * NSEC_PER_SEC)
+#define ROUND_MAX_NS		(5 * NSEC_PER_SEC)
 
 static void calibrate_clock(struct fsc_run *run)
 {
