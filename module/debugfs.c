@@ -91,9 +91,9 @@ static void show_limbo(struct seq_file *m, struct fsc_run *run)
 	seq_printf(m, "descriptors %llu\n", level.descriptors);
 	seq_printf(m, "descriptors_bytes %llu\n", level.descriptors * sizeof(struct fsc_folio));
 	seq_printf(m, "descriptors_peak %lld\n", atomic64_read(&run->limbo.peak_descriptors));
-	seq_printf(m, "folios %llu\n", level.pages);
-	seq_printf(m, "pages_bytes %llu\n", level.pages * run->page_bytes);
-	seq_printf(m, "folios_peak %lld\n", atomic64_read(&run->limbo.peak_pages));
+	seq_printf(m, "folios %llu\n", level.folios);
+	seq_printf(m, "pages_bytes %llu\n", level.pages * PAGE_SIZE);
+	seq_printf(m, "folios_peak %lld\n", atomic64_read(&run->limbo.peak_folios));
 	seq_printf(m, "max_bytes %llu\n", run->limbo.max_bytes);
 	seq_printf(m, "waits %llu\n", fsc_run_count(run, FSC_LIMBO_WAITS));
 }

@@ -8,6 +8,7 @@
 #include <linux/sizes.h>
 
 #include <folioscale/folio.h>
+#include <folioscale/protocol.h>
 #include <folioscale/run.h>
 
 static u64 folio_bytes(const struct fsc_run *run)
@@ -32,7 +33,7 @@ int fsc_limbo_init(struct fsc_run *run)
 	limbo->max_bytes = run->config.limbo_max_mb ? (u64)run->config.limbo_max_mb << 20 :
 						      (u64)totalram_pages() << PAGE_SHIFT >> 3;
 	if (limbo->max_bytes < least || limbo->max_bytes > most) {
-		pr_err("limbo_max_mb=%u: allowed: %llu to %llu with nr_freers=%u order=%u, 0 for an eighth of RAM if that is in it\n",
+		pr_err("limbo_max_mb=%u: allowed: %llu to %llu with nr_freers=%u order=%s, 0 for an eighth of RAM if that is in it\n",
 		       run->config.limbo_max_mb, DIV_ROUND_UP_ULL(least, SZ_1M), most >> 20,
 		       run->config.nr_freers, run->config.order);
 		return -EINVAL;
@@ -60,25 +61,31 @@ void fsc_limbo_destroy(struct fsc_run *run)
 /**
  * fsc_limbo_released - how much has become reusable since the run began
  * @run: the run
- * @pages: folios' pages; else descriptors
  *
  * Context: Any.
- * Return: A number of folios; with kfree_rcu() that of the descriptors that
- * the last completed barrier covers.
+ * Return: The sums; with kfree_rcu() the descriptors are those that the last
+ * completed barrier covers.
  */
-u64 fsc_limbo_released(const struct fsc_run *run, bool pages)
+struct fsc_limbo_level fsc_limbo_released(const struct fsc_run *run)
 {
-	u64 sum = 0;
+	struct fsc_limbo_level sum = {};
 	int cpu;
 
-	if (!pages && run->deferral == FSC_DEFER_KFREE_RCU)
-		return atomic64_read(&run->limbo.barrier_base);
 	for_each_possible_cpu(cpu) {
 		const struct fsc_released *released = per_cpu_ptr(run->limbo.released, cpu);
 
-		sum += READ_ONCE(*(pages ? &released->pages : &released->descriptors));
+		sum.descriptors += READ_ONCE(released->descriptors);
+		sum.folios += READ_ONCE(released->folios);
+		sum.pages += READ_ONCE(released->pages);
 	}
+	if (run->deferral == FSC_DEFER_KFREE_RCU)
+		sum.descriptors = atomic64_read(&run->limbo.barrier_base);
 	return sum;
+}
+
+static u64 outstanding(u64 freed, u64 released)
+{
+	return freed > released ? freed - released : 0;
 }
 
 /**
@@ -86,25 +93,26 @@ u64 fsc_limbo_released(const struct fsc_run *run, bool pages)
  * @run: the run
  *
  * Context: Any.
- * Return: Descriptors and folios' pages; what is freed while the CPUs are
+ * Return: Descriptors, folios and pages; what is freed while the CPUs are
  * summed up is left out rather than counted twice.
  */
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
 {
+	u64 freed_pages = fsc_run_count(run, FSC_FREED_PAGES);
 	u64 freed = fsc_run_count(run, FSC_FREES);
-	struct fsc_limbo_level level;
-	u64 released;
+	struct fsc_limbo_level released;
 
 	/*
 	 * Frees before releases, or frees in between would look like limbo.
-	 * Pairs with the release in fsc_count_freed().
+	 * Pairs with the smp_wmb() in fsc_count_freed().
 	 */
 	smp_rmb();
-	released = fsc_limbo_released(run, false);
-	level.descriptors = freed > released ? freed - released : 0;
-	released = fsc_limbo_released(run, true);
-	level.pages = freed > released ? freed - released : 0;
-	return level;
+	released = fsc_limbo_released(run);
+	return (struct fsc_limbo_level) {
+		.descriptors	= outstanding(freed, released.descriptors),
+		.folios		= outstanding(freed, released.folios),
+		.pages		= outstanding(freed_pages, released.pages),
+	};
 }
 
 static void raise_peak(atomic64_t *peak, u64 value)
@@ -128,6 +136,7 @@ struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run)
 
 	if (fsc_phase_read(run) == FSC_MEASURE) {
 		raise_peak(&run->limbo.peak_descriptors, level.descriptors);
+		raise_peak(&run->limbo.peak_folios, level.folios);
 		raise_peak(&run->limbo.peak_pages, level.pages);
 	}
 	return level;
@@ -139,20 +148,25 @@ static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 	u64 descriptor = sizeof(struct fsc_folio) +
 			 (run->deferral == FSC_DEFER_KFREE_RCU ? sizeof(void *) : 0);
 
-	return level.descriptors * descriptor + level.pages * run->page_bytes;
+	return level.descriptors * descriptor + level.pages * PAGE_SIZE;
 }
 
 /**
  * fsc_limbo_settle - wait until all that was freed so far is reusable
  * @run: the run
+ * @t: the freer that waits: what other threads keep to themselves stays with
+ *	them; NULL for all of a run whose threads have ended
  *
  * Context: Process context, sleeps for a grace period or two.
  */
-void fsc_limbo_settle(struct fsc_run *run)
+void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 {
+	const struct fsc_protocol *protocol = run->loops->protocol;
 	atomic64_t *base = &run->limbo.barrier_base;
 	u64 covered = fsc_run_count(run, FSC_FREES);
 
+	if (protocol->settle)
+		protocol->settle(run, t);
 	/* Both in every arm: what a settled run costs is compared. */
 	rcu_barrier();
 	kvfree_rcu_barrier();
@@ -182,7 +196,7 @@ void fsc_limbo_check(struct fsc_thread *t)
 	fsc_count(&t->counters, FSC_LIMBO_WAITS);
 	do {
 		mark_throttled(run);
-		fsc_limbo_settle(run);
+		fsc_limbo_settle(run, t);
 		mark_throttled(run);
 		if (run->deferral == FSC_DEFER_KFREE_RCU)
 			fsc_count(&t->counters, FSC_LIMBO_BARRIERS);

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The memdesc map's sections: made on demand, kept until the run ends. */
+/*
+ * The memdesc map's sections: made on demand, kept until the run ends.
+ *
+ * Walkers want to pass over pageblocks without words. A block's bit is set once
+ * its first word is, and cleared by a walker that saw none. So that no block with
+ * words stays without its bit, each looks at the other's after its own is
+ * written: who publishes does words, smp_mb(), bit; who clears does bit,
+ * smp_mb(), words. Bits are rarely written, so blocks are no shared cache line
+ * of those who allocate.
+ */
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/pageblock-flags.h>
 #include <linux/slab.h>
 
 #include <folioscale/memdesc.h>
-
-const char *const fsc_memdesc_type_names[FSC_NR_MEMDESC_TYPES] = {
-	[FSC_MEMDESC_NONE] = "none",
-	[FSC_MEMDESC_FILE] = "file",
-};
 
 /**
  * fsc_memdesc_map_init - make an empty map
@@ -22,6 +29,7 @@ int fsc_memdesc_map_init(struct fsc_memdesc_map *map)
 {
 	map->nr_roots = BIT(MAX_PHYSMEM_BITS - PAGE_SHIFT - FSC_SECTION_SHIFT - FSC_ROOT_SHIFT);
 	map->roots = kvcalloc(map->nr_roots, sizeof(*map->roots), GFP_KERNEL);
+	atomic_long_set(&map->first, map->nr_roots << FSC_ROOT_SHIFT);
 	return map->roots ? 0 : -ENOMEM;
 }
 
@@ -41,11 +49,27 @@ void fsc_memdesc_map_destroy(struct fsc_memdesc_map *map)
 		if (!map->roots[i])
 			continue;
 		for (j = 0; j < FSC_ROOT_SECTIONS; j++)
-			kvfree(map->roots[i][j]);
+			kvfree(map->roots[i]->words[j]);
 		kfree(map->roots[i]);
 	}
 	kvfree(map->roots);
 	map->roots = NULL;
+}
+
+static void lower(atomic_long_t *bound, long value)
+{
+	long old = atomic_long_read(bound);
+
+	while (old > value && !atomic_long_try_cmpxchg(bound, &old, value))
+		;
+}
+
+static void raise(atomic_long_t *bound, long value)
+{
+	long old = atomic_long_read(bound);
+
+	while (old < value && !atomic_long_try_cmpxchg(bound, &old, value))
+		;
 }
 
 /**
@@ -64,7 +88,8 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 {
 	unsigned long section = pfn >> FSC_SECTION_SHIFT;
 	unsigned long *slot = fsc_memdesc_slot(map, pfn);
-	unsigned long ***root, **words;
+	struct fsc_memdesc_root **root;
+	unsigned long **words;
 	void *new;
 
 	if (likely(slot))
@@ -74,14 +99,14 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 
 	root = &map->roots[section >> FSC_ROOT_SHIFT];
 	if (!READ_ONCE(*root)) {
-		new = kcalloc(FSC_ROOT_SECTIONS, sizeof(**root), gfp);
+		new = kzalloc(sizeof(**root), gfp);
 		if (!new)
 			return NULL;
-		/* Releases the zeroed page; pairs with the loads of fsc_memdesc_slot(). */
+		/* Releases the zeroed memory; pairs with the loads of fsc_memdesc_slot(). */
 		if (cmpxchg(root, NULL, new))
 			kfree(new);
 	}
-	words = &(*root)[section & (FSC_ROOT_SECTIONS - 1)];
+	words = &(*root)->words[section & (FSC_ROOT_SECTIONS - 1)];
 	if (!READ_ONCE(*words)) {
 		new = kvcalloc(FSC_SECTION_FRAMES, sizeof(**words), gfp);
 		if (!new)
@@ -90,5 +115,94 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 		if (cmpxchg(words, NULL, new))
 			kvfree(new);
 	}
+	lower(&map->first, section);
+	raise(&map->end, section + 1);
 	return fsc_memdesc_slot(map, pfn);
+}
+
+static unsigned long *blocks_of(struct fsc_memdesc_map *map, unsigned long section)
+{
+	struct fsc_memdesc_root *root = READ_ONCE(map->roots[section >> FSC_ROOT_SHIFT]);
+
+	return root ? &root->blocks[section & (FSC_ROOT_SECTIONS - 1)] : NULL;
+}
+
+static unsigned long block_of(unsigned long pfn)
+{
+	BUILD_BUG_ON(FSC_SECTION_FRAMES / pageblock_nr_pages > BITS_PER_LONG);
+	return pfn % FSC_SECTION_FRAMES / pageblock_nr_pages;
+}
+
+/**
+ * fsc_memdesc_mark - the pageblock of a frame has words
+ * @map: the map
+ * @pfn: a frame whose word has been set
+ *
+ * Context: Any.
+ */
+void fsc_memdesc_mark(struct fsc_memdesc_map *map, unsigned long pfn)
+{
+	unsigned long *blocks = blocks_of(map, pfn >> FSC_SECTION_SHIFT);
+
+	/* The word before the bit; pairs with the one in fsc_memdesc_unmark(). */
+	smp_mb();
+	if (!test_bit(block_of(pfn), blocks))
+		set_bit(block_of(pfn), blocks);
+}
+
+/**
+ * fsc_memdesc_unmark - the pageblock of a frame had no words
+ * @map: the map
+ * @pfn: its first frame
+ *
+ * Context: Any.
+ */
+void fsc_memdesc_unmark(struct fsc_memdesc_map *map, unsigned long pfn)
+{
+	unsigned long *blocks = blocks_of(map, pfn >> FSC_SECTION_SHIFT);
+	const unsigned long *slot = fsc_memdesc_slot(map, pfn);
+	unsigned int i;
+
+	clear_bit(block_of(pfn), blocks);
+	/* The bit before the words; pairs with the smp_mb() in fsc_memdesc_mark(). */
+	smp_mb__after_atomic();
+	for (i = 0; i < pageblock_nr_pages; i++) {
+		if (READ_ONCE(slot[i])) {
+			set_bit(block_of(pfn), blocks);
+			return;
+		}
+	}
+}
+
+/**
+ * fsc_memdesc_next_block - the next pageblock that a walker looks at
+ * @map: the map
+ * @pfn: where it stands, the first frame of a block
+ *
+ * Context: Any.
+ * Return: First frame of the first block at or behind @pfn, or else from the
+ * first one on, that may have words; 0 when there is none.
+ */
+unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long pfn)
+{
+	unsigned long first = atomic_long_read(&map->first), end = atomic_long_read(&map->end);
+	unsigned long section = pfn >> FSC_SECTION_SHIFT, from = block_of(pfn);
+	unsigned long left;
+
+	/* Once round, and the section that it began in again, from its start. */
+	for (left = end > first ? end - first + 1 : 0; left; left--, section++, from = 0) {
+		const unsigned long *blocks;
+		unsigned long bits;
+
+		if (section < first || section >= end) {
+			section = first;
+			from = 0;
+		}
+		blocks = blocks_of(map, section);
+		bits = blocks ? READ_ONCE(*blocks) >> from : 0;
+		if (bits)
+			return (section << FSC_SECTION_SHIFT) +
+			       (from + __ffs(bits)) * pageblock_nr_pages;
+	}
+	return 0;
 }

@@ -9,12 +9,14 @@
 #include <linux/kstrtox.h>
 #include <linux/moduleparam.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/time64.h>
 
 #include <folioscale/config.h>
+#include <folioscale/lists.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
@@ -28,6 +30,13 @@ static struct fsc_config params = {
 	.nr_freers = 1,
 	.nr_folios = 1024,
 	.nr_mappings = 1,
+	.nr_mms = 1,
+	.order = "0",
+	.mix = "100:0:0:0:0",
+	.passes = 2,
+	.bounded_max = 512,
+	.burst = 1,
+	.stall_every_ms = 1000,
 	.seed = 1,
 	.reuse_distance = 8,
 	.touch_bytes = FSC_LINE_BYTES,
@@ -39,14 +48,22 @@ static struct fsc_config params = {
 	.autorun = 1,
 };
 
-/* The i-th of the protocols, or of the busted ones. */
+/* The i-th of the protocols, or of the busted ones; each once, however it counts references. */
 static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 {
+	const char *last = "";
 	unsigned int j;
 
 	for (j = 0; j < fsc_nr_protocols; j++) {
-		if (!!fsc_protocols[j]->busted == busted && !i--)
-			return fsc_protocols[j];
+		const struct fsc_protocol *protocol = fsc_protocols[j];
+
+		if (!!protocol->busted != busted)
+			continue;
+		if (!busted && !strcmp(protocol->name, last))
+			continue;
+		last = protocol->name;
+		if (!i--)
+			return protocol;
 	}
 	return NULL;
 }
@@ -79,6 +96,7 @@ static const char *popularity_name(unsigned int i)
 	static const char *const names[] = {
 		[FSC_UNIFORM]	= "uniform",
 		[FSC_ZIPF]	= "zipf",
+		[FSC_HOT]	= "hot",
 	};
 
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;
@@ -116,9 +134,71 @@ static const char *freeptr_name(unsigned int i)
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;
 }
 
+static const char *tryget_name(unsigned int i)
+{
+	static const char *const names[] = {
+		[FSC_TRYGET_CAS]	= "cas",
+		[FSC_TRYGET_XADD]	= "xadd",
+		[FSC_TRYGET_RCUREF]	= "rcuref",
+	};
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+static const char *churn_name(unsigned int i)
+{
+	static const char *const names[] = {
+		[FSC_CHURN_REPLACE]	= "replace",
+		[FSC_CHURN_REFREEZE]	= "refreeze",
+	};
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+static const char *pin_name(unsigned int i)
+{
+	static const char *const names[] = {
+		[FSC_PIN_GET]	= "get",
+		[FSC_PIN_PIN]	= "pin",
+	};
+
+	return i < ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+static int check_orders(const char *text)
+{
+	struct fsc_orders *orders = kmalloc(sizeof(*orders), GFP_KERNEL);
+	int err = orders ? fsc_parse_orders(text, orders) : -ENOMEM;
+
+	kfree(orders);
+	return err;
+}
+
+static int check_mix(const char *text)
+{
+	struct fsc_mix mix;
+
+	return fsc_parse_mix(text, &mix);
+}
+
+static int check_cpus(const char *text)
+{
+	cpumask_var_t cpus;
+	int err;
+
+	if (!alloc_cpumask_var(&cpus, GFP_KERNEL))
+		return -ENOMEM;
+	err = fsc_parse_cpus(text, cpus);
+	free_cpumask_var(cpus);
+	return err;
+}
+
 enum param_type { FSC_UINT, FSC_INT, FSC_U64 };
 
-/* A row for each parameter: where it lies, and its range or its choices (an unsigned int then). */
+/*
+ * A row for each parameter: where it lies, and its range, its choices (an
+ * unsigned int then), or what reads it and what that takes (a text then).
+ */
 static const struct param {
 	const char *name;
 	size_t offset;
@@ -126,6 +206,8 @@ static const struct param {
 	s64 min;
 	u64 max;
 	const char *(*choice)(unsigned int i);
+	int (*check)(const char *text);
+	const char *takes;
 } table[] = {
 	{ "protocol", offsetof(struct fsc_config, protocol), .choice = protocol_name },
 	{ "path", offsetof(struct fsc_config, path), .choice = path_name },
@@ -134,7 +216,24 @@ static const struct param {
 	{ "nr_freers", offsetof(struct fsc_config, nr_freers), FSC_UINT, 0, 1024 },
 	{ "nr_folios", offsetof(struct fsc_config, nr_folios), FSC_UINT, 1, 1 << 24 },
 	{ "nr_mappings", offsetof(struct fsc_config, nr_mappings), FSC_UINT, 1, 1024 },
-	{ "order", offsetof(struct fsc_config, order), FSC_UINT, 0, 9 },
+	{ "nr_mms", offsetof(struct fsc_config, nr_mms), FSC_UINT, 1, 64 },
+	{ "order", offsetof(struct fsc_config, order), .check = check_orders,
+	  .takes = "0 to 9, or order:weight,... with weights 1 to 100" },
+	{ "mix", offsetof(struct fsc_config, mix), .check = check_mix,
+	  .takes = "file:slab:ptdesc:hugetlb_free:misc, weights 0 to 100, file 1 at least" },
+	{ "reader_cpus", offsetof(struct fsc_config, reader_cpus), .check = check_cpus,
+	  .takes = "a list of CPUs that are online, such as 0-1,3, or nothing for all" },
+	{ "freer_cpus", offsetof(struct fsc_config, freer_cpus), .check = check_cpus,
+	  .takes = "a list of CPUs that are online, such as 0-1,3, or nothing for all" },
+	{ "cross_cpu", offsetof(struct fsc_config, cross_cpu), FSC_UINT, 0, 1 },
+	{ "tryget", offsetof(struct fsc_config, tryget), .choice = tryget_name },
+	{ "churn", offsetof(struct fsc_config, churn), .choice = churn_name },
+	{ "pin", offsetof(struct fsc_config, pin), .choice = pin_name },
+	{ "passes", offsetof(struct fsc_config, passes), FSC_UINT, 1, 2 },
+	{ "bounded_max", offsetof(struct fsc_config, bounded_max), FSC_UINT, 1, 1 << 20 },
+	{ "burst", offsetof(struct fsc_config, burst), FSC_UINT, 1, 65536 },
+	{ "stall_ms", offsetof(struct fsc_config, stall_ms), FSC_UINT, 0, 1000 },
+	{ "stall_every_ms", offsetof(struct fsc_config, stall_every_ms), FSC_UINT, 1, 3600000 },
 	{ "popularity", offsetof(struct fsc_config, popularity), .choice = popularity_name },
 	{ "seed", offsetof(struct fsc_config, seed), FSC_U64, 0, U64_MAX },
 	{ "removal", offsetof(struct fsc_config, removal), .choice = removal_name },
@@ -181,11 +280,27 @@ static int shown(const char *val)
 	return min(strcspn(val, "\n"), 64UL);
 }
 
+/* Return: 0 with the text, less its newline, in @copy of FSC_TEXT_MAX. */
+static int parse_text(const struct param *param, const char *val, char *copy)
+{
+	size_t length = strcspn(val, "\n");
+	int err = -EINVAL;
+
+	if (length < FSC_TEXT_MAX) {
+		memcpy(copy, val, length);
+		copy[length] = '\0';
+		err = param->check(copy);
+	}
+	if (err == -EINVAL)
+		pr_err("%s=%.*s: allowed: %s\n", param->name, shown(val), val, param->takes);
+	return err;
+}
+
 /* Return: 0 with the number of the choice in @value. */
 static int parse_choice(const struct param *param, const char *val, u64 *value)
 {
 	const char *name;
-	char known[160];
+	char known[200];
 	unsigned int i;
 	int at = 0;
 
@@ -225,10 +340,16 @@ static int param_set(const char *val, const struct kernel_param *kp)
 {
 	const struct param *param = find_param(kp->name);
 	void *field = param_value(&params, param);
+	char text[FSC_TEXT_MAX];
 	u64 value;
 	int err;
 
-	err = param->choice ? parse_choice(param, val, &value) : parse_number(param, val, &value);
+	if (param->check)
+		err = parse_text(param, val, text);
+	else if (param->choice)
+		err = parse_choice(param, val, &value);
+	else
+		err = parse_number(param, val, &value);
 	if (err)
 		return err;
 	if (mutex_lock_killable(&fsc_lock))
@@ -236,6 +357,8 @@ static int param_set(const char *val, const struct kernel_param *kp)
 	if (fsc_run_active()) {
 		pr_err("%s=%.*s: allowed: between runs\n", param->name, shown(val), val);
 		err = -EBUSY;
+	} else if (param->check) {
+		strscpy(field, text, FSC_TEXT_MAX);
 	} else if (param->type == FSC_U64) {
 		*(u64 *)field = value;
 	} else {
@@ -249,7 +372,16 @@ static int param_get(char *buffer, const struct kernel_param *kp)
 {
 	const struct param *param = find_param(kp->name);
 	const void *field = param_value(&params, param);
+	char text[FSC_TEXT_MAX];
 
+	if (param->check) {
+		/* One that is being written may be half of each. */
+		if (mutex_lock_killable(&fsc_lock))
+			return -EINTR;
+		strscpy(text, field, sizeof(text));
+		mutex_unlock(&fsc_lock);
+		return sysfs_emit(buffer, "%s\n", text);
+	}
 	if (param->choice)
 		return sysfs_emit(buffer, "%s\n",
 				  param->choice(READ_ONCE(*(const unsigned int *)field)));
@@ -279,7 +411,33 @@ MODULE_PARM_DESC(nr_folios, "folios that are populated");
 module_param_cb(nr_mappings, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(nr_mappings, "mappings they are spread over; a power of two");
 module_param_cb(order, &param_ops, NULL, 0644);
-MODULE_PARM_DESC(order, "log2 of a folio's pages");
+MODULE_PARM_DESC(order, "log2 of a folio's pages, or order:weight,... to mix them");
+module_param_cb(mix, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(mix, "file:slab:ptdesc:hugetlb_free:misc, shares of the frames, with path=pfn");
+module_param_cb(passes, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(passes, "2: memdesc words first, then trygets; 1: trygets on all, with path=pfn");
+module_param_cb(reader_cpus, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(reader_cpus, "CPUs of readers, a list; empty: all");
+module_param_cb(freer_cpus, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(freer_cpus, "CPUs of freers, a list; empty: all");
+module_param_cb(cross_cpu, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(cross_cpu, "freers free what others allocated");
+module_param_cb(tryget, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(tryget, "how references are counted");
+module_param_cb(pin, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(pin, "get or pin, with path=gup");
+module_param_cb(churn, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(churn, "replace folios, or freeze and unfreeze them");
+module_param_cb(burst, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(burst, "folios that are freed before as many are allocated");
+module_param_cb(bounded_max, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(bounded_max, "descriptors that a CPU may keep, with protocol=rcu_bounded");
+module_param_cb(stall_ms, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(stall_ms, "ms that reader 0 sits in a section now and then, 0: never");
+module_param_cb(stall_every_ms, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(stall_every_ms, "ms between those");
+module_param_cb(nr_mms, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(nr_mms, "address spaces that map the folios, with path=gup");
 module_param_cb(popularity, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(popularity, "how readers and freers choose keys");
 module_param_cb(seed, &param_ops, NULL, 0644);
@@ -369,6 +527,18 @@ const char *fsc_deferral_name(enum fsc_deferral deferral)
 }
 
 /**
+ * fsc_tryget_name - name of a way to count references
+ * @tryget: which
+ *
+ * Context: Any.
+ * Return: What tryget= takes.
+ */
+const char *fsc_tryget_name(enum fsc_tryget tryget)
+{
+	return tryget_name(tryget);
+}
+
+/**
  * fsc_config_show_json - print parameters as a JSON object
  * @m: where to
  * @config: which
@@ -377,14 +547,19 @@ const char *fsc_deferral_name(enum fsc_deferral deferral)
  */
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config)
 {
-	unsigned int i;
+	unsigned int i, number;
 
 	seq_putc(m, '{');
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
 		const void *field = param_value(config, &table[i]);
 
 		seq_printf(m, "%s\"%s\": ", i ? ", " : "", table[i].name);
-		if (table[i].choice)
+		/* A text that is a number is shown as one. */
+		if (table[i].check && !kstrtouint(field, 10, &number))
+			seq_printf(m, "%u", number);
+		else if (table[i].check)
+			seq_printf(m, "\"%s\"", (const char *)field);
+		else if (table[i].choice)
 			seq_printf(m, "\"%s\"", table[i].choice(*(const unsigned int *)field));
 		else if (table[i].type == FSC_U64)
 			seq_printf(m, "%llu", *(const u64 *)field);

@@ -5,3 +5,5 @@
  * for the list.
  */
 #include "paths/pagecache.h"
+#include "paths/gup.h"
+#include "paths/pfn.h"

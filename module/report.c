@@ -188,17 +188,18 @@ static void show_limbo(struct seq_file *m, const struct fsc_run *run)
 {
 	const struct fsc_limbo *limbo = &run->limbo;
 	u64 descriptors = atomic64_read(&limbo->peak_descriptors);
+	u64 folios = atomic64_read(&limbo->peak_folios);
 	u64 pages = atomic64_read(&limbo->peak_pages);
 	u64 samples = READ_ONCE(limbo->samples);
 
 	seq_printf(m, "\"limbo\": {\"exact\": %d, \"descriptor_objects_peak\": %llu, \"page_objects_peak\": %llu, \"descriptor_bytes_peak\": %llu, \"page_bytes_peak\": %llu, ",
-		   run->deferral != FSC_DEFER_KFREE_RCU, descriptors, pages,
-		   descriptors * sizeof(struct fsc_folio), pages * run->page_bytes);
+		   run->deferral != FSC_DEFER_KFREE_RCU, descriptors, folios,
+		   descriptors * sizeof(struct fsc_folio), pages * PAGE_SIZE);
 	show_mean(m, "descriptor_objects_mean_milli", limbo->sum.descriptors, samples, 1000);
-	show_mean(m, "page_objects_mean_milli", limbo->sum.pages, samples, 1000);
+	show_mean(m, "page_objects_mean_milli", limbo->sum.folios, samples, 1000);
 	show_mean(m, "descriptor_bytes_mean", limbo->sum.descriptors, samples,
 		  sizeof(struct fsc_folio));
-	show_mean(m, "page_bytes_mean", limbo->sum.pages, samples, run->page_bytes);
+	show_mean(m, "page_bytes_mean", limbo->sum.pages, samples, PAGE_SIZE);
 	seq_printf(m, "\"samples\": %llu},\n", samples);
 }
 
@@ -244,11 +245,18 @@ static void show_violations(struct seq_file *m, const struct fsc_run *run)
 
 static void show_resolved(struct seq_file *m, const struct fsc_run *run)
 {
-	seq_printf(m, "\"resolved\": {\"deferral\": \"%s\", \"limbo_max_bytes\": %llu, \"nr_keys\": %u, \"descriptor_bytes\": %zu, \"page_bytes\": %llu, \"reader_loop\": \"%s\", \"refcounted\": %d, \"recheck\": %d},\n",
+	const struct fsc_protocol *protocol = run->loops->protocol;
+	const struct fsc_path *path = fsc_paths[run->config.path];
+
+	seq_printf(m, "\"resolved\": {\"deferral\": \"%s\", \"limbo_max_bytes\": %llu, \"nr_keys\": %u, \"descriptor_bytes\": %zu, \"page_bytes\": %llu, \"reader_loop\": \"%s\", ",
 		   run->deferral == FSC_DEFER_AUTO ? "none" : fsc_deferral_name(run->deferral),
 		   run->limbo.max_bytes, run->nr_keys, sizeof(struct fsc_folio), run->page_bytes,
-		   run->general ? "general" : "plain", run->loops->protocol->refcounted,
-		   run->loops->protocol->recheck);
+		   run->general ? "general" : "plain");
+	seq_printf(m, "\"tryget\": \"%s\", \"refcounted\": %d, \"recheck\": %d, \"holds\": %d, \"copies\": %d, \"hazard\": %d, \"falls_back\": %d, \"walks\": %d},\n",
+		   protocol->refcounted ? protocol->refs->name : "none", protocol->refcounted,
+		   protocol->recheck, protocol->refcounted && !protocol->read_copied,
+		   !!protocol->read_copied, !!protocol->protect,
+		   path->falls_back && !protocol->locked, path->walks);
 }
 
 /**
@@ -263,6 +271,7 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 	/* Once: it may end while this is printed. */
 	enum fsc_phase phase = fsc_phase_read(run);
 	bool ended = phase == FSC_DONE;
+	struct fsc_limbo_level released = fsc_limbo_released(run);
 	struct fsc_judgement judgement = fsc_judge(run, ended);
 
 	seq_printf(m, "{\"schema\": %d,\n\"state\": \"%s\", \"verdict\": \"%s\", \"reason\": \"%s\",\n",
@@ -294,6 +303,6 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 	show_violations(m, run);
 	seq_printf(m, "\"violations_total\": %lld,\n", atomic64_read(&run->violations.count));
 	seq_printf(m, "\"balance\": {\"descriptors_allocated\": %llu, \"descriptors_freed\": %llu, \"folios_allocated\": %llu, \"folios_freed\": %llu}}\n",
-		   fsc_run_count(run, FSC_ALLOCS), fsc_limbo_released(run, false),
-		   fsc_run_count(run, FSC_ALLOCS), fsc_limbo_released(run, true));
+		   fsc_run_count(run, FSC_ALLOCS), released.descriptors,
+		   fsc_run_count(run, FSC_ALLOCS), released.folios);
 }

@@ -200,7 +200,7 @@ static void settle(struct fsc_run *run)
 {
 	s64 idle_ns;
 
-	fsc_limbo_settle(run);
+	fsc_limbo_settle(run, NULL);
 	idle_ns = read_idle_ns();
 	run->whole_ns = fsc_clock() - run->whole_ns;
 	run->whole_idle_ns = idle_ns < 0 ? -1 : idle_ns - run->whole_idle_ns;
@@ -223,7 +223,7 @@ static int fsc_controller(void *arg)
 	set_phase(run, FSC_DRAIN);
 	settle(run);
 	fsc_run_depopulate(run);
-	fsc_limbo_settle(run);
+	fsc_limbo_settle(run, NULL);
 
 	set_phase(run, FSC_CHECK);
 	fsc_run_release(run);
@@ -314,7 +314,7 @@ stop:
 	fsc_gp_probe_stop(run);
 drain:
 	fsc_run_depopulate(run);
-	fsc_limbo_settle(run);
+	fsc_limbo_settle(run, NULL);
 	fsc_run = previous;
 	WRITE_ONCE(fsc_state, previous ? FSC_DONE : FSC_IDLE);
 release:

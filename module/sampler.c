@@ -43,6 +43,7 @@ static void sample(struct fsc_run *run, u64 nr)
 
 	if (fsc_phase_read(run) == FSC_MEASURE) {
 		run->limbo.sum.descriptors += level.descriptors;
+		run->limbo.sum.folios += level.folios;
 		run->limbo.sum.pages += level.pages;
 		run->limbo.samples++;
 	}

@@ -5,11 +5,14 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/random.h>
+#include <linux/seqlock.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
+#include <folioscale/lists.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
@@ -33,7 +36,8 @@ static void calibrate_clock(struct fsc_run *run)
 	run->clock_cost_ns = div_u64(fsc_clock() - from, CLOCK_CALIBRATION_READS);
 }
 
-static const struct fsc_loops *find_loops(const struct fsc_config *config)
+/* The loops of a protocol or a busted one, with the references that are asked for. */
+static const struct fsc_loops *find_loops(const struct fsc_config *config, bool any_tryget)
 {
 	const struct fsc_path *path = fsc_paths[config->path];
 	const char *protocol = fsc_config_protocol(config);
@@ -43,6 +47,8 @@ static const struct fsc_loops *find_loops(const struct fsc_config *config)
 	for (i = 0; i < path->nr_loops; i++) {
 		const struct fsc_protocol *p = path->loops[i].protocol;
 
+		if (!any_tryget && strcmp(p->refs->name, fsc_tryget_name(config->tryget)))
+			continue;
 		if (busted ? p->busted && !strcmp(p->busted, busted) :
 			     !p->busted && !strcmp(p->name, protocol))
 			return &path->loops[i];
@@ -50,27 +56,49 @@ static const struct fsc_loops *find_loops(const struct fsc_config *config)
 	return NULL;
 }
 
-/* What parameters allow singly but not together. */
-static int check_config(struct fsc_run *run)
+/* Which of the protocols it is: what path, protocol, busted and tryget are together. */
+static int choose_loops(struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
+	const struct fsc_path *path = fsc_paths[config->path];
+	const char *tryget = fsc_tryget_name(config->tryget);
 	const struct fsc_protocol *protocol;
-	u64 section_ns, round_ns;
 
-	run->loops = find_loops(config);
-	if (!run->loops) {
-		pr_err("path=%s: has no protocol=%s\n", fsc_paths[config->path]->name,
-		       fsc_config_protocol(config));
-		return -EINVAL;
-	}
-	protocol = run->loops->protocol;
+	run->loops = find_loops(config, false);
+	protocol = (run->loops ?: find_loops(config, true))->protocol;
 	if (strcmp(protocol->name, fsc_config_protocol(config))) {
 		pr_err("busted=%s: allowed: with protocol=%s\n", protocol->busted, protocol->name);
 		return -EINVAL;
 	}
-	if (protocol->busted && debug_pagealloc_enabled()) {
-		pr_err("busted=%s: allowed: without debug_pagealloc, which unmaps what it reads\n",
-		       protocol->busted);
+	if (path->refuses(protocol)) {
+		pr_err("path=%s: allowed: without %s=%s: %s\n", path->name,
+		       protocol->busted ? "busted" : "protocol",
+		       protocol->busted ?: protocol->name, path->refuses(protocol));
+		return -EINVAL;
+	}
+	if (!run->loops) {
+		/* Who has no reason of its own is recycled at once, or a bug of one way. */
+		pr_err("tryget=%s: allowed: %s with %s=%s: %s\n", tryget, protocol->refs->name,
+		       protocol->busted ? "busted" : "protocol",
+		       protocol->busted ?: protocol->name,
+		       protocol->busted ? "it is a bug of that" :
+		       protocol->cas_only ?:
+		       "rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What a protocol, and how it counts, can do. */
+static int check_protocol(struct fsc_run *run)
+{
+	const struct fsc_protocol *protocol = run->loops->protocol;
+	const struct fsc_config *config = &run->config;
+
+	if ((protocol->busted || protocol->read_copied) && debug_pagealloc_enabled()) {
+		pr_err("%s=%s: allowed: without debug_pagealloc, which unmaps what it reads\n",
+		       protocol->busted ? "busted" : "protocol",
+		       protocol->busted ?: protocol->name);
 		return -EINVAL;
 	}
 	run->deferral = config->deferral == FSC_DEFER_AUTO ? protocol->deferral : config->deferral;
@@ -82,6 +110,109 @@ static int check_config(struct fsc_run *run)
 		       protocol->name);
 		return -EINVAL;
 	}
+	if (protocol->touches_slab) {
+		struct fsc_mix mix;
+		int err = fsc_parse_mix(config->mix, &mix);
+
+		if (err)
+			return err;
+		if (!mix.weight[FSC_SHARE_SLAB]) {
+			pr_err("busted=%s: allowed: with slabs in mix=%s\n", protocol->busted,
+			       config->mix);
+			return -EINVAL;
+		}
+	}
+	if (config->removal == FSC_RECLAIM && !protocol->refs->freezes) {
+		pr_err("removal=reclaim: allowed: truncate with tryget=%s, which cannot freeze\n",
+		       protocol->refs->name);
+		return -EINVAL;
+	}
+	if (config->pin == FSC_PIN_PIN && (!fsc_paths[config->path]->pins ||
+					   !protocol->refs->add)) {
+		pr_err("pin=pin: allowed: with path=gup, and not with tryget=rcuref, which counts by one\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What freers are to do, and for how long they are in it when the run ends. */
+static int check_freers(const struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+
+	if (config->churn == FSC_CHURN_REFREEZE &&
+	    (config->removal != FSC_RECLAIM || config->burst > 1)) {
+		pr_err("churn=refreeze: allowed: with removal=reclaim burst=1\n");
+		return -EINVAL;
+	}
+	if (config->burst > config->nr_folios) {
+		pr_err("burst=%u: allowed: up to nr_folios=%u\n", config->burst, config->nr_folios);
+		return -EINVAL;
+	}
+	/* A freer that only meets what its own CPU allocated would never have enough. */
+	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
+				  config->max_turnovers)) {
+		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0\n");
+		return -EINVAL;
+	}
+	if (config->max_turnovers && (config->nr_readers || config->free_rate)) {
+		pr_err("max_turnovers=%u: allowed: with nr_readers=0 free_rate=0\n",
+		       config->max_turnovers);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* For how long readers keep a CPU, and RCU, and each other. */
+static int check_sections(const struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	const struct fsc_path *path = fsc_paths[config->path];
+	unsigned int copies = run->loops->protocol->copies;
+	unsigned int gaps = path->tries + copies, holds = max(copies, 1U);
+	u64 lookups = config->lookups_per_section * path->unit;
+	u64 gaps_ns = lookups * gaps * config->gap_ns;
+	u64 section_ns = gaps_ns + lookups * holds * config->hold_ns;
+	u64 stall_ns = config->stall_ms * (u64)NSEC_PER_MSEC;
+	unsigned int cpus = cpumask_weight(&run->reader_cpus);
+	u64 round_ns;
+
+	if (gaps_ns > path->gap_max_ns || section_ns > SECTION_MAX_NS) {
+		pr_err("gap_ns=%u hold_ns=%u: allowed: %llu lookups * (%u * gap_ns + %u * hold_ns) up to %lu, and of that gap_ns up to %llu; it is %llu\n",
+		       config->gap_ns, config->hold_ns, lookups, gaps, holds, SECTION_MAX_NS,
+		       path->gap_max_ns, section_ns);
+		return -EINVAL;
+	}
+	if (stall_ns > path->gap_max_ns || (stall_ns && !config->nr_readers)) {
+		pr_err("stall_ms=%u: allowed: up to %llu with path=%s, and with a reader\n",
+		       config->stall_ms, div_u64(path->gap_max_ns, NSEC_PER_MSEC), path->name);
+		return -EINVAL;
+	}
+	round_ns = section_ns * DIV_ROUND_UP(config->nr_readers, cpus);
+	if (round_ns > ROUND_MAX_NS) {
+		pr_err("nr_readers=%u: allowed: with sections of %llu ns up to %llu on %u CPUs\n",
+		       config->nr_readers, section_ns, div64_u64(ROUND_MAX_NS, section_ns) * cpus,
+		       cpus);
+		return -EINVAL;
+	}
+	/* Each CPU may wait for the lock that every other one has for that long. */
+	round_ns = max(stall_ns, config->gap_ns) * num_online_cpus();
+	if (run->loops->protocol->locked && round_ns > SECTION_MAX_NS) {
+		pr_err("gap_ns=%u stall_ms=%u: allowed: up to %llu ns with protocol=%s, whose readers wait for each other, on %u CPUs\n",
+		       config->gap_ns, config->stall_ms,
+		       div_u64(SECTION_MAX_NS, num_online_cpus()), run->loops->protocol->name,
+		       num_online_cpus());
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What parameters allow singly but not together. */
+static int check_config(struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	int err;
+
 	if (!config->nr_readers && !config->nr_freers) {
 		pr_err("nr_readers=0: allowed: 1 or more with nr_freers=0\n");
 		return -EINVAL;
@@ -90,32 +221,45 @@ static int check_config(struct fsc_run *run)
 		pr_err("nr_mappings=%u: allowed: powers of two\n", config->nr_mappings);
 		return -EINVAL;
 	}
-	if (config->touch_bytes > run->page_bytes) {
-		pr_err("touch_bytes=%u: allowed: up to %llu with order=%u\n", config->touch_bytes,
-		       run->page_bytes, config->order);
+	if (config->touch_bytes > PAGE_SIZE << run->orders.min) {
+		pr_err("touch_bytes=%u: allowed: up to %lu with order=%s\n", config->touch_bytes,
+		       PAGE_SIZE << run->orders.min, config->order);
 		return -EINVAL;
 	}
-	if (config->max_turnovers && (config->nr_readers || config->free_rate)) {
-		pr_err("max_turnovers=%u: allowed: with nr_readers=0 free_rate=0\n",
-		       config->max_turnovers);
-		return -EINVAL;
-	}
-	section_ns = (u64)config->lookups_per_section *
-		     ((u64)config->gap_ns * FSC_MAX_TRIES + config->hold_ns);
-	if (section_ns > SECTION_MAX_NS) {
-		pr_err("gap_ns=%u hold_ns=%u: allowed: lookups_per_section * (%u * gap_ns + hold_ns) up to %lu, it is %llu\n",
-		       config->gap_ns, config->hold_ns, FSC_MAX_TRIES, SECTION_MAX_NS, section_ns);
-		return -EINVAL;
-	}
-	round_ns = section_ns * DIV_ROUND_UP(config->nr_readers, num_online_cpus());
-	if (round_ns > ROUND_MAX_NS) {
-		pr_err("nr_readers=%u: allowed: with sections of %llu ns up to %llu on %u CPUs\n",
-		       config->nr_readers, section_ns,
-		       div64_u64(ROUND_MAX_NS, section_ns) * num_online_cpus(),
-		       num_online_cpus());
-		return -EINVAL;
-	}
-	return 0;
+	err = choose_loops(run);
+	if (!err)
+		err = check_protocol(run);
+	if (!err)
+		err = check_freers(run);
+	if (!err)
+		err = check_sections(run);
+	return err;
+}
+
+/* Lists were read when they were written; what is online may have changed. */
+static int parse_lists(struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	int err = fsc_parse_orders(config->order, &run->orders);
+
+	if (err)
+		return err;
+	err = fsc_parse_cpus(config->reader_cpus, &run->reader_cpus);
+	if (!err)
+		err = fsc_parse_cpus(config->freer_cpus, &run->freer_cpus);
+	if (err)
+		pr_err("reader_cpus=%s freer_cpus=%s: allowed: CPUs that are online, %*pbl\n",
+		       config->reader_cpus, config->freer_cpus, cpumask_pr_args(cpu_online_mask));
+	return err;
+}
+
+/* Bytes of what is populated: folios, descriptors, slots and memdesc words. */
+static u64 populated_bytes(const struct fsc_run *run)
+{
+	u64 pages = fsc_orders_pages(&run->orders, run->config.nr_folios);
+
+	return pages * (PAGE_SIZE + sizeof(unsigned long)) +
+	       run->config.nr_folios * (sizeof(struct fsc_folio) + 2 * sizeof(void *));
 }
 
 /*
@@ -126,18 +270,25 @@ static int check_config(struct fsc_run *run)
 static int check_memory(const struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
-	u64 per_folio = run->page_bytes + sizeof(struct fsc_folio) + 2 * sizeof(void *) +
-			(sizeof(unsigned long) << config->order);
-	u64 need = config->nr_folios * per_folio + run->nr_keys * (u64)sizeof(u32) +
+	u64 need = populated_bytes(run) + run->nr_keys * (u64)sizeof(u32) +
 		   (config->popularity == FSC_ZIPF ? run->nr_keys * 24ULL : 0) +
-		   (config->nr_readers + config->nr_freers) * (u64)sizeof(struct fsc_thread);
+		   (config->nr_readers + config->nr_freers) * (u64)sizeof(struct fsc_thread) +
+		   (fsc_paths[config->path]->bytes ? fsc_paths[config->path]->bytes(run) : 0);
 	u64 available = (u64)si_mem_available() << PAGE_SHIFT;
 	u64 may = available / 2;
 
 	if (need > may) {
-		pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%u this is %llu MiB\n",
+		pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%s this is %llu MiB\n",
 		       config->nr_folios, may >> 20, config->order, need >> 20);
 		return -ENOMEM;
+	}
+	/* What is parked is limbo, and nothing but its users gets it out. */
+	if (run->loops->protocol->private_max &&
+	    run->loops->protocol->private_max(run) > run->limbo.max_bytes / 2) {
+		pr_err("limbo_max_mb=%llu: allowed: twice what protocol=%s keeps back, %llu MiB\n",
+		       run->limbo.max_bytes >> 20, run->loops->protocol->name,
+		       DIV_ROUND_UP_ULL(run->loops->protocol->private_max(run), SZ_1M));
+		return -EINVAL;
 	}
 	may = available / 4 * 3;
 	if (config->nr_freers && need + run->limbo.max_bytes > may) {
@@ -176,8 +327,11 @@ static int create_mappings(struct fsc_run *run)
 	run->mappings = kvcalloc(run->config.nr_mappings, sizeof(*run->mappings), GFP_KERNEL);
 	if (!run->mappings)
 		return -ENOMEM;
-	for (i = 0; i < run->config.nr_mappings; i++)
+	for (i = 0; i < run->config.nr_mappings; i++) {
 		xa_init(&run->mappings[i].pages);
+		seqcount_spinlock_init(&run->mappings[i].delete_seq,
+				       &run->mappings[i].pages.xa_lock);
+	}
 	if (run->config.popularity == FSC_ZIPF) {
 		run->zipf = fsc_zipf_create(run->nr_keys);
 		if (!run->zipf)
@@ -205,13 +359,20 @@ int fsc_run_set_up(struct fsc_run *run)
 	spin_lock_init(&run->pool.lock);
 	fsc_hist_reset(&run->gp_latency);
 	fsc_config_get(&run->config);
-	run->page_bytes = PAGE_SIZE << run->config.order;
+	err = parse_lists(run);
+	if (err)
+		return err;
+	run->page_bytes = PAGE_SIZE << run->orders.max;
 	run->nr_keys = run->config.nr_folios + run->config.nr_freers * run->config.reuse_distance;
 	run->mapping_shift = ilog2(run->config.nr_mappings);
 	run->general = run->config.gap_ns || run->config.hold_ns ||
 		       run->config.touch_bytes >= FSC_LINE_BYTES + sizeof(u64) ||
-		       run->config.lookups_per_section > 1 ||
-		       run->config.popularity != FSC_UNIFORM;
+		       run->config.lookups_per_section > 1 || run->orders.nr > 1 ||
+		       run->config.nr_mappings > 1 ||
+		       (fsc_paths[run->config.path]->maps_pages && run->orders.max) ||
+		       run->config.popularity == FSC_ZIPF ||
+		       run->config.pin == FSC_PIN_PIN ||
+		       (run->config.passes == 1 && fsc_paths[run->config.path]->walks);
 	run->cookie = get_random_u64() >> FSC_FREED_TIME_BITS | 1;
 	run->started = fsc_clock();
 	calibrate_clock(run);
@@ -228,6 +389,10 @@ int fsc_run_set_up(struct fsc_run *run)
 		err = create_mappings(run);
 	if (!err)
 		err = fsc_threads_create(run);
+	if (!err && run->loops->protocol->set_up)
+		err = run->loops->protocol->set_up(run);
+	if (!err && fsc_paths[run->config.path]->set_up)
+		err = fsc_paths[run->config.path]->set_up(run);
 	if (!err)
 		err = fsc_sampler_create(run);
 	return err;
@@ -282,7 +447,7 @@ static void empty_pool(struct fsc_run *run)
 {
 	struct fsc_folio *folio;
 
-	while ((folio = fsc_pool_get(&run->pool)))
+	while ((folio = fsc_pool_empty(&run->pool)))
 		kmem_cache_free(run->cache, folio);
 }
 
@@ -294,8 +459,13 @@ static void empty_pool(struct fsc_run *run)
  */
 void fsc_run_release(struct fsc_run *run)
 {
+	const struct fsc_path *path = fsc_paths[run->config.path];
 	unsigned int i;
 
+	if (path->tear_down)
+		path->tear_down(run);
+	if (run->loops && run->loops->protocol->tear_down)
+		run->loops->protocol->tear_down(run);
 	empty_pool(run);
 	/* What shrinking leaves was not freed; destroying warns, but tells nobody. */
 	run->cache_empty = !run->cache || !kmem_cache_shrink(run->cache);

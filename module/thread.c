@@ -67,6 +67,17 @@ static void steer_batch(struct fsc_thread *t, u64 spent)
 		t->batch *= 2;
 }
 
+/* Sit in one section for stall_ms. */
+static void stall(struct fsc_thread *t)
+{
+	const struct fsc_config *config = &t->run->config;
+
+	t->gap_ns = config->stall_ms * NSEC_PER_MSEC;
+	t->stalling = true;
+	t->run->loops->stall(t);
+	t->next_stall = fsc_clock() + (u64)config->stall_every_ms * NSEC_PER_MSEC;
+}
+
 static void work_unthrottled(struct fsc_thread *t)
 {
 	const struct fsc_loops *loops = t->run->loops;
@@ -74,11 +85,13 @@ static void work_unthrottled(struct fsc_thread *t)
 
 	if (t->role == FSC_FREER)
 		loops->turn(t, t->batch, from + BATCH_NS);
+	else if (t->next_stall && from >= t->next_stall)
+		stall(t);
 	else if (t->run->general)
 		loops->read_general(t, t->batch, from + BATCH_NS);
 	else
 		loops->read(t, t->batch);
-	steer_batch(t, fsc_clock() - from);
+	steer_batch(t, fsc_clock_since(from));
 }
 
 /* As many turnovers as are due, else a nap until the next one is. */
@@ -144,8 +157,18 @@ static unsigned int timed_period(const struct fsc_config *config, enum fsc_role 
 	if (config->sample_shift < 0)
 		return 0;
 	if (role == FSC_READER)
-		return max((1U << config->sample_shift) / config->lookups_per_section, 1U);
+		return max((1U << config->sample_shift) /
+			   (config->lookups_per_section * fsc_paths[config->path]->unit), 1U);
 	return config->free_rate ? 1 : TURNOVER_TIMED_PERIOD;
+}
+
+static void thread_free(struct fsc_thread *t)
+{
+	if (!t)
+		return;
+	kvfree(t->burst);
+	kvfree(t->ring);
+	kvfree(t);
 }
 
 static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, unsigned int nr)
@@ -162,23 +185,29 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	t->cpu = -1;
 	t->mappings = run->mappings;
 	t->zipf = run->zipf;
-	t->nr_keys = run->nr_keys;
+	/* All readers look up one folio then; freers choose among all. */
+	t->nr_keys = config->popularity == FSC_HOT && role == FSC_READER ? 1 : run->nr_keys;
 	t->mapping_mask = config->nr_mappings - 1;
 	t->mapping_shift = run->mapping_shift;
+	t->gap_ns = config->gap_ns;
 	t->batch = 1;
-	/* Above bit 0, numbers of different threads differ in their upper half. */
-	t->next_generation = ((u64)role << 20 | (nr + 1)) << 40;
+	t->next_generation = (u64)role << FSC_GENERATION_ROLE_SHIFT |
+			     (u64)(nr + 1) << FSC_GENERATION_NR_SHIFT;
 	fsc_stream_seed(&t->stream, config->seed, role, nr);
 	for (i = 0; i < FSC_NR_LATENCIES; i++)
 		fsc_hist_reset(&t->latency[i]);
 	t->timed_period = timed_period(config, role);
+	/* One of the readers, and from the start. */
+	if (role == FSC_READER && config->stall_ms && !nr)
+		t->next_stall = 1;
 	if (role != FSC_FREER)
 		return t;
 
 	t->turnovers_left = config->max_turnovers;
 	t->ring = kvcalloc(config->reuse_distance, sizeof(*t->ring), GFP_KERNEL);
-	if (!t->ring) {
-		kvfree(t);
+	t->burst = kvcalloc(config->burst, sizeof(*t->burst), GFP_KERNEL);
+	if (!t->ring || !t->burst) {
+		thread_free(t);
 		return NULL;
 	}
 	/* Keys beyond the folios are vacant from the start. */
@@ -187,18 +216,24 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	return t;
 }
 
-static void thread_free(struct fsc_thread *t)
+/*
+ * Thread number i of the run goes to the i-th online CPU, and round again; with
+ * a list for its role, number nr of the role to the nr-th of the list.
+ */
+static unsigned int thread_cpu(const struct fsc_thread *t, unsigned int i)
 {
-	if (!t)
-		return;
-	kvfree(t->ring);
-	kvfree(t);
+	const struct fsc_run *run = t->run;
+	bool reader = t->role == FSC_READER;
+	const struct cpumask *cpus = reader ? &run->reader_cpus : &run->freer_cpus;
+
+	if (*(reader ? run->config.reader_cpus : run->config.freer_cpus))
+		i = t->nr;
+	return cpumask_nth(i % cpumask_weight(cpus), cpus);
 }
 
-/* Thread number i of the run goes to the i-th online CPU, and round again. */
 static int thread_start(struct fsc_thread *t, unsigned int i)
 {
-	unsigned int cpu = cpumask_nth(i % num_online_cpus(), cpu_online_mask);
+	unsigned int cpu = thread_cpu(t, i);
 	struct task_struct *task;
 
 	task = kthread_create_on_node(fsc_worker, t, cpu_to_node(cpu), "fsc_%s/%u",
@@ -244,6 +279,44 @@ int fsc_threads_create(struct fsc_run *run)
 }
 
 /**
+ * fsc_readers_alloc_data - give each reader memory for its protocol
+ * @run: a run whose threads are created
+ * @bytes: how much, zeroed
+ *
+ * On failure fsc_readers_free_data() undoes what there is.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int fsc_readers_alloc_data(struct fsc_run *run, size_t bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->config.nr_readers; i++) {
+		run->threads[i]->protocol_data = kvzalloc(bytes, GFP_KERNEL);
+		if (!run->threads[i]->protocol_data)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * fsc_readers_free_data - undo fsc_readers_alloc_data()
+ * @run: a run whose kthreads have ended; its threads need not all be there
+ *
+ * Context: Process context.
+ */
+void fsc_readers_free_data(struct fsc_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_threads; i++) {
+		kvfree(run->threads[i]->protocol_data);
+		run->threads[i]->protocol_data = NULL;
+	}
+}
+
+/**
  * fsc_threads_start - start the kthreads; they wait at the start barrier
  * @run: a populated run in phase FSC_START
  *
@@ -259,6 +332,10 @@ int fsc_threads_start(struct fsc_run *run)
 
 	atomic_set(&run->unfinished, run->nr_threads);
 	cpus_read_lock();
+	/* What is online may have changed since the run was set up, not from here on. */
+	err = fsc_parse_cpus(run->config.reader_cpus, &run->reader_cpus);
+	if (!err)
+		err = fsc_parse_cpus(run->config.freer_cpus, &run->freer_cpus);
 	for (i = 0; i < run->nr_threads && !err; i++)
 		err = thread_start(run->threads[i], i);
 	cpus_read_unlock();

@@ -24,11 +24,12 @@ const char *fsc_verdict_name(enum fsc_verdict verdict)
 
 static bool balanced(const struct fsc_run *run)
 {
+	struct fsc_limbo_level released = fsc_limbo_released(run);
 	u64 allocated = fsc_run_count(run, FSC_ALLOCS);
 
 	/* kfree_rcu() confirms nothing, so there the cache's being empty is all the proof. */
-	return run->cache_empty && fsc_limbo_released(run, false) == allocated &&
-	       fsc_limbo_released(run, true) == allocated;
+	return run->cache_empty && released.descriptors == allocated &&
+	       released.folios == allocated;
 }
 
 static bool all_measured(const struct fsc_run *run)
@@ -75,7 +76,7 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 			"vacuous: no lookup in the window found a folio" };
 	if (config->nr_freers && !fsc_run_window_count(run, FSC_TURNOVERS))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no turnover in the window" };
-	if (protocol->recycles && config->nr_freers &&
+	if (protocol->recycles && config->nr_freers && config->churn == FSC_CHURN_REPLACE &&
 	    !fsc_run_count(run, FSC_RECYCLED_OTHER_KEY))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"vacuous: no descriptor came back under another key" };

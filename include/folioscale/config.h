@@ -16,11 +16,17 @@ struct seq_file;
 /* Lookups in one section: what it finds lies on the stack until the section ends. */
 #define FSC_SECTION_MAX		32
 
-enum fsc_popularity { FSC_UNIFORM, FSC_ZIPF };
+enum fsc_popularity { FSC_UNIFORM, FSC_ZIPF, FSC_HOT };
 enum fsc_removal { FSC_RECLAIM, FSC_TRUNCATE };
 enum fsc_deferral { FSC_DEFER_AUTO, FSC_DEFER_KFREE_RCU, FSC_DEFER_CALL_RCU,
 		    FSC_DEFER_CALL_RCU_HURRY };
 enum fsc_freeptr { FSC_FREEPTR_INSIDE, FSC_FREEPTR_OUTSIDE };
+enum fsc_tryget { FSC_TRYGET_CAS, FSC_TRYGET_XADD, FSC_TRYGET_RCUREF };
+enum fsc_churn { FSC_CHURN_REPLACE, FSC_CHURN_REFREEZE };
+enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
+
+/* Parameters that are lists are kept as they were typed (lists.h). */
+#define FSC_TEXT_MAX		64
 
 /**
  * struct fsc_config - parameters, as module/params.c documents them
@@ -36,11 +42,24 @@ struct fsc_config {
 	unsigned int removal;
 	unsigned int deferral;
 	unsigned int freeptr;
+	unsigned int tryget;
+	unsigned int churn;
+	unsigned int pin;
 	unsigned int nr_readers;
 	unsigned int nr_freers;
 	unsigned int nr_folios;
 	unsigned int nr_mappings;
-	unsigned int order;
+	unsigned int nr_mms;
+	char order[FSC_TEXT_MAX];
+	char mix[FSC_TEXT_MAX];
+	char reader_cpus[FSC_TEXT_MAX];
+	char freer_cpus[FSC_TEXT_MAX];
+	unsigned int cross_cpu;
+	unsigned int passes;
+	unsigned int bounded_max;
+	unsigned int burst;
+	unsigned int stall_ms;
+	unsigned int stall_every_ms;
 	u64 seed;
 	unsigned int free_rate;
 	unsigned int reuse_distance;
@@ -64,6 +83,7 @@ const char *fsc_config_protocol(const struct fsc_config *config);
 const char *fsc_config_busted(const struct fsc_config *config);
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config);
 const char *fsc_deferral_name(enum fsc_deferral deferral);
+const char *fsc_tryget_name(enum fsc_tryget tryget);
 
 /* Held while parameters change and while a run starts or stops. */
 extern struct mutex fsc_lock;

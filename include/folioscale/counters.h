@@ -15,21 +15,39 @@ enum fsc_counter {
 	FSC_TRYGET_ZERO,
 	FSC_RECHECK_MOVED,
 	FSC_RECHECK_EMPTY,
+	FSC_TRYGET_SWEPT,
+	FSC_HAZARD_MOVED,
+	FSC_SEQ_RETRIES,
+	FSC_SEQ_FALLBACKS,
+	FSC_FALLBACK_ZERO,
+	FSC_FALLBACK_MEMDESC,
+	FSC_FALLBACK_PMD,
+	FSC_FALLBACK_PTE,
+	FSC_TRYGETS,
+	FSC_TRYGETS_AVOIDED,
+	FSC_HUGETLB_SEEN,
 	FSC_SECTION_BREAKS,
+	FSC_STALLS,
 	FSC_STALE_HELD,
 	FSC_VIOLATIONS,
 	/* Freers. */
 	FSC_TURNOVERS,
+	FSC_OTHER_TURNOVERS,
+	FSC_REFREEZES,
 	FSC_ALLOCS,
 	FSC_RECYCLED,
 	FSC_RECYCLED_OTHER_KEY,
 	FSC_FREEZE_BUSY,
 	FSC_VICTIM_MISSING,
+	FSC_SAME_CPU,
 	FSC_ALLOC_FAILED,
 	FSC_PUBLISH_FAILED,
 	FSC_LIMBO_WAITS,
 	FSC_LIMBO_BARRIERS,
 	/* Whoever puts last. */
+	FSC_EXPEDITED,
+	FSC_HAZARD_SCANS,
+	FSC_FREED_PAGES,
 	FSC_FREES,
 	FSC_LAST_PUTS_BY_READER,
 	FSC_NR_COUNTERS
@@ -53,11 +71,13 @@ static __always_inline void fsc_count(struct fsc_counters *counters, enum fsc_co
 	fsc_count_add(counters, which, 1);
 }
 
-/* What has been freed; counted after its release, if that was at once. */
-static __always_inline void fsc_count_freed(struct fsc_counters *counters)
+/* A folio of 2^@order pages has been freed; counted after its release, if that was at once. */
+static __always_inline void fsc_count_freed(struct fsc_counters *counters, unsigned int order)
 {
-	/* Pairs with the smp_rmb() in fsc_limbo_read(). */
-	smp_store_release(&counters->value[FSC_FREES], counters->value[FSC_FREES] + 1);
+	/* Its release first; pairs with the smp_rmb() in fsc_limbo_read(). */
+	smp_wmb();
+	fsc_count_add(counters, FSC_FREED_PAGES, 1UL << order);
+	fsc_count(counters, FSC_FREES);
 }
 
 static inline u64 fsc_counter_read(const struct fsc_counters *counters, enum fsc_counter which)

@@ -21,12 +21,14 @@ struct fsc_thread;
 
 struct fsc_released {
 	u64 descriptors;
-	u64 pages;	/* in folios */
+	u64 folios;	/* whose pages are */
+	u64 pages;
 };
 
 struct fsc_limbo_level {
 	u64 descriptors;
-	u64 pages;	/* in folios */
+	u64 folios;	/* whose pages are */
+	u64 pages;
 };
 
 /**
@@ -37,7 +39,8 @@ struct fsc_limbo_level {
  * @wait_bytes: where freers begin to wait, so that the cap is not passed
  * @check_bytes: a freer looks each time it has freed so much
  * @peak_descriptors: the highest number seen by a look in the window
- * @peak_pages: likewise, in folios
+ * @peak_folios: likewise, of folios whose pages are in limbo
+ * @peak_pages: likewise, of pages
  * @sum: of the sampler's looks in the window
  * @samples: how many those are
  * @throttled: a freer waited in the window
@@ -49,6 +52,7 @@ struct fsc_limbo {
 	u64 wait_bytes;
 	u64 check_bytes;
 	atomic64_t peak_descriptors ____cacheline_aligned_in_smp;
+	atomic64_t peak_folios;
 	atomic64_t peak_pages;
 	struct fsc_limbo_level sum;
 	u64 samples;
@@ -59,8 +63,8 @@ int fsc_limbo_init(struct fsc_run *run);
 void fsc_limbo_destroy(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run);
-void fsc_limbo_settle(struct fsc_run *run);
+void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);
 void fsc_limbo_check(struct fsc_thread *t);
-u64 fsc_limbo_released(const struct fsc_run *run, bool pages);
+struct fsc_limbo_level fsc_limbo_released(const struct fsc_run *run);
 
 #endif /* FOLIOSCALE_LIMBO_H */

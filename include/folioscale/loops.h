@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The loops, as templates. A path gives three always-inline functions:
+ * The loops, as templates. A path gives always-inline functions:
  *
- *   PATH_section(t, draw, proto, n, general)	look up n keys in one section,
- *						returns the misses
+ *   PATH_section(t, draw, proto, n, general)	n lookups in one section
  *   PATH_remove(t, proto, key)			take key's folio out of its slot
  *						by config.removal; NULL if none
- *   PATH_publish(t, folio, key)		put it into the empty slot of key
+ *   PATH_refreeze(t, proto, key)		freeze and unfreeze it there
+ *   PATH_publish(t, proto, folio, key)		put it into the empty slot of key
+ *   PATH_turned(t, n)				n folios have been turned over
+ *   PATH_refuses(proto)			why a protocol makes no sense on the
+ *						path; NULL if it does
  *
  * and FSC_DEFINE_LOOPS() makes of each protocol one struct fsc_loops. The
- * protocol's members are constants there: no indirect call is left.
+ * protocol's members are constants there: no indirect call is left, and of
+ * what is refused no code at all.
  */
 #ifndef FOLIOSCALE_LOOPS_H
 #define FOLIOSCALE_LOOPS_H
 
+#include <linux/math64.h>
 #include <linux/mmzone.h>
 
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
+#include <folioscale/lists.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
@@ -36,20 +42,63 @@ static __always_inline u32 fsc_draw_key(struct fsc_draw *draw, bool general)
 	return fsc_stream_uniform(&draw->stream, draw->nr_keys);
 }
 
-/* A key, and where it is: worked out once a lookup. */
-struct fsc_slot {
-	struct fsc_mapping *mapping;
-	u64 index;
-	u64 key;
-};
-
-static __always_inline struct fsc_slot fsc_slot_of(const struct fsc_thread *t, u32 key)
+static __always_inline struct fsc_slot fsc_slot_of(const struct fsc_thread *t, u32 key,
+						   bool general)
 {
+	/* With one mapping there is nothing to work out. */
+	if (!general)
+		return (struct fsc_slot) { .mapping = t->mappings, .index = key, .key = key };
 	return (struct fsc_slot) {
 		.mapping = &t->mappings[key & t->mapping_mask],
 		.index = key >> t->mapping_shift,
 		.key = key,
 	};
+}
+
+/* Out of the loops' way: a stay in the section, of gap_ns or, once, of a stall. */
+static noinline void fsc_stay(struct fsc_thread *t)
+{
+	unsigned int ns = t->gap_ns;
+
+	/* A stall is for one try, not for each. */
+	t->gap_ns = t->run->config.gap_ns;
+	t->stalling = false;
+	fsc_spin(ns);
+}
+
+/* The gap between load and tryget. A stalled reader stays where it is protected. */
+static __always_inline void fsc_gap(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    bool general)
+{
+	if (general && t->gap_ns && !(proto->protect && t->stalling))
+		fsc_stay(t);
+}
+
+/* Where a protocol that protects what it is about to follow has done so. */
+static __always_inline void fsc_stall_protected(struct fsc_thread *t, bool general)
+{
+	if (general && t->stalling)
+		fsc_stay(t);
+}
+
+/* What of the memory must be what it says it is; @stamp may be a copy. */
+static __always_inline void fsc_check_stamp(struct fsc_thread *t, const struct fsc_stamp *stamp,
+					    u64 key, u64 generation, bool general)
+{
+	unsigned int at;
+	u64 found = READ_ONCE(stamp->key);
+
+	if (unlikely(found != key))
+		fsc_violation_record(t, FSC_BAD_STAMP, key, generation, key, found);
+	found = READ_ONCE(stamp->generation);
+	if (unlikely(found != generation))
+		fsc_violation_record(t, FSC_BAD_GENERATION, key, generation, generation, found);
+	for (at = FSC_LINE_BYTES; general && at + sizeof(u64) <= t->run->config.touch_bytes;
+	     at += FSC_LINE_BYTES) {
+		found = READ_ONCE(*(const u64 *)((const void *)stamp + at));
+		if (unlikely(found != generation))
+			fsc_violation_record(t, FSC_BAD_LINE, key, generation, generation, found);
+	}
 }
 
 /*
@@ -64,9 +113,6 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 	u64 word = proto->generation(folio);
 	u64 generation = word & ~FSC_GENERATION_GONE;
 	unsigned long pfn = proto->pfn(folio);
-	const struct fsc_stamp *stamp;
-	unsigned int at;
-	u64 found;
 
 	if (unlikely(!matches))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
@@ -75,21 +121,7 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 		fsc_violation_record(t, FSC_BAD_PFN, slot.key, generation, 0, pfn);
 		return;
 	}
-	stamp = fsc_stamp_of(pfn);
-	found = READ_ONCE(stamp->key);
-	if (unlikely(found != slot.key))
-		fsc_violation_record(t, FSC_BAD_STAMP, slot.key, generation, slot.key, found);
-	found = READ_ONCE(stamp->generation);
-	if (unlikely(found != generation))
-		fsc_violation_record(t, FSC_BAD_GENERATION, slot.key, generation, generation,
-				     found);
-	for (at = FSC_LINE_BYTES; general && at + sizeof(u64) <= t->run->config.touch_bytes;
-	     at += FSC_LINE_BYTES) {
-		found = READ_ONCE(*(const u64 *)((const void *)stamp + at));
-		if (unlikely(found != generation))
-			fsc_violation_record(t, FSC_BAD_LINE, slot.key, generation, generation,
-					     found);
-	}
+	fsc_check_stamp(t, fsc_stamp_of(pfn), slot.key, generation, general);
 	/* The folio left its slot while we had it: legal, and worth knowing. */
 	if (unlikely(word & FSC_GENERATION_GONE))
 		fsc_count(&t->counters, FSC_STALE_HELD);
@@ -98,42 +130,62 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 static __always_inline void fsc_put(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    void *folio)
 {
-	if (proto->put_testzero(folio))
+	if (proto->refs->put_testzero(t, folio, 1))
 		proto->free(t, folio, false);
+}
+
+/* A reader's put was the last. */
+static __always_inline void fsc_reader_free(struct fsc_thread *t, const struct fsc_protocol *proto,
+					    void *folio)
+{
+	fsc_count(&t->counters, FSC_LAST_PUTS_BY_READER);
+	proto->free(t, folio, false);
 }
 
 static __always_inline void fsc_reader_put(struct fsc_thread *t, const struct fsc_protocol *proto,
 					   void *folio)
 {
-	if (unlikely(proto->put_testzero(folio))) {
-		fsc_count(&t->counters, FSC_LAST_PUTS_BY_READER);
-		proto->free(t, folio, false);
-	}
+	if (unlikely(proto->refs->put_testzero(t, folio, 1)))
+		fsc_reader_free(t, proto, folio);
 }
 
-typedef unsigned int (*fsc_section_fn)(struct fsc_thread *t, struct fsc_draw *draw,
-				       const struct fsc_protocol *proto, unsigned int n,
-				       bool general);
+/* What a batch has done, in registers; a walker's lookups are more than its sections. */
+struct fsc_tally {
+	u64 lookups;
+	u64 misses;
+};
 
-static __always_inline void fsc_count_lookups(struct fsc_thread *t, u64 lookups, u64 misses)
+typedef struct fsc_tally (*fsc_section_fn)(struct fsc_thread *t, struct fsc_draw *draw,
+					   const struct fsc_protocol *proto, unsigned int n,
+					   bool general);
+
+static __always_inline void fsc_tally_add(struct fsc_tally *tally, struct fsc_tally more)
 {
-	fsc_count_add(&t->counters, FSC_LOOKUPS, lookups);
-	fsc_count_add(&t->counters, FSC_HITS, lookups - misses);
-	fsc_count_add(&t->counters, FSC_MISSES, misses);
+	tally->lookups += more.lookups;
+	tally->misses += more.misses;
+}
+
+static __always_inline void fsc_count_tally(struct fsc_thread *t, struct fsc_tally tally)
+{
+	fsc_count_add(&t->counters, FSC_LOOKUPS, tally.lookups);
+	fsc_count_add(&t->counters, FSC_HITS, tally.lookups - tally.misses);
+	fsc_count_add(&t->counters, FSC_MISSES, tally.misses);
 }
 
 /* A section that is timed: its lookups get an equal share. */
 static __always_inline
-unsigned int fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
-			       const struct fsc_protocol *proto, fsc_section_fn section,
-			       unsigned int n, bool general)
+struct fsc_tally fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
+				   const struct fsc_protocol *proto, fsc_section_fn section,
+				   unsigned int n, bool general)
 {
 	u64 from = fsc_clock();
-	unsigned int misses = section(t, draw, proto, n, general);
+	struct fsc_tally tally = section(t, draw, proto, n, general);
 
-	fsc_hist_record(&t->latency[FSC_LAT_LOOKUP], fsc_clock_since(from) / n);
+	if (tally.lookups)
+		fsc_hist_record(&t->latency[FSC_LAT_LOOKUP],
+				div64_u64(fsc_clock_since(from), tally.lookups));
 	t->until_timed = t->timed_period;
-	return misses;
+	return tally;
 }
 
 /*
@@ -145,13 +197,15 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 					   fsc_section_fn section)
 {
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
-	unsigned int left = n, misses = 0;
+	struct fsc_tally tally = {};
+	unsigned int left = n;
 
 	while (left) {
 		unsigned int chunk = left, i;
 
 		if (t->timed_period && !t->until_timed) {
-			misses += fsc_timed_section(t, &draw, proto, section, 1, false);
+			fsc_tally_add(&tally,
+				      fsc_timed_section(t, &draw, proto, section, 1, false));
 			t->until_timed--;
 			left--;
 			continue;
@@ -162,10 +216,10 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 		}
 		left -= chunk;
 		for (i = chunk; i; i--)
-			misses += section(t, &draw, proto, 1, false);
+			fsc_tally_add(&tally, section(t, &draw, proto, 1, false));
 	}
 	t->stream = draw.stream;
-	fsc_count_lookups(t, n, misses);
+	fsc_count_tally(t, tally);
 }
 
 /* A batch of sections as the parameters want them. */
@@ -176,18 +230,32 @@ static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigne
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
 	const unsigned int per_section = t->run->config.lookups_per_section;
 	const bool delays = t->run->config.gap_ns || t->run->config.hold_ns;
-	unsigned int done = 0, misses = 0;
+	struct fsc_tally tally = {};
+	unsigned int done = 0;
 
 	do {
-		if (t->timed_period && !t->until_timed)
-			misses += fsc_timed_section(t, &draw, proto, section, per_section, true);
-		else
-			misses += section(t, &draw, proto, per_section, true);
+		fsc_tally_add(&tally, t->timed_period && !t->until_timed ?
+			      fsc_timed_section(t, &draw, proto, section, per_section, true) :
+			      section(t, &draw, proto, per_section, true));
 		if (t->timed_period)
 			t->until_timed--;
 	} while (++done < n && !(delays && fsc_clock() >= deadline));
 	t->stream = draw.stream;
-	fsc_count_lookups(t, (u64)done * per_section, misses);
+	fsc_count_tally(t, tally);
+}
+
+/* One lookup, with the stall that is in gap_ns. */
+static __always_inline void fsc_read_stalled(struct fsc_thread *t, const struct fsc_protocol *proto,
+					     fsc_section_fn section)
+{
+	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
+	struct fsc_tally tally = section(t, &draw, proto, 1, true);
+
+	t->stream = draw.stream;
+	fsc_count_tally(t, tally);
+	/* It may have met no folio to stay at: then it does with the next one. */
+	if (!t->stalling)
+		fsc_count(&t->counters, FSC_STALLS);
 }
 
 static inline u64 fsc_next_generation(struct fsc_thread *t)
@@ -199,15 +267,10 @@ static inline u64 fsc_next_generation(struct fsc_thread *t)
 	return generation;
 }
 
-typedef int (*fsc_publish_fn)(struct fsc_thread *t, void *folio, u32 key);
+typedef int (*fsc_publish_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio,
+			      u32 key);
 typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
-
-/* A freer tries again for as long as the run lasts; set-up fails at once. */
-static inline bool fsc_must_give_up(const struct fsc_thread *t)
-{
-	return t->role == FSC_KEEPER || READ_ONCE(t->run->stopping) ||
-	       fsc_phase_read(t->run) > FSC_MEASURE;
-}
+typedef bool (*fsc_refreeze_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
 
 /* A folio for @key with one reference, in its slot. The delay is config.publish_ns' place. */
 static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
@@ -216,7 +279,7 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 {
 	u64 generation = fsc_next_generation(t);
 	u64 from = timed ? fsc_clock() : 0;
-	void *folio = proto->alloc(t);
+	void *folio = proto->alloc(t, fsc_order_of(&t->run->orders, key));
 
 	if (!folio) {
 		fsc_count(&t->counters, FSC_ALLOC_FAILED);
@@ -234,7 +297,7 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 		if (unlikely(delay_ns))
 			fsc_spin_resched(delay_ns);
 	}
-	while (publish(t, folio, key)) {
+	while (publish(t, proto, folio, key)) {
 		fsc_count(&t->counters, FSC_PUBLISH_FAILED);
 		if (fsc_must_give_up(t)) {
 			if (proto->publish_early)
@@ -264,36 +327,102 @@ static inline u32 fsc_ring_exchange(struct fsc_thread *t, u32 vacated)
 	return oldest;
 }
 
-static __always_inline bool fsc_turnover(struct fsc_thread *t, struct fsc_draw *draw,
-					 const struct fsc_protocol *proto, fsc_remove_fn remove,
-					 fsc_publish_fn publish, bool timed)
+/* Take a folio out of its slot and free it; false if there was none to be had. */
+static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_protocol *proto,
+				      fsc_remove_fn remove, u32 key, bool timed)
 {
-	const struct fsc_config *config = &t->run->config;
-	u32 key = fsc_draw_key(draw, true);
-	u64 from = timed ? fsc_clock() : 0;
 	void *folio = remove(t, proto, key);
 	u64 removed;
 
 	if (!folio)
 		return false;
 	removed = timed ? fsc_clock() : 0;
-	if (config->removal == FSC_RECLAIM || proto->put_testzero(folio))
+	if (t->run->config.removal == FSC_RECLAIM || proto->refs->put_testzero(t, folio, 1))
 		proto->free(t, folio, timed);
 	if (timed)
 		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));
 	t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);
+	return true;
+}
 
-	key = fsc_ring_exchange(t, key);
-	while (fsc_allocate(t, proto, publish, key, config->publish_ns, timed)) {
+/* A new folio for the oldest vacated key; false if the run ends before there is one. */
+static __always_inline bool fsc_refill(struct fsc_thread *t, const struct fsc_protocol *proto,
+				       fsc_publish_fn publish, u32 vacated, bool timed)
+{
+	u32 key = fsc_ring_exchange(t, vacated);
+
+	while (fsc_allocate(t, proto, publish, key, t->run->config.publish_ns, timed)) {
 		/* The slot stays vacant when the run ends first; its key stays in no ring. */
 		if (fsc_must_give_up(t))
 			return false;
 		fsc_limbo_check(t);
 		cond_resched();
 	}
+	return true;
+}
+
+/* Return: how many turnovers it was. */
+static __always_inline unsigned int fsc_turnover(struct fsc_thread *t, struct fsc_draw *draw,
+						 const struct fsc_protocol *proto,
+						 fsc_remove_fn remove, fsc_publish_fn publish,
+						 bool timed)
+{
+	u32 key = fsc_draw_key(draw, true);
+	u64 from = timed ? fsc_clock() : 0;
+
+	if (!fsc_evict(t, proto, remove, key, timed) ||
+	    !fsc_refill(t, proto, publish, key, timed))
+		return 0;
 	if (timed)
 		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
-	return true;
+	return 1;
+}
+
+/*
+ * Free config.burst folios, one after the other, and only then allocate as
+ * many. A turnover is from the burst's begin until the key has a folio again.
+ */
+static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_draw *draw,
+					      const struct fsc_protocol *proto,
+					      fsc_remove_fn remove, fsc_publish_fn publish,
+					      bool timed)
+{
+	unsigned int vacated = 0, filled, attempts = 2 * t->run->config.burst;
+	u64 from = timed ? fsc_clock() : 0;
+
+	while (vacated < t->run->config.burst && attempts-- && !fsc_must_give_up(t)) {
+		u32 key = fsc_draw_key(draw, true);
+
+		if (fsc_evict(t, proto, remove, key, timed))
+			t->burst[vacated++] = key;
+		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
+			fsc_limbo_check(t);
+		cond_resched();
+	}
+	/* What is not filled when the run ends stays vacant, its key in no ring. */
+	for (filled = 0; filled < vacated && !fsc_must_give_up(t); filled++) {
+		if (!fsc_refill(t, proto, publish, t->burst[filled], timed))
+			break;
+		if (timed)
+			fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
+		cond_resched();
+	}
+	return filled;
+}
+
+/* Freeze a folio and unfreeze it; returns 1 if it was there and not held. */
+static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fsc_draw *draw,
+						 const struct fsc_protocol *proto,
+						 fsc_refreeze_fn refreeze, bool timed)
+{
+	u32 key = fsc_draw_key(draw, true);
+	u64 from = timed ? fsc_clock() : 0;
+
+	if (!refreeze(t, proto, key))
+		return 0;
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
+	return 1;
 }
 
 /* Without delays a batch's length is steered by its count, and the clock read now and then. */
@@ -301,24 +430,36 @@ static __always_inline bool fsc_turnover(struct fsc_thread *t, struct fsc_draw *
 
 static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigned int n,
 						   u64 deadline, const struct fsc_protocol *proto,
-						   fsc_remove_fn remove, fsc_publish_fn publish)
+						   fsc_remove_fn remove, fsc_refreeze_fn refreeze,
+						   fsc_publish_fn publish)
 {
+	const struct fsc_config *config = &t->run->config;
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
-	const bool slow = t->run->config.publish_ns || t->run->config.free_rate;
+	const bool slow = config->publish_ns || config->free_rate || config->burst > 1;
 	/* An attempt may fail: the folio is held, the slot vacant. */
 	unsigned int attempts = 2 * n + FSC_TURNS_PER_CLOCK;
 	unsigned int done = 0;
 
 	while (done < n && attempts--) {
 		bool timed = t->timed_period && !t->until_timed;
+		unsigned int turned;
 
-		if (fsc_turnover(t, &draw, proto, remove, publish, timed)) {
-			done++;
-			fsc_count(&t->counters, FSC_TURNOVERS);
+		if (config->churn == FSC_CHURN_REFREEZE)
+			turned = fsc_refreeze(t, &draw, proto, refreeze, timed);
+		else if (config->burst > 1)
+			turned = fsc_burst(t, &draw, proto, remove, publish, timed);
+		else
+			turned = fsc_turnover(t, &draw, proto, remove, publish, timed);
+		if (turned) {
+			done += turned;
+			fsc_count_add(&t->counters, FSC_TURNOVERS, turned);
 			if (t->timed_period)
 				t->until_timed = (t->until_timed ?: t->timed_period) - 1;
-			if (t->turnovers_left && !--t->turnovers_left)
-				break;
+			if (t->turnovers_left) {
+				t->turnovers_left -= min(t->turnovers_left, turned);
+				if (!t->turnovers_left)
+					break;
+			}
 		}
 		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
 			fsc_limbo_check(t);
@@ -332,30 +473,41 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 #define FSC_DEFINE_LOOPS(path, proto)							\
 static void path##_##proto##_read(struct fsc_thread *t, unsigned int n)			\
 {											\
-	fsc_read_batch(t, n, &fsc_##proto, path##_section);				\
+	if (!path##_refuses(&fsc_##proto))						\
+		fsc_read_batch(t, n, &fsc_##proto, path##_section);			\
 }											\
 static void path##_##proto##_read_general(struct fsc_thread *t, unsigned int n,		\
 					  u64 deadline)					\
 {											\
-	fsc_read_batch_general(t, n, deadline, &fsc_##proto, path##_section);		\
+	if (!path##_refuses(&fsc_##proto))						\
+		fsc_read_batch_general(t, n, deadline, &fsc_##proto, path##_section);	\
+}											\
+static void path##_##proto##_stall(struct fsc_thread *t)				\
+{											\
+	if (!path##_refuses(&fsc_##proto))						\
+		fsc_read_stalled(t, &fsc_##proto, path##_section);			\
 }											\
 static unsigned int path##_##proto##_turn(struct fsc_thread *t, unsigned int n,		\
 					  u64 deadline)					\
 {											\
-	return fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove,		\
-			      path##_publish);						\
+	unsigned int done = 0;								\
+											\
+	if (!path##_refuses(&fsc_##proto))						\
+		done = fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove,	\
+				      path##_refreeze, path##_publish);			\
+	path##_turned(t, done);								\
+	return done;									\
 }											\
 static int path##_##proto##_add(struct fsc_thread *t, u32 key)				\
 {											\
+	if (path##_refuses(&fsc_##proto))						\
+		return -EINVAL;								\
 	return fsc_allocate(t, &fsc_##proto, path##_publish, key, 0, false);		\
 }											\
 static void path##_##proto##_drop(struct fsc_thread *t, u32 key)			\
 {											\
-	void *folio = path##_remove(t, &fsc_##proto, key);				\
-											\
-	if (folio && (t->run->config.removal == FSC_RECLAIM ||				\
-		      fsc_##proto.put_testzero(folio)))					\
-		fsc_##proto.free(t, folio, false);					\
+	if (!path##_refuses(&fsc_##proto))						\
+		fsc_evict(t, &fsc_##proto, path##_remove, key, false);			\
 }
 
 #define FSC_LOOPS_ENTRY(path, proto)			\
@@ -363,6 +515,7 @@ static void path##_##proto##_drop(struct fsc_thread *t, u32 key)			\
 		.protocol	= &fsc_##proto,		\
 		.read		= path##_##proto##_read,\
 		.read_general	= path##_##proto##_read_general,	\
+		.stall		= path##_##proto##_stall,	\
 		.turn		= path##_##proto##_turn,\
 		.add		= path##_##proto##_add,	\
 		.drop		= path##_##proto##_drop,\

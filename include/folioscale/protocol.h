@@ -12,6 +12,7 @@
 #include <linux/types.h>
 
 #include <folioscale/config.h>
+#include <folioscale/refs.h>
 
 /* The same in every arm: a failed allocation is counted, not forced. */
 #define FSC_GFP		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
@@ -20,53 +21,103 @@ struct fsc_mapping;
 struct fsc_run;
 struct fsc_thread;
 
+/* A key, and where it is: worked out once a lookup. */
+struct fsc_slot {
+	struct fsc_mapping *mapping;
+	u64 index;
+	u64 key;
+};
+
+enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
+
 /**
  * struct fsc_protocol - traits and operations
  * @name: what protocol= takes
  * @busted: what busted= takes, NULL for the protocol itself
+ * @refs: how references are counted; without @refcounted, the slot's alone
  * @refcounted: readers take a reference; without it they hold inside RCU
  * @recheck: readers look at the slot again once they have the reference
  * @recycles: a descriptor can come back while a reader still looks at it
+ * @locked: readers find a folio under the lock of its mapping
  * @own_descriptor: struct fsc_folio from a cache; not struct folio
  * @publish_early: deliberate bug: published before identity and stamp
+ * @careless: deliberate bug: trusts what it has to look at again
+ * @touches_slab: deliberate bug: walkers follow the words of slabs
+ * @seen_by_pte: deliberate bug that GUP does not suffer from: it looks at the pte again
  * @slab_flags: of the descriptors' cache
  * @deferral: what deferral=auto stands for; FSC_DEFER_AUTO: frees at once
  * @deferrals: what else deferral= may be, as a mask of BIT(enum fsc_deferral)
- * @tryget: take a reference unless the count is zero
- * @put_testzero: drop one, true for the last
- * @freeze: 1 -> 0, false if a reader holds the folio
+ * @set_up: make what the protocol keeps for a run and for its threads; 0 or -errno
+ * @tear_down: undo that; after a failure of @set_up, too
+ * @settle: make reusable what a thread (NULL: the run, whose threads have ended) can
+ * @protect: publish that the reader is about to follow a pointer, fully ordered
+ *	before the look that the pointer is still good; NULL: RCU is enough
+ * @unprotect: take that back
+ * @read_copied: use a folio without a reference, by copying; NULL: cannot
+ * @copies: how often @read_copied may try, in one section
+ * @cas_only: why it takes no other tryget; NULL if it might
+ * @private_max: bytes that threads may keep back from reuse by others, at most
  * @matches: is this the folio of (@mapping, @index)?
  * @key: the folio's key, found without following a pointer of the folio's
+ * @sole_key: the same where @mapping is the only one; of a folio of another it is no key
  * @generation: the word with its FSC_GENERATION_GONE bit
  * @set_gone: the folio is about to leave its slot; mapping's lock held
  * @pfn: first frame
+ * @order: log2 of its pages
+ * @frame: where it says which folio a frame belongs to; NULL if it is not ours
+ * @frame_word: what it says now
+ * @word_folio: the folio that this is; NULL if it is not ours
+ * @peek: the word that a walker decides a frame by, given where it stands
+ * @pin: count a pin of a large folio, whose reference the caller has
+ * @unpin: undo that
  * @alloc: descriptor and memory, no identity yet; NULL when out of memory; may sleep
  * @identify: write identity, generation and stamp
  * @enable: set the refcount to @refs, with release, and the memdesc words
- * @free: the count is zero and the slot empty; frees, or defers it
+ * @free: the count is zero and the slot empty; frees, or defers it; may sleep,
+ *	but where readers recheck, who put inside RCU
  *
  * A folio is a void * here: struct folio for overlay, struct fsc_folio else.
  */
 struct fsc_protocol {
 	const char *name;
 	const char *busted;
+	const struct fsc_refs *refs;
 	bool refcounted;
 	bool recheck;
 	bool recycles;
+	bool locked;
 	bool own_descriptor;
 	bool publish_early;
+	bool careless;
+	bool touches_slab;
+	bool seen_by_pte;
+	unsigned int copies;
+	const char *cas_only;
 	slab_flags_t slab_flags;
 	enum fsc_deferral deferral;
 	unsigned int deferrals;
-	bool (*tryget)(void *folio);
-	bool (*put_testzero)(void *folio);
-	bool (*freeze)(void *folio);
+	int (*set_up)(struct fsc_run *run);
+	void (*tear_down)(struct fsc_run *run);
+	void (*settle)(struct fsc_run *run, struct fsc_thread *t);
+	u64 (*private_max)(const struct fsc_run *run);
+	void (*protect)(struct fsc_thread *t, void *folio);
+	void (*unprotect)(struct fsc_thread *t);
+	enum fsc_copied (*read_copied)(struct fsc_thread *t, const struct fsc_protocol *proto,
+				       struct fsc_slot slot, bool general);
 	bool (*matches)(const void *folio, const struct fsc_mapping *mapping, u64 index, u64 key);
 	u64 (*key)(const struct fsc_run *run, const void *folio);
+	u64 (*sole_key)(const struct fsc_mapping *mapping, const void *folio);
 	u64 (*generation)(const void *folio);
 	void (*set_gone)(void *folio);
 	unsigned long (*pfn)(const void *folio);
-	void *(*alloc)(struct fsc_thread *t);
+	unsigned int (*order)(const void *folio);
+	const void *(*frame)(struct fsc_run *run, unsigned long pfn);
+	unsigned long (*frame_word)(const void *frame);
+	void *(*word_folio)(unsigned long word);
+	unsigned long (*peek)(unsigned long pfn, const unsigned long *slot);
+	void (*pin)(void *folio);
+	void (*unpin)(void *folio);
+	void *(*alloc)(struct fsc_thread *t, unsigned int order);
 	void (*identify)(struct fsc_thread *t, void *folio, u64 key, u64 generation, bool timed);
 	void (*enable)(struct fsc_thread *t, void *folio, unsigned int refs);
 	void (*free)(struct fsc_thread *t, void *folio, bool timed);
@@ -75,8 +126,10 @@ struct fsc_protocol {
 /**
  * struct fsc_loops - the code of one (path, protocol)
  * @protocol: traits, for those who ask at run time
- * @read: look up @n keys, one a section, no delays, one line, uniform keys
+ * @read: @n sections of one lookup, no delays, one line, uniform keys, one mapping; of
+ *	folios of one page where each page has an entry
  * @read_general: @n sections as the parameters say, or until @deadline, one at least
+ * @stall: one lookup, in whose section the thread stays for its gap_ns
  * @turn: turn @n folios over, or until @deadline; returns how many it did
  * @add: allocate a folio and publish it under @key; 0 or -ENOMEM
  * @drop: unlink the folio of @key, if there is one, and free it; no reader left
@@ -85,6 +138,7 @@ struct fsc_loops {
 	const struct fsc_protocol *protocol;
 	void (*read)(struct fsc_thread *t, unsigned int n);
 	void (*read_general)(struct fsc_thread *t, unsigned int n, u64 deadline);
+	void (*stall)(struct fsc_thread *t);
 	unsigned int (*turn)(struct fsc_thread *t, unsigned int n, u64 deadline);
 	int (*add)(struct fsc_thread *t, u32 key);
 	void (*drop)(struct fsc_thread *t, u32 key);
@@ -93,13 +147,35 @@ struct fsc_loops {
 /**
  * struct fsc_path - how folios are found
  * @name: what path= takes
- * @loops: one for each protocol that makes sense on this path, busted ones too
+ * @loops: one for each protocol
  * @nr_loops: how many
+ * @tries: how often a lookup may go through gap_ns in one section
+ * @unit: lookups, at most, that are one section's least: a walker looks up a block
+ * @gap_max_ns: for how long, in all, a section may be in gap_ns
+ * @falls_back: lookups fall back to the mapping's lock
+ * @pins: what lookups hand out may be pins
+ * @maps_pages: what is looked up are pages of folios
+ * @walks: lookups are of frames, not of keys
+ * @refuses: why a protocol makes no sense here, NULL if it does
+ * @bytes: what @set_up and populating will take beside folios and slots
+ * @set_up: make what the path keeps for a run; 0 or a negative errno
+ * @tear_down: undo that; after a failure of @set_up, too
  */
 struct fsc_path {
 	const char *name;
 	const struct fsc_loops *loops;
 	unsigned int nr_loops;
+	unsigned int tries;
+	unsigned int unit;
+	u64 gap_max_ns;
+	bool falls_back;
+	bool pins;
+	bool maps_pages;
+	bool walks;
+	const char *(*refuses)(const struct fsc_protocol *protocol);
+	u64 (*bytes)(const struct fsc_run *run);
+	int (*set_up)(struct fsc_run *run);
+	void (*tear_down)(struct fsc_run *run);
 };
 
 extern const struct fsc_protocol *const fsc_protocols[];

@@ -6,6 +6,7 @@
 #include <linux/cache.h>
 #include <linux/completion.h>
 #include <linux/percpu.h>
+#include <linux/seqlock.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -13,6 +14,7 @@
 
 #include <folioscale/config.h>
 #include <folioscale/limbo.h>
+#include <folioscale/lists.h>
 #include <folioscale/memdesc.h>
 #include <folioscale/sampler.h>
 #include <folioscale/thread.h>
@@ -36,6 +38,7 @@ extern const char *const fsc_phase_names[FSC_NR_PHASES];
 /* A stand-in for struct address_space: what filemap_get_entry() looks into. */
 struct fsc_mapping {
 	struct xarray pages;
+	seqcount_spinlock_t delete_seq;	/* moved by removals, for protocols that copy */
 } ____cacheline_aligned_in_smp;
 
 /* Where the machine's own time went, summed over CPUs. */
@@ -48,8 +51,9 @@ struct fsc_cpu_times {
 
 /* Descriptors of busted arms: never given back to their slab while the run lives. */
 struct fsc_pool {
-	spinlock_t lock;	/* protects head; taken from RCU callbacks too */
+	spinlock_t lock;	/* protects the rest; taken from RCU callbacks too */
 	struct fsc_folio *head;
+	struct fsc_folio *last;
 };
 
 /**
@@ -59,6 +63,11 @@ struct fsc_pool {
  * @deferral: what deferral=auto became; FSC_DEFER_AUTO if nothing is deferred
  * @cookie: tells this run's times of free from other words (stamp.h)
  * @started: fsc_clock() when populating began
+ * @orders: config.order, parsed
+ * @reader_cpus: config.reader_cpus, parsed
+ * @freer_cpus: config.freer_cpus, parsed
+ * @protocol_data: what the protocol keeps for the run
+ * @path_data: what the path does
  * @cache: descriptors; NULL for overlay
  * @pool: descriptors of busted arms
  * @map: memdesc words
@@ -66,7 +75,7 @@ struct fsc_pool {
  * @zipf: alias table, NULL for uniform keys
  * @nr_keys: keys there are: one a folio, and the vacated ones
  * @mapping_shift: log2 of config.nr_mappings: key -> index
- * @page_bytes: bytes of a folio
+ * @page_bytes: bytes of a folio, the largest if they differ
  * @general: the loop with gap, hold, sections and skewed keys is needed
  * @phase: written by the controller; release, pairs with the acquire in fsc_worker()
  * @stopping: somebody asked the run to end
@@ -97,6 +106,11 @@ struct fsc_run {
 	enum fsc_deferral deferral;
 	u64 cookie;
 	u64 started;
+	struct fsc_orders orders;
+	struct cpumask reader_cpus;
+	struct cpumask freer_cpus;
+	void *protocol_data;
+	void *path_data;
 	struct kmem_cache *cache;
 	struct fsc_pool pool;
 	struct fsc_memdesc_map map;
@@ -138,6 +152,7 @@ extern struct fsc_run *fsc_run;
 
 void fsc_pool_put(struct fsc_pool *pool, struct fsc_folio *folio);
 struct fsc_folio *fsc_pool_get(struct fsc_pool *pool);
+struct fsc_folio *fsc_pool_empty(struct fsc_pool *pool);
 
 int fsc_run_set_up(struct fsc_run *run);
 int fsc_run_populate(struct fsc_run *run);
@@ -165,6 +180,25 @@ static inline enum fsc_phase fsc_phase_read(const struct fsc_run *run)
 {
 	/* Pairs with the release in run.c:set_phase(). */
 	return smp_load_acquire(&run->phase);
+}
+
+/* The freer that made an allocation, NULL if it was the keeper. */
+static inline const struct fsc_thread *fsc_generation_owner(const struct fsc_run *run,
+							    u64 generation)
+{
+	unsigned int nr = (generation >> FSC_GENERATION_NR_SHIFT) &
+			  (BIT(FSC_GENERATION_ROLE_SHIFT - FSC_GENERATION_NR_SHIFT) - 1);
+
+	if (generation >> FSC_GENERATION_ROLE_SHIFT != FSC_FREER)
+		return NULL;
+	return run->threads[run->config.nr_readers + nr - 1];
+}
+
+/* A freer tries again for as long as the run lasts; set-up fails at once. */
+static inline bool fsc_must_give_up(const struct fsc_thread *t)
+{
+	return t->role == FSC_KEEPER || READ_ONCE(t->run->stopping) ||
+	       fsc_phase_read(t->run) > FSC_MEASURE;
 }
 
 #endif /* FOLIOSCALE_RUN_H */

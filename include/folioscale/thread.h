@@ -33,6 +33,10 @@ struct fsc_edge {
  * @nr_keys: keys to draw from
  * @mapping_mask: key -> number of the mapping
  * @mapping_shift: key -> index
+ * @gap_ns: config.gap_ns, or for one lookup the stall's
+ * @stalling: it is the stall's
+ * @protocol_data: what the protocol keeps for the thread
+ * @path_data: what the path does
  * @until_timed: sections, or turnovers, until the next one that is timed
  * @timed_period: one in so many is timed, 0: none
  * @batch: sections or turnovers in a batch, steered towards a millisecond
@@ -42,6 +46,8 @@ struct fsc_edge {
  * @next_due: when the next turnover is due, in ns of fsc_clock()
  * @ring: vacated keys, oldest at @ring_at
  * @ring_at: see @ring
+ * @burst: keys vacated in a burst
+ * @next_stall: when the reader stalls next, in ns of fsc_clock(); 0: never
  * @role: what it does
  * @nr: number in its role
  * @cpu: where it is bound
@@ -59,6 +65,10 @@ struct fsc_thread {
 	u32 nr_keys;
 	u32 mapping_mask;
 	unsigned int mapping_shift;
+	unsigned int gap_ns;
+	bool stalling;
+	void *protocol_data;
+	void *path_data;
 	unsigned int until_timed;
 	unsigned int timed_period;
 	unsigned int batch;
@@ -68,6 +78,8 @@ struct fsc_thread {
 	u64 next_due;
 	u32 *ring;
 	unsigned int ring_at;
+	u32 *burst;
+	u64 next_stall;
 	enum fsc_role role;
 	unsigned int nr;
 	int cpu;
@@ -83,7 +95,13 @@ static inline bool fsc_thread_measured(const struct fsc_thread *t)
 	return t->end.clock;
 }
 
+/* Of a generation, from high to low: role, number in the role and one, count, bit 0. */
+#define FSC_GENERATION_ROLE_SHIFT	60
+#define FSC_GENERATION_NR_SHIFT		40
+
 int fsc_threads_create(struct fsc_run *run);
+int fsc_readers_alloc_data(struct fsc_run *run, size_t bytes);
+void fsc_readers_free_data(struct fsc_run *run);
 int fsc_threads_start(struct fsc_run *run);
 void fsc_threads_stop(struct fsc_run *run);
 void fsc_threads_destroy(struct fsc_run *run);

@@ -6,10 +6,12 @@
 #ifndef FSC_PATH_PAGECACHE_H
 #define FSC_PATH_PAGECACHE_H
 
-#include <linux/rcupdate.h>
-#include <linux/xarray.h>
+#include "mapping.h"
 
-#include <folioscale/loops.h>
+static __always_inline const char *pagecache_refuses(const struct fsc_protocol *proto)
+{
+	return proto->touches_slab ? "no slab is looked at on this path" : NULL;
+}
 
 /* Let others in while a slot's folio stays frozen; the caller's RCU section is another after. */
 static noinline void pagecache_section_break(struct fsc_thread *t)
@@ -21,6 +23,7 @@ static noinline void pagecache_section_break(struct fsc_thread *t)
 	rcu_read_lock();
 }
 
+/* Inside RCU. With a reference, if the protocol takes any. */
 static __always_inline void *pagecache_find(struct fsc_thread *t, const struct fsc_protocol *proto,
 					    struct fsc_slot slot, bool general)
 {
@@ -34,20 +37,27 @@ repeat:
 	if (xas_retry(&xas, folio))
 		goto repeat;
 	if (!folio)
-		return NULL;
-	if (general && t->run->config.gap_ns)
-		fsc_spin(t->run->config.gap_ns);
+		goto out;
+	fsc_gap(t, proto, general);
 	if (!proto->refcounted)
 		return folio;
-	if (unlikely(!proto->tryget(folio))) {
+	if (proto->protect) {
+		proto->protect(t, folio);
+		if (!proto->careless && unlikely(xas_reload(&xas) != folio)) {
+			fsc_count(&t->counters, FSC_HAZARD_MOVED);
+			goto retry;
+		}
+		fsc_stall_protected(t, general);
+	}
+	if (unlikely(!proto->refs->tryget(t, folio))) {
 		fsc_count(&t->counters, FSC_TRYGET_ZERO);
 		goto retry;
 	}
 	if (!proto->recheck)
-		return folio;
+		goto out;
 	again = xas_reload(&xas);
 	if (likely(again == folio))
-		return folio;
+		goto out;
 	fsc_count(&t->counters, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY);
 	fsc_reader_put(t, proto, folio);
 retry:
@@ -56,29 +66,81 @@ retry:
 		tries = 0;
 	}
 	goto repeat;
+out:
+	if (proto->unprotect)
+		proto->unprotect(t);
+	return folio;
 }
 
-static __always_inline unsigned int pagecache_section_plain(struct fsc_thread *t,
-							    struct fsc_draw *draw,
-							    const struct fsc_protocol *proto)
+/* What a section found, and what is still to be done with it behind the section. */
+struct pagecache_found {
+	void *folio;
+	struct fsc_slot slot;
+};
+
+/* One lookup; returns whether it missed. What needs no more has been used already. */
+static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct fsc_protocol *proto,
+					     u32 key, struct pagecache_found *found, bool general)
 {
-	struct fsc_slot slot = fsc_slot_of(t, fsc_draw_key(draw, false));
+	struct fsc_slot slot = fsc_slot_of(t, key, general);
 	void *folio;
 
-	rcu_read_lock();
-	folio = pagecache_find(t, proto, slot, false);
-	if (unlikely(!folio)) {
-		rcu_read_unlock();
-		return 1;
+	found->folio = NULL;
+	if (proto->read_copied) {
+		enum fsc_copied copied = proto->read_copied(t, proto, slot, general);
+
+		if (likely(copied != FSC_COPY_FALL_BACK))
+			return copied == FSC_COPY_ABSENT;
 	}
-	if (!proto->refcounted)
-		fsc_use(t, proto, folio, slot, false);
-	rcu_read_unlock();
+	folio = proto->locked ? fsc_mapping_find_locked(t, proto, slot, general) :
+				pagecache_find(t, proto, slot, general);
+	if (unlikely(!folio))
+		return true;
 	if (proto->refcounted) {
-		fsc_use(t, proto, folio, slot, false);
-		fsc_reader_put(t, proto, folio);
+		found->folio = folio;
+		found->slot = slot;
+		return false;
 	}
-	return 0;
+	if (general && t->run->config.hold_ns)
+		fsc_spin(t->run->config.hold_ns);
+	fsc_use(t, proto, folio, slot, general);
+	return false;
+}
+
+static __always_inline bool pagecache_section_plain(struct fsc_thread *t, struct fsc_draw *draw,
+						    const struct fsc_protocol *proto)
+{
+	u32 key = fsc_draw_key(draw, false);
+	struct pagecache_found found;
+	bool missed;
+
+	if (proto->locked) {
+		missed = pagecache_lookup(t, proto, key, &found, false);
+	} else {
+		rcu_read_lock();
+		missed = pagecache_lookup(t, proto, key, &found, false);
+		rcu_read_unlock();
+	}
+	if (proto->refcounted && found.folio) {
+		fsc_use(t, proto, found.folio, found.slot, false);
+		fsc_reader_put(t, proto, found.folio);
+	}
+	return missed;
+}
+
+/* Returns the misses; what it found and has to put is @nr of @found. */
+static __always_inline unsigned int pagecache_lookups(struct fsc_thread *t, struct fsc_draw *draw,
+						      const struct fsc_protocol *proto,
+						      unsigned int n, struct pagecache_found *found,
+						      unsigned int *nr)
+{
+	unsigned int misses = 0;
+
+	while (n--) {
+		misses += pagecache_lookup(t, proto, fsc_draw_key(draw, true), &found[*nr], true);
+		*nr += !!found[*nr].folio;
+	}
+	return misses;
 }
 
 static __always_inline unsigned int pagecache_section_general(struct fsc_thread *t,
@@ -86,29 +148,17 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 							      const struct fsc_protocol *proto,
 							      unsigned int n)
 {
-	struct { void *folio; struct fsc_slot slot; } found[FSC_SECTION_MAX];
+	struct pagecache_found found[FSC_SECTION_MAX];
 	const unsigned int hold_ns = t->run->config.hold_ns;
-	unsigned int misses = 0, nr = 0, i;
+	unsigned int misses, nr = 0, i;
 
-	rcu_read_lock();
-	for (i = 0; i < n; i++) {
-		struct fsc_slot slot = fsc_slot_of(t, fsc_draw_key(draw, true));
-		void *folio = pagecache_find(t, proto, slot, true);
-
-		if (!folio) {
-			misses++;
-			continue;
-		}
-		if (!proto->refcounted) {
-			if (hold_ns)
-				fsc_spin(hold_ns);
-			fsc_use(t, proto, folio, slot, true);
-		} else {
-			found[nr].folio = folio;
-			found[nr++].slot = slot;
-		}
+	if (proto->locked) {
+		misses = pagecache_lookups(t, draw, proto, n, found, &nr);
+	} else {
+		rcu_read_lock();
+		misses = pagecache_lookups(t, draw, proto, n, found, &nr);
+		rcu_read_unlock();
 	}
-	rcu_read_unlock();
 	for (i = 0; i < nr; i++) {
 		if (hold_ns)
 			fsc_spin_resched(hold_ns);
@@ -118,50 +168,38 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 	return misses;
 }
 
-static __always_inline unsigned int pagecache_section(struct fsc_thread *t, struct fsc_draw *draw,
-						      const struct fsc_protocol *proto,
-						      unsigned int n, bool general)
+static __always_inline struct fsc_tally pagecache_section(struct fsc_thread *t,
+							  struct fsc_draw *draw,
+							  const struct fsc_protocol *proto,
+							  unsigned int n, bool general)
 {
-	if (!general)
-		return pagecache_section_plain(t, draw, proto);
-	return pagecache_section_general(t, draw, proto, n);
+	return (struct fsc_tally) {
+		.lookups = n,
+		.misses = general ? pagecache_section_general(t, draw, proto, n) :
+				    pagecache_section_plain(t, draw, proto),
+	};
 }
 
-/*
- * Reclaim freezes first, after mm/vmscan.c:__remove_mapping, and leaves a
- * folio that a reader holds. Truncate unlinks whatever stands there, after
- * mm/filemap.c:page_cache_delete; the slot's reference is the caller's then.
- * Neither clears the identity: a stale reader is still to recognise it.
- */
 static __always_inline void *pagecache_remove(struct fsc_thread *t,
 					      const struct fsc_protocol *proto, u32 key)
 {
-	XA_STATE(xas, &t->mappings[key & t->mapping_mask].pages, key >> t->mapping_shift);
-	void *folio;
-
-	xas_lock(&xas);
-	folio = xas_load(&xas);
-	if (!folio) {
-		fsc_count(&t->counters, FSC_VICTIM_MISSING);
-		goto out;
-	}
-	if (t->run->config.removal == FSC_RECLAIM && !proto->freeze(folio)) {
-		fsc_count(&t->counters, FSC_FREEZE_BUSY);
-		folio = NULL;
-		goto out;
-	}
-	proto->set_gone(folio);
-	xas_store(&xas, NULL);
-out:
-	xas_unlock(&xas);
-	return folio;
+	return fsc_mapping_remove(t, proto, key, &fsc_no_tables);
 }
 
-static int pagecache_publish(struct fsc_thread *t, void *folio, u32 key)
+static __always_inline bool pagecache_refreeze(struct fsc_thread *t,
+					       const struct fsc_protocol *proto, u32 key)
 {
-	/* The store is a release of all that the allocation wrote; pairs with xas_load(). */
-	return xa_err(xa_store(&t->mappings[key & t->mapping_mask].pages, key >> t->mapping_shift,
-			       folio, FSC_GFP));
+	return fsc_mapping_refreeze(t, proto, key, &fsc_no_tables);
+}
+
+static int pagecache_publish(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio,
+			     u32 key)
+{
+	return fsc_mapping_publish(t, proto, folio, key, &fsc_no_tables);
+}
+
+static __always_inline void pagecache_turned(struct fsc_thread *t, unsigned int n)
+{
 }
 
 #define FSC_PROTOCOL(proto)	FSC_DEFINE_LOOPS(pagecache, proto)
@@ -179,6 +217,10 @@ static const struct fsc_path fsc_path_pagecache = {
 	.name		= "pagecache",
 	.loops		= pagecache_loops,
 	.nr_loops	= ARRAY_SIZE(pagecache_loops),
+	.tries		= FSC_MAX_TRIES,
+	.unit		= 1,
+	.gap_max_ns	= NSEC_PER_SEC,
+	.refuses	= pagecache_refuses,
 };
 
 #endif /* FSC_PATH_PAGECACHE_H */

@@ -9,17 +9,31 @@
  * they follow it, and memory that went back to the page allocator is only
  * read, through the direct map (refused with debug_pagealloc).
  *
- * norecheck: typesafe that trusts its tryget. Widened by gap_ns.
+ * norecheck: typesafe that trusts its tryget, with GUP as regards the pte, too.
+ * Widened by gap_ns.
  * early_pages: rcu_full that frees the pages at once. Widened by hold_ns.
  * early_publish: typesafe whose folio is in its slot with refcount and pfn
  * before it has identity and stamp. It keeps a reference of its own until
  * they are written, or another freer would free it under the writer. Widened
  * by publish_ns.
+ * noseq: seqcount that believes its copy. Widened by gap_ns.
+ * noreload: hazptr that does not look again, with GUP not at the pte, either.
+ * Widened by a gap_ns that is longer than a batch takes to fill.
+ * early_reuse: rcu_bounded that takes back what it parked a moment ago, without
+ * asking for its grace period. To the slab goes only what has passed. Widened by
+ * gap_ns. With GUP the second look at the pte hides it, and the next.
+ * ignore_locked: rcu_desc with an xadd that takes a frozen folio's addend for a
+ * reference. It sweeps it all the same, remembers that it owns none, and puts
+ * none. Widened by gap_ns.
+ * touch_slab: a walker that follows the words of slabs, whose descriptors are
+ * freed without RCU (arena.h). It only reads. Widened by gap_ns.
  */
 #ifndef FSC_PROTOCOL_BUSTED_H
 #define FSC_PROTOCOL_BUSTED_H
 
 #include "descriptor.h"
+
+/* What is broken here stands before this header in the table, and is not included again. */
 
 static inline void fsc_pooled_free(struct fsc_thread *t, void *folio, bool timed)
 {
@@ -29,10 +43,11 @@ static inline void fsc_pooled_free(struct fsc_thread *t, void *folio, bool timed
 static const struct fsc_protocol fsc_norecheck = {
 	.name		= "typesafe",
 	.busted		= "norecheck",
+	.careless	= true,
 	.refcounted	= true,
 	.recycles	= true,
 	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
-	FSC_DESCRIPTOR_OPS,
+	FSC_DESCRIPTOR_OPS(cas),
 	.alloc		= fsc_desc_alloc_pooled,
 	.free		= fsc_pooled_free,
 };
@@ -45,28 +60,29 @@ static const struct fsc_protocol fsc_early_publish = {
 	.recycles	= true,
 	.publish_early	= true,
 	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
-	FSC_DESCRIPTOR_OPS,
+	FSC_DESCRIPTOR_OPS(cas),
 	.alloc		= fsc_desc_alloc_pooled,
 	.free		= fsc_pooled_free,
 };
 
-static void fsc_early_pages_callback(struct rcu_head *rcu)
+static void fsc_pooled_callback(struct rcu_head *rcu)
 {
-	fsc_pool_put(&fsc_run->pool, container_of(rcu, struct fsc_folio, rcu));
-	this_cpu_inc(fsc_run->limbo.released->descriptors);
+	fsc_desc_cache_free(fsc_run, container_of(rcu, struct fsc_folio, rcu), true);
 }
 
-static inline void fsc_early_pages_free(struct fsc_thread *t, void *p, bool timed)
+/* The pages at once, the descriptor into the pool after a grace period. */
+static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_folio *folio = p;
+	unsigned int order = folio->order;
 
 	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
 	fsc_desc_pages_free(t->run, folio);
 	if (t->run->deferral == FSC_DEFER_CALL_RCU_HURRY)
-		call_rcu_hurry(&folio->rcu, fsc_early_pages_callback);
+		call_rcu_hurry(&folio->rcu, fsc_pooled_callback);
 	else
-		call_rcu(&folio->rcu, fsc_early_pages_callback);
-	fsc_count_freed(&t->counters);
+		call_rcu(&folio->rcu, fsc_pooled_callback);
+	fsc_count_freed(&t->counters, order);
 }
 
 static const struct fsc_protocol fsc_early_pages = {
@@ -74,9 +90,125 @@ static const struct fsc_protocol fsc_early_pages = {
 	.busted		= "early_pages",
 	.deferral	= FSC_DEFER_CALL_RCU,
 	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
-	FSC_DESCRIPTOR_OPS,
+	FSC_DESCRIPTOR_OPS(cas),
 	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_early_pages_free,
+	.free		= fsc_pooled_free_deferred,
+};
+
+static const struct fsc_protocol fsc_noseq = {
+	.busted		= "noseq",
+	.careless	= true,
+	FSC_SEQCOUNT(cas),
+	.alloc		= fsc_desc_alloc_pooled,
+	.free		= fsc_pooled_free,
+};
+
+static const struct fsc_protocol fsc_noreload = {
+	.busted		= "noreload",
+	.careless	= true,
+	FSC_HAZPTR,
+	.alloc		= fsc_desc_alloc_pooled,
+};
+
+/* All but one, or it would get the frame that it had: see pool.c. */
+static struct fsc_folio *fsc_early_reuse_take(struct fsc_thread *t)
+{
+	return fsc_parked_take_if(t, true);
+}
+
+static inline void *fsc_early_reuse_alloc(struct fsc_thread *t, unsigned int order)
+{
+	return fsc_desc_alloc_from(t, order, fsc_early_reuse_take);
+}
+
+static const struct fsc_protocol fsc_early_reuse = {
+	.name		= "rcu_bounded",
+	.busted		= "early_reuse",
+	.seen_by_pte	= true,
+	.refcounted	= true,
+	.recycles	= true,
+	.set_up		= fsc_rcu_bounded_set_up,
+	.tear_down	= fsc_rcu_bounded_tear_down,
+	.settle		= fsc_rcu_bounded_settle,
+	FSC_DESCRIPTOR_OPS(cas),
+	.alloc		= fsc_early_reuse_alloc,
+	.free		= fsc_rcu_bounded_free,
+};
+
+/* The folios of which a reader has a reference that is none. */
+struct fsc_unowned {
+	void *folio[FSC_SECTION_MAX];
+	unsigned int nr;
+};
+
+static bool fsc_unowned_drop(struct fsc_thread *t, void *folio)
+{
+	struct fsc_unowned *unowned = t->protocol_data;
+	unsigned int i;
+
+	for (i = 0; unowned && i < unowned->nr; i++) {
+		if (unowned->folio[i] == folio) {
+			unowned->folio[i] = unowned->folio[--unowned->nr];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool fsc_ignore_locked_tryget(struct fsc_thread *t, void *folio)
+{
+	struct fsc_unowned *unowned = t->protocol_data;
+
+	if (fsc_xadd_tryget(t, folio))
+		return true;
+	/* A section's worth at most; whoever has so many already looks, for once. */
+	if (unowned->nr == ARRAY_SIZE(unowned->folio))
+		return false;
+	unowned->folio[unowned->nr++] = folio;
+	return true;
+}
+
+static bool fsc_ignore_locked_put_testzero(struct fsc_thread *t, void *folio, int n)
+{
+	return !fsc_unowned_drop(t, folio) && fsc_xadd_put_testzero(t, folio, n);
+}
+
+static int fsc_ignore_locked_set_up(struct fsc_run *run)
+{
+	return fsc_readers_alloc_data(run, sizeof(struct fsc_unowned));
+}
+
+static const struct fsc_refs fsc_ignoring_xadd = {
+	.name		= "xadd",
+	.freezes	= true,
+	.tryget		= fsc_ignore_locked_tryget,
+	.add		= fsc_cas_add,
+	.put_testzero	= fsc_ignore_locked_put_testzero,
+	.freeze		= fsc_xadd_freeze,
+	.unfreeze	= fsc_cas_unfreeze,
+	.enable		= fsc_cas_enable,
+};
+
+#define fsc_ignoring_xadd_desc_enable	fsc_xadd_desc_enable
+
+static const struct fsc_protocol fsc_ignore_locked = {
+	.name		= "rcu_desc",
+	.busted		= "ignore_locked",
+	.set_up		= fsc_ignore_locked_set_up,
+	.tear_down	= fsc_readers_free_data,
+	.seen_by_pte	= true,
+	.refcounted	= true,
+	.deferral	= FSC_DEFER_CALL_RCU,
+	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
+	FSC_DESCRIPTOR_OPS(ignoring_xadd),
+	.alloc		= fsc_desc_alloc_pooled,
+	.free		= fsc_pooled_free_deferred,
+};
+
+static const struct fsc_protocol fsc_touch_slab = {
+	.busted		= "touch_slab",
+	.touches_slab	= true,
+	FSC_TYPESAFE(cas),
 };
 
 #endif /* FSC_PROTOCOL_BUSTED_H */
@@ -85,3 +217,8 @@ static const struct fsc_protocol fsc_early_pages = {
 FSC_PROTOCOL(norecheck)
 FSC_PROTOCOL(early_pages)
 FSC_PROTOCOL(early_publish)
+FSC_PROTOCOL(noseq)
+FSC_PROTOCOL(noreload)
+FSC_PROTOCOL(early_reuse)
+FSC_PROTOCOL(ignore_locked)
+FSC_PROTOCOL(touch_slab)

@@ -6,26 +6,16 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
+#include <folioscale/arena.h>
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
 
-static __always_inline bool fsc_desc_tryget(void *folio)
-{
-	return fsc_folio_tryget(folio);
-}
-
-static __always_inline bool fsc_desc_put_testzero(void *folio)
-{
-	return fsc_folio_put_testzero(folio);
-}
-
-static __always_inline bool fsc_desc_freeze(void *folio)
-{
-	return fsc_folio_freeze(folio);
-}
+#include "../tryget/cas.h"
+#include "../tryget/rcuref.h"
+#include "../tryget/xadd.h"
 
 static __always_inline bool fsc_desc_matches(const void *p, const struct fsc_mapping *mapping,
 					     u64 index, u64 key)
@@ -42,6 +32,13 @@ static inline u64 fsc_desc_key(const struct fsc_run *run, const void *p)
 	/* A pointer's difference only: in a busted arm it may be anything. */
 	return (u64)READ_ONCE(folio->index) << run->mapping_shift |
 	       (READ_ONCE(folio->mapping) - run->mappings);
+}
+
+static __always_inline u64 fsc_desc_sole_key(const struct fsc_mapping *mapping, const void *p)
+{
+	const struct fsc_folio *folio = p;
+
+	return READ_ONCE(folio->index) + ((void *)READ_ONCE(folio->mapping) - (void *)mapping);
 }
 
 static __always_inline u64 fsc_desc_generation(const void *folio)
@@ -61,23 +58,59 @@ static __always_inline unsigned long fsc_desc_pfn(const void *folio)
 	return READ_ONCE(((const struct fsc_folio *)folio)->pfn);
 }
 
-/* Poison a folio's memory and give it back; from here on its frames are anybody's. */
-static inline void fsc_pages_free(struct fsc_run *run, unsigned long pfn, u64 key, u64 freed)
+static __always_inline unsigned int fsc_desc_order(const void *folio)
 {
-	unsigned int order = run->config.order;
+	return READ_ONCE(((const struct fsc_folio *)folio)->order);
+}
 
-	fsc_memdesc_set(fsc_memdesc_slot(&run->map, pfn), 0, 1U << order);
-	fsc_stamp_write(fsc_stamp_of(pfn), ~key, FSC_POISON_GENERATION, freed,
-			run->config.touch_bytes);
-	__free_pages(pfn_to_page(pfn), order);
-	this_cpu_inc(run->limbo.released->pages);
+static __always_inline const void *fsc_desc_frame(struct fsc_run *run, unsigned long pfn)
+{
+	return fsc_memdesc_slot(&run->map, pfn);
+}
+
+static __always_inline unsigned long fsc_desc_frame_word(const void *slot)
+{
+	return READ_ONCE(*(const unsigned long *)slot);
+}
+
+static __always_inline unsigned long fsc_desc_peek(unsigned long pfn, const unsigned long *slot)
+{
+	return READ_ONCE(*slot);
+}
+
+static __always_inline void fsc_desc_pin(void *folio)
+{
+	atomic_inc(&((struct fsc_folio *)folio)->pincount);
+}
+
+static __always_inline void fsc_desc_unpin(void *folio)
+{
+	atomic_dec(&((struct fsc_folio *)folio)->pincount);
+}
+
+/* Walkers of frames do not find the folio any more; to them this is what unlinking is. */
+static inline void fsc_desc_words_clear(struct fsc_run *run, const struct fsc_folio *folio)
+{
+	fsc_memdesc_set(fsc_memdesc_slot(&run->map, folio->pfn), 0, 1U << folio->order);
+}
+
+/* Poison a folio's memory and give it back; from here on its frames are anybody's. */
+static inline void fsc_desc_poison_and_free(struct fsc_run *run, const struct fsc_folio *folio)
+{
+	fsc_stamp_write(fsc_stamp_of(folio->pfn), ~fsc_desc_key(run, folio),
+			FSC_POISON_GENERATION, folio->freed, run->config.touch_bytes);
+	__free_pages(pfn_to_page(folio->pfn), folio->order);
+	this_cpu_inc(run->limbo.released->folios);
+	this_cpu_add(run->limbo.released->pages, 1UL << folio->order);
 }
 
 static inline void fsc_desc_pages_free(struct fsc_run *run, const struct fsc_folio *folio)
 {
-	fsc_pages_free(run, folio->pfn, fsc_desc_key(run, folio), folio->freed);
+	fsc_desc_words_clear(run, folio);
+	fsc_desc_poison_and_free(run, folio);
 }
 
+/* The descriptor is anybody's from here on. */
 static __always_inline void fsc_desc_cache_free(struct fsc_run *run, struct fsc_folio *folio,
 						bool busted)
 {
@@ -88,44 +121,55 @@ static __always_inline void fsc_desc_cache_free(struct fsc_run *run, struct fsc_
 	this_cpu_inc(run->limbo.released->descriptors);
 }
 
-static inline void *fsc_desc_alloc_common(struct fsc_thread *t, bool busted)
+/* What the pfn path is populated with lies close together. */
+static inline struct page *fsc_fresh_page(struct fsc_thread *t, unsigned int order)
+{
+	return t->role == FSC_KEEPER && !order ? fsc_arena_frame(t->run) : NULL;
+}
+
+/* Memory, then a descriptor for it: @take's, where that has one, else the slab's. */
+static __always_inline
+void *fsc_desc_alloc_from(struct fsc_thread *t, unsigned int order,
+			  struct fsc_folio *(*take)(struct fsc_thread *t))
 {
 	struct fsc_run *run = t->run;
-	struct fsc_folio *folio = busted ? fsc_pool_get(&run->pool) : NULL;
-	struct page *page;
+	struct page *page = fsc_fresh_page(t, order);
+	struct fsc_folio *folio;
 
+	if (!page)
+		page = alloc_pages(FSC_GFP, order);
+	if (!page)
+		return NULL;
+	if (!fsc_memdesc_slot_alloc(&run->map, page_to_pfn(page), FSC_GFP))
+		goto free_pages;
+	folio = take ? take(t) : NULL;
 	if (!folio)
 		folio = kmem_cache_alloc(run->cache, FSC_GFP);
 	if (!folio)
-		return NULL;
-	page = alloc_pages(FSC_GFP, run->config.order);
-	if (!page)
-		goto free_folio;
-	if (!fsc_memdesc_slot_alloc(&run->map, page_to_pfn(page), FSC_GFP))
-		goto free_page;
+		goto free_pages;
 	/* A stale reader of a recycled descriptor may be looking. */
 	WRITE_ONCE(folio->pfn, page_to_pfn(page));
-	WRITE_ONCE(folio->order, run->config.order);
+	WRITE_ONCE(folio->order, order);
 	return folio;
 
-free_page:
-	__free_pages(page, run->config.order);
-free_folio:
-	if (busted)
-		fsc_pool_put(&run->pool, folio);
-	else
-		kmem_cache_free(run->cache, folio);
+free_pages:
+	__free_pages(page, order);
 	return NULL;
 }
 
-static inline void *fsc_desc_alloc(struct fsc_thread *t)
+static inline void *fsc_desc_alloc(struct fsc_thread *t, unsigned int order)
 {
-	return fsc_desc_alloc_common(t, false);
+	return fsc_desc_alloc_from(t, order, NULL);
 }
 
-static inline void *fsc_desc_alloc_pooled(struct fsc_thread *t)
+static struct fsc_folio *fsc_take_pooled(struct fsc_thread *t)
 {
-	return fsc_desc_alloc_common(t, true);
+	return fsc_pool_get(&t->run->pool);
+}
+
+static inline void *fsc_desc_alloc_pooled(struct fsc_thread *t, unsigned int order)
+{
+	return fsc_desc_alloc_from(t, order, fsc_take_pooled);
 }
 
 /* Count a descriptor that this run freed before, by what the free left in it. */
@@ -167,39 +211,66 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 	fsc_stamp_write(fsc_stamp_of(folio->pfn), key, generation, 0, t->run->config.touch_bytes);
 }
 
-static inline void fsc_desc_enable(struct fsc_thread *t, void *p, unsigned int refs)
+/* Last of all an allocation writes: the count, by a release of @refs's own, then the words. */
+static __always_inline void fsc_desc_enable_by(const struct fsc_refs *refs, struct fsc_thread *t,
+					       void *p, unsigned int count)
 {
 	struct fsc_run *run = t->run;
 	struct fsc_folio *folio = p;
 
-	/* Pairs with the acquire of a successful fsc_folio_tryget(), stale or not. */
-	atomic_set_release(&folio->refcount, refs);
-	fsc_memdesc_set(fsc_memdesc_slot(&run->map, folio->pfn),
-			fsc_memdesc_word(folio, FSC_MEMDESC_FILE), 1U << run->config.order);
+	refs->enable(folio, count);
+	fsc_memdesc_publish(&run->map, folio->pfn, fsc_memdesc_word(folio, FSC_MEMDESC_FILE),
+			    1U << folio->order);
+}
+
+static inline void fsc_cas_desc_enable(struct fsc_thread *t, void *folio, unsigned int count)
+{
+	fsc_desc_enable_by(&fsc_cas, t, folio, count);
+}
+
+#define fsc_xadd_desc_enable	fsc_cas_desc_enable
+
+static inline void fsc_rcuref_desc_enable(struct fsc_thread *t, void *folio, unsigned int count)
+{
+	fsc_desc_enable_by(&fsc_rcuref, t, folio, count);
 }
 
 /* Descriptor and pages at once. */
 static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_folio *folio,
 					      bool timed, bool busted)
 {
+	/* After the free the descriptor may be somebody else's. */
+	unsigned int order = folio->order;
+
 	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
 	fsc_desc_pages_free(t->run, folio);
 	fsc_desc_cache_free(t->run, folio, busted);
-	fsc_count_freed(&t->counters);
+	fsc_count_freed(&t->counters, order);
 }
 
-/* The operations above, as the members of a struct fsc_protocol. */
-#define FSC_DESCRIPTOR_OPS			\
+static inline void fsc_desc_free_both(struct fsc_thread *t, void *folio, bool timed)
+{
+	fsc_desc_free_now(t, folio, timed, false);
+}
+
+/* The operations above, as members of a struct fsc_protocol, with tryget=@by's references. */
+#define FSC_DESCRIPTOR_OPS(by)			\
 	.own_descriptor	= true,			\
-	.tryget		= fsc_desc_tryget,	\
-	.put_testzero	= fsc_desc_put_testzero,\
-	.freeze		= fsc_desc_freeze,	\
+	.refs		= &fsc_##by,		\
 	.matches	= fsc_desc_matches,	\
 	.key		= fsc_desc_key,		\
+	.sole_key	= fsc_desc_sole_key,	\
 	.generation	= fsc_desc_generation,	\
 	.set_gone	= fsc_desc_set_gone,	\
 	.pfn		= fsc_desc_pfn,		\
+	.order		= fsc_desc_order,	\
+	.frame		= fsc_desc_frame,	\
+	.frame_word	= fsc_desc_frame_word,	\
+	.word_folio	= fsc_memdesc_folio,	\
+	.peek		= fsc_desc_peek,	\
+	.pin		= fsc_desc_pin,		\
+	.unpin		= fsc_desc_unpin,	\
 	.identify	= fsc_desc_identify,	\
-	.enable		= fsc_desc_enable
+	.enable		= fsc_##by##_desc_enable
 
 #endif /* FSC_PROTOCOL_DESCRIPTOR_H */

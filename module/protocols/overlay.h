@@ -13,20 +13,28 @@
  * then, and its put may be that page's last. That is how the kernel works
  * today; such a put frees through __folio_put() and touches nothing of ours,
  * which the head frame's memdesc word tells.
+ *
+ * To walkers of frames the words stand for what page types tell today; what is
+ * a file folio they find by way of struct page, tails included.
  */
 #ifndef FSC_PROTOCOL_OVERLAY_H
 #define FSC_PROTOCOL_OVERLAY_H
 
 #include "descriptor.h"
 
-static __always_inline bool fsc_overlay_tryget(void *folio)
+static __always_inline bool fsc_overlay_tryget(struct fsc_thread *t, void *folio)
 {
 	return folio_try_get(folio);
 }
 
-static __always_inline bool fsc_overlay_put_testzero(void *folio)
+static __always_inline void fsc_overlay_add(void *folio, int n)
 {
-	return folio_put_testzero(folio);
+	folio_ref_add(folio, n);
+}
+
+static __always_inline bool fsc_overlay_put_testzero(struct fsc_thread *t, void *folio, int n)
+{
+	return n == 1 ? folio_put_testzero(folio) : folio_ref_sub_and_test(folio, n);
 }
 
 static __always_inline bool fsc_overlay_freeze(void *folio)
@@ -34,15 +42,40 @@ static __always_inline bool fsc_overlay_freeze(void *folio)
 	return folio_ref_freeze(folio, 1);
 }
 
+static __always_inline void fsc_overlay_unfreeze(void *folio)
+{
+	folio_ref_unfreeze(folio, 1);
+}
+
+/* The kernel's own; it takes no other. */
+static const struct fsc_refs fsc_overlay_refs = {
+	.name		= "cas",
+	.freezes	= true,
+	.tryget		= fsc_overlay_tryget,
+	.add		= fsc_overlay_add,
+	.put_testzero	= fsc_overlay_put_testzero,
+	.freeze		= fsc_overlay_freeze,
+	.unfreeze	= fsc_overlay_unfreeze,
+};
+
 static __always_inline
 bool fsc_overlay_matches(const void *folio, const struct fsc_mapping *mapping, u64 index, u64 key)
 {
-	/* What follows comes after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
+	/*
+	 * What follows comes after the recheck. Pairs with rcu_assign_pointer() in
+	 * xas_store(), with gup with the smp_wmb() in fsc_mms_map().
+	 */
 	smp_acquire__after_ctrl_dep();
 	return READ_ONCE(((const struct folio *)folio)->index) == key;
 }
 
 static inline u64 fsc_overlay_key(const struct fsc_run *run, const void *folio)
+{
+	return READ_ONCE(((const struct folio *)folio)->index);
+}
+
+static __always_inline u64 fsc_overlay_sole_key(const struct fsc_mapping *mapping,
+						const void *folio)
 {
 	return READ_ONCE(((const struct folio *)folio)->index);
 }
@@ -64,9 +97,52 @@ static __always_inline unsigned long fsc_overlay_pfn(const void *folio)
 	return folio_pfn((struct folio *)folio);
 }
 
-static inline void *fsc_overlay_alloc(struct fsc_thread *t)
+static __always_inline unsigned int fsc_overlay_order(const void *folio)
 {
-	struct folio *folio = folio_alloc(FSC_GFP, t->run->config.order);
+	return folio_order((struct folio *)folio);
+}
+
+/* After mm/gup.c:try_get_folio: the head, by way of struct page. */
+static __always_inline const void *fsc_overlay_frame(struct fsc_run *run, unsigned long pfn)
+{
+	return pfn_to_page(pfn);
+}
+
+static __always_inline unsigned long fsc_overlay_frame_word(const void *page)
+{
+	return (unsigned long)page_folio((struct page *)page);
+}
+
+static __always_inline void *fsc_overlay_word_folio(unsigned long word)
+{
+	return (void *)word;
+}
+
+/*
+ * A walker of today reads struct page, and goes to the head; whether that is
+ * ours its word tells. A head of ours is in the same block.
+ */
+static __always_inline unsigned long fsc_overlay_peek(unsigned long pfn, const unsigned long *slot)
+{
+	unsigned long behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
+
+	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
+}
+
+static __always_inline void fsc_overlay_pin(void *folio)
+{
+	atomic_inc(&((struct folio *)folio)->_pincount);
+}
+
+static __always_inline void fsc_overlay_unpin(void *folio)
+{
+	atomic_dec(&((struct folio *)folio)->_pincount);
+}
+
+static inline void *fsc_overlay_alloc(struct fsc_thread *t, unsigned int order)
+{
+	struct page *page = fsc_fresh_page(t, order);
+	struct folio *folio = page ? page_folio(page) : folio_alloc(FSC_GFP, order);
 
 	if (folio && !fsc_memdesc_slot_alloc(&t->run->map, folio_pfn(folio), FSC_GFP)) {
 		folio_put(folio);
@@ -88,10 +164,11 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
 }
 
+/* The page allocator has set the count already. */
 static inline void fsc_overlay_enable(struct fsc_thread *t, void *folio, unsigned int refs)
 {
-	fsc_memdesc_set(fsc_memdesc_slot(&t->run->map, folio_pfn(folio)),
-			fsc_memdesc_word(folio, FSC_MEMDESC_FILE), 1);
+	fsc_memdesc_publish(&t->run->map, folio_pfn(folio),
+			    fsc_memdesc_word(folio, FSC_MEMDESC_FILE), 1);
 }
 
 static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
@@ -99,6 +176,7 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 	struct fsc_run *run = t->run;
 	struct folio *folio = p;
 	unsigned long *slot = fsc_memdesc_slot(&run->map, folio_pfn(folio));
+	unsigned int order = folio_order(folio);
 
 	if (slot && READ_ONCE(*slot) == fsc_memdesc_word(folio, FSC_MEMDESC_FILE)) {
 		fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,
@@ -106,8 +184,9 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 				run->config.touch_bytes);
 		fsc_memdesc_set(slot, 0, 1);
 		this_cpu_inc(run->limbo.released->descriptors);
-		this_cpu_inc(run->limbo.released->pages);
-		fsc_count_freed(&t->counters);
+		this_cpu_inc(run->limbo.released->folios);
+		this_cpu_add(run->limbo.released->pages, 1UL << order);
+		fsc_count_freed(&t->counters, order);
 	}
 	/* The count is zero: frozen, or put by the caller. */
 	__folio_put(folio);
@@ -115,17 +194,24 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 
 static const struct fsc_protocol fsc_overlay = {
 	.name		= "overlay",
+	.cas_only	= "it takes the kernel's own",
 	.refcounted	= true,
 	.recheck	= true,
 	.recycles	= true,
-	.tryget		= fsc_overlay_tryget,
-	.put_testzero	= fsc_overlay_put_testzero,
-	.freeze		= fsc_overlay_freeze,
+	.refs		= &fsc_overlay_refs,
 	.matches	= fsc_overlay_matches,
 	.key		= fsc_overlay_key,
+	.sole_key	= fsc_overlay_sole_key,
 	.generation	= fsc_overlay_generation,
 	.set_gone	= fsc_overlay_set_gone,
 	.pfn		= fsc_overlay_pfn,
+	.order		= fsc_overlay_order,
+	.frame		= fsc_overlay_frame,
+	.frame_word	= fsc_overlay_frame_word,
+	.word_folio	= fsc_overlay_word_folio,
+	.peek		= fsc_overlay_peek,
+	.pin		= fsc_overlay_pin,
+	.unpin		= fsc_overlay_unpin,
 	.alloc		= fsc_overlay_alloc,
 	.identify	= fsc_overlay_identify,
 	.enable		= fsc_overlay_enable,

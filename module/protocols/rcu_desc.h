@@ -21,6 +21,7 @@ static void fsc_rcu_desc_callback(struct rcu_head *rcu)
 static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_folio *folio = p;
+	unsigned int order = folio->order;
 
 	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
 	fsc_desc_pages_free(t->run, folio);
@@ -36,21 +37,26 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 		kfree_rcu(folio, rcu);
 		break;
 	}
-	fsc_count_freed(&t->counters);
+	fsc_count_freed(&t->counters, order);
 }
 
-static const struct fsc_protocol fsc_rcu_desc = {
-	.name		= "rcu_desc",
-	.refcounted	= true,
-	.deferral	= FSC_DEFER_KFREE_RCU,
-	.deferrals	= BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) |
-			  BIT(FSC_DEFER_CALL_RCU_HURRY),
-	FSC_DESCRIPTOR_OPS,
-	.alloc		= fsc_desc_alloc,
-	.free		= fsc_rcu_desc_free,
-};
+#define FSC_RCU_DESC(by)						\
+	.name		= "rcu_desc",					\
+	.refcounted	= true,						\
+	.deferral	= FSC_DEFER_KFREE_RCU,				\
+	.deferrals	= BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) |	\
+			  BIT(FSC_DEFER_CALL_RCU_HURRY),		\
+	FSC_DESCRIPTOR_OPS(by),						\
+	.alloc		= fsc_desc_alloc,				\
+	.free		= fsc_rcu_desc_free
+
+static const struct fsc_protocol fsc_rcu_desc = { FSC_RCU_DESC(cas) };
+static const struct fsc_protocol fsc_rcu_desc_xadd = { FSC_RCU_DESC(xadd) };
+static const struct fsc_protocol fsc_rcu_desc_rcuref = { FSC_RCU_DESC(rcuref) };
 
 #endif /* FSC_PROTOCOL_RCU_DESC_H */
 
 /* Outside the guard: see protocols.h. */
 FSC_PROTOCOL(rcu_desc)
+FSC_PROTOCOL(rcu_desc_xadd)
+FSC_PROTOCOL(rcu_desc_rcuref)

@@ -16,7 +16,7 @@ static void fsc_rcu_full_callback(struct rcu_head *rcu)
 {
 	struct fsc_folio *folio = container_of(rcu, struct fsc_folio, rcu);
 
-	fsc_desc_pages_free(fsc_run, folio);
+	fsc_desc_poison_and_free(fsc_run, folio);
 	kmem_cache_free(fsc_run->cache, folio);
 	this_cpu_inc(fsc_run->limbo.released->descriptors);
 }
@@ -24,20 +24,24 @@ static void fsc_rcu_full_callback(struct rcu_head *rcu)
 static inline void fsc_rcu_full_free(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_folio *folio = p;
+	unsigned int order = folio->order;
 
 	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	/* Before the grace period: a walker that found the word after it would be in none. */
+	fsc_desc_words_clear(t->run, folio);
 	if (t->run->deferral == FSC_DEFER_CALL_RCU_HURRY)
 		call_rcu_hurry(&folio->rcu, fsc_rcu_full_callback);
 	else
 		call_rcu(&folio->rcu, fsc_rcu_full_callback);
-	fsc_count_freed(&t->counters);
+	fsc_count_freed(&t->counters, order);
 }
 
 static const struct fsc_protocol fsc_rcu_full = {
 	.name		= "rcu_full",
+	.cas_only	= "its readers take no reference",
 	.deferral	= FSC_DEFER_CALL_RCU,
 	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
-	FSC_DESCRIPTOR_OPS,
+	FSC_DESCRIPTOR_OPS(cas),
 	.alloc		= fsc_desc_alloc,
 	.free		= fsc_rcu_full_free,
 };

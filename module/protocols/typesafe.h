@@ -17,23 +17,21 @@
 
 #include "descriptor.h"
 
-static inline void fsc_typesafe_free(struct fsc_thread *t, void *folio, bool timed)
-{
-	fsc_desc_free_now(t, folio, timed, false);
-}
+#define FSC_TYPESAFE(by)			\
+	.name		= "typesafe",		\
+	.refcounted	= true,			\
+	.recheck	= true,			\
+	.recycles	= true,			\
+	.slab_flags	= SLAB_TYPESAFE_BY_RCU,	\
+	FSC_DESCRIPTOR_OPS(by),			\
+	.alloc		= fsc_desc_alloc,	\
+	.free		= fsc_desc_free_both
 
-static const struct fsc_protocol fsc_typesafe = {
-	.name		= "typesafe",
-	.refcounted	= true,
-	.recheck	= true,
-	.recycles	= true,
-	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
-	FSC_DESCRIPTOR_OPS,
-	.alloc		= fsc_desc_alloc,
-	.free		= fsc_typesafe_free,
-};
+static const struct fsc_protocol fsc_typesafe = { FSC_TYPESAFE(cas) };
+static const struct fsc_protocol fsc_typesafe_xadd = { FSC_TYPESAFE(xadd) };
 
 #endif /* FSC_PROTOCOL_TYPESAFE_H */
 
 /* Outside the guard: see protocols.h. */
 FSC_PROTOCOL(typesafe)
+FSC_PROTOCOL(typesafe_xadd)

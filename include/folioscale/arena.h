@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What walkers of frames meet beside file folios: slabs and page tables, whose
+ * memdescs have no reference count, free hugetlb folios, and what has no
+ * memdesc at all. All of it is real memory, in the shares that mix= asks for.
+ *
+ * Slabs' and page tables' descriptors come from a plain cache and go back to it
+ * at once, without RCU, so a walker must decide by the word's type and never
+ * follow the pointer. A free hugetlb folio keeps its descriptor, with a count
+ * of zero and FSC_HUGETLB_FREE; descriptor and memory stay for the run. Whether
+ * it is free changes under hugetlb_lock, which stands for the kernel's.
+ */
+#ifndef FOLIOSCALE_ARENA_H
+#define FOLIOSCALE_ARENA_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include <folioscale/folio.h>
+#include <folioscale/lists.h>
+#include <folioscale/run.h>
+#include <folioscale/stream.h>
+#include <folioscale/thread.h>
+
+/* In the flags of a hugetlb folio, under hugetlb_lock. */
+#define FSC_HUGETLB_FREE	1UL
+#define FSC_HUGETLB_ORDER	9
+
+/**
+ * struct fsc_uncounted - a memdesc without a reference count
+ * @pfn: its frame
+ * @next: on the list of those that a touch_slab run keeps
+ */
+struct fsc_uncounted {
+	unsigned long pfn;
+	struct fsc_uncounted *next;
+} __aligned(16);
+
+/**
+ * struct fsc_visitor - what a thread of the pfn path keeps
+ * @walked: next frame that a walker looks at
+ * @credit: turnovers that a freer owes the other shares
+ * @random: what picks their victims
+ */
+struct fsc_visitor {
+	unsigned long walked;
+	u64 credit[FSC_NR_SHARES];
+	struct fsc_stream random;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct fsc_arena - the shares of a run that are no file folios
+ * @mix: config.mix, parsed
+ * @uncounted_cache: memdescs of slabs and page tables
+ * @hugetlb_cache: descriptors of hugetlb folios
+ * @visitors: one for each thread
+ * @nr: how many of each share there are
+ * @uncounted: all of %FSC_SHARE_SLAB and of %FSC_SHARE_PTDESC
+ * @misc: frames of what has no memdesc
+ * @hugetlb: all hugetlb folios
+ * @fresh: first frame of the block that single frames are taken from
+ * @fresh_left: how many of it are left
+ * @fresh_wanted: how many single frames the run is still to be populated with
+ * @hugetlb_lock: protects whether they are free; innermost
+ * @kept: free memdescs, last in first out, that a touch_slab run does not give back
+ * @kept_last: the very last of them
+ * @kept_lock: protects both
+ */
+struct fsc_arena {
+	struct fsc_mix mix;
+	struct kmem_cache *uncounted_cache;
+	struct kmem_cache *hugetlb_cache;
+	struct fsc_visitor *visitors;
+	unsigned long nr[FSC_NR_SHARES];
+	struct fsc_uncounted **uncounted[FSC_NR_SHARES];
+	unsigned long *misc;
+	struct fsc_folio **hugetlb;
+	unsigned long fresh;
+	unsigned int fresh_left;
+	unsigned long fresh_wanted;
+	spinlock_t hugetlb_lock ____cacheline_aligned_in_smp;	/* see above */
+	spinlock_t kept_lock;	/* see above */
+	struct fsc_uncounted *kept;
+	struct fsc_uncounted *kept_last;
+};
+
+static inline struct fsc_arena *fsc_arena_of(const struct fsc_run *run)
+{
+	return run->path_data;
+}
+
+static __always_inline struct fsc_visitor *fsc_visitor_of(const struct fsc_thread *t)
+{
+	return t->path_data;
+}
+
+u64 fsc_arena_bytes(const struct fsc_run *run);
+int fsc_arena_create(struct fsc_run *run);
+void fsc_arena_destroy(struct fsc_run *run);
+struct page *fsc_arena_frame(struct fsc_run *run);
+void fsc_arena_turned(struct fsc_thread *t, unsigned int n);
+void fsc_arena_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const unsigned long *slot);
+void fsc_arena_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio);
+void fsc_arena_touch(struct fsc_thread *t, const struct fsc_uncounted *desc, unsigned long pfn);
+
+#endif /* FOLIOSCALE_ARENA_H */

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The GUP path: page tables walked with interrupts off, after
+ * mm/gup.c:gup_fast_pte_range.
+ *
+ * pmd, pte, frame, memdesc word, tryget; then whatever may have moved is read
+ * again: the word, where the protocol needs it, the pmd and the pte, always.
+ * Any mismatch puts the reference and falls back, to the lock of the mapping
+ * here, as GUP falls back to that of the address space. There is no loop.
+ *
+ * A freer unmaps, then freezes or puts. So a walker whose tryget came first
+ * makes the freeze fail, or keeps the folio past its put; and one that came
+ * after it, and met the folio's next life, finds the pte changed.
+ *
+ * Interrupts off hold grace periods off, for descriptors as for tables. A put
+ * may be the last; the free then waits until they are on, for SLUB's lock, which
+ * sleeps on PREEMPT_RT, and for protocols that sleep to free.
+ */
+#ifndef FSC_PATH_GUP_H
+#define FSC_PATH_GUP_H
+
+#include <linux/irqflags.h>
+
+#include <folioscale/mm.h>
+
+#include "mapping.h"
+
+/* include/linux/mm.h:GUP_PIN_COUNTING_BIAS: what a pin adds to a small folio's count. */
+#define gup_PIN_BIAS	1024
+
+static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
+{
+	if (proto->touches_slab)
+		return "no slab is looked at on this path";
+	if (proto->seen_by_pte)
+		return "GUP looks at the pte again, and does not suffer from it";
+	if (!proto->refcounted)
+		return "GUP hands out references, and it takes none";
+	return proto->read_copied ? "GUP hands out references, and it copies" : NULL;
+}
+
+#define GUP_FELL	((void *)1)
+
+/**
+ * struct gup_found - a walk with interrupts off, and what is left to do when they are on
+ * @folio: with a reference, or a pin; NULL if there is none
+ * @fell: NULL unless it falls back; else a folio to be freed, whose last reference
+ *	was ours, or %GUP_FELL
+ * @key: what was looked up
+ * @pinned: @folio has a pin
+ */
+struct gup_found {
+	void *folio;
+	void *fell;
+	u32 key;
+	bool pinned;
+};
+
+/* After mm/gup.c:try_grab_folio_fast. */
+static __always_inline void gup_pin(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    struct gup_found *found, bool general)
+{
+	if (!general || !proto->refs->add || t->run->config.pin == FSC_PIN_GET)
+		return;
+	if (proto->order(found->folio))
+		proto->pin(found->folio);
+	else
+		proto->refs->add(found->folio, gup_PIN_BIAS - 1);
+	/*
+	 * The second look at the pte comes after the pin. Pairs with those who look
+	 * for pins after they have write-protected a pte (fork): there are none here.
+	 */
+	smp_mb__after_atomic();
+	found->pinned = true;
+}
+
+/* Drop what the walk has of its folio; true if that was the last. */
+static __always_inline bool gup_put_testzero(struct fsc_thread *t, const struct fsc_protocol *proto,
+					     const struct gup_found *found, bool general)
+{
+	int refs = 1;
+
+	if (general && found->pinned) {
+		if (proto->order(found->folio))
+			proto->unpin(found->folio);
+		else
+			refs = gup_PIN_BIAS;
+	}
+	return proto->refs->put_testzero(t, found->folio, refs);
+}
+
+/* Interrupts off: the put is done at once, a free has to wait. */
+static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc_protocol *proto,
+					  struct gup_found *found, enum fsc_counter why,
+					  bool general)
+{
+	fsc_count(&t->counters, why);
+	found->fell = GUP_FELL;
+	if (!found->folio)
+		return;
+	if (gup_put_testzero(t, proto, found, general))
+		found->fell = found->folio;
+	found->folio = NULL;
+}
+
+/* Which of the folio's pages the stream's low bits say; keys are made of the high ones. */
+static __always_inline unsigned long gup_page(const struct fsc_thread *t,
+					      const struct fsc_draw *draw, u32 key)
+{
+	unsigned int order = fsc_order_of(&t->run->orders, key);
+
+	return ((unsigned long)key << fsc_mm_shift(t->run)) +
+	       (draw->stream.state & ((1UL << order) - 1));
+}
+
+/* Interrupts off; @found has its key, and nothing else yet. */
+static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw,
+				     const struct fsc_protocol *proto, struct gup_found *found,
+				     bool general)
+{
+	unsigned long page = general ? gup_page(t, draw, found->key) : found->key;
+	const struct fsc_mm *mm = t->path_data;
+	const struct fsc_pmd *pmdp = &mm->pmds[page / FSC_PTES];
+	unsigned long *ptep, pmd, pte, word;
+	const void *frame;
+	void *folio;
+
+	pmd = READ_ONCE(pmdp->entry);
+	if (unlikely(!pmd))
+		return;
+	ptep = (unsigned long *)(pmd & ~FSC_PRESENT) + page % FSC_PTES;
+	pte = READ_ONCE(*ptep);
+	if (unlikely(!pte))
+		return;
+	frame = proto->frame(t->run, pte >> PAGE_SHIFT);
+	word = likely(frame) ? proto->frame_word(frame) : 0;
+	folio = proto->word_folio(word);
+	if (unlikely(!folio)) {
+		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
+		return;
+	}
+	fsc_gap(t, proto, general);
+	if (proto->protect) {
+		proto->protect(t, folio);
+		if (!proto->careless && unlikely(proto->frame_word(frame) != word)) {
+			fsc_count(&t->counters, FSC_HAZARD_MOVED);
+			gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
+			goto out;
+		}
+		fsc_stall_protected(t, general);
+	}
+	if (unlikely(!proto->refs->tryget(t, folio))) {
+		gup_fall_back(t, proto, found, FSC_FALLBACK_ZERO, general);
+		goto out;
+	}
+	found->folio = folio;
+	/* The tryget is an acquire, so these looks come after it: pairs with fsc_mms_unmap(). */
+	if (proto->recheck && unlikely(proto->frame_word(frame) != word)) {
+		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
+		goto out;
+	}
+	gup_pin(t, proto, found, general);
+	if (proto->careless)
+		goto out;
+	if (unlikely(READ_ONCE(pmdp->entry) != pmd))
+		gup_fall_back(t, proto, found, FSC_FALLBACK_PMD, general);
+	else if (unlikely(READ_ONCE(*ptep) != pte))
+		gup_fall_back(t, proto, found, FSC_FALLBACK_PTE, general);
+out:
+	if (proto->unprotect)
+		proto->unprotect(t);
+}
+
+/* What is left of a lookup, interrupts on; returns whether it missed. */
+static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_protocol *proto,
+				       struct fsc_slot slot, struct gup_found *found, bool general)
+{
+	if (!proto->locked && unlikely(found->fell) && found->fell != GUP_FELL)
+		fsc_reader_free(t, proto, found->fell);
+	if (proto->locked || unlikely(found->fell)) {
+		found->folio = fsc_mapping_find_locked(t, proto, slot, general && proto->locked);
+		found->pinned = false;
+		if (found->folio)
+			gup_pin(t, proto, found, general);
+	}
+	if (unlikely(!found->folio))
+		return true;
+	if (general && t->run->config.hold_ns)
+		fsc_spin_resched(t->run->config.hold_ns);
+	fsc_use(t, proto, found->folio, slot, general);
+	if (unlikely(gup_put_testzero(t, proto, found, general)))
+		fsc_reader_free(t, proto, found->folio);
+	return false;
+}
+
+static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_draw *draw,
+					      const struct fsc_protocol *proto)
+{
+	u32 key = fsc_draw_key(draw, false);
+	struct fsc_slot slot = fsc_slot_of(t, key, false);
+	struct gup_found found = { .key = key };
+	unsigned long flags;
+
+	if (proto->locked)
+		return gup_finish(t, proto, slot, &found, false);
+	local_irq_save(flags);
+	gup_walk(t, draw, proto, &found, false);
+	/* Told apart before interrupts are on: else both would share the code behind it. */
+	if (likely(found.folio)) {
+		local_irq_restore(flags);
+		fsc_use(t, proto, found.folio, slot, false);
+		fsc_reader_put(t, proto, found.folio);
+		return false;
+	}
+	local_irq_restore(flags);
+	return gup_finish(t, proto, slot, &found, false);
+}
+
+static __always_inline unsigned int gup_section_general(struct fsc_thread *t,
+							struct fsc_draw *draw,
+							const struct fsc_protocol *proto,
+							unsigned int n)
+{
+	struct gup_found found[FSC_SECTION_MAX];
+	unsigned int misses = 0, i;
+	unsigned long flags;
+
+	for (i = 0; i < n; i++)
+		found[i] = (struct gup_found) { .key = fsc_draw_key(draw, true) };
+	if (!proto->locked) {
+		local_irq_save(flags);
+		for (i = 0; i < n; i++)
+			gup_walk(t, draw, proto, &found[i], true);
+		local_irq_restore(flags);
+	}
+	for (i = 0; i < n; i++)
+		misses += gup_finish(t, proto, fsc_slot_of(t, found[i].key, true), &found[i], true);
+	return misses;
+}
+
+static __always_inline struct fsc_tally gup_section(struct fsc_thread *t, struct fsc_draw *draw,
+						    const struct fsc_protocol *proto,
+						    unsigned int n, bool general)
+{
+	return (struct fsc_tally) {
+		.lookups = n,
+		.misses = general ? gup_section_general(t, draw, proto, n) :
+				    gup_section_plain(t, draw, proto),
+	};
+}
+
+static int gup_prepare(struct fsc_thread *t, u32 key)
+{
+	return fsc_mms_prepare(t, key);
+}
+
+static void gup_retire(struct fsc_thread *t, u32 key)
+{
+	fsc_mms_retire(t, key);
+}
+
+static void gup_map(struct fsc_thread *t, unsigned long pfn, unsigned int order, u32 key)
+{
+	fsc_mms_map(t->run, pfn, order, key);
+}
+
+static void gup_unmap(struct fsc_thread *t, unsigned int order, u32 key)
+{
+	fsc_mms_unmap(t->run, order, key);
+}
+
+static const struct fsc_tables gup_tables = {
+	.prepare	= gup_prepare,
+	.retire		= gup_retire,
+	.map		= gup_map,
+	.unmap		= gup_unmap,
+};
+
+static __always_inline void *gup_remove(struct fsc_thread *t, const struct fsc_protocol *proto,
+					u32 key)
+{
+	return fsc_mapping_remove(t, proto, key, &gup_tables);
+}
+
+static __always_inline bool gup_refreeze(struct fsc_thread *t, const struct fsc_protocol *proto,
+					 u32 key)
+{
+	return fsc_mapping_refreeze(t, proto, key, &gup_tables);
+}
+
+static int gup_publish(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio, u32 key)
+{
+	return fsc_mapping_publish(t, proto, folio, key, &gup_tables);
+}
+
+static __always_inline void gup_turned(struct fsc_thread *t, unsigned int n)
+{
+}
+
+#define FSC_PROTOCOL(proto)	FSC_DEFINE_LOOPS(gup, proto)
+#include "../protocols.h"
+#undef FSC_PROTOCOL
+
+#define FSC_PROTOCOL(proto)	FSC_LOOPS_ENTRY(gup, proto),
+static const struct fsc_loops gup_loops[] = {
+#include "../protocols.h"
+};
+
+#undef FSC_PROTOCOL
+
+static const struct fsc_path fsc_path_gup = {
+	.name		= "gup",
+	.loops		= gup_loops,
+	.nr_loops	= ARRAY_SIZE(gup_loops),
+	.tries		= 1,
+	.unit		= 1,
+	/* Interrupts are off. */
+	.gap_max_ns	= 100 * NSEC_PER_MSEC,
+	.falls_back	= true,
+	.pins		= true,
+	.maps_pages	= true,
+	.refuses	= gup_refuses,
+	.set_up		= fsc_mms_create,
+	.tear_down	= fsc_mms_destroy,
+	.bytes		= fsc_mms_bytes,
+};
+
+#endif /* FSC_PATH_GUP_H */
+
+/* Outside the guard: see paths.h. */
+#ifdef FSC_PATH
+FSC_PATH(gup)
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What paths share: the slots of a mapping, which are changed under its lock.
+ * However a path finds folios, it is here that they are published and removed.
+ */
+#ifndef FSC_PATH_MAPPING_H
+#define FSC_PATH_MAPPING_H
+
+#include <linux/rcupdate.h>
+#include <linux/xarray.h>
+
+#include <folioscale/loops.h>
+
+/**
+ * struct fsc_tables - what a path does to tables of its own when a slot changes
+ * @prepare: have tables for a key, and keep them; may sleep; 0 or -ENOMEM
+ * @retire: the key needs no tables any more
+ * @map: enter a folio; xa_lock held, as for the next
+ * @unmap: take it out
+ */
+struct fsc_tables {
+	int (*prepare)(struct fsc_thread *t, u32 key);
+	void (*retire)(struct fsc_thread *t, u32 key);
+	void (*map)(struct fsc_thread *t, unsigned long pfn, unsigned int order, u32 key);
+	void (*unmap)(struct fsc_thread *t, unsigned int order, u32 key);
+};
+
+/* A path that has none. */
+static const struct fsc_tables fsc_no_tables = {};
+
+/*
+ * Lookup under the lock, as the slow path of GUP has it: the slot's reference
+ * cannot go meanwhile, so getting another does not fail.
+ */
+static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
+						     const struct fsc_protocol *proto,
+						     struct fsc_slot slot, bool general)
+{
+	XA_STATE(xas, &slot.mapping->pages, slot.index);
+	void *folio;
+
+	xas_lock(&xas);
+	folio = xas_load(&xas);
+	if (folio) {
+		fsc_gap(t, proto, general);
+		if (!proto->refs->tryget(t, folio))
+			folio = NULL;
+	}
+	xas_unlock(&xas);
+	return folio;
+}
+
+/*
+ * With cross_cpu=1 a freer leaves to others what a freer of its own CPU has
+ * allocated; where the keeper has populated nobody knows.
+ */
+static __always_inline bool fsc_allocated_here(const struct fsc_thread *t,
+					       const struct fsc_protocol *proto,
+					       const void *folio)
+{
+	const struct fsc_thread *owner = fsc_generation_owner(t->run, proto->generation(folio));
+
+	return t->role == FSC_FREER && owner && owner->cpu == t->cpu;
+}
+
+/*
+ * Reclaim freezes first, after mm/vmscan.c:__remove_mapping, and leaves a
+ * folio that a reader holds. Truncate unlinks whatever stands there, after
+ * mm/filemap.c:page_cache_delete; the slot's reference is the caller's then.
+ * Both unmap before that, so that who comes by a table either got its
+ * reference before the freeze, which then fails, or finds the entry gone.
+ * Neither clears the identity: a stale reader is still to recognise it.
+ */
+static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
+						const struct fsc_protocol *proto, u32 key,
+						const struct fsc_tables *tables)
+{
+	const struct fsc_config *config = &t->run->config;
+	struct fsc_mapping *mapping = &t->mappings[key & t->mapping_mask];
+	XA_STATE(xas, &mapping->pages, key >> t->mapping_shift);
+	unsigned int order;
+	void *folio;
+
+	xas_lock(&xas);
+	folio = xas_load(&xas);
+	if (!folio) {
+		fsc_count(&t->counters, FSC_VICTIM_MISSING);
+		goto out;
+	}
+	if (config->cross_cpu && fsc_allocated_here(t, proto, folio)) {
+		fsc_count(&t->counters, FSC_SAME_CPU);
+		folio = NULL;
+		goto out;
+	}
+	order = proto->order(folio);
+	if (tables->unmap)
+		tables->unmap(t, order, key);
+	if (proto->refs->freezes && config->removal == FSC_RECLAIM &&
+	    !proto->refs->freeze(folio)) {
+		fsc_count(&t->counters, FSC_FREEZE_BUSY);
+		if (tables->map)
+			tables->map(t, proto->pfn(folio), order, key);
+		folio = NULL;
+		goto out;
+	}
+	proto->set_gone(folio);
+	if (proto->read_copied)
+		write_seqcount_begin(&mapping->delete_seq);
+	xas_store(&xas, NULL);
+	if (proto->read_copied)
+		write_seqcount_end(&mapping->delete_seq);
+	if (tables->retire)
+		tables->retire(t, key);
+out:
+	xas_unlock(&xas);
+	return folio;
+}
+
+/*
+ * As splitting and migration do to a folio that they keep: unmapped, frozen, and
+ * all back as it was. True if it was there and nobody held it.
+ */
+static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
+						 const struct fsc_protocol *proto, u32 key,
+						 const struct fsc_tables *tables)
+{
+	struct xarray *pages = &t->mappings[key & t->mapping_mask].pages;
+	bool frozen = false;
+	void *folio;
+
+	xa_lock(pages);
+	folio = xa_load(pages, key >> t->mapping_shift);
+	if (!folio) {
+		fsc_count(&t->counters, FSC_VICTIM_MISSING);
+		goto out;
+	}
+	if (tables->unmap)
+		tables->unmap(t, proto->order(folio), key);
+	frozen = proto->refs->freezes && proto->refs->freeze(folio);
+	if (frozen)
+		proto->refs->unfreeze(folio);
+	if (tables->map)
+		tables->map(t, proto->pfn(folio), proto->order(folio), key);
+	fsc_count(&t->counters, frozen ? FSC_REFREEZES : FSC_FREEZE_BUSY);
+out:
+	xa_unlock(pages);
+	return frozen;
+}
+
+/* The store is a release of all that the allocation wrote; pairs with xas_load(). */
+static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
+					       const struct fsc_protocol *proto, void *folio,
+					       u32 key, const struct fsc_tables *tables)
+{
+	XA_STATE(xas, &t->mappings[key & t->mapping_mask].pages, key >> t->mapping_shift);
+	int err = tables->prepare ? tables->prepare(t, key) : 0;
+
+	if (err)
+		return err;
+	do {
+		xas_lock(&xas);
+		xas_store(&xas, folio);
+		if (tables->map && !xas_error(&xas))
+			tables->map(t, proto->pfn(folio), proto->order(folio), key);
+		xas_unlock(&xas);
+	} while (xas_nomem(&xas, FSC_GFP));
+	err = xas_error(&xas);
+	if (err && tables->retire)
+		tables->retire(t, key);
+	return err;
+}
+
+#endif /* FSC_PATH_MAPPING_H */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The PFN path: walkers that go through frames, block by block, in order, after
+ * mm/compaction.c:isolate_migratepages_block and mm/page_idle.c:page_idle_get_folio.
+ * A lookup is a frame of ours that has been decided; a hit is a folio that was
+ * used. Frames that are nobody's here are passed over and not counted, and so are
+ * blocks that have no others: how far an arm's frames lie apart is chance.
+ *
+ * With passes=2 the first pass reads memdesc words alone and decides by their
+ * type: what has no reference count is done with, frames of one folio are one
+ * folio. The second pass reads the word of a chosen frame again, inside RCU,
+ * for what it saw before may be gone: tryget, look at the word once more where
+ * the protocol needs it, use, put; on any failure skip. A free hugetlb folio is
+ * looked at under the hugetlb lock. With passes=1 there is no first pass: a
+ * tryget on whatever has a count, for every frame.
+ */
+#ifndef FSC_PATH_PFN_H
+#define FSC_PATH_PFN_H
+
+#include <linux/bitops.h>
+#include <linux/mmzone.h>
+#include <linux/pageblock-flags.h>
+
+#include <folioscale/arena.h>
+
+#include "mapping.h"
+
+#define pfn_CHUNKS	DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
+
+static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
+{
+	if (proto->locked)
+		return "a frame has no mapping to lock";
+	return proto->read_copied ? "a frame has no mapping whose sequence to recheck" : NULL;
+}
+
+/* As fsc_use(), where the walker knows the frame and learns the key. */
+static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    const void *folio, unsigned long frame, bool general)
+{
+	u64 word, generation;
+	unsigned long pfn;
+
+	/* What follows comes after the recheck. Pairs with the one in fsc_memdesc_publish(). */
+	smp_acquire__after_ctrl_dep();
+	word = proto->generation(folio);
+	generation = word & ~FSC_GENERATION_GONE;
+	pfn = proto->pfn(folio);
+	if (unlikely(frame - pfn >= 1UL << proto->order(folio)))
+		fsc_violation_record(t, FSC_BAD_IDENTITY, frame, generation, frame, pfn);
+	if (proto->busted && unlikely(!pfn_valid(pfn))) {
+		fsc_violation_record(t, FSC_BAD_PFN, frame, generation, 0, pfn);
+		return;
+	}
+	fsc_check_stamp(t, fsc_stamp_of(pfn),
+			general ? proto->key(t->run, folio) : proto->sole_key(t->mappings, folio),
+			generation, general);
+	if (unlikely(word & FSC_GENERATION_GONE))
+		fsc_count(&t->counters, FSC_STALE_HELD);
+}
+
+/* Which frames of a block the second pass has to look at. Returns how many are ours. */
+static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
+					       const struct fsc_protocol *proto,
+					       unsigned long base, const unsigned long *slot,
+					       unsigned long *chosen)
+{
+	unsigned int ours = 0, avoided = 0, i, j;
+	unsigned long last = 0;
+
+	for (i = 0; i < pfn_CHUNKS; i++) {
+		unsigned long bits = 0;
+
+		for (j = 0; j < min(BITS_PER_LONG, pageblock_nr_pages); j++, base++, slot++) {
+			unsigned long word = proto->peek(base, slot);
+
+			if (!word)
+				continue;
+			ours++;
+			switch (fsc_memdesc_type(word)) {
+			case FSC_MEMDESC_FILE:
+			case FSC_MEMDESC_HUGETLB:
+				if (word != last)
+					bits |= 1UL << j;
+				else
+					avoided++;
+				break;
+			case FSC_MEMDESC_SLAB:
+				if (proto->touches_slab)
+					bits |= 1UL << j;
+				break;
+			default:
+				break;
+			}
+			last = word;
+		}
+		chosen[i] = bits;
+	}
+	fsc_count_add(&t->counters, FSC_TRYGETS_AVOIDED, avoided);
+	return ours;
+}
+
+/* What is no file folio's after all. */
+static noinline void pfn_decide_other(struct fsc_thread *t, unsigned long word, unsigned long frame,
+				      const unsigned long *slot, bool one_pass)
+{
+	if (fsc_memdesc_type(word) != FSC_MEMDESC_HUGETLB)
+		return;
+	if (one_pass)
+		fsc_arena_try_hugetlb(t, fsc_memdesc_desc(word));
+	else
+		fsc_arena_look_at_hugetlb(t, frame, slot);
+}
+
+/* Returns whether a folio was used. */
+static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    unsigned long frame, const unsigned long *slot,
+				    unsigned long *trygets, bool one_pass, bool general)
+{
+	const unsigned int hold_ns = general ? t->run->config.hold_ns : 0;
+	unsigned long word, again;
+	void *folio, *drop = NULL;
+
+	rcu_read_lock();
+	word = proto->peek(frame, slot);
+	if (proto->touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
+		fsc_gap(t, proto, general);
+		fsc_arena_touch(t, fsc_memdesc_desc(word), frame);
+	}
+	folio = fsc_memdesc_folio(word);
+	if (!folio) {
+		rcu_read_unlock();
+		pfn_decide_other(t, word, frame, slot, one_pass);
+		return false;
+	}
+	fsc_gap(t, proto, general);
+	if (!proto->refcounted) {
+		if (hold_ns)
+			fsc_spin(hold_ns);
+		pfn_use(t, proto, folio, frame, general);
+		rcu_read_unlock();
+		return true;
+	}
+	if (proto->protect) {
+		proto->protect(t, folio);
+		if (!proto->careless && unlikely(proto->peek(frame, slot) != word)) {
+			fsc_count(&t->counters, FSC_HAZARD_MOVED);
+			folio = NULL;
+			goto out;
+		}
+		fsc_stall_protected(t, general);
+	}
+	++*trygets;
+	if (unlikely(!proto->refs->tryget(t, folio))) {
+		fsc_count(&t->counters, FSC_TRYGET_ZERO);
+		folio = NULL;
+		goto out;
+	}
+	again = proto->recheck ? proto->peek(frame, slot) : word;
+	if (unlikely(again != word)) {
+		fsc_count(&t->counters, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY);
+		drop = folio;
+		folio = NULL;
+	}
+out:
+	if (proto->unprotect)
+		proto->unprotect(t);
+	rcu_read_unlock();
+	/* Outside of RCU, as it may free. */
+	if (unlikely(drop))
+		fsc_reader_put(t, proto, drop);
+	if (unlikely(!folio))
+		return false;
+	if (hold_ns)
+		fsc_spin_resched(hold_ns);
+	pfn_use(t, proto, folio, frame, general);
+	fsc_reader_put(t, proto, folio);
+	return true;
+}
+
+/* A block in two passes. */
+static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
+							const struct fsc_protocol *proto,
+							unsigned long base,
+							const unsigned long *slot, bool general)
+{
+	unsigned long chosen[pfn_CHUNKS];
+	unsigned int ours = pfn_choose(t, proto, base, slot, chosen), hits = 0, i;
+	unsigned long trygets = 0;
+
+	for (i = 0; i < pfn_CHUNKS; i++, base += BITS_PER_LONG, slot += BITS_PER_LONG) {
+		unsigned long bits;
+
+		for (bits = chosen[i]; bits; bits &= bits - 1) {
+			unsigned long at = __ffs(bits);
+
+			hits += pfn_try(t, proto, base + at, slot + at, &trygets, false,
+					general);
+		}
+	}
+	fsc_count_add(&t->counters, FSC_TRYGETS, trygets);
+	return (struct fsc_tally) { ours, ours - hits };
+}
+
+/* A block in one. */
+static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
+						       const struct fsc_protocol *proto,
+						       unsigned long base,
+						       const unsigned long *slot)
+{
+	unsigned int ours = 0, hits = 0, i;
+	unsigned long trygets = 0;
+
+	for (i = 0; i < pageblock_nr_pages; i++) {
+		if (!proto->peek(base + i, slot + i))
+			continue;
+		ours++;
+		hits += pfn_try(t, proto, base + i, slot + i, &trygets, true, true);
+	}
+	fsc_count_add(&t->counters, FSC_TRYGETS, trygets);
+	return (struct fsc_tally) { ours, ours - hits };
+}
+
+/* A section is a block: it takes no key, and the sections of RCU are a frame's. */
+static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct fsc_draw *draw,
+						    const struct fsc_protocol *proto,
+						    unsigned int n, bool general)
+{
+	struct fsc_memdesc_map *map = &t->run->map;
+	struct fsc_visitor *visitor = fsc_visitor_of(t);
+	struct fsc_tally tally = {};
+
+	while (n--) {
+		unsigned long base = fsc_memdesc_next_block(map, visitor->walked);
+		const unsigned long *slot = fsc_memdesc_slot(map, base);
+		struct fsc_tally block = {};
+
+		visitor->walked = base + pageblock_nr_pages;
+		if (unlikely(!slot))
+			break;
+		block = general && t->run->config.passes == 1 ?
+			pfn_block_once(t, proto, base, slot) :
+			pfn_block_twice(t, proto, base, slot, general);
+		if (unlikely(!block.lookups))
+			fsc_memdesc_unmark(map, base);
+		fsc_tally_add(&tally, block);
+	}
+	return tally;
+}
+
+static __always_inline void *pfn_remove(struct fsc_thread *t, const struct fsc_protocol *proto,
+					u32 key)
+{
+	return fsc_mapping_remove(t, proto, key, &fsc_no_tables);
+}
+
+static __always_inline bool pfn_refreeze(struct fsc_thread *t, const struct fsc_protocol *proto,
+					 u32 key)
+{
+	return fsc_mapping_refreeze(t, proto, key, &fsc_no_tables);
+}
+
+static int pfn_publish(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio, u32 key)
+{
+	return fsc_mapping_publish(t, proto, folio, key, &fsc_no_tables);
+}
+
+static __always_inline void pfn_turned(struct fsc_thread *t, unsigned int n)
+{
+	fsc_arena_turned(t, n);
+}
+
+#define FSC_PROTOCOL(proto)	FSC_DEFINE_LOOPS(pfn, proto)
+#include "../protocols.h"
+#undef FSC_PROTOCOL
+
+#define FSC_PROTOCOL(proto)	FSC_LOOPS_ENTRY(pfn, proto),
+static const struct fsc_loops pfn_loops[] = {
+#include "../protocols.h"
+};
+
+#undef FSC_PROTOCOL
+
+static const struct fsc_path fsc_path_pfn = {
+	.name		= "pfn",
+	.loops		= pfn_loops,
+	.nr_loops	= ARRAY_SIZE(pfn_loops),
+	.tries		= 1,
+	.unit		= pageblock_nr_pages,
+	.gap_max_ns	= NSEC_PER_SEC,
+	.walks		= true,
+	.refuses	= pfn_refuses,
+	.bytes		= fsc_arena_bytes,
+	.set_up		= fsc_arena_create,
+	.tear_down	= fsc_arena_destroy,
+};
+
+#endif /* FSC_PATH_PFN_H */
+
+/* Outside the guard: see paths.h. */
+#ifdef FSC_PATH
+FSC_PATH(pfn)
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The floor that lockless lookups exist to beat: find and get under the lock
+ * of the mapping, which is the xarray's.
+ *
+ * A reader does: lock, load, get, unlock; hold and use; put. Removal freezes
+ * and unlinks under the same lock, so what stands in the slot has the slot's
+ * reference, the get does not fail and there is nothing to look at again; and
+ * since nobody follows a pointer without the lock or a reference, descriptor
+ * and pages are freed at once into a plain cache. The lock orders everything.
+ */
+#ifndef FSC_PROTOCOL_LOCKED_H
+#define FSC_PROTOCOL_LOCKED_H
+
+#include "descriptor.h"
+
+static const struct fsc_protocol fsc_locked = {
+	.name		= "locked",
+	.cas_only	= "under the lock a get cannot fail",
+	.refcounted	= true,
+	.locked		= true,
+	FSC_DESCRIPTOR_OPS(cas),
+	.alloc		= fsc_desc_alloc,
+	.free		= fsc_desc_free_both,
+};
+
+#endif /* FSC_PROTOCOL_LOCKED_H */
+
+/* Outside the guard: see protocols.h. */
+FSC_PROTOCOL(locked)

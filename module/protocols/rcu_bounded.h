@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A fourth option: rcu_desc with a ceiling. The pages are freed at once, the
+ * descriptor is parked on its CPU with a cookie of the grace period that it
+ * has to wait for; an allocation takes the oldest one whose period has passed
+ * before it asks the slab. At bounded_max a CPU the freer asks for an expedited
+ * grace period, which disturbs every CPU, and waits for it.
+ *
+ * A reader does what rcu_desc's does: load inside RCU, tryget (acquire, pairs
+ * with the release that enabled the folio), no recheck. A descriptor that it
+ * found cannot be taken back while its section lasts:
+ * poll_state_synchronize_rcu_full() says true only when a grace period has
+ * passed since the cookie was taken, and the cookie is taken after the
+ * descriptor has left its slot.
+ *
+ * The lists are the CPUs' own, behind a local lock, and FIFOs: if the oldest has
+ * not passed none has. A cookie asks for no grace period; one is started when a
+ * list is half full, else they live on those that others start. Who adds finds at
+ * most one more that has passed than allocations will take: two of them, and the
+ * older one goes to the slab, so a list is no longer than it has to be. What is
+ * over the ceiling while a freer waits is one for each thread of the CPU.
+ */
+#ifndef FSC_PROTOCOL_RCU_BOUNDED_H
+#define FSC_PROTOCOL_RCU_BOUNDED_H
+
+#include <linux/local_lock.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+
+#include "descriptor.h"
+
+/**
+ * struct fsc_parked - a CPU's freed descriptors, oldest first, linked by next
+ * @lock: protects the rest
+ * @oldest: where allocations take from
+ * @newest: where frees add
+ * @nr: how many
+ */
+struct fsc_parked {
+	local_lock_t lock;
+	struct fsc_folio *oldest;
+	struct fsc_folio *newest;
+	unsigned int nr;
+};
+
+static __always_inline struct fsc_parked __percpu *fsc_parked_of(const struct fsc_run *run)
+{
+	return (struct fsc_parked __percpu __force *)run->protocol_data;
+}
+
+static struct fsc_folio *fsc_parked_pop(struct fsc_parked *parked)
+{
+	struct fsc_folio *folio = parked->oldest;
+
+	parked->oldest = folio->next;
+	if (!parked->oldest)
+		parked->newest = NULL;
+	parked->nr--;
+	return folio;
+}
+
+static __always_inline bool fsc_parked_passed(struct fsc_folio *folio)
+{
+	return folio && poll_state_synchronize_rcu_full(&folio->gp);
+}
+
+/* The oldest, if its grace period has passed. */
+static __always_inline struct fsc_folio *fsc_parked_take_if(struct fsc_thread *t, bool careless)
+{
+	struct fsc_parked __percpu *lists = fsc_parked_of(t->run);
+	struct fsc_folio *folio = NULL;
+	struct fsc_parked *parked;
+
+	local_lock(&lists->lock);
+	parked = this_cpu_ptr(lists);
+	if (parked->nr > careless && (careless || fsc_parked_passed(parked->oldest)))
+		folio = fsc_parked_pop(parked);
+	local_unlock(&lists->lock);
+	if (folio)
+		this_cpu_inc(t->run->limbo.released->descriptors);
+	return folio;
+}
+
+static struct fsc_folio *fsc_parked_take(struct fsc_thread *t)
+{
+	return fsc_parked_take_if(t, false);
+}
+
+/* Put a descriptor last. True: the list is over its ceiling, and none of it has passed. */
+static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
+{
+	struct fsc_parked __percpu *lists = fsc_parked_of(run);
+	struct fsc_folio *over = NULL;
+	struct fsc_parked *parked;
+	bool wait;
+
+	folio->next = NULL;
+	local_lock(&lists->lock);
+	parked = this_cpu_ptr(lists);
+	if (++parked->nr == run->config.bounded_max / 2)
+		start_poll_synchronize_rcu_full(&folio->gp);
+	else
+		get_state_synchronize_rcu_full(&folio->gp);
+	if (parked->newest)
+		parked->newest->next = folio;
+	else
+		parked->oldest = folio;
+	parked->newest = folio;
+	if (fsc_parked_passed(parked->oldest->next))
+		over = fsc_parked_pop(parked);
+	wait = parked->nr > run->config.bounded_max && !fsc_parked_passed(parked->oldest);
+	local_unlock(&lists->lock);
+	if (over)
+		fsc_desc_cache_free(run, over, false);
+	return wait;
+}
+
+static inline void fsc_rcu_bounded_free(struct fsc_thread *t, void *p, bool timed)
+{
+	struct fsc_folio *folio = p;
+
+	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_pages_free(t->run, folio);
+	fsc_count_freed(&t->counters, folio->order);
+	if (unlikely(fsc_parked_add(t->run, folio))) {
+		fsc_count(&t->counters, FSC_EXPEDITED);
+		/* All that were parked when it began have passed after this. */
+		synchronize_rcu_expedited();
+	}
+}
+
+static inline void *fsc_rcu_bounded_alloc(struct fsc_thread *t, unsigned int order)
+{
+	return fsc_desc_alloc_from(t, order, fsc_parked_take);
+}
+
+static int fsc_rcu_bounded_set_up(struct fsc_run *run)
+{
+	struct fsc_parked __percpu *lists = alloc_percpu(struct fsc_parked);
+	int cpu;
+
+	run->protocol_data = (void __force *)lists;
+	if (!lists)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		local_lock_init(&per_cpu_ptr(lists, cpu)->lock);
+	return 0;
+}
+
+static void fsc_rcu_bounded_tear_down(struct fsc_run *run)
+{
+	free_percpu(fsc_parked_of(run));
+	run->protocol_data = NULL;
+}
+
+/* A freer's own list; of a run whose threads have ended all of them. */
+static void fsc_rcu_bounded_settle(struct fsc_run *run, struct fsc_thread *t)
+{
+	struct fsc_folio *folio;
+	int cpu;
+
+	if (t) {
+		synchronize_rcu();
+		while ((folio = fsc_parked_take(t)))
+			kmem_cache_free(run->cache, folio);
+		return;
+	}
+	for_each_possible_cpu(cpu) {
+		struct fsc_parked *parked = per_cpu_ptr(fsc_parked_of(run), cpu);
+
+		if (parked->newest)
+			cond_synchronize_rcu_full(&parked->newest->gp);
+		while (parked->oldest)
+			fsc_desc_cache_free(run, fsc_parked_pop(parked), false);
+	}
+}
+
+static u64 fsc_rcu_bounded_max(const struct fsc_run *run)
+{
+	u64 parked = (u64)run->config.bounded_max * num_possible_cpus() +
+		     run->config.nr_readers + run->config.nr_freers;
+
+	return parked * sizeof(struct fsc_folio);
+}
+
+#define FSC_RCU_BOUNDED(by)				\
+	.name		= "rcu_bounded",		\
+	.refcounted	= true,				\
+	.set_up		= fsc_rcu_bounded_set_up,	\
+	.tear_down	= fsc_rcu_bounded_tear_down,	\
+	.settle		= fsc_rcu_bounded_settle,	\
+	.private_max	= fsc_rcu_bounded_max,		\
+	FSC_DESCRIPTOR_OPS(by),				\
+	.alloc		= fsc_rcu_bounded_alloc,	\
+	.free		= fsc_rcu_bounded_free
+
+static const struct fsc_protocol fsc_rcu_bounded = { FSC_RCU_BOUNDED(cas) };
+static const struct fsc_protocol fsc_rcu_bounded_xadd = { FSC_RCU_BOUNDED(xadd) };
+static const struct fsc_protocol fsc_rcu_bounded_rcuref = { FSC_RCU_BOUNDED(rcuref) };
+
+#endif /* FSC_PROTOCOL_RCU_BOUNDED_H */
+
+/* Outside the guard: see protocols.h. */
+FSC_PROTOCOL(rcu_bounded)
+FSC_PROTOCOL(rcu_bounded_xadd)
+FSC_PROTOCOL(rcu_bounded_rcuref)

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A fourth option, for small reads: typesafe, and a reader that takes no
+ * reference but copies what it wants and looks then whether it may believe it.
+ *
+ * A reader does, inside RCU: read the mapping's delete sequence (acquire);
+ * load the slot; read the descriptor and copy touch_bytes of the memory;
+ * smp_rmb(); read the sequence again. Odd or moved: somebody removed a folio
+ * of this mapping meanwhile, and the copy may be of anything; start over, a
+ * bounded number of times, then look up as typesafe does.
+ *
+ * A remover, under the lock: sequence odd, smp_wmb(), unlink, smp_wmb(),
+ * sequence even; and only then frees. So
+ *
+ * - if the copy has anything that was written after the free, the sequence
+ *   that the reader sees after its smp_rmb() is the remover's odd one at least
+ *   (first smp_wmb(), pairs with that smp_rmb());
+ * - if the first sequence is the remover's even one, the slot is empty for the
+ *   reader (second smp_wmb(), pairs with the acquire).
+ *
+ * While it is copied the memory may be somebody else's, or gone: it is read
+ * with copy_from_kernel_nofault(), which no sanitizer instruments, and not
+ * where debug_pagealloc unmaps it. The descriptor is type safe inside RCU.
+ *
+ * A folio cannot be held past the section in this way, hold_ns is spent inside
+ * it and again with each copy, and a removal anywhere in the mapping costs every
+ * reader a retry. All of touch_bytes is copied, a line at the least, where others
+ * read a word of each line: that is what a small read does, and its price.
+ */
+#ifndef FSC_PROTOCOL_SEQCOUNT_H
+#define FSC_PROTOCOL_SEQCOUNT_H
+
+#include <linux/seqlock.h>
+#include <linux/uaccess.h>
+
+#include <folioscale/loops.h>
+
+#include "descriptor.h"
+
+/* After that many copies in vain a reference is cheaper. */
+#define FSC_SEQ_TRIES	4
+
+/* What a reader has seen of a folio; nothing of it counts before the sequence is rechecked. */
+struct fsc_seq_view {
+	const struct fsc_mapping *mapping;
+	u64 index;
+	u64 generation;
+	unsigned long pfn;
+};
+
+static __always_inline void fsc_seq_judge(struct fsc_thread *t, const struct fsc_seq_view *view,
+					  struct fsc_slot slot, bool general)
+{
+	u64 generation = view->generation & ~FSC_GENERATION_GONE;
+
+	if (unlikely(view->mapping != slot.mapping || view->index != slot.index))
+		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
+				     view->index << t->mapping_shift |
+				     (view->mapping - t->mappings));
+	fsc_check_stamp(t, t->protocol_data, slot.key, generation, general);
+}
+
+static __always_inline
+enum fsc_copied fsc_seq_read_copied(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    struct fsc_slot slot, bool general)
+{
+	const unsigned int bytes = general ? t->run->config.touch_bytes : FSC_LINE_BYTES;
+	const unsigned int hold_ns = general ? t->run->config.hold_ns : 0;
+	XA_STATE(xas, &slot.mapping->pages, slot.index);
+	unsigned int tries;
+
+	for (tries = 0; tries < FSC_SEQ_TRIES; tries++) {
+		unsigned int seq = raw_read_seqcount(&slot.mapping->delete_seq);
+		struct fsc_folio *folio;
+		struct fsc_seq_view view;
+
+		if (unlikely(seq & 1))
+			goto again;
+		xas_reset(&xas);
+		do {
+			folio = xas_load(&xas);
+		} while (xas_retry(&xas, folio));
+		if (!folio)
+			return FSC_COPY_ABSENT;
+		fsc_gap(t, proto, general);
+		if (hold_ns)
+			fsc_spin(hold_ns);
+		view = (struct fsc_seq_view) {
+			.mapping = READ_ONCE(folio->mapping),
+			.index = READ_ONCE(folio->index),
+			.generation = READ_ONCE(folio->generation),
+			.pfn = READ_ONCE(folio->pfn),
+		};
+		if (unlikely(copy_from_kernel_nofault(t->protocol_data,
+						      fsc_stamp_of(view.pfn), bytes)))
+			goto again;
+		if (proto->careless ||
+		    likely(!read_seqcount_retry(&slot.mapping->delete_seq, seq))) {
+			fsc_seq_judge(t, &view, slot, general);
+			return FSC_COPIED;
+		}
+again:
+		fsc_count(&t->counters, FSC_SEQ_RETRIES);
+		cpu_relax();
+	}
+	fsc_count(&t->counters, FSC_SEQ_FALLBACKS);
+	return FSC_COPY_FALL_BACK;
+}
+
+/* Each reader copies into a buffer of its own. */
+static int fsc_seq_set_up(struct fsc_run *run)
+{
+	return fsc_readers_alloc_data(run, max(run->config.touch_bytes, FSC_LINE_BYTES));
+}
+
+#define FSC_SEQCOUNT(by)				\
+	.name		= "seqcount",			\
+	.refcounted	= true,				\
+	.recheck	= true,				\
+	.recycles	= true,				\
+	.slab_flags	= SLAB_TYPESAFE_BY_RCU,		\
+	.copies		= FSC_SEQ_TRIES,		\
+	.read_copied	= fsc_seq_read_copied,		\
+	.set_up		= fsc_seq_set_up,		\
+	.tear_down	= fsc_readers_free_data,		\
+	FSC_DESCRIPTOR_OPS(by)
+
+#define FSC_SEQCOUNT_UNBROKEN(by)			\
+	FSC_SEQCOUNT(by),				\
+	.alloc		= fsc_desc_alloc,		\
+	.free		= fsc_desc_free_both
+
+static const struct fsc_protocol fsc_seqcount = { FSC_SEQCOUNT_UNBROKEN(cas) };
+static const struct fsc_protocol fsc_seqcount_xadd = { FSC_SEQCOUNT_UNBROKEN(xadd) };
+
+#endif /* FSC_PROTOCOL_SEQCOUNT_H */
+
+/* Outside the guard: see protocols.h. */
+FSC_PROTOCOL(seqcount)
+FSC_PROTOCOL(seqcount_xadd)
