@@ -1,276 +1,298 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The floor: each protocol's lookup written out by hand, with nothing of the
- * harness around it. `make icount` holds the harness's loops against it.
+ * The floor: the lookups of each path and protocol written out by hand, with
+ * nothing of the harness around them. `make icount` holds the harness's loops
+ * against them.
  *
- * insmod fsc_floor.ko protocol=NAME lookups=N runs the loop on a bound kthread
- * before it returns, and leaves fsc_floor/result in debugfs. One mapping,
- * 1,024 order-0 folios, uniform keys, no freer. Only types are the module's:
- * descriptor, stamp, generator.
+ * insmod fsc_floor.ko path=NAME protocol=NAME lookups=N runs the loop on a
+ * bound kthread before it returns, and leaves fsc_floor/result in debugfs. One
+ * mapping, 1,024 order-0 folios, uniform keys, no freer. Only types and their
+ * inline helpers are the module's: descriptor, stamp, generator, memdesc word
+ * and where it is.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/kthread.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/xarray.h>
 
 #include <folioscale/clock.h>
-#include <folioscale/folio.h>
-#include <folioscale/run.h>
-#include <folioscale/stamp.h>
-#include <folioscale/stream.h>
 
-#define NR_FOLIOS	1024
-#define GENERATION	2
+#include "floor.h"
+
 /* Between offers to be rescheduled: about what the harness's batches are. */
 #define BATCH		4096
 
+static char *path = "pagecache";
+module_param(path, charp, 0444);
+MODULE_PARM_DESC(path, "how folios are found: pagecache, gup or pfn");
+
 static char *protocol = "typesafe";
 module_param(protocol, charp, 0444);
-MODULE_PARM_DESC(protocol, "overlay, typesafe, rcu_desc or rcu_full");
+MODULE_PARM_DESC(protocol, "whose loop; a wrong one lists those of the path");
 
 static unsigned int lookups = 1000000;
 module_param(lookups, uint, 0444);
-MODULE_PARM_DESC(lookups, "how many");
+MODULE_PARM_DESC(lookups, "how many; on the pfn path frames, and rounded up to all blocks");
 
-static struct fsc_mapping mapping;
-static struct kmem_cache *cache;
-static struct dentry *dir;
-static u64 hits, elapsed_ns;
-static int status;
-
-static __always_inline bool stamp_is(unsigned long pfn, u64 key, u64 generation)
-{
-	const struct fsc_stamp *stamp = fsc_stamp_of(pfn);
-
-	return READ_ONCE(stamp->key) == key && READ_ONCE(stamp->generation) == generation;
-}
-
-static __always_inline bool use(const struct fsc_folio *folio, u32 key)
-{
-	u64 word = READ_ONCE(folio->generation);
-
-	return READ_ONCE(folio->mapping) == &mapping && READ_ONCE(folio->index) == key &&
-	       stamp_is(READ_ONCE(folio->pfn), key, word & ~FSC_GENERATION_GONE) &&
-	       !(word & FSC_GENERATION_GONE);
-}
-
-static __always_inline bool use_overlay(const struct folio *folio, u32 key)
-{
-	u64 word = (u64)READ_ONCE(folio->private);
-
-	return READ_ONCE(folio->index) == key &&
-	       stamp_is(folio_pfn((struct folio *)folio), key, word & ~FSC_GENERATION_GONE) &&
-	       !(word & FSC_GENERATION_GONE);
-}
-
-static u64 read_typesafe(struct fsc_stream *stream, unsigned int n)
-{
-	struct fsc_folio *folio;
-	u64 good = 0;
-
-	while (n--) {
-		u32 key = fsc_stream_uniform(stream, NR_FOLIOS);
-		XA_STATE(xas, &mapping.pages, key);
-
-		rcu_read_lock();
-repeat:
-		xas_reset(&xas);
-		folio = xas_load(&xas);
-		if (xas_retry(&xas, folio))
-			goto repeat;
-		if (folio) {
-			if (!fsc_folio_tryget(folio))
-				goto repeat;
-			if (unlikely(folio != xas_reload(&xas))) {
-				if (fsc_folio_put_testzero(folio))
-					return 0;
-				goto repeat;
-			}
-		}
-		rcu_read_unlock();
-		if (folio) {
-			good += use(folio, key);
-			if (fsc_folio_put_testzero(folio))
-				return 0;
-		}
-	}
-	return good;
-}
-
-static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
-{
-	struct folio *folio;
-	u64 good = 0;
-
-	while (n--) {
-		u32 key = fsc_stream_uniform(stream, NR_FOLIOS);
-		XA_STATE(xas, &mapping.pages, key);
-
-		rcu_read_lock();
-repeat:
-		xas_reset(&xas);
-		folio = xas_load(&xas);
-		if (xas_retry(&xas, folio))
-			goto repeat;
-		if (folio) {
-			if (!folio_try_get(folio))
-				goto repeat;
-			if (unlikely(folio != xas_reload(&xas))) {
-				folio_put(folio);
-				goto repeat;
-			}
-		}
-		rcu_read_unlock();
-		if (folio) {
-			good += use_overlay(folio, key);
-			folio_put(folio);
-		}
-	}
-	return good;
-}
-
-static u64 read_rcu_desc(struct fsc_stream *stream, unsigned int n)
-{
-	struct fsc_folio *folio;
-	u64 good = 0;
-
-	while (n--) {
-		u32 key = fsc_stream_uniform(stream, NR_FOLIOS);
-		XA_STATE(xas, &mapping.pages, key);
-
-		rcu_read_lock();
-repeat:
-		xas_reset(&xas);
-		folio = xas_load(&xas);
-		if (xas_retry(&xas, folio))
-			goto repeat;
-		if (folio && !fsc_folio_tryget(folio))
-			goto repeat;
-		rcu_read_unlock();
-		if (folio) {
-			good += use(folio, key);
-			if (fsc_folio_put_testzero(folio))
-				return 0;
-		}
-	}
-	return good;
-}
-
-static u64 read_rcu_full(struct fsc_stream *stream, unsigned int n)
-{
-	struct fsc_folio *folio;
-	u64 good = 0;
-
-	while (n--) {
-		u32 key = fsc_stream_uniform(stream, NR_FOLIOS);
-		XA_STATE(xas, &mapping.pages, key);
-
-		rcu_read_lock();
-repeat:
-		xas_reset(&xas);
-		folio = xas_load(&xas);
-		if (xas_retry(&xas, folio))
-			goto repeat;
-		if (folio)
-			good += use(folio, key);
-		rcu_read_unlock();
-	}
-	return good;
-}
-
-static const struct floor {
-	const char *name;
-	bool own_descriptor;
-	u64 (*read)(struct fsc_stream *stream, unsigned int n);
-} floors[] = {
-	{ "overlay", false, read_overlay },
-	{ "typesafe", true, read_typesafe },
-	{ "rcu_desc", true, read_rcu_desc },
-	{ "rcu_full", true, read_rcu_full },
+static const struct fsc_floor_path *const paths[] = {
+	&fsc_floor_pagecache,
+	&fsc_floor_gup,
+	&fsc_floor_pfn,
 };
 
-static const struct floor *chosen;
+struct fsc_floor_world fsc_floor;
 
-static int reader(void *arg)
+static const struct fsc_floor_path *chosen_path;
+static const struct fsc_floor_loop *chosen;
+static struct kmem_cache *cache;
+static unsigned int frames_left;
+static struct dentry *dir;
+
+static struct {
+	u64 lookups;
+	u64 steps;
+	u64 hits;
+	u64 ns;
+	bool good;
+} found;
+
+/**
+ * fsc_floor_last_put - somebody put the reference of a slot
+ *
+ * Where there are freers this would free; here it is a mistake, and the result
+ * not good.
+ *
+ * Context: Any.
+ */
+noinline void fsc_floor_last_put(void)
 {
-	struct completion *done = arg;
-	struct fsc_stream stream;
-	unsigned int left;
-	u64 from;
+	fsc_floor.lost = true;
+}
 
-	stream.state = 0x9e3779b97f4a7c15ULL;
-	from = fsc_clock();
-	for (left = lookups; left; left -= min(left, BATCH)) {
-		hits += chosen->read(&stream, min(left, BATCH));
-		cond_resched_tasks_rcu_qs();
+/**
+ * fsc_floor_all_hit - is a path's result good in which each lookup hits?
+ * @lookups: how many lookups
+ * @hits: how many of them gave the right folio
+ *
+ * Context: Any.
+ * Return: true if it is.
+ */
+bool fsc_floor_all_hit(u64 lookups, u64 hits)
+{
+	return hits == lookups;
+}
+
+/**
+ * fsc_floor_pfn_of - where a folio's memory is
+ * @folio: of the chosen loop's kind
+ *
+ * Context: Any.
+ * Return: Its frame.
+ */
+unsigned long fsc_floor_pfn_of(const void *folio)
+{
+	return chosen->overlay ? folio_pfn((struct folio *)folio) :
+				 ((const struct fsc_folio *)folio)->pfn;
+}
+
+/* The words of the section that has @pfn in it, made now if need be. */
+static unsigned long *make_words(unsigned long pfn)
+{
+	unsigned long section = pfn >> FSC_SECTION_SHIFT;
+	struct fsc_memdesc_root **root = &fsc_floor.map.roots[section >> FSC_ROOT_SHIFT];
+	unsigned long **words;
+
+	if (!*root)
+		*root = kzalloc(sizeof(**root), GFP_KERNEL);
+	if (!*root)
+		return NULL;
+	words = &(*root)->words[section % FSC_ROOT_SECTIONS];
+	if (!*words)
+		*words = kvcalloc(FSC_SECTION_FRAMES, sizeof(**words), GFP_KERNEL);
+	return fsc_memdesc_slot(&fsc_floor.map, pfn);
+}
+
+/**
+ * fsc_floor_block - take another pageblock
+ *
+ * Frames come from whole blocks, so that how many blocks there are to walk
+ * does not depend on how scattered free memory is.
+ *
+ * Context: Process context, may sleep.
+ * Return: The block, whose frames are pages of their own; NULL when out of memory.
+ */
+struct fsc_floor_block *fsc_floor_block(void)
+{
+	struct fsc_floor_block *block = &fsc_floor.blocks[fsc_floor.nr_blocks];
+	struct page *page;
+
+	if (WARN_ON_ONCE(fsc_floor.nr_blocks == FSC_FLOOR_BLOCKS_MAX))
+		return NULL;
+	page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, pageblock_order);
+	if (!page)
+		return NULL;
+	split_page(page, pageblock_order);
+	block->pfn = page_to_pfn(page);
+	fsc_floor.nr_blocks++;
+	block->words = make_words(block->pfn);
+	return block->words ? block : NULL;
+}
+
+/**
+ * fsc_floor_frame - take a page, out of blocks that are taken for that
+ *
+ * Context: Process context, may sleep.
+ * Return: The page, freed with its block; NULL when out of memory.
+ */
+struct page *fsc_floor_frame(void)
+{
+	static const struct fsc_floor_block *block;
+
+	if (!frames_left) {
+		block = fsc_floor_block();
+		if (!block)
+			return NULL;
+		frames_left = pageblock_nr_pages;
 	}
-	elapsed_ns = fsc_clock() - from;
-	complete(done);
+	return pfn_to_page(block->pfn + pageblock_nr_pages - frames_left--);
+}
+
+static void free_blocks(void)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < fsc_floor.nr_blocks; i++) {
+		for (j = 0; j < pageblock_nr_pages; j++)
+			__free_page(pfn_to_page(fsc_floor.blocks[i].pfn + j));
+	}
+}
+
+static int create_map(void)
+{
+	struct fsc_memdesc_map *map = &fsc_floor.map;
+
+	map->nr_roots = BIT(MAX_PHYSMEM_BITS - PAGE_SHIFT - FSC_SECTION_SHIFT - FSC_ROOT_SHIFT);
+	map->roots = kvcalloc(map->nr_roots, sizeof(*map->roots), GFP_KERNEL);
+	return map->roots ? 0 : -ENOMEM;
+}
+
+static void destroy_map(void)
+{
+	struct fsc_memdesc_map *map = &fsc_floor.map;
+	unsigned long i, j;
+
+	for (i = 0; i < map->nr_roots; i++) {
+		for (j = 0; map->roots[i] && j < FSC_ROOT_SECTIONS; j++)
+			kvfree(map->roots[i]->words[j]);
+		kfree(map->roots[i]);
+	}
+	kvfree(map->roots);
+}
+
+static void *make_descriptor(struct page *page, u32 key)
+{
+	struct fsc_folio *desc = kmem_cache_zalloc(cache, GFP_KERNEL);
+
+	if (!desc)
+		return NULL;
+	desc->mapping = &fsc_floor.mapping;
+	desc->index = key;
+	desc->generation = FSC_FLOOR_GENERATION;
+	desc->pfn = page_to_pfn(page);
+	atomic_set(&desc->refcount, 1);
+	return desc;
+}
+
+/* As the harness's overlay: the identity is in index and private. */
+static void *make_overlay(struct page *page, u32 key)
+{
+	struct folio *folio = page_folio(page);
+
+	folio->index = key;
+	folio->private = (void *)FSC_FLOOR_GENERATION;
+	return folio;
+}
+
+static int add_folio(u32 key)
+{
+	struct page *page = fsc_floor_frame();
+	void *folio;
+	int err;
+
+	if (!page)
+		return -ENOMEM;
+	fsc_stamp_write(fsc_stamp_of(page_to_pfn(page)), key, FSC_FLOOR_GENERATION, 0,
+			FSC_LINE_BYTES);
+	folio = chosen->overlay ? make_overlay(page, key) : make_descriptor(page, key);
+	if (!folio)
+		return -ENOMEM;
+	err = xa_err(xa_store(&fsc_floor.mapping.pages, key, folio, GFP_KERNEL));
+	if (err && !chosen->overlay)
+		kmem_cache_free(cache, folio);
+	if (!err)
+		*fsc_memdesc_slot(&fsc_floor.map, page_to_pfn(page)) =
+			fsc_memdesc_word(folio, FSC_MEMDESC_FILE);
+	return err;
+}
+
+static int add_folios(void)
+{
+	u32 key;
+	int err;
+
+	for (key = 0; key < FSC_FLOOR_FOLIOS; key++) {
+		err = add_folio(key);
+		if (err)
+			return err;
+	}
 	return 0;
 }
 
-static int add(u32 key)
-{
-	struct fsc_folio *desc = NULL;
-	struct folio *folio;
-	void *entry;
-
-	folio = folio_alloc(GFP_KERNEL, 0);
-	if (!folio)
-		return -ENOMEM;
-	fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), key, GENERATION, 0, FSC_LINE_BYTES);
-	if (chosen->own_descriptor) {
-		desc = kmem_cache_zalloc(cache, GFP_KERNEL);
-		if (!desc)
-			goto free_folio;
-		desc->mapping = &mapping;
-		desc->index = key;
-		desc->generation = GENERATION;
-		desc->pfn = folio_pfn(folio);
-		atomic_set(&desc->refcount, 1);
-		entry = desc;
-	} else {
-		folio->index = key;
-		folio->private = (void *)GENERATION;
-		entry = folio;
-	}
-	if (!xa_err(xa_store(&mapping.pages, key, entry, GFP_KERNEL)))
-		return 0;
-	if (desc)
-		kmem_cache_free(cache, desc);
-free_folio:
-	folio_put(folio);
-	return -ENOMEM;
-}
-
-static void drop_all(void)
+/* The memory is the blocks'. */
+static void drop_folios(void)
 {
 	unsigned long key;
-	void *entry;
+	void *folio;
 
-	xa_for_each(&mapping.pages, key, entry) {
-		if (chosen->own_descriptor) {
-			struct fsc_folio *desc = entry;
-
-			__free_page(pfn_to_page(desc->pfn));
-			kmem_cache_free(cache, desc);
-		} else {
-			folio_put(entry);
-		}
+	if (!chosen->overlay) {
+		xa_for_each(&fsc_floor.mapping.pages, key, folio)
+			kmem_cache_free(cache, folio);
 	}
-	xa_destroy(&mapping.pages);
+	xa_destroy(&fsc_floor.mapping.pages);
+}
+
+static int reader(void *arg)
+{
+	const unsigned int batch = max(BATCH / chosen_path->unit, 1U);
+	struct completion *done = arg;
+	struct fsc_stream stream = { .state = 0x9e3779b97f4a7c15ULL };
+	u64 left = found.steps;
+	u64 from = fsc_clock();
+
+	while (left) {
+		unsigned int n = min(left, batch);
+
+		found.hits += chosen->read(&stream, n);
+		left -= n;
+		cond_resched_tasks_rcu_qs();
+	}
+	found.ns = fsc_clock_since(from);
+	complete(done);
+	return 0;
 }
 
 static int run(void)
 {
 	DECLARE_COMPLETION_ONSTACK(done);
-	struct task_struct *task;
 	unsigned int cpu = cpumask_first(cpu_online_mask);
+	struct task_struct *task;
 
+	found.lookups = lookups;
+	found.steps = chosen_path->steps ? chosen_path->steps(&found.lookups) : lookups;
 	task = kthread_create_on_node(reader, &done, cpu_to_node(cpu), "fsc_floor");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
@@ -280,44 +302,82 @@ static int run(void)
 	wait_for_completion(&done);
 	/* It may still be on its way out of this module. */
 	kthread_stop_put(task);
-	return hits == lookups ? 0 : -EIO;
+	found.good = !fsc_floor.lost && chosen_path->good(found.lookups, found.hits);
+	return 0;
 }
 
 static int result_show(struct seq_file *m, void *unused)
 {
-	seq_printf(m, "{\"protocol\": \"%s\", \"lookups\": %u, \"hits\": %llu, \"ns\": %llu}\n",
-		   chosen->name, lookups, hits, elapsed_ns);
+	seq_printf(m, "{\"path\": \"%s\", \"protocol\": \"%s\", ", chosen_path->name,
+		   chosen->protocol);
+	seq_printf(m, "\"lookups\": %llu, \"hits\": %llu, \"good\": %u, \"ns\": %llu}\n",
+		   found.lookups, found.hits, found.good, found.ns);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(result);
 
-static int __init floor_init(void)
+/* Find the loop, or say what there is. */
+static int choose_loop(void)
 {
+	const struct fsc_floor_loop *loop;
+	char allowed[128];
 	unsigned int i;
-	u32 key;
+	size_t at = 0;
 
-	for (i = 0; i < ARRAY_SIZE(floors); i++) {
-		if (!strcmp(protocol, floors[i].name))
-			chosen = &floors[i];
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		if (!strcmp(path, paths[i]->name))
+			chosen_path = paths[i];
 	}
-	if (!chosen) {
-		pr_err("fsc_floor: protocol=%s: allowed: overlay, typesafe, rcu_desc, rcu_full\n",
-		       protocol);
+	if (!chosen_path) {
+		for (i = 0; i < ARRAY_SIZE(paths); i++)
+			at += scnprintf(allowed + at, sizeof(allowed) - at, "%s%s", i ? ", " : "",
+					paths[i]->name);
+		pr_err("path=%s: allowed: %s\n", path, allowed);
 		return -EINVAL;
 	}
-	xa_init(&mapping.pages);
+	for (loop = chosen_path->loops; loop->protocol; loop++) {
+		if (!strcmp(protocol, loop->protocol))
+			chosen = loop;
+		at += scnprintf(allowed + at, sizeof(allowed) - at, "%s%s", at ? ", " : "",
+				loop->protocol);
+	}
+	if (!chosen) {
+		pr_err("protocol=%s: allowed: %s with path=%s\n", protocol, allowed, path);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int __init floor_init(void)
+{
+	int err = choose_loop();
+
+	if (err)
+		return err;
+	xa_init(&fsc_floor.mapping.pages);
+	seqcount_spinlock_init(&fsc_floor.mapping.delete_seq, &fsc_floor.mapping.pages.xa_lock);
 	cache = kmem_cache_create("fsc_floor_desc", sizeof(struct fsc_folio), NULL,
 				  SLAB_NO_MERGE);
 	if (!cache)
 		return -ENOMEM;
-	for (key = 0; key < NR_FOLIOS && !status; key++)
-		status = add(key);
-	if (!status)
-		status = run();
-	drop_all();
+	err = create_map();
+	if (err)
+		goto destroy_cache;
+	err = add_folios();
+	if (!err && chosen_path->set_up)
+		err = chosen_path->set_up();
+	if (!err)
+		err = run();
+	/* What the loop has walked goes again in any case: it is the figures that stay. */
+	if (chosen_path->tear_down)
+		chosen_path->tear_down();
+	drop_folios();
+	free_blocks();
+	destroy_map();
+destroy_cache:
 	kmem_cache_destroy(cache);
-	if (status)
-		return status;
+	if (err)
+		return err;
 	dir = debugfs_create_dir("fsc_floor", NULL);
 	debugfs_create_file("result", 0400, dir, NULL, &result_fops);
 	return 0;

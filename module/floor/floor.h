@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the floors of all paths stand on: one mapping with a folio under each
+ * key, a memdesc map, and how a folio is used and put. A loop takes these
+ * steps and no others; it is written out in its path's file.
+ */
+#ifndef FSC_FLOOR_H
+#define FSC_FLOOR_H
+
+#include <linux/atomic.h>
+#include <linux/math.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/page_ref.h>
+#include <linux/pageblock-flags.h>
+#include <linux/xarray.h>
+
+#include <folioscale/folio.h>
+#include <folioscale/memdesc.h>
+#include <folioscale/run.h>
+#include <folioscale/stamp.h>
+#include <folioscale/stream.h>
+
+#define FSC_FLOOR_FOLIOS	1024
+/* How many frames a share of @weight in mix=60:20:10:5:5 has beside that many folios. */
+#define FSC_FLOOR_SHARE(weight)	(FSC_FLOOR_FOLIOS * (weight) / 60)
+/* What all shares take, and one for the hugetlb folio. */
+#define FSC_FLOOR_BLOCKS_MAX	(DIV_ROUND_UP(FSC_FLOOR_SHARE(60 + 20 + 10 + 5), \
+					      pageblock_nr_pages) + 1)
+/* Any that has FSC_GENERATION_GONE clear. */
+#define FSC_FLOOR_GENERATION	2
+
+/* A pageblock of which frames are taken: its first frame, and the word of that. */
+struct fsc_floor_block {
+	unsigned long pfn;
+	unsigned long *words;
+};
+
+/**
+ * struct fsc_floor_world - what loops look things up in
+ * @mapping: every folio, by key
+ * @map: the words of all frames of the blocks
+ * @blocks: the memory, no more of them than it takes
+ * @nr_blocks: how many there are
+ * @hazard: the one reader's hazard pointer, of hazptr
+ * @lost: somebody put a last reference, which is the slot's
+ */
+struct fsc_floor_world {
+	struct fsc_mapping mapping;
+	struct fsc_memdesc_map map;
+	struct fsc_floor_block blocks[FSC_FLOOR_BLOCKS_MAX];
+	unsigned int nr_blocks;
+	const void *hazard ____cacheline_aligned_in_smp;
+	bool lost ____cacheline_aligned_in_smp;
+};
+
+/**
+ * struct fsc_floor_loop - a loop written by hand
+ * @protocol: whose
+ * @overlay: the folios are struct folio
+ * @read: look up @n times; returns how often that gave the right folio. Of the
+ *	pfn path: walk @n blocks; returns how many right folios that were
+ */
+struct fsc_floor_loop {
+	const char *protocol;
+	bool overlay;
+	u64 (*read)(struct fsc_stream *stream, unsigned int n);
+};
+
+/**
+ * struct fsc_floor_path - the loops of a path
+ * @name: what path= takes
+ * @loops: one a protocol, up to one without a name
+ * @unit: lookups, about, that are one of a loop's
+ * @set_up: make what only this path needs, of folios that are there; NULL: nothing
+ * @tear_down: undo that; after a failure of @set_up, too
+ * @steps: how often a loop has to be gone through for @lookups, which it rounds up;
+ *	NULL: just as often
+ * @good: did so many lookups with so many hits do what they should?
+ */
+struct fsc_floor_path {
+	const char *name;
+	const struct fsc_floor_loop *loops;
+	unsigned int unit;
+	int (*set_up)(void);
+	void (*tear_down)(void);
+	u64 (*steps)(u64 *lookups);
+	bool (*good)(u64 lookups, u64 hits);
+};
+
+extern struct fsc_floor_world fsc_floor;
+
+extern const struct fsc_floor_path fsc_floor_pagecache;
+extern const struct fsc_floor_path fsc_floor_gup;
+extern const struct fsc_floor_path fsc_floor_pfn;
+
+struct page *fsc_floor_frame(void);
+struct fsc_floor_block *fsc_floor_block(void);
+unsigned long fsc_floor_pfn_of(const void *folio);
+void fsc_floor_last_put(void);
+bool fsc_floor_all_hit(u64 lookups, u64 hits);
+u64 fsc_floor_read_locked(struct fsc_stream *stream, unsigned int n);
+
+static __always_inline bool fsc_floor_tryget(struct fsc_folio *folio)
+{
+	return atomic_add_unless(&folio->refcount, 1, 0);
+}
+
+/* There is no freer, but the code has to be ready for one. */
+static __always_inline void fsc_floor_put(struct fsc_folio *folio)
+{
+	if (unlikely(atomic_dec_and_test(&folio->refcount)))
+		fsc_floor_last_put();
+}
+
+static __always_inline void fsc_floor_put_overlay(struct folio *folio)
+{
+	if (unlikely(folio_put_testzero(folio)))
+		fsc_floor_last_put();
+}
+
+/* Is the memory that of @key's folio, and is that in its slot still? */
+static __always_inline bool fsc_floor_stamp_is(unsigned long pfn, u64 key, u64 word)
+{
+	const struct fsc_stamp *stamp = fsc_stamp_of(pfn);
+
+	return likely(READ_ONCE(stamp->key) == key) &&
+	       likely(READ_ONCE(stamp->generation) == (word & ~FSC_GENERATION_GONE)) &&
+	       likely(!(word & FSC_GENERATION_GONE));
+}
+
+static __always_inline bool fsc_floor_use(const struct fsc_folio *folio, u32 key)
+{
+	return likely(READ_ONCE(folio->mapping) == &fsc_floor.mapping) &&
+	       likely(READ_ONCE(folio->index) == key) &&
+	       fsc_floor_stamp_is(READ_ONCE(folio->pfn), key, READ_ONCE(folio->generation));
+}
+
+static __always_inline bool fsc_floor_use_overlay(struct folio *folio, u32 key)
+{
+	/* What follows comes after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
+	smp_acquire__after_ctrl_dep();
+	return likely(READ_ONCE(folio->index) == key) &&
+	       fsc_floor_stamp_is(folio_pfn(folio), key, (u64)READ_ONCE(folio->private));
+}
+
+#endif /* FSC_FLOOR_H */

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The GUP path by hand: two levels of tables walked with interrupts off, as
+ * mm/gup.c:gup_fast_pte_range would; what it cannot get so it gets under the
+ * lock of the mapping.
+ */
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/irqflags.h>
+
+#include <folioscale/mm.h>
+
+#include "floor.h"
+
+#define NR_PMDS		DIV_ROUND_UP(FSC_FLOOR_FOLIOS, FSC_PTES)
+
+static unsigned long pmds[NR_PMDS];
+
+static noinline struct fsc_folio *fall_back(u32 key)
+{
+	struct fsc_folio *folio;
+
+	xa_lock(&fsc_floor.mapping.pages);
+	folio = xa_load(&fsc_floor.mapping.pages, key);
+	if (folio)
+		atomic_inc(&folio->refcount);
+	xa_unlock(&fsc_floor.mapping.pages);
+	return folio;
+}
+
+static noinline struct folio *fall_back_overlay(u32 key)
+{
+	struct folio *folio;
+
+	xa_lock(&fsc_floor.mapping.pages);
+	folio = xa_load(&fsc_floor.mapping.pages, key);
+	if (folio)
+		folio_get(folio);
+	xa_unlock(&fsc_floor.mapping.pages);
+	return folio;
+}
+
+static __always_inline struct folio *get_overlay(u32 key)
+{
+	const unsigned long *pmdp = &pmds[key / FSC_PTES], *ptep;
+	struct folio *folio, *drop = NULL;
+	unsigned long flags, pmd, pte;
+	struct page *page;
+
+	local_irq_save(flags);
+	pmd = READ_ONCE(*pmdp);
+	if (unlikely(!pmd))
+		goto fell;
+	ptep = (const unsigned long *)(pmd & ~FSC_PRESENT) + key % FSC_PTES;
+	pte = READ_ONCE(*ptep);
+	if (unlikely(!pte))
+		goto fell;
+	page = pfn_to_page(pte >> PAGE_SHIFT);
+	folio = page_folio(page);
+	if (unlikely(!folio_try_get(folio)))
+		goto fell;
+	if (unlikely(page_folio(page) != folio) || unlikely(READ_ONCE(*pmdp) != pmd) ||
+	    unlikely(READ_ONCE(*ptep) != pte)) {
+		drop = folio;
+		goto fell;
+	}
+	local_irq_restore(flags);
+	return folio;
+
+fell:
+	local_irq_restore(flags);
+	if (drop)
+		fsc_floor_put_overlay(drop);
+	return fall_back_overlay(key);
+}
+
+static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
+{
+	struct fsc_stream own = *stream;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		struct folio *folio = get_overlay(key);
+
+		if (unlikely(!folio))
+			continue;
+		good += fsc_floor_use_overlay(folio, key);
+		fsc_floor_put_overlay(folio);
+	}
+	*stream = own;
+	return good;
+}
+
+/*
+ * All that have a descriptor of their own, by what comes between finding and
+ * taking it (@hazard), and between that and the second look at the tables
+ * (@recheck); both are constants.
+ */
+static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
+{
+	const unsigned long *pmdp = &pmds[key / FSC_PTES], *ptep, *slot;
+	struct fsc_folio *folio, *drop = NULL;
+	unsigned long flags, pmd, pte, word;
+
+	local_irq_save(flags);
+	pmd = READ_ONCE(*pmdp);
+	if (unlikely(!pmd))
+		goto fell;
+	ptep = (const unsigned long *)(pmd & ~FSC_PRESENT) + key % FSC_PTES;
+	pte = READ_ONCE(*ptep);
+	if (unlikely(!pte))
+		goto fell;
+	slot = fsc_memdesc_slot(&fsc_floor.map, pte >> PAGE_SHIFT);
+	if (unlikely(!slot))
+		goto fell;
+	word = READ_ONCE(*slot);
+	folio = fsc_memdesc_folio(word);
+	if (unlikely(!folio))
+		goto fell;
+	if (hazard) {
+		WRITE_ONCE(fsc_floor.hazard, folio);
+		/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
+		smp_mb();
+		if (unlikely(READ_ONCE(*slot) != word))
+			goto fell;
+	}
+	if (unlikely(!fsc_floor_tryget(folio)))
+		goto fell;
+	if ((recheck && unlikely(READ_ONCE(*slot) != word)) ||
+	    unlikely(READ_ONCE(*pmdp) != pmd) || unlikely(READ_ONCE(*ptep) != pte)) {
+		drop = folio;
+		goto fell;
+	}
+	if (hazard)
+		/* Would pair with the acquire of a freer's scan. */
+		smp_store_release(&fsc_floor.hazard, NULL);
+	local_irq_restore(flags);
+	return folio;
+
+fell:
+	if (hazard)
+		/* As above. */
+		smp_store_release(&fsc_floor.hazard, NULL);
+	local_irq_restore(flags);
+	if (drop)
+		fsc_floor_put(drop);
+	return fall_back(key);
+}
+
+static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n, bool hazard,
+				   bool recheck)
+{
+	struct fsc_stream own = *stream;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		struct fsc_folio *folio = get(key, hazard, recheck);
+
+		if (unlikely(!folio))
+			continue;
+		good += fsc_floor_use(folio, key);
+		fsc_floor_put(folio);
+	}
+	*stream = own;
+	return good;
+}
+
+static u64 read_typesafe(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, false, true);
+}
+
+static u64 read_rcu_desc(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, false, false);
+}
+
+static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, true, false);
+}
+
+static int map_all(void)
+{
+	unsigned long key, *ptes;
+	void *folio;
+
+	xa_for_each(&fsc_floor.mapping.pages, key, folio) {
+		unsigned long *pmd = &pmds[key / FSC_PTES];
+
+		if (!*pmd) {
+			ptes = (unsigned long *)get_zeroed_page(GFP_KERNEL);
+			if (!ptes)
+				return -ENOMEM;
+			*pmd = (unsigned long)ptes | FSC_PRESENT;
+		}
+		ptes = (unsigned long *)(*pmd & ~FSC_PRESENT);
+		ptes[key % FSC_PTES] = fsc_floor_pfn_of(folio) << PAGE_SHIFT | FSC_PRESENT;
+	}
+	return 0;
+}
+
+static void free_tables(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_PMDS; i++)
+		free_page(pmds[i] & ~FSC_PRESENT);
+}
+
+static const struct fsc_floor_loop loops[] = {
+	{ "overlay", true, read_overlay },
+	{ "typesafe", false, read_typesafe },
+	{ "rcu_desc", false, read_rcu_desc },
+	{ "hazptr", false, read_hazptr },
+	/* What it does otherwise, it does when it frees. */
+	{ "rcu_bounded", false, read_rcu_desc },
+	/* The fallback alone. */
+	{ "locked", false, fsc_floor_read_locked },
+	{}
+};
+
+const struct fsc_floor_path fsc_floor_gup = {
+	.name		= "gup",
+	.loops		= loops,
+	.unit		= 1,
+	.set_up		= map_all,
+	.tear_down	= free_tables,
+	.good		= fsc_floor_all_hit,
+};

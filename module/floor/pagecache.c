@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The page cache path by hand: one lookup as mm/filemap.c:filemap_get_entry would do it. */
+#include <linux/rcupdate.h>
+#include <linux/seqlock.h>
+#include <linux/uaccess.h>
+
+#include "floor.h"
+
+/* After that many copies in vain a reference is cheaper. */
+#define SEQ_TRIES	4
+
+static __always_inline struct folio *find_overlay(u32 key)
+{
+	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	struct folio *folio;
+
+	rcu_read_lock();
+repeat:
+	xas_reset(&xas);
+	folio = xas_load(&xas);
+	if (xas_retry(&xas, folio))
+		goto repeat;
+	if (unlikely(!folio))
+		goto out;
+	if (unlikely(!folio_try_get(folio)))
+		goto repeat;
+	if (unlikely(folio != xas_reload(&xas))) {
+		fsc_floor_put_overlay(folio);
+		goto repeat;
+	}
+out:
+	rcu_read_unlock();
+	return folio;
+}
+
+static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
+{
+	struct fsc_stream own = *stream;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		struct folio *folio = find_overlay(key);
+
+		if (unlikely(!folio))
+			continue;
+		good += fsc_floor_use_overlay(folio, key);
+		fsc_floor_put_overlay(folio);
+	}
+	*stream = own;
+	return good;
+}
+
+static __always_inline struct fsc_folio *find_typesafe(u32 key)
+{
+	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	struct fsc_folio *folio;
+
+	rcu_read_lock();
+repeat:
+	xas_reset(&xas);
+	folio = xas_load(&xas);
+	if (xas_retry(&xas, folio))
+		goto repeat;
+	if (unlikely(!folio))
+		goto out;
+	if (unlikely(!fsc_floor_tryget(folio)))
+		goto repeat;
+	if (unlikely(folio != xas_reload(&xas))) {
+		fsc_floor_put(folio);
+		goto repeat;
+	}
+out:
+	rcu_read_unlock();
+	return folio;
+}
+
+static __always_inline struct fsc_folio *find_rcu_desc(u32 key)
+{
+	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	struct fsc_folio *folio;
+
+	rcu_read_lock();
+repeat:
+	xas_reset(&xas);
+	folio = xas_load(&xas);
+	if (xas_retry(&xas, folio))
+		goto repeat;
+	if (likely(folio) && unlikely(!fsc_floor_tryget(folio)))
+		goto repeat;
+	rcu_read_unlock();
+	return folio;
+}
+
+static __always_inline struct fsc_folio *find_hazptr(u32 key)
+{
+	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	struct fsc_folio *folio;
+
+	rcu_read_lock();
+repeat:
+	xas_reset(&xas);
+	folio = xas_load(&xas);
+	if (xas_retry(&xas, folio))
+		goto repeat;
+	if (unlikely(!folio))
+		goto out;
+	WRITE_ONCE(fsc_floor.hazard, folio);
+	/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
+	smp_mb();
+	if (unlikely(folio != xas_reload(&xas)))
+		goto repeat;
+	if (unlikely(!fsc_floor_tryget(folio)))
+		goto repeat;
+out:
+	/* Would pair with the acquire of a freer's scan. */
+	smp_store_release(&fsc_floor.hazard, NULL);
+	rcu_read_unlock();
+	return folio;
+}
+
+static __always_inline struct fsc_folio *find_locked(u32 key)
+{
+	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	struct fsc_folio *folio;
+
+	xas_lock(&xas);
+	folio = xas_load(&xas);
+	/* The slot's reference cannot go under the lock: no need to try. */
+	if (likely(folio))
+		atomic_inc(&folio->refcount);
+	xas_unlock(&xas);
+	return folio;
+}
+
+/* What comes behind the section is the same for all that have a reference then. */
+static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n,
+				   struct fsc_folio *(*find)(u32 key))
+{
+	struct fsc_stream own = *stream;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		struct fsc_folio *folio = find(key);
+
+		if (unlikely(!folio))
+			continue;
+		good += fsc_floor_use(folio, key);
+		fsc_floor_put(folio);
+	}
+	*stream = own;
+	return good;
+}
+
+static u64 read_typesafe(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, find_typesafe);
+}
+
+static u64 read_rcu_desc(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, find_rcu_desc);
+}
+
+static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, find_hazptr);
+}
+
+/**
+ * fsc_floor_read_locked - the loop of protocol=locked, on whatever path
+ * @stream: keys
+ * @n: how many lookups
+ *
+ * Context: Process context.
+ * Return: How many gave the right folio.
+ */
+u64 fsc_floor_read_locked(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, find_locked);
+}
+
+static u64 read_rcu_full(struct fsc_stream *stream, unsigned int n)
+{
+	struct fsc_stream own = *stream;
+	struct fsc_folio *folio;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		XA_STATE(xas, &fsc_floor.mapping.pages, key);
+
+		rcu_read_lock();
+repeat:
+		xas_reset(&xas);
+		folio = xas_load(&xas);
+		if (xas_retry(&xas, folio))
+			goto repeat;
+		if (likely(folio))
+			good += fsc_floor_use(folio, key);
+		rcu_read_unlock();
+	}
+	*stream = own;
+	return good;
+}
+
+/* The one reader's. */
+static u64 copy[FSC_LINE_BYTES / sizeof(u64)];
+
+/* Copies in vain: out of the way, as it is with a freer only. */
+static noinline bool fall_back(u32 key)
+{
+	struct fsc_folio *folio = find_typesafe(key);
+	bool good;
+
+	if (!folio)
+		return false;
+	good = fsc_floor_use(folio, key);
+	fsc_floor_put(folio);
+	return good;
+}
+
+static __always_inline bool copy_seqcount(u32 key)
+{
+	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	unsigned int tries;
+
+	for (tries = 0; tries < SEQ_TRIES; tries++) {
+		unsigned int seq = raw_read_seqcount(&fsc_floor.mapping.delete_seq);
+		const struct fsc_stamp *stamp = (const struct fsc_stamp *)copy;
+		const struct fsc_mapping *mapping;
+		struct fsc_folio *folio;
+		u64 index, generation;
+		unsigned long pfn;
+
+		if (unlikely(seq & 1))
+			goto again;
+		xas_reset(&xas);
+		do {
+			folio = xas_load(&xas);
+		} while (xas_retry(&xas, folio));
+		if (unlikely(!folio))
+			return false;
+		mapping = READ_ONCE(folio->mapping);
+		index = READ_ONCE(folio->index);
+		generation = READ_ONCE(folio->generation) & ~FSC_GENERATION_GONE;
+		pfn = READ_ONCE(folio->pfn);
+		if (unlikely(copy_from_kernel_nofault(copy, fsc_stamp_of(pfn), sizeof(copy))))
+			goto again;
+		if (likely(!read_seqcount_retry(&fsc_floor.mapping.delete_seq, seq)))
+			return likely(mapping == &fsc_floor.mapping) && likely(index == key) &&
+			       likely(stamp->key == key) && likely(stamp->generation == generation);
+again:
+		cpu_relax();
+	}
+	return fall_back(key);
+}
+
+static u64 read_seqcount(struct fsc_stream *stream, unsigned int n)
+{
+	struct fsc_stream own = *stream;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+
+		rcu_read_lock();
+		good += copy_seqcount(key);
+		rcu_read_unlock();
+	}
+	*stream = own;
+	return good;
+}
+
+static const struct fsc_floor_loop loops[] = {
+	{ "overlay", true, read_overlay },
+	{ "typesafe", false, read_typesafe },
+	{ "rcu_desc", false, read_rcu_desc },
+	{ "rcu_full", false, read_rcu_full },
+	{ "seqcount", false, read_seqcount },
+	{ "hazptr", false, read_hazptr },
+	/* What it does otherwise, it does when it frees. */
+	{ "rcu_bounded", false, read_rcu_desc },
+	{ "locked", false, fsc_floor_read_locked },
+	{}
+};
+
+const struct fsc_floor_path fsc_floor_pagecache = {
+	.name	= "pagecache",
+	.loops	= loops,
+	.unit	= 1,
+	.good	= fsc_floor_all_hit,
+};

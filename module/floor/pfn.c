@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The PFN path by hand: the frames of all blocks in order, in two passes a
+ * block, as mm/compaction.c:isolate_migratepages_block would with memdescs.
+ * The arena is what the harness makes of mix=60:20:10:5:5.
+ */
+#include <linux/bitops.h>
+#include <linux/build_bug.h>
+#include <linux/mmzone.h>
+#include <linux/pageblock-flags.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+
+#include <folioscale/arena.h>
+
+#include "floor.h"
+
+#define HUGETLB_PAGES	BIT(FSC_HUGETLB_ORDER)
+#define CHUNKS		DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
+#define CHUNK_FRAMES	min(BITS_PER_LONG, pageblock_nr_pages)
+/* Words that the second pass is for: the others' memdescs have no reference count. */
+#define COUNTED		(BIT(FSC_MEMDESC_FILE) | BIT(FSC_MEMDESC_HUGETLB))
+
+/* Stands for a folio that nobody uses, as nothing turns over here. */
+static struct fsc_folio hugetlb;
+static DEFINE_SPINLOCK(hugetlb_lock);
+
+/* Where the walker stands, and what it has counted. */
+static struct walk {
+	unsigned int block;
+	u64 ours;
+	u64 trygets;
+	u64 avoided;
+	u64 hugetlb_seen;
+} walk;
+
+static __always_inline unsigned long peek(unsigned long pfn, const unsigned long *slot,
+					  bool overlay)
+{
+	unsigned long behind;
+
+	if (!overlay)
+		return READ_ONCE(*slot);
+	/* The head's, by way of struct page. */
+	behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
+	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
+}
+
+/* Pass one: which frames the second has to look at. Returns how many are anybody's. */
+static __always_inline unsigned int choose(unsigned long pfn, const unsigned long *slot,
+					   unsigned long *chosen, bool overlay)
+{
+	unsigned int ours = 0, avoided = 0;
+	unsigned long last = 0;
+	unsigned int i, j;
+
+	for (i = 0; i < CHUNKS; i++) {
+		unsigned long bits = 0;
+
+		for (j = 0; j < CHUNK_FRAMES; j++, pfn++, slot++) {
+			unsigned long word = peek(pfn, slot, overlay);
+
+			if (!word)
+				continue;
+			ours++;
+			if (BIT(fsc_memdesc_type(word)) & COUNTED) {
+				if (word != last)
+					bits |= 1UL << j;
+				else
+					avoided++;
+			}
+			last = word;
+		}
+		chosen[i] = bits;
+	}
+	walk.avoided += avoided;
+	return ours;
+}
+
+static noinline void look_at_hugetlb(unsigned long pfn, const unsigned long *slot)
+{
+	const struct fsc_folio *folio;
+	unsigned long word;
+
+	spin_lock(&hugetlb_lock);
+	word = READ_ONCE(*slot);
+	folio = fsc_memdesc_desc(word);
+	if (likely(fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB) &&
+	    likely(folio->flags == FSC_HUGETLB_FREE) &&
+	    likely(pfn - folio->pfn < HUGETLB_PAGES) && likely(!atomic_read(&folio->refcount)))
+		walk.hugetlb_seen++;
+	spin_unlock(&hugetlb_lock);
+}
+
+/* Is @folio the one that @frame belongs to, and its memory its own? */
+static __always_inline bool use(const struct fsc_folio *folio, unsigned long frame)
+{
+	u64 word = READ_ONCE(folio->generation);
+	unsigned long pfn = READ_ONCE(folio->pfn);
+
+	return likely(frame - pfn < 1UL << READ_ONCE(folio->order)) &&
+	       likely(READ_ONCE(folio->mapping) == &fsc_floor.mapping) &&
+	       fsc_floor_stamp_is(pfn, READ_ONCE(folio->index), word);
+}
+
+static __always_inline bool use_overlay(struct folio *folio, unsigned long frame)
+{
+	unsigned long pfn = folio_pfn(folio);
+	u64 word;
+
+	/* What follows comes after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
+	smp_acquire__after_ctrl_dep();
+	word = (u64)READ_ONCE(folio->private);
+	return likely(frame - pfn < 1UL << folio_order(folio)) &&
+	       fsc_floor_stamp_is(pfn, READ_ONCE(folio->index), word);
+}
+
+/* Pass two for a frame: the reference, by @hazard and @recheck as in gup.c, and the use. */
+static __always_inline bool try(unsigned long frame, const unsigned long *slot, bool hazard,
+				bool recheck, u64 *trygets)
+{
+	struct fsc_folio *folio;
+	bool got = false, good;
+	unsigned long word;
+
+	rcu_read_lock();
+	word = READ_ONCE(*slot);
+	folio = fsc_memdesc_folio(word);
+	if (unlikely(!folio)) {
+		rcu_read_unlock();
+		if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
+			look_at_hugetlb(frame, slot);
+		return false;
+	}
+	if (hazard) {
+		WRITE_ONCE(fsc_floor.hazard, folio);
+		/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
+		smp_mb();
+		if (unlikely(READ_ONCE(*slot) != word))
+			goto out;
+	}
+	++*trygets;
+	got = fsc_floor_tryget(folio);
+out:
+	good = likely(got) && (!recheck || likely(READ_ONCE(*slot) == word));
+	if (hazard)
+		/* Would pair with the acquire of a freer's scan. */
+		smp_store_release(&fsc_floor.hazard, NULL);
+	rcu_read_unlock();
+	if (unlikely(!got))
+		return false;
+	good = likely(good) && use(folio, frame);
+	fsc_floor_put(folio);
+	return good;
+}
+
+static __always_inline bool try_overlay(unsigned long frame, const unsigned long *slot,
+					u64 *trygets)
+{
+	struct folio *folio;
+	unsigned long word;
+	bool good;
+
+	rcu_read_lock();
+	word = peek(frame, slot, true);
+	folio = fsc_memdesc_folio(word);
+	if (unlikely(!folio)) {
+		rcu_read_unlock();
+		if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
+			look_at_hugetlb(frame, slot);
+		return false;
+	}
+	++*trygets;
+	if (unlikely(!folio_try_get(folio))) {
+		rcu_read_unlock();
+		return false;
+	}
+	good = likely(peek(frame, slot, true) == word);
+	rcu_read_unlock();
+	good = likely(good) && use_overlay(folio, frame);
+	fsc_floor_put_overlay(folio);
+	return good;
+}
+
+static __always_inline bool try_rcu_full(unsigned long frame, const unsigned long *slot)
+{
+	struct fsc_folio *folio;
+	unsigned long word;
+	bool good;
+
+	rcu_read_lock();
+	word = READ_ONCE(*slot);
+	folio = fsc_memdesc_folio(word);
+	if (unlikely(!folio)) {
+		rcu_read_unlock();
+		if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
+			look_at_hugetlb(frame, slot);
+		return false;
+	}
+	good = use(folio, frame);
+	rcu_read_unlock();
+	return good;
+}
+
+enum how { BY_OVERLAY, BY_TYPESAFE, BY_RCU_DESC, BY_RCU_FULL, BY_HAZPTR };
+
+/* Both passes over the next @n blocks; @how is a constant. */
+static __always_inline u64 read_by(unsigned int n, enum how how)
+{
+	u64 good = 0, trygets = 0, ours = 0;
+
+	while (n--) {
+		const struct fsc_floor_block *block = &fsc_floor.blocks[walk.block];
+		const unsigned long *words = block->words;
+		unsigned long chosen[CHUNKS];
+		unsigned long pfn = block->pfn;
+		unsigned int i;
+
+		if (++walk.block == fsc_floor.nr_blocks)
+			walk.block = 0;
+		ours += choose(pfn, words, chosen, how == BY_OVERLAY);
+		for (i = 0; i < CHUNKS; i++, pfn += BITS_PER_LONG, words += BITS_PER_LONG) {
+			unsigned long bits;
+
+			for (bits = chosen[i]; bits; bits &= bits - 1) {
+				unsigned long at = __ffs(bits);
+				const unsigned long *slot = words + at;
+				unsigned long frame = pfn + at;
+
+				if (how == BY_OVERLAY)
+					good += try_overlay(frame, slot, &trygets);
+				else if (how == BY_RCU_FULL)
+					good += try_rcu_full(frame, slot);
+				else
+					good += try(frame, slot, how == BY_HAZPTR,
+						    how == BY_TYPESAFE, &trygets);
+			}
+		}
+	}
+	walk.ours += ours;
+	walk.trygets += trygets;
+	return good;
+}
+
+static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(n, BY_OVERLAY);
+}
+
+static u64 read_typesafe(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(n, BY_TYPESAFE);
+}
+
+static u64 read_rcu_desc(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(n, BY_RCU_DESC);
+}
+
+static u64 read_rcu_full(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(n, BY_RCU_FULL);
+}
+
+static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(n, BY_HAZPTR);
+}
+
+/* Nobody follows the word of what has no reference count: its page stands for its memdesc. */
+static int add(enum fsc_memdesc_type type, unsigned int nr)
+{
+	while (nr--) {
+		struct page *page = fsc_floor_frame();
+
+		if (!page)
+			return -ENOMEM;
+		*fsc_memdesc_slot(&fsc_floor.map, page_to_pfn(page)) =
+			fsc_memdesc_word(type == FSC_MEMDESC_MISC ? NULL : page, type);
+	}
+	return 0;
+}
+
+static int fill(void)
+{
+	const struct fsc_floor_block *block = fsc_floor_block();
+	int err;
+
+	BUILD_BUG_ON(pageblock_order < FSC_HUGETLB_ORDER);
+	if (!block)
+		return -ENOMEM;
+	hugetlb.flags = FSC_HUGETLB_FREE;
+	hugetlb.order = FSC_HUGETLB_ORDER;
+	hugetlb.pfn = block->pfn;
+	fsc_memdesc_set(block->words, fsc_memdesc_word(&hugetlb, FSC_MEMDESC_HUGETLB),
+			HUGETLB_PAGES);
+	err = add(FSC_MEMDESC_SLAB, FSC_FLOOR_SHARE(20));
+	if (!err)
+		err = add(FSC_MEMDESC_PTDESC, FSC_FLOOR_SHARE(10));
+	if (!err)
+		err = add(FSC_MEMDESC_MISC, FSC_FLOOR_SHARE(5));
+	return err;
+}
+
+/* What a round decides: the frames that are anybody's. */
+static u64 frames_in_all(void)
+{
+	return FSC_FLOOR_FOLIOS + FSC_FLOOR_SHARE(20) + FSC_FLOOR_SHARE(10) + FSC_FLOOR_SHARE(5) +
+	       HUGETLB_PAGES;
+}
+
+/* Blocks of whole rounds, so that every folio is met as often. */
+static u64 blocks_of_rounds(u64 *lookups)
+{
+	u64 rounds = DIV_ROUND_UP_ULL(*lookups, frames_in_all());
+
+	*lookups = rounds * frames_in_all();
+	return rounds * fsc_floor.nr_blocks;
+}
+
+/* Each round uses each folio once, and looks at the hugetlb folio once. */
+static bool all_met(u64 lookups, u64 hits)
+{
+	u64 rounds = div64_u64(lookups, frames_in_all());
+
+	return walk.ours == lookups && hits == rounds * FSC_FLOOR_FOLIOS &&
+	       (!walk.trygets || walk.trygets == hits) &&
+	       walk.hugetlb_seen == rounds && walk.avoided == rounds * (HUGETLB_PAGES - 1);
+}
+
+static const struct fsc_floor_loop loops[] = {
+	{ "overlay", true, read_overlay },
+	{ "typesafe", false, read_typesafe },
+	{ "rcu_desc", false, read_rcu_desc },
+	{ "rcu_full", false, read_rcu_full },
+	{ "hazptr", false, read_hazptr },
+	/* What it does otherwise, it does when it frees. */
+	{ "rcu_bounded", false, read_rcu_desc },
+	{}
+};
+
+const struct fsc_floor_path fsc_floor_pfn = {
+	.name	= "pfn",
+	.loops	= loops,
+	.unit	= pageblock_nr_pages,
+	.set_up	= fill,
+	.steps	= blocks_of_rounds,
+	.good	= all_met,
+};
