@@ -50,5 +50,5 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
         sleep = f" {point.seconds + 1:.0f}" if icount else ""
         lines.append(f"point {point.id} {quote(point.module_args)}{sleep}")
         if icount and point.floor:
-            lines.append(f"floor {point.id} {point.protocol} {FLOOR_LOOKUPS}")
+            lines.append(f"floor {point.id} {point.path} {point.protocol} {FLOOR_LOOKUPS}")
     return "\n".join(lines) + "\nexit 0\n"

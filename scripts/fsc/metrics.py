@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,18 @@ METRICS = {
     "instructions_per_turnover": Metric(deterministic=True),
     "tryget_zero_per_million": Metric(),
     "recheck_fail_per_million": Metric(),
+    "hazard_moved_per_million": Metric(),
+    "seq_retries_per_million": Metric(),
+    "seq_fallbacks_per_million": Metric(),
+    "fallbacks_per_million": Metric(),
+    "fallback_zero_per_million": Metric(),
+    "fallback_memdesc_per_million": Metric(),
+    "fallback_pmd_per_million": Metric(),
+    "fallback_pte_per_million": Metric(),
+    "trygets_per_million": Metric(),
+    "trygets_avoided_per_million": Metric(),
     "turnovers_per_second": Metric(time=True),
+    "expedited_per_second": Metric(time=True),
     "limbo_descriptor_bytes_peak": Metric(),
     "limbo_descriptor_bytes_mean": Metric(),
     "limbo_page_bytes_peak": Metric(),
@@ -38,6 +48,39 @@ METRICS = {
     "lookup_ns_p999": Metric(time=True),
     "lookup_ns_max": Metric(time=True),
 }
+
+_FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
+
+
+@dataclass(frozen=True)
+class Events:
+    """Counters that make a metric per million lookups, and the steps a reader must have for it."""
+    counters: tuple[str, ...]
+    steps: tuple[str, ...]         # members of `resolved`, all of them 1
+    but: str = ""                  # one that is 0
+
+
+# A protocol without the step has no such metric; its 0 would be no finding.
+EVENTS = {
+    # A lookup that falls back counts there what made it.
+    "tryget_zero": Events(("tryget_zero",), ("refcounted",), but="falls_back"),
+    "recheck_fail": Events(("recheck_moved", "recheck_empty"), ("recheck",), but="falls_back"),
+    "hazard_moved": Events(("hazard_moved",), ("hazard",)),
+    "seq_retries": Events(("seq_retries",), ("copies",)),
+    "seq_fallbacks": Events(("seq_fallbacks",), ("copies",)),
+    "fallbacks": Events(_FALLBACKS, ("falls_back",)),
+    "fallback_zero": Events(("fallback_zero",), ("falls_back", "refcounted")),
+    "fallback_memdesc": Events(("fallback_memdesc",), ("falls_back", "recheck")),
+    "fallback_pmd": Events(("fallback_pmd",), ("falls_back",)),
+    "fallback_pte": Events(("fallback_pte",), ("falls_back",)),
+    "trygets": Events(("trygets",), ("walks", "refcounted")),
+    "trygets_avoided": Events(("trygets_avoided",), ("walks",)),
+}
+
+
+def lookups(path: str) -> str:
+    """What readers of a path count: on pfn a lookup is one frame decided."""
+    return "frames" if path == "pfn" else "lookups"
 
 
 def quantile(histogram: dict[str, Any] | None, q: float) -> int | None:
@@ -79,8 +122,13 @@ def limbo(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any]:
     return run["limbo"] | {"slab": estimate}
 
 
-def _per_million(events: Iterable[int], lookups: int) -> float | None:
-    return sum(events) * 1e6 / lookups if lookups else None
+def _events(run: dict[str, Any]) -> dict[str, float]:
+    """What happened to readers, per million lookups."""
+    counters, resolved = run["counters"], run["resolved"]
+    return {f"{name}_per_million": sum(counters[counter] for counter in events.counters) * 1e6 / counters["lookups"]
+            for name, events in EVENTS.items()
+            if counters["lookups"] and all(resolved[step] for step in events.steps)
+            and not (events.but and resolved[events.but])}
 
 
 def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
@@ -92,19 +140,12 @@ def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
 
 def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
     """Metrics of a point in an ordinary boot; None where nothing was counted."""
-    counters, params = run["counters"], run["params"]
-    lookups = counters["lookups"]
+    params = run["params"]
     values: dict[str, float | None] = {}
     if params["nr_readers"]:
         lookup = run["latency"].get("lookup")
-        values |= {
+        values |= _events(run) | {
             "lookups_per_second": run["rates"]["lookups_per_second"],
-            # A protocol without the step has no such metric; its 0 would be no finding.
-            "tryget_zero_per_million": _per_million(
-                [counters["tryget_zero"]], lookups) if run["resolved"]["refcounted"] else None,
-            "recheck_fail_per_million": _per_million(
-                [counters["recheck_moved"], counters["recheck_empty"]],
-                lookups) if run["resolved"]["recheck"] else None,
             "lookup_ns_p50": quantile(lookup, 0.5),
             "lookup_ns_p99": quantile(lookup, 0.99),
             "lookup_ns_p999": quantile(lookup, 0.999),
@@ -117,6 +158,9 @@ def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | Non
             "reuse_ns_p50": quantile(reuse, 0.5),
             "reuse_ns_p99": quantile(reuse, 0.99),
         }
+        window_ns = run["window"]["window_ns"]
+        if params["protocol"] == "rcu_bounded" and window_ns:
+            values["expedited_per_second"] = run["counters"]["expedited"] * 1e9 / window_ns
         values |= _limbo_metrics(figures)
     return {name: value for name, value in values.items() if value is not None}
 
@@ -128,8 +172,8 @@ def icount(run: dict[str, Any], floor: dict[str, Any] | None) -> dict[str, float
     if counters["lookups"] and not run["params"]["nr_freers"]:
         own = window["window_ns"] * int(run["params"]["nr_readers"]) / counters["lookups"]
         values["instructions_per_lookup"] = own
-        # One that missed did not do the same.
-        if floor and floor["lookups"] and floor["hits"] == floor["lookups"]:
+        # One that did not do what it should did not do the same.
+        if floor and floor["lookups"] and floor["good"]:
             values["floor_instructions_per_lookup"] = floor["ns"] / floor["lookups"]
             values["instructions_per_lookup_over_floor"] = own * floor["lookups"] / floor["ns"]
     # A kernel that does not tell its idle time would have it counted as instructions.

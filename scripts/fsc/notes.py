@@ -45,7 +45,20 @@ def _about_limbo(point: dict[str, Any]) -> Iterator[str]:
            f"{table.size(max(s['pointer_bytes_peak_bound'] for s in slabs))}B of pointer pages on top")
 
 
-def _about_point(point: dict[str, Any], wanted: int, known: set[str]) -> Iterator[str]:
+def _about_protocol(points: list[dict[str, Any]]) -> Iterator[str]:
+    """What is true of a protocol wherever it runs; points are all of its own."""
+    ran = [rep for point in points for rep in point["repetitions"] if rep["resolved"]]
+    shares = [rep["metrics"]["seq_fallbacks_per_million"] / 1e4 for rep in ran
+              if "seq_fallbacks_per_million" in rep["metrics"]]
+    if any(shares):
+        span = " to ".join(dict.fromkeys(f"{table.si(share)}%" for share in (min(shares), max(shares))))
+        yield (f"{span} of a window's lookups took a reference after all: they cost what typesafe's do, and the "
+               "failed copies on top")
+
+
+def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> Iterator[str]:
+    counted = any(metrics.METRICS[name].deterministic for name in point["summary"])
+    wanted = 1 if counted else repetitions
     reps = [rep for rep in point["repetitions"] if rep["counters"]]
 
     def count(condition: Any) -> str:
@@ -58,7 +71,8 @@ def _about_point(point: dict[str, Any], wanted: int, known: set[str]) -> Iterato
         yield f"{len(reps)} of {wanted} repetitions"
     if throttled := count(lambda rep: rep["window"]["throttled"]):
         yield f"limbo_max_mb was reached in {throttled}: freers waited, limbo would be larger"
-    wanted_ns = 1e6 * (point["params"].get("duration_ms") or 0)
+    # Where instructions are counted, a window that a tick makes longer counts them all.
+    wanted_ns = 0 if counted else 1e6 * (point["params"].get("duration_ms") or 0)
     if wanted_ns and not point["params"].get("max_turnovers") and (starved := count(
             lambda rep: rep["window_ns"] > MAX_STRETCH * wanted_ns or rep["overlap"] < MIN_OVERLAP)):
         yield f"{starved} stretched or apart (over {MAX_STRETCH:.1f} of the time, or under {MIN_OVERLAP:.2f} " \
@@ -77,15 +91,18 @@ def _about_point(point: dict[str, Any], wanted: int, known: set[str]) -> Iterato
 
 
 def notes(result: dict[str, Any]) -> list[str]:
-    """All warnings, those about one point with its name ahead."""
-    environment, found = result["environment"], []
+    """All warnings, those about one protocol or point with its name ahead."""
+    environment, points, found = result["environment"], result["points"], []
     found += _about_environment(environment)
     known = {boot["reason"] for boot in environment["boots"]}
-    for point in result["points"]:
-        icount = any(metrics.METRICS[name].deterministic for name in point["summary"])
-        wanted = 1 if icount else environment["suite"]["repetitions"]
-        found += [f"{point['workload']}, {point['protocol']}: {text}"
-                  for text in _about_point(point, wanted, known)]
+    several = len({point["path"] for point in points}) > 1
+    for protocol in dict.fromkeys(point["protocol"] for point in points):
+        own = [point for point in points if point["protocol"] == protocol]
+        found += [f"{protocol}: {text}" for text in _about_protocol(own)]
+    for point in points:
+        place = table.place(point["path"], point["workload"]) if several else point["workload"]
+        found += [f"{place}, {point['protocol']}: {text}"
+                  for text in _about_point(point, environment["suite"]["repetitions"], known)]
     if environment["suite"]["repetitions"] < ENOUGH_REPETITIONS:
         found.append(f"{environment['suite']['repetitions']} repetitions are too few: {ENOUGH_REPETITIONS} "
                      "give a 95% interval of a median (here it is smallest to largest, if there is one) and "

@@ -18,8 +18,8 @@ def figures(point: Point, run: dict[str, Any], limbo: dict[str, Any]) -> str:
     if point.icount:
         values = metrics.icount(run, None)
         return ", ".join(f"{value:.1f} {name.replace('_', ' ')}" for name, value in values.items())
-    words = [f"{table.si(run['rates'][name])} {name.split('_', 1)[0]}/s"
-             for name in ("lookups_per_second", "turnovers_per_second") if run["rates"][name]]
+    units = {"lookups_per_second": metrics.lookups(point.path), "turnovers_per_second": "turnovers"}
+    words = [f"{table.si(run['rates'][name])} {unit}/s" for name, unit in units.items() if run["rates"][name]]
     if run["params"]["nr_freers"]:
         source = limbo if limbo["exact"] else limbo["slab"] or {}
         peak = (source.get("descriptor_bytes_peak") or 0) + (limbo.get("page_bytes_peak") or 0)

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 from . import stats, table
-from .metrics import METRICS
+from .metrics import METRICS, lookups
 from .notes import notes
 from .table import WIDTH, row, wrap
 from .verdict import worst
@@ -22,17 +22,17 @@ Figures = dict[str, Any]
 class Column:
     """One metric of a sub-table: median, interval, and ratio (or, for limbo, objects)."""
     metric: str
-    title: str
-    unit: table.Unit
+    title: str                     # {lookups}: what the path's readers count
+    unit: table.Unit = table.si
     objects: str = ""
 
 
 # Two to a sub-table: median, interval and ratio of two are what 72 columns hold.
 SUB_TABLES = [
-    [Column("lookups_per_second", "lookups/s", table.si),
-     Column("turnovers_per_second", "turnovers/s", table.si)],
-    [Column("tryget_zero_per_million", "tryget met zero /M lookups", table.si),
-     Column("recheck_fail_per_million", "recheck failed /M lookups", table.si)],
+    [Column("lookups_per_second", "{lookups}/s"),
+     Column("turnovers_per_second", "turnovers/s")],
+    [Column("tryget_zero_per_million", "tryget met zero /M {lookups}"),
+     Column("recheck_fail_per_million", "recheck failed /M {lookups}")],
     [Column("limbo_descriptor_bytes_peak", "descriptors in limbo, peak B", table.size,
             "descriptor_objects_peak"),
      Column("limbo_descriptor_bytes_mean", "mean B", table.size, "descriptor_objects_mean_milli")],
@@ -41,8 +41,22 @@ SUB_TABLES = [
     [Column("reuse_ns_p50", "reused after, p50", table.nanoseconds),
      Column("reuse_ns_p99", "p99", table.nanoseconds)],
 ]
+# What only some paths or protocols do; the others have no row.
+OWN_TABLES = [
+    [Column("trygets_per_million", "trygets /M {lookups}"),
+     Column("trygets_avoided_per_million", "trygets avoided /M {lookups}")],
+    [Column("fallbacks_per_million", "fell back /M {lookups}"),
+     Column("fallback_zero_per_million", "of them: tryget met zero")],
+    [Column("fallback_memdesc_per_million", "of them: memdesc changed"),
+     Column("fallback_pmd_per_million", "of them: pmd changed")],
+    [Column("fallback_pte_per_million", "of them: pte changed")],
+    [Column("hazard_moved_per_million", "hazard moved /M {lookups}"),
+     Column("expedited_per_second", "expedited periods/s")],
+    [Column("seq_retries_per_million", "copied again /M {lookups}"),
+     Column("seq_fallbacks_per_million", "took a ref. /M {lookups}")],
+]
 NAME = table.NAME_WIDTH
-MEDIAN, INTERVAL, RATIO = 8, -17, 6
+MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 
 def _boots(env: Figures) -> str:
@@ -105,46 +119,60 @@ def _objects(point: Figures, name: str) -> str:
     return table.si(median(found)) if found else ""
 
 
-def _cell(point: Figures, column: Column, baseline: str) -> list[tuple[str, int]]:
+def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list[tuple[str, int]]:
     figures = point["summary"].get(column.metric)
     if figures is None:
         return [("-", MEDIAN), ("", INTERVAL), ("", RATIO)]
     last = (_objects(point, column.objects) if column.objects
-            else _ratio(figures, point["protocol"] == baseline))
+            else _ratio(figures, point["protocol"] == baseline) if compared else "")
     return [(column.unit(figures["median"]), MEDIAN),
             (table.interval(figures, column.unit), INTERVAL), (last, RATIO)]
 
 
+def _holds(point: Figures) -> bool:
+    """Whether its readers can keep a folio; True of a point that never ran."""
+    return all(rep["resolved"].get("holds", 1) for rep in point["repetitions"] if rep["resolved"])
+
+
+def _label(point: Figures) -> str:
+    return point["protocol"] + ("" if _holds(point) else "*")
+
+
 def _sub_table(points: list[Figures], columns: list[Column], baseline: str) -> list[str]:
-    columns = [column for column in columns
+    columns = [replace(column, title=column.title.format(lookups=lookups(points[0]["path"]))) for column in columns
                if any(column.metric in point["summary"] for point in points)]
-    shown = {column.metric: [point["summary"][column.metric] for point in points
-                             if column.metric in point["summary"]] for column in columns}
-    if not any(f["median"] or f["high"] for found in shown.values() for f in found):
+    shown = {column.metric: {point["protocol"]: point["summary"][column.metric] for point in points
+                             if column.metric in point["summary"]} for column in columns}
+    if not any(f["median"] or f["high"] for found in shown.values() for f in found.values()):
         return wrap(", ".join(column.title for column in columns) + ": 0 in all") + [""] if columns else []
+    compared = {column.metric: shown[column.metric].get(baseline, {}).get("rankable") for column in columns}
     titles, heads = "", []
     for column in columns:
-        rankable = any(figures["rankable"] for figures in shown[column.metric])
         titles += f"{'    ' + column.title:<{MEDIAN - INTERVAL + RATIO}}"
         heads += [("median", MEDIAN), ("[interval]", INTERVAL),
-                  ("count" if column.objects else "ratio" if rankable else "", RATIO)]
+                  ("count" if column.objects else "ratio" if compared[column.metric] else "", RATIO)]
     lines = [(" " * NAME + titles).rstrip(), row("", heads)]
-    lines += [row(point["protocol"], [cell for column in columns for cell in _cell(point, column, baseline)])
+    lines += [row(_label(point), [cell for column in columns
+                                  for cell in _cell(point, column, baseline, compared[column.metric])])
               for point in points]
     return lines + [""]
 
 
 def _workload(name: str, title: str, points: list[Figures], baseline: str) -> list[str]:
     tables = [_sub_table(points, columns, baseline) for columns in SUB_TABLES]
+    for columns in OWN_TABLES:
+        own = [point for point in points if any(column.metric in point["summary"] for column in columns)]
+        tables += [_sub_table(own, columns, baseline)] if own else []
     lines = [line for sub in tables for line in sub]
-    return [f"--- {name}: {title} ---", "", *lines] if lines else []
+    return wrap(f"--- {name}: {title} ---") + ["", *lines] if lines else []
 
 
 def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
     """Names in groups, each of which fits beside a protocol's name."""
     group: list[str] = []
     for name, width in widths.items():
-        if group and sum(widths[other] for other in group) + width > WIDTH - NAME:
+        # The last one's blank at its end is not printed.
+        if group and sum(widths[other] for other in group) + width - 1 > WIDTH - NAME:
             yield group
             group = []
         group.append(name)
@@ -152,6 +180,7 @@ def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
 
 
 def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> list[str]:
+    """A protocol that no workload of a group has gets no row there."""
     found = {(workload, protocol): worst(own) for workload in workloads for protocol in protocols
              if (own := [p["verdict"] for p in result["points"]
                          if (p["workload"], p["protocol"]) == (workload, protocol)])}
@@ -161,37 +190,89 @@ def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> lis
     for group in _fitting(widths):
         lines.append(row("verdict", [(name, -widths[name]) for name in group]))
         lines += [row(protocol, [(found.get((name, protocol), ""), -widths[name]) for name in group])
-                  for protocol in protocols]
+                  for protocol in protocols if any((name, protocol) in found for name in group)]
         lines.append("")
     return lines
 
 
-def _instructions(result: Result, protocols: list[str], baseline: str) -> list[str]:
+# What a point's size is, and not what a lookup or a turnover does.
+_EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms"}
+
+
+def _kinds(points: list[Figures]) -> dict[str, list[Figures]]:
+    """Points that are told apart by path or parameters, under the words that do it. What
+    comes first on a path is called by the path alone."""
+    first: dict[str, Figures] = {}
+    kinds: dict[str, list[Figures]] = {}
+    for point in points:
+        params = first.setdefault(point["path"], point["params"])
+        words = [f"{name}={value}" for name, value in point["params"].items()
+                 if name not in _EXTENT and params.get(name) != value]
+        kinds.setdefault(", ".join([point["path"], *words]), []).append(point)
+    return kinds
+
+
+def _instructions(result: Result, baseline: str) -> list[str]:
+    """A table for each kind of point that was counted."""
+    kinds = _kinds([point for point in result["points"]
+                    if any(METRICS[name].deterministic for name in point["summary"])])
+    lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", ""] if kinds else []
+    for words, points in kinds.items():
+        if len(kinds) > 1:
+            lines += wrap(f"{words}:")
+        lines += _instruction_table(points, baseline)
+    return lines
+
+
+def _instruction_table(points: list[Figures], baseline: str) -> list[str]:
     """Per lookup and per turnover side by side, though different points count them."""
-    figures: dict[tuple[str, str], Figures] = {}
-    for point in result["points"]:
-        for name, found in point["summary"].items():
-            if METRICS[name].deterministic:
-                figures[point["protocol"], name] = found
-    if not figures:
-        return []
+    figures: dict[str, Figures] = {}
+    labels = {point["protocol"]: _label(point) for point in points}
+    for point in points:
+        figures.setdefault(point["protocol"], {}).update(point["summary"])
     columns = [("instructions_per_lookup", 10, True), ("floor_instructions_per_lookup", 9, False),
                ("instructions_per_lookup_over_floor", 9, False), ("instructions_per_turnover", 11, True)]
-    lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", "",
-             row("", [("per", 10), ("", 8), ("by hand", 9), ("of that", 9), ("per", 11), ("", 8)]),
-             row("", [("lookup", 10), ("ratio", 8), ("(floor)", 9), ("", 9), ("turnover", 11), ("ratio", 8)])]
-    for protocol in protocols:
+    lookup = lookups(points[0]["path"]).removesuffix("s")
+    lines = [row("", [("per", 10), ("", 8), ("by hand", 9), ("of that", 9), ("per", 11), ("", 8)]),
+             row("", [(lookup, 10), ("ratio", 8), ("(floor)", 9), ("", 9), ("turnover", 11), ("ratio", 8)])]
+    for protocol, own in figures.items():
         cells = []
         for name, width, compared in columns:
-            found = figures.get((protocol, name))
+            found = own.get(name)
             over = name.endswith("_over_floor")
             cells.append(("-" if not found else f"{found['median']:.3f}x" if over
                           else f"{found['median']:,.0f}" if name.endswith("_per_turnover")
                           else f"{found['median']:,.1f}", width))
             if compared:
                 cells.append((_ratio(found, protocol == baseline) if found else "", 8))
-        lines.append(row(protocol, cells))
+        lines.append(row(labels[protocol], cells))
     return lines + [""]
+
+
+# Said where there is such a metric.
+LEGENDS = {
+    "trygets_avoided_per_million":
+        "frames: what a walker decided about, used or not; a tryget that met zero or whose recheck failed skips "
+        "the frame. trygets avoided: frames that pass one decided without one.",
+    "fallbacks_per_million":
+        "fell back: the lookup gave up and left it to the slow path: a tryget that met zero, or the memdesc "
+        "word, the pmd or the pte had changed when it was read again.",
+    "hazard_moved_per_million":
+        "hazard moved: another folio stood in the slot once the hazard pointer was published; the reader "
+        "started over.",
+    "expedited_per_second":
+        "expedited periods: the limbo was at its ceiling, and the freer asked for an expedited grace period.",
+    "seq_retries_per_million":
+        "copied again: something was removed meanwhile. took a ref.: so often that the lookup was done as "
+        "typesafe does it.",
+}
+
+
+def _without(result: Result, baseline: str) -> str:
+    """Where there is nothing to compare with."""
+    compared = {point["workload"] for point in result["points"] if point["protocol"] == baseline}
+    missing = dict.fromkeys(point["workload"] for point in result["points"] if point["workload"] not in compared)
+    return f"; none in {', '.join(missing)}, where {baseline} is not" if missing else ""
 
 
 def _legend(result: Result) -> list[str]:
@@ -211,7 +292,7 @@ def _legend(result: Result) -> list[str]:
             lines += wrap(f"ratio: to {baseline}, Hodges-Lehmann on logs (its interval is in result.json); "
                           f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
                           "the ranks where there are ties; Holm over the protocols of one metric and "
-                          f"workload); diff.: p below, but a zero has no ratio.")
+                          "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + ".")
     if seen and env["times_emulated"]:
         lines += wrap("No ratio and no test for times and rates: the clock is emulated, and drifts "
                       "between boots by more than protocols differ. A virtual CPU that the host takes away "
@@ -220,6 +301,11 @@ def _legend(result: Result) -> list[str]:
         lines += wrap("tryget met zero: the reader found a folio being freed, and started over. recheck "
                       "failed: the reference was to a folio that had left its slot. limbo: freed by a freer, "
                       "not yet reusable. reused after: from its free until the same descriptor is allocated again.")
+    if not all(_holds(point) for point in result["points"]):
+        lines += wrap("*: cannot hold a folio past its section: nobody who keeps one (I/O, pins) can be served.")
+    told = {name for point in result["points"] for name in point["summary"]}
+    for name, text in LEGENDS.items():
+        lines += wrap(text) if name in told else []
     lines += wrap("Per turnover: removal, free, allocation, publishing, and the deferred work.")
     return lines + wrap("Not measured: " + "; ".join(env["not_measured"]) + ".")
 
@@ -229,10 +315,10 @@ def render(result: Result) -> str:
     workloads = list(dict.fromkeys(point["workload"] for point in points))
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
     lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
-    lines += _instructions(result, protocols, suite["baseline"])
+    lines += _instructions(result, suite["baseline"])
     for name, path in dict.fromkeys((point["workload"], point["path"]) for point in points):
         own = [point for point in points if (point["workload"], point["path"]) == (name, path)]
-        lines += _workload(f"{path}, {name}", suite["workloads"][name], own, suite["baseline"])
+        lines += _workload(table.place(path, name), suite["workloads"][name], own, suite["baseline"])
     lines += _legend(result)
     found = notes(result)
     if found:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 WIDTH = 72
-NAME_WIDTH = 10
+NAME_WIDTH = 12    # the longest protocol has 11
 Unit = Callable[[float], str]
 
 
@@ -54,6 +54,11 @@ def row(name: str, cells: list[tuple[str, int]]) -> str:
     for content, width in cells:
         text += f"{content:>{width}}" if width > 0 else f" {content:<{-width - 1}}"
     return text.rstrip()
+
+
+def place(path: str, workload: str) -> str:
+    """Where a figure is of; a workload that is named for its path says it once."""
+    return workload if workload.startswith(path) else f"{path}, {workload}"
 
 
 def wrap(text: str, first: str = "", rest: str | None = None) -> list[str]:

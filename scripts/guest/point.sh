@@ -10,6 +10,7 @@
 : "${FSC_FLOOR_KO:=/fsc_floor.ko}"
 : "${FSC_TMP:=/tmp}"
 FSC_DEBUGFS=/sys/kernel/debug/folioscale
+FSC_FLOOR_DEBUGFS=/sys/kernel/debug/fsc_floor
 FSC_SLABS=/sys/kernel/slab
 
 # value FILE: its first word, or null, into $value; without a fork
@@ -115,14 +116,14 @@ point() {
 	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$1" "$FSC_TMP/rmmod"
 }
 
-# floor ID PROTOCOL LOOKUPS: the hand-written loop, which runs inside insmod. It need not
-# offer every protocol.
+# floor ID PATH PROTOCOL LOOKUPS: the hand-written loop, which runs inside insmod. Its module
+# need not be there.
 floor() {
-	if ! insmod "$FSC_FLOOR_KO" protocol="$2" lookups="$3" 2>"$FSC_TMP/insmod"; then
+	if ! insmod "$FSC_FLOOR_KO" path="$2" protocol="$3" lookups="$4" 2>"$FSC_TMP/insmod"; then
 		error "nofloor/$1" "$FSC_TMP/insmod"
 		return 0
 	fi
-	emit "floor/$1" /sys/kernel/debug/fsc_floor/result
+	emit "floor/$1" "$FSC_FLOOR_DEBUGFS/result"
 	rmmod fsc_floor
 }
 

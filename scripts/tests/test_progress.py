@@ -44,6 +44,8 @@ class ProgressTest(unittest.TestCase):
         run = synthetic.run(point)
         text = figures(point, run, metrics.limbo(run, None))
         self.assertRegex(text, r"lookups/s, \d+k turnovers/s, limbo [\d.]+MB")
+        point = next(p for p in synthetic.suite("paths").plain() if p.path == "pfn")
+        self.assertRegex(figures(point, synthetic.run(point), metrics.limbo(run, None)), r"frames/s, \d+k turnovers/s")
         point = synthetic.suite().icount()[0]
         self.assertEqual(figures(point, synthetic.run(point), {}), "100.0 instructions per lookup")
 

@@ -171,7 +171,7 @@ class ResultTest(BootsTest):
     def test_icount_limits(self) -> None:
         self.assertEqual(icount.complaints(self.build()), [])
         point = self.suite.icount()[1]
-        synthetic.put(self.boots[6], f"floor/{point.id}", {"protocol": "typesafe", "lookups": 1000, "hits": 1000, "ns": 120_000})
+        synthetic.put(self.boots[6], f"floor/{point.id}", synthetic.floor(point, ns=120_000))
         self.assertRegex(icount.complaints(self.build())[0], "above 1.10")
         del self.boots[6].blobs[f"floor/{point.id}"]
         self.assertRegex(icount.complaints(self.build())[0], "no floor")
@@ -232,7 +232,7 @@ class SummaryTest(BootsTest):
     def test_every_protocol_and_verdict(self) -> None:
         text = summary.render(self.build())
         for protocol in ("overlay", "typesafe", "rcu_desc", "rcu_full"):
-            self.assertIn(protocol, self.section(text, "verdict    read"))
+            self.assertIn(protocol, self.section(text, "verdict      read"))
         for words in ("per\n", "n = 6 boots", "96.9%", "Holm", "memcg", "kfree_rcu's limbo is an estimate"):
             self.assertIn(words.split("\n")[0], " ".join(text.split()))
 
