@@ -61,7 +61,7 @@ class Guest:
     env: str = ""                 # variables for the script
     vcpus: int = 2
     memory_mb: int = 2048
-    timeout_s: float = 400
+    timeout_s: float = 600
     cmdline: tuple[str, ...] = ()
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
@@ -75,21 +75,26 @@ RT = "rt-amd64"
 # Few run at a time: those that wait much beside those that compute much, the longest first.
 GROUPS = (
     Program("host", "unit.py"),
-    Guest("busted", "busted"),
-    Program("vmstates", "vm_states.py", takes_kernel=True),
-    Guest("matrix", "matrix"),
-    Program("bench", "bench.py", takes_kernel=True),
-    Guest("params", "params"),
     Guest("lifecycle", "lifecycle"),
-    Guest("limbo", "limbo"),
-    Guest("reload", "reload", vcpus=1),
-    Guest("small", "small", memory_mb=1024),
-    Program("static", "static.py", takes_kernel=True),
-    Guest("stress", "stress", vcpus=4),
-    Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),
-    Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
-    Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
+    Program("vmstates", "vm_states.py", takes_kernel=True),
+    Guest("busted", "busted"),
     Program("icount", "icount.py", takes_kernel=True),
+    Guest("params", "params"),
+    Program("bench", "bench.py", takes_kernel=True),
+    Guest("matrix", "matrix"),
+    Guest("stress", "stress", vcpus=4),
+    Guest("paths", "paths"),
+    Guest("limbo", "limbo"),
+    Guest("axes", "axes"),
+    Program("static", "static.py", takes_kernel=True),
+    Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
+    Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
+    Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),
+    Guest("paths", "rt-paths", flavour=RT, env="FSC_QUICK=1"),
+    Guest("axes", "rt-axes", flavour=RT, env="FSC_QUICK=1"),
+    Guest("small", "small", memory_mb=1024),
+    Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
+    Guest("reload", "reload", vcpus=1),
 )
 
 

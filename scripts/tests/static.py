@@ -22,9 +22,15 @@ from fsc.verdict import SetupError  # noqa: E402
 PLANTED = TESTS / "planted"
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 CHECKPATCH = repo.BUILD / "checkpatch"
-# The loops that are measured; each (path, protocol) has three. What is fsc_ is not static.
+# The loops that are measured, three of each protocol with each of its trygets, and of each
+# negative control: 21 on pagecache, 14 on gup and 18 on pfn. What is fsc_ is not static, and
+# what a path refuses has no branch in it.
 LOOP = re.compile(r"(?!fsc_)\w+_(read|read_general|turn)(\.\w+)*")
+LEAST_LOOPS = 3 * (21 + 14 + 18)
+BRANCH = re.compile(r"\tj(?!mp)[a-z]+ ")
 INDIRECT = re.compile(r"__x86_indirect_thunk|\b(call|jmp)q? +\*")
+# Interrupts off and on: written as an indirect call, and patched into one instruction.
+PATCHED = re.compile(r"R_X86_64_PC32\s+pv_ops\b")
 
 
 def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) -> tuple[Path, str]:
@@ -41,13 +47,16 @@ def indirect_calls(objects: list[Path]) -> tuple[int, str]:
     """How many loops there are in @objects, and the indirect calls in them."""
     loops, found, name = set(), [], ""
     for path in objects:
-        listing = subprocess.run(["objdump", "-dr", path], check=True, text=True, stdout=subprocess.PIPE).stdout
-        for line in listing.splitlines():
+        listing = subprocess.run(["objdump", "-dr", path], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout.splitlines()
+        for line, after in zip(listing, [*listing[1:], ""]):
             if head := re.fullmatch(r"[0-9a-f]+ <(.+)>:", line):
                 name = head[1]
-                if LOOP.fullmatch(name):
-                    loops.add((path, name))
-            elif LOOP.fullmatch(name) and INDIRECT.search(line):
+            elif not LOOP.fullmatch(name):
+                continue
+            elif BRANCH.search(line):
+                loops.add((path, name))
+            elif INDIRECT.search(line) and not PATCHED.search(after):
                 found.append(f"{path.name}: {name}: {line.strip()}")
     return len(loops), "\n".join(found)
 
@@ -120,7 +129,8 @@ def main() -> int:
     folder, said = build(where, "static", "C=2", "FSC_FLOOR=1")
     out.result(not said, "sparse", said)
     loops, said = indirect_calls(sorted((folder / "module").rglob("*.o")))
-    out.result(loops >= 12 and not said, "no indirect call in the measured loops", f"{loops} loops\n{said}")
+    out.result(loops >= LEAST_LOOPS and not said, "no indirect call in the measured loops",
+               f"{loops} loops, {LEAST_LOOPS} at least\n{said}")
     for path in sources:
         said = checkpatch(path, repo.ROOT)
         out.result(not said, f"checkpatch --strict {path.relative_to(repo.ROOT)}", said)

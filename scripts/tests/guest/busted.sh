@@ -7,28 +7,46 @@
 
 # What each control needs to be seen: its own delay, in every arm alike. A violation wants a
 # freer to hit the very folio that a reader has: among 100,000 uniform keys every other second,
-# and on a busy host not even in ten; with popular ones, hundreds of times a second.
+# and on a busy host not even in ten; with popular ones, hundreds of times a second. noreload
+# needs a batch of retired descriptors to fill meanwhile.
 load_of() { # BUSTED NR_FOLIOS
 	case $1 in
-	norecheck) echo gap_ns=10000 ;;
 	early_pages) echo hold_ns=10000 ;;
 	early_publish) echo publish_ns=10000 ;;
+	noreload) echo gap_ns=1000000 ;;
+	touch_slab) echo gap_ns=10000 mix=60:20:10:5:5 ;;
+	*) echo gap_ns=10000 ;;
 	esac
 	[ "$2" = 1024 ] || echo popularity=zipf
 }
 
-protocol_of() { # BUSTED
+# What it is a bug of
+unbroken() { # BUSTED
 	case $1 in
-	early_pages) echo rcu_full ;;
-	*) echo typesafe ;;
+	early_pages) echo protocol=rcu_full ;;
+	noseq) echo protocol=seqcount ;;
+	noreload) echo protocol=hazptr ;;
+	early_reuse) echo protocol=rcu_bounded ;;
+	ignore_locked) echo protocol=rcu_desc tryget=xadd ;;
+	*) echo protocol=typesafe ;;
+	esac
+}
+
+# Where it is not refused (params.sh)
+paths_of() { # BUSTED
+	case $1 in
+	noseq) echo pagecache ;;
+	early_pages | early_reuse | ignore_locked) echo pagecache pfn ;;
+	touch_slab) echo pfn ;;
+	*) echo "$PATHS" ;;
 	esac
 }
 
 is_seen() { # BUSTED NR_FOLIOS NAME=VALUE...
 	busted=$1 nr_folios=$2
 	shift 2
-	# shellcheck disable=SC2046 # a list of words
-	load protocol="$(protocol_of "$busted")" busted="$busted" nr_folios="$nr_folios" \
+	# shellcheck disable=SC2046 # lists of words
+	load $(unbroken "$busted") busted="$busted" nr_folios="$nr_folios" \
 		warmup_ms=0 duration_ms=10000 $(load_of "$busted" "$nr_folios") "$@" || return
 	wait_state measure
 	while state; [ "$state" = measure ] && [ "$(violations)" = 0 ]; do
@@ -46,12 +64,12 @@ is_seen() { # BUSTED NR_FOLIOS NAME=VALUE...
 	unload
 }
 
-# In two seconds of the same load, which at 10 s of it must show the bug
-is_clean() { # PROTOCOL BUSTED NR_FOLIOS NAME=VALUE...
-	protocol=$1 busted=$2 nr_folios=$3
-	shift 3
+# For a while of the load that at 10 s of it must show the bug
+is_clean() { # BUSTED NR_FOLIOS NAME=VALUE...
+	busted=$1 nr_folios=$2
+	shift 2
 	# shellcheck disable=SC2046 # a list of words
-	load protocol="$protocol" nr_folios="$nr_folios" warmup_ms=0 duration_ms=2000 \
+	load nr_folios="$nr_folios" warmup_ms=0 duration_ms=1500 \
 		$(load_of "$busted" "$nr_folios") "$@" || return
 	wait_state done
 	expect_verdict PASS
@@ -90,7 +108,10 @@ vacuous_without_recycling() { # NAME=VALUE...
 
 # A control that nobody looks at
 vacuous_without_readers() { # BUSTED
-	load busted="$1" protocol="$(protocol_of "$1")" nr_readers=0 nr_freers=1 warmup_ms=0 duration_ms=200 || return
+	path=$(paths_of "$1")
+	# shellcheck disable=SC2046 # a list of words
+	load $(unbroken "$1") busted="$1" path="${path%% *}" $(load_of "$1" 1024) nr_readers=0 nr_freers=1 \
+		warmup_ms=0 duration_ms=200 || return
 	wait_state done
 	expect_verdict INCONCLUSIVE
 	unload
@@ -105,31 +126,85 @@ stopped_early() {
 	unload
 }
 
-BUSTED='norecheck early_pages early_publish'
-if [ -z "${FSC_QUICK:-}" ]; then
-	SIZES='1024 100000'
-	ktap_plan $((2 * (3 + 3 * 4) + 3 + 3 * 4 + 2 + 1 + 3 + 1))
-else
-	SIZES=1024
-	ktap_plan $((3 + 3 * 4 + 3 + 2 + 1 + 3 + 1))
-fi
+BUSTED='norecheck early_pages early_publish noseq noreload early_reuse ignore_locked touch_slab'
 
-for busted in $BUSTED; do
-	for nr_folios in $SIZES; do
-		ktap_test "$busted is seen at $nr_folios folios" is_seen "$busted" "$nr_folios"
-		for protocol in $PROTOCOLS; do
-			ktap_test "$protocol is clean under the load of $busted at $nr_folios folios" \
-				is_clean "$protocol" "$busted" "$nr_folios"
+seen() { # a line each: BUSTED NR_FOLIOS NAME=VALUE...
+	for busted in $BUSTED; do
+		for path in $(paths_of "$busted"); do
+			echo "$busted 1024 path=$path"
+			[ "$path" = pagecache ] || continue
+			echo "$busted 1024 path=$path removal=truncate nr_freers=2"
+			[ -n "${FSC_QUICK:-}" ] || echo "$busted 100000 path=$path"
 		done
 	done
-	ktap_test "$busted is seen with truncate and two freers" is_seen "$busted" 1024 removal=truncate nr_freers=2
-	[ -z "${FSC_QUICK:-}" ] || continue
-	for protocol in $PROTOCOLS; do
-		ktap_test "$protocol is clean under the load of $busted with truncate and two freers" \
-			is_clean "$protocol" "$busted" 1024 removal=truncate nr_freers=2
+}
+
+# Every protocol under the load of every control on the page cache; its other paths, ways to
+# count, sizes and removals by pairs with loads. The same form
+clean() {
+	for busted in norecheck early_pages early_publish; do
+		for protocol in $PROTOCOLS; do
+			echo "$busted 1024 path=pagecache protocol=$protocol"
+		done
 	done
-done
-for protocol in overlay typesafe; do
+	[ -z "${FSC_QUICK:-}" ] || return
+	cat <<-'END'
+	norecheck 100000 path=pagecache protocol=overlay
+	norecheck 100000 path=pagecache protocol=typesafe
+	early_pages 100000 path=pagecache protocol=rcu_desc
+	early_pages 100000 path=pagecache protocol=rcu_full
+	norecheck 100000 path=pagecache protocol=seqcount
+	noreload 100000 path=pagecache protocol=hazptr
+	norecheck 100000 path=pagecache protocol=rcu_bounded
+	early_publish 100000 path=pagecache protocol=locked
+	norecheck 1024 path=pagecache protocol=overlay removal=truncate nr_freers=2
+	norecheck 1024 path=pagecache protocol=typesafe removal=truncate nr_freers=2
+	early_publish 1024 path=pagecache protocol=rcu_desc removal=truncate nr_freers=2
+	early_pages 1024 path=pagecache protocol=rcu_full removal=truncate nr_freers=2
+	norecheck 1024 path=pagecache protocol=seqcount removal=truncate nr_freers=2
+	noreload 1024 path=pagecache protocol=hazptr removal=truncate nr_freers=2
+	norecheck 1024 path=pagecache protocol=rcu_bounded removal=truncate nr_freers=2
+	early_pages 1024 path=pagecache protocol=locked removal=truncate nr_freers=2
+	norecheck 1024 path=pagecache protocol=typesafe tryget=xadd
+	norecheck 1024 path=pagecache protocol=seqcount tryget=xadd removal=truncate
+	norecheck 1024 path=pagecache protocol=rcu_desc tryget=xadd nr_freers=2
+	norecheck 1024 path=pagecache protocol=rcu_desc tryget=rcuref removal=truncate nr_freers=2
+	early_pages 1024 path=pagecache protocol=rcu_bounded tryget=rcuref removal=truncate
+	noreload 1024 path=pagecache protocol=hazptr
+	norecheck 1024 path=gup protocol=overlay removal=truncate
+	norecheck 1024 path=gup protocol=typesafe
+	early_publish 1024 path=gup protocol=typesafe tryget=xadd
+	norecheck 1024 path=gup protocol=rcu_desc nr_freers=2
+	norecheck 1024 path=gup protocol=rcu_desc tryget=xadd
+	noreload 1024 path=gup protocol=hazptr
+	norecheck 1024 path=gup protocol=rcu_bounded removal=truncate
+	early_pages 1024 path=gup protocol=locked
+	norecheck 1024 path=pfn protocol=overlay
+	norecheck 1024 path=pfn protocol=typesafe
+	early_publish 1024 path=pfn protocol=typesafe tryget=xadd removal=truncate
+	norecheck 1024 path=pfn protocol=rcu_desc tryget=xadd
+	early_pages 1024 path=pfn protocol=rcu_full
+	noreload 1024 path=pfn protocol=hazptr
+	norecheck 1024 path=pfn protocol=rcu_bounded
+	touch_slab 1024 path=pfn protocol=typesafe
+	touch_slab 1024 path=pfn protocol=overlay removal=truncate nr_freers=2
+	END
+}
+
+seen >/tmp/seen
+clean >/tmp/clean
+ktap_plan $(($(grep -c . /tmp/seen) + $(grep -c . /tmp/clean) + 3 + 1 + $(echo "$BUSTED" | wc -w) + 1))
+
+while read -r busted nr_folios words; do
+	# shellcheck disable=SC2086 # a list of words
+	ktap_test "$busted is seen at $nr_folios folios with $words" is_seen "$busted" "$nr_folios" $words
+done </tmp/seen
+while read -r busted nr_folios words; do
+	# shellcheck disable=SC2086 # a list of words
+	ktap_test "$words is clean under the load of $busted at $nr_folios folios" \
+		is_clean "$busted" "$nr_folios" $words
+done </tmp/clean
+for protocol in overlay typesafe seqcount; do
 	ktap_test "$protocol without a turnover is inconclusive" vacuous_without_turnover $protocol
 done
 ktap_test "typesafe that recycled nothing is inconclusive" vacuous_without_recycling protocol=typesafe

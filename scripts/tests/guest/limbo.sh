@@ -82,11 +82,50 @@ both() {
 	unload
 }
 
-# The fastest of three: memory that this machine has not touched yet the host must find first,
+# Those that keep back descriptors without asking limbo.c have ceilings of their own, under
+# which they stay although sections are long, for any time, and so under limbo_max_mb.
+has_its_ceiling() { # PROTOCOL MOST ITS-COUNTER NAME=VALUE...
+	protocol=$1 most=$2 counter=$3
+	shift 3
+	load protocol="$protocol" limbo_max_mb=1 warmup_ms=0 duration_ms=0 "$@" || return
+	wait_state measure
+	wait_threads
+	wait_counters "$counter > 20 && turnovers > 4 * $most"
+	stop
+	expect_verdict PASS
+	expect counters limbo_waits 0
+	expect window throttled 0
+	expect limbo exact 1
+	expect limbo page_objects_peak 0
+	peak=$run_limbo_descriptor_objects_peak
+	note "peak $peak of $most descriptors, $run_counters_turnovers turnovers"
+	[ "$peak" -le "$most" ] || fail "the peak $peak is over the ceiling $most"
+	[ "$peak" -gt $((most / 8)) ] || fail "the peak $peak is nowhere near the ceiling $most"
+	expect_balance
+	unload
+}
+
+# rcu_bounded's: bounded_max on each CPU, and what each freer is just putting there.
+bounded() { # BOUNDED_MAX NAME=VALUE...
+	max=$1
+	shift
+	# Two readers and two freers
+	has_its_ceiling rcu_bounded $(((max + 4) * CPUS)) expedited \
+		bounded_max="$max" nr_readers=2 nr_freers=2 "$@"
+}
+
+# hazptr's: a batch of each thread that frees, which under truncate are readers, too.
+hazards() { # THREADS NAME=VALUE...
+	threads=$1
+	shift
+	has_its_ceiling hazptr $((threads * 64)) hazard_scans nr_readers=2 nr_freers=2 "$@"
+}
+
+# The fastest of six: memory that this machine has not touched yet the host must find first,
 # and the host may be busy.
 populate() { # PROTOCOL
 	fastest=
-	for attempt in 1 2 3; do
+	for attempt in 1 2 3 4 5 6; do
 		read -r before _ </proc/uptime
 		load protocol="$1" nr_folios=100000 autorun=1 warmup_ms=0 duration_ms=1 nr_freers=0 || return
 		read -r after _ </proc/uptime
@@ -100,7 +139,9 @@ populate() { # PROTOCOL
 	[ $fastest -lt 5000 ] || fail "populating took $fastest ms"
 }
 
-ktap_plan $((4 + 3 + 2 + 2 + 4))
+CPUS=$(grep -c '^processor' /proc/cpuinfo)
+
+ktap_plan $((4 + 3 + 4 + 2 + 6 + 4))
 
 for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
 	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
@@ -110,11 +151,19 @@ for deferral in auto call_rcu call_rcu_hurry; do
 	ktap_test "rcu_full deferral=$deferral reaches limbo_max_mb" \
 		reaches_its_cap protocol=rcu_full deferral=$deferral hold_ns=1000000
 done
-for protocol in overlay typesafe; do
+for protocol in overlay typesafe seqcount locked; do
 	ktap_test "$protocol has no limbo" no_limbo $protocol
 done
 ktap_test "rcu_desc has descriptors in limbo, no pages" only_descriptors
 ktap_test "rcu_full has both" both
-for protocol in $PROTOCOLS; do
+ktap_test "rcu_bounded stays under bounded_max" bounded 512
+ktap_test "rcu_bounded stays under a small bounded_max" bounded 16 path=gup removal=truncate
+# Half of limbo_max_mb, which with one for each thread is the most that is allowed
+ktap_test "rcu_bounded stays under a bounded_max of half the cap" bounded 3274 gap_ns=10000000
+ktap_test "hazptr stays under a batch a thread" hazards 2
+ktap_test "hazptr stays under a batch a thread, under truncate" hazards 4 removal=truncate hold_ns=10000
+ktap_test "hazptr stays under a batch a thread, under gup" hazards 2 path=gup
+# What populates is the same for all that have descriptors of their own.
+for protocol in overlay typesafe rcu_desc rcu_full; do
 	ktap_test "$protocol populates 100000 folios in 5 s" populate "$protocol"
 done

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Every protocol x deferral x removal x order, and every other way to vary a run, each with
-# oracle and exit balance. FSC_ORDERS: the orders. FSC_QUICK: fewer of the other ways.
+# The four protocols of the page cache x deferral x removal x order, and every other way to
+# vary a run, each with oracle and exit balance; other paths and protocols are for paths.sh and
+# axes.sh. FSC_ORDERS: the orders. FSC_QUICK: fewer of the other ways.
 
 : "${FSC_ORDERS:=0 2 9}"
+PROTOCOLS='overlay typesafe rcu_desc rcu_full'
 
 deferrals() { # PROTOCOL: those that it takes
 	case $1 in
@@ -22,25 +24,6 @@ resolved() { # PROTOCOL DEFERRAL
 	rcu_full.auto) echo call_rcu ;;
 	*) echo "$2" ;;
 	esac
-}
-
-# The window lasts until there was work, not for a time: see module.sh
-point() { # PROTOCOL NAME=VALUE...
-	protocol=$1
-	shift
-	load protocol="$protocol" duration_ms=0 warmup_ms=0 "$@" || return
-	least=0
-	! recycles "$protocol" || least=20
-	wait_state measure
-	wait_work 2000 50 $least
-	stop
-	expect_verdict PASS
-	expect counters violations 0
-	expect_more counters lookups 0
-	expect_more counters turnovers 0
-	! recycles "$protocol" || expect_more counters recycled_other_key 0
-	expect_balance
-	unload
 }
 
 matrix_point() { # PROTOCOL DEFERRAL REMOVAL ORDER
@@ -68,16 +51,8 @@ free_rate=2000 reuse_distance=4096 sample_shift=-1
 '
 
 read_only() { # PROTOCOL NAME=VALUE...
-	protocol=$1
-	shift
-	load protocol="$protocol" duration_ms=0 warmup_ms=0 "$@" || return
-	wait_state measure
-	wait_work 2000 0
-	stop
-	expect_verdict PASS
+	point_until 'lookups >= 2000' "$@"
 	expect counters misses 0
-	expect_balance
-	unload
 }
 
 [ -z "${FSC_QUICK:-}" ] || variants='
@@ -95,7 +70,7 @@ variant() { # PROTOCOL NAME=VALUE...
 	*gp_probe*) sed -n 's/^ "gp": {"count": \([0-9]*\),.*/\1/p' "$JSON" | grep -qv '^0$' || fail "no grace period was probed" ;;
 	esac
 	case "$*" in
-	*touch_bytes* | *gap_ns* | *zipf* | *section*) expect resolved reader_loop general ;;
+	*nr_mappings* | *touch_bytes* | *gap_ns* | *zipf* | *section*) expect resolved reader_loop general ;;
 	*) expect resolved reader_loop plain ;;
 	esac
 }

@@ -13,7 +13,39 @@ JSON=/tmp/run.json
 # The threads of a run take all there is of the CPUs; a script that waits for its turn there
 # takes thrice as long.
 renice -n -19 -p $$ >/dev/null
-PROTOCOLS='overlay typesafe rcu_desc rcu_full'
+PROTOCOLS='overlay typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
+PATHS='pagecache gup pfn'
+
+# What goes with what; that the rest is refused is for params.sh to see
+protocols_of() { # PATH
+	case $1 in
+	gup) echo overlay typesafe rcu_desc hazptr rcu_bounded locked ;;
+	pfn) echo overlay typesafe rcu_desc rcu_full hazptr rcu_bounded ;;
+	*) echo "$PROTOCOLS" ;;
+	esac
+}
+
+trygets_of() { # PROTOCOL
+	case $1 in
+	typesafe | seqcount) echo cas xadd ;;
+	rcu_desc | rcu_bounded) echo cas xadd rcuref ;;
+	*) echo cas ;;
+	esac
+}
+
+removals_of() { # TRYGET
+	case $1 in
+	rcuref) echo truncate ;;
+	*) echo reclaim truncate ;;
+	esac
+}
+
+recycles() { # PROTOCOL
+	case $1 in
+	overlay | typesafe | seqcount) ;;
+	*) return 1 ;;
+	esac
+}
 
 load() { # NAME=VALUE...
 	insmod "$KO" "$@" 2>/tmp/insmod && return
@@ -39,6 +71,12 @@ wait_state() { # WORD [SECONDS]
 		[ "$(uptime_s)" -lt "$deadline" ] || { fail "state is $state, not $1"; return 1; }
 		sleep 0.03
 	done
+}
+
+# What lies on the lists of a CPU is free, too, and no small part.
+free_kb() {
+	free_pages=$(awk '$1 == "count:" { sum += $2 } END { print sum }' /proc/zoneinfo)
+	echo $((free_pages * 4 + $(sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo)))
 }
 
 uptime_s() {
@@ -139,20 +177,47 @@ wait_threads() {
 	done
 }
 
-# Wait until a run, in its window, has done something worth a verdict
-wait_work() { # LOOKUPS TURNOVERS [RECYCLED]
-	wait_threads || return
+# Wait until the counters say so: EXPRESSION is arithmetic with their names
+wait_counters() { # EXPRESSION
 	deadline=$(($(uptime_s) + 60))
-	while counters; [ "$lookups" -lt "$1" ] || [ "$turnovers" -lt "$2" ] ||
-		[ "$recycled_other_key" -lt "${3:-0}" ]; do
+	while counters; [ $(($1)) = 0 ]; do
 		[ "$(uptime_s)" -lt "$deadline" ] || {
-			fail "$lookups lookups and $turnovers turnovers in 60 s"
+			fail "not $1 in 60 s: $(tr '\n' ' ' <"$DIR/counters")"
 			return 1
 		}
 		sleep 0.03
 	done
 }
 
-recycles() { # PROTOCOL
-	[ "$1" = overlay ] || [ "$1" = typesafe ]
+# Wait until a run, in its window, has done something worth a verdict
+wait_work() { # LOOKUPS TURNOVERS [RECYCLED]
+	wait_threads && wait_counters "lookups >= $1 && turnovers >= $2 && recycled_other_key >= ${3:-0}"
+}
+
+# A run that ends well once it has done enough. The window lasts for that, not for a time.
+point() { # PROTOCOL NAME=VALUE...
+	point_until 'lookups >= 2000 && turnovers >= 50' "$@"
+}
+
+# ... and once its counters say so, too: see wait_counters()
+point_until() { # EXPRESSION PROTOCOL NAME=VALUE...
+	until=$1 protocol=$2
+	shift 2
+	load protocol="$protocol" duration_ms=0 warmup_ms=0 "$@" || return
+	least=0
+	case " $* " in
+	*' churn=refreeze '* | *' nr_freers=0 '*) ;;
+	*) ! recycles "$protocol" || least=20 ;;
+	esac
+	wait_state measure
+	wait_threads
+	wait_counters "hits > 0 && recycled_other_key >= $least && $until"
+	# What is said of threads and latencies while they are there
+	cat "$DIR/threads" >/tmp/threads
+	stop
+	expect_verdict PASS
+	expect counters violations 0
+	expect_more counters hits 0
+	expect_balance
+	unload
 }

@@ -2,23 +2,37 @@
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
 # Each parameter's bad values at insmod, between runs and during one, and what is refused
-# only in combination: the error, and the one line that the kernel log gets.
+# only in combination: the error, and the one line that the kernel log gets. FSC_MANY_CPUS: only
+# what is refused on six of them.
 
 # name, a good value that is not the default, what is allowed, bad values; each bad one also
-# empty and not a number
+# empty, but for lists of CPUs, and not a number
 cat >/tmp/table <<'END'
-protocol|rcu_full|overlay, typesafe, rcu_desc, rcu_full|TYPESAFE typesaf typesafee 1
-path|pagecache|pagecache|page 0
-busted|norecheck|none, norecheck, early_pages, early_publish|some 1
-popularity|zipf|uniform, zipf|zip 1
+protocol|rcu_full|overlay, typesafe, rcu_desc, rcu_full, seqcount, hazptr, rcu_bounded, locked|TYPESAFE typesaf typesafee 1
+path|gup|pagecache, gup, pfn|page 0
+busted|norecheck|none, norecheck, early_pages, early_publish, noseq, noreload, early_reuse, ignore_locked, touch_slab|some 1
+popularity|hot|uniform, zipf, hot|zip 1
 removal|truncate|reclaim, truncate|invalidate 1
 deferral|call_rcu|auto, kfree_rcu, call_rcu, call_rcu_hurry|none call 2
 freeptr|outside|inside, outside|in 1
+tryget|xadd|cas, xadd, rcuref|add 1
+churn|refreeze|replace, refreeze|freeze 1
+pin|pin|get, pin|put 1
 nr_readers|3|0 to 1024|-1 1025 4294967296
 nr_freers|3|0 to 1024|-1 1025 4294967296
 nr_folios|100|1 to 16777216|-1 0 16777217
 nr_mappings|4|1 to 1024|-1 0 1025
-order|2|0 to 9|-1 10
+nr_mms|4|1 to 64|-1 0 65
+order|0:8,2:4,9:1|0 to 9, or order:weight,... with weights 1 to 100|-1 10 0:0 0:101 10:1 0: :1 0:1, 0:1,,2:1 0:1:1 0:1,2 0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:1 0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:11
+mix|60:20:10:5:5|file:slab:ptdesc:hugetlb_free:misc, weights 0 to 100, file 1 at least|1 0:1:1:1:1 1:1:1:1 1:1:1:1:1:1 101:0:0:0:0 1:-1:0:0:0 1::0:0:0 1:0:0:0:0,
+reader_cpus|0-1|a list of CPUs that are online, such as 0-1,3, or nothing for all|9 99999999 1-0 0- -1 0,x
+freer_cpus|1|a list of CPUs that are online, such as 0-1,3, or nothing for all|9 99999999 1-0 0- -1 0,x
+cross_cpu|1|0 to 1|2 -1
+passes|1|1 to 2|0 3
+bounded_max|4|1 to 1048576|0 1048577
+burst|4|1 to 65536|0 65537
+stall_ms|5|0 to 1000|-1 1001
+stall_every_ms|5|1 to 3600000|0 3600001
 seed|5|0 to 18446744073709551615|-1 18446744073709551616
 free_rate|7|0 to 10000000|-1 10000001
 reuse_distance|9|1 to 65536|-1 0 65537
@@ -93,20 +107,27 @@ write_refused() { # ERROR NAME VALUE: through sysfs
 	[ "$(cat "$PARAMS/$2")" = "$before" ] || fail "$2 is $(cat "$PARAMS/$2") now, it was $before"
 }
 
-# each BAD of one row
+takes_nothing() { # NAME: the empty value is a good one
+	[ "${1%_cpus}" != "$1" ]
+}
+
+# The last BAD of a row: what looks at it is what looks at all of them between runs
 bad_at_insmod() { # NAME ALLOWED BAD...
 	name_=$1 allowed=$2
-	shift 2
-	for value in '' x "$@"; do
+	shift $(($# - 1))
+	takes_nothing "$name_" || set -- '' "$@"
+	for value in "$@"; do
 		refused 'Invalid argument' "$name_=$value"
 		said "folioscale: $name_=$value: allowed: $allowed"
 	done
 }
 
+# each BAD of one row
 bad_between_runs() { # NAME ALLOWED BAD...
 	name_=$1 allowed=$2
 	shift 2
-	for value in '' x "$@"; do
+	takes_nothing "$name_" || set -- '' "$@"
+	for value in x "$@"; do
 		write_refused 'Invalid argument' "$name_" "$value"
 		said "folioscale: $name_=$value: allowed: $allowed"
 	done
@@ -136,7 +157,7 @@ every_parameter_has_a_row() {
 combination() { # ERROR LINE NAME=VALUE...
 	error=$1 line=$2
 	shift 2
-	free=$(sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo)
+	free=$(free_kb)
 	begin=$(uptime_s)
 	refused "$error" "$@"
 	begins "folioscale: $line"
@@ -148,7 +169,7 @@ combination() { # ERROR LINE NAME=VALUE...
 	[ "$state" = idle ] || fail "the state is $state"
 	unload
 	# Before anything was allocated
-	left=$(sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo)
+	left=$(free_kb)
 	[ $((free - left)) -lt 32768 ] || fail "$((free - left)) kB of free memory are gone"
 	[ $(($(uptime_s) - begin)) -lt 20 ] || fail "that took $(($(uptime_s) - begin)) s"
 }
@@ -158,21 +179,114 @@ combinations() {
 Invalid argument|deferral=kfree_rcu: allowed: auto, call_rcu, call_rcu_hurry with protocol=rcu_full|protocol=rcu_full deferral=kfree_rcu
 Invalid argument|deferral=call_rcu: allowed: auto with protocol=typesafe|protocol=typesafe deferral=call_rcu
 Invalid argument|deferral=call_rcu_hurry: allowed: auto with protocol=overlay|protocol=overlay deferral=call_rcu_hurry
+Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=seqcount|protocol=seqcount deferral=kfree_rcu
+Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=hazptr|protocol=hazptr deferral=kfree_rcu
+Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=rcu_bounded|protocol=rcu_bounded deferral=kfree_rcu
+Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=locked|protocol=locked deferral=kfree_rcu
 Invalid argument|busted=norecheck: allowed: with protocol=typesafe|protocol=rcu_full busted=norecheck
 Invalid argument|busted=early_publish: allowed: with protocol=typesafe|protocol=overlay busted=early_publish
 Invalid argument|busted=early_pages: allowed: with protocol=rcu_full|protocol=rcu_desc busted=early_pages
+Invalid argument|busted=noseq: allowed: with protocol=seqcount|protocol=typesafe busted=noseq
+Invalid argument|busted=noreload: allowed: with protocol=hazptr|protocol=rcu_bounded busted=noreload
+Invalid argument|busted=early_reuse: allowed: with protocol=rcu_bounded|protocol=hazptr busted=early_reuse
+Invalid argument|busted=ignore_locked: allowed: with protocol=rcu_desc|protocol=typesafe busted=ignore_locked tryget=xadd
+Invalid argument|busted=touch_slab: allowed: with protocol=typesafe|protocol=locked busted=touch_slab
+Invalid argument|path=gup: allowed: without protocol=rcu_full: GUP hands out references, and it takes none|path=gup protocol=rcu_full
+Invalid argument|path=gup: allowed: without protocol=seqcount: GUP hands out references, and it copies|path=gup protocol=seqcount
+Invalid argument|path=gup: allowed: without protocol=seqcount: GUP hands out references, and it copies|path=gup protocol=seqcount tryget=xadd
+Invalid argument|path=gup: allowed: without busted=early_pages: GUP hands out references, and it takes none|path=gup protocol=rcu_full busted=early_pages
+Invalid argument|path=gup: allowed: without busted=noseq: GUP hands out references, and it copies|path=gup protocol=seqcount busted=noseq
+Invalid argument|path=gup: allowed: without busted=early_reuse: GUP looks at the pte again, and does not suffer from it|path=gup protocol=rcu_bounded busted=early_reuse
+Invalid argument|path=gup: allowed: without busted=ignore_locked: GUP looks at the pte again, and does not suffer from it|path=gup protocol=rcu_desc tryget=xadd busted=ignore_locked
+Invalid argument|path=gup: allowed: without busted=touch_slab: no slab is looked at on this path|path=gup protocol=typesafe busted=touch_slab
+Invalid argument|path=pagecache: allowed: without busted=touch_slab: no slab is looked at on this path|path=pagecache protocol=typesafe busted=touch_slab
+Invalid argument|path=pfn: allowed: without protocol=locked: a frame has no mapping to lock|path=pfn protocol=locked
+Invalid argument|path=pfn: allowed: without protocol=seqcount: a frame has no mapping whose sequence to recheck|path=pfn protocol=seqcount
+Invalid argument|path=pfn: allowed: without busted=noseq: a frame has no mapping whose sequence to recheck|path=pfn protocol=seqcount busted=noseq
+Invalid argument|tryget=xadd: allowed: cas with protocol=overlay|protocol=overlay tryget=xadd
+Invalid argument|tryget=xadd: allowed: cas with protocol=rcu_full|protocol=rcu_full tryget=xadd
+Invalid argument|tryget=xadd: allowed: cas with protocol=locked|protocol=locked tryget=xadd
+Invalid argument|tryget=xadd: allowed: cas with protocol=hazptr: no grace period keeps a descriptor that a late put looks at|protocol=hazptr tryget=xadd
+Invalid argument|tryget=rcuref: allowed: cas with protocol=overlay: it takes the kernel's own|protocol=overlay tryget=rcuref removal=truncate
+Invalid argument|tryget=rcuref: allowed: cas with protocol=typesafe: rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze|protocol=typesafe tryget=rcuref removal=truncate
+Invalid argument|tryget=rcuref: allowed: cas with protocol=rcu_full: its readers take no reference|protocol=rcu_full tryget=rcuref removal=truncate
+Invalid argument|tryget=rcuref: allowed: cas with protocol=seqcount: rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze|protocol=seqcount tryget=rcuref removal=truncate
+Invalid argument|tryget=rcuref: allowed: cas with protocol=hazptr: no grace period keeps a descriptor that a late put looks at|protocol=hazptr tryget=rcuref removal=truncate
+Invalid argument|tryget=rcuref: allowed: cas with protocol=locked: under the lock a get cannot fail|protocol=locked tryget=rcuref removal=truncate
+Invalid argument|tryget=xadd: allowed: cas with busted=norecheck|protocol=typesafe tryget=xadd busted=norecheck
+Invalid argument|tryget=xadd: allowed: cas with busted=early_reuse|protocol=rcu_bounded tryget=xadd busted=early_reuse
+Invalid argument|tryget=xadd: allowed: cas with busted=noreload: it is a bug of that|protocol=hazptr tryget=xadd busted=noreload
+Invalid argument|tryget=cas: allowed: xadd with busted=ignore_locked|protocol=rcu_desc busted=ignore_locked
+Invalid argument|removal=reclaim: allowed: truncate with tryget=rcuref, which cannot freeze|protocol=rcu_desc tryget=rcuref
+Invalid argument|removal=reclaim: allowed: truncate with tryget=rcuref, which cannot freeze|protocol=rcu_bounded tryget=rcuref path=gup
+Invalid argument|pin=pin: allowed: with path=gup, and not with tryget=rcuref, which counts by one|pin=pin
+Invalid argument|pin=pin: allowed: with path=gup, and not with tryget=rcuref, which counts by one|pin=pin path=pfn
+Invalid argument|pin=pin: allowed: with path=gup, and not with tryget=rcuref, which counts by one|pin=pin path=gup protocol=rcu_desc tryget=rcuref removal=truncate
 Invalid argument|touch_bytes=4097: allowed: up to 4096 with order=0|touch_bytes=4097
 Invalid argument|touch_bytes=2097152: allowed: up to 1048576 with order=8|touch_bytes=2097152 order=8
+Invalid argument|touch_bytes=8193: allowed: up to 8192 with order=9:2,1:1|touch_bytes=8193 order=9:2,1:1
 Invalid argument|nr_mappings=3: allowed: powers of two|nr_mappings=3
 Invalid argument|nr_readers=0: allowed: 1 or more with nr_freers=0|nr_readers=0 nr_freers=0
-Invalid argument|gap_ns=1000000000 hold_ns=0: allowed:|gap_ns=1000000000
-Invalid argument|gap_ns=0 hold_ns=1000000000: allowed:|hold_ns=1000000000 lookups_per_section=3
-Invalid argument|limbo_max_mb=1: allowed: 5 to |limbo_max_mb=1 order=9 nr_folios=4
+Invalid argument|gap_ns=1000000000 hold_ns=0: allowed: 1 lookups * (64 * gap_ns + 1 * hold_ns) up to 1000000000, and of that gap_ns up to 1000000000; it is 64000000000|gap_ns=1000000000
+Invalid argument|gap_ns=0 hold_ns=1000000000: allowed: 3 lookups * (64 * gap_ns + 1 * hold_ns) up to 1000000000, and of that gap_ns up to 1000000000; it is 3000000000|hold_ns=1000000000 lookups_per_section=3
+Invalid argument|gap_ns=50000001 hold_ns=0: allowed: 2 lookups * (1 * gap_ns + 1 * hold_ns) up to 1000000000, and of that gap_ns up to 100000000; it is 100000002|path=gup gap_ns=50000001 lookups_per_section=2
+Invalid argument|gap_ns=2000000 hold_ns=0: allowed: 512 lookups * (1 * gap_ns + 1 * hold_ns) up to 1000000000, and of that gap_ns up to 1000000000; it is 1024000000|path=pfn gap_ns=2000000
+Invalid argument|stall_ms=101: allowed: up to 100 with path=gup, and with a reader|stall_ms=101 path=gup
+Invalid argument|stall_ms=1: allowed: up to 1000 with path=pagecache, and with a reader|stall_ms=1 nr_readers=0
+Invalid argument|nr_readers=11: allowed: with sections of 1000000000 ns up to 10 on 2 CPUs|nr_readers=11 hold_ns=1000000000
+Invalid argument|nr_readers=6: allowed: with sections of 1000000000 ns up to 5 on 1 CPUs|nr_readers=6 hold_ns=1000000000 reader_cpus=1
+Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze removal=truncate
+Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze burst=2
+Invalid argument|burst=65: allowed: up to nr_folios=64|burst=65 nr_folios=64
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0|cross_cpu=1
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0|cross_cpu=1 nr_readers=0 nr_freers=2 max_turnovers=5
+Invalid argument|gap_ns=0 hold_ns=1000000000: allowed: 1 lookups * (68 * gap_ns + 4 * hold_ns) up to 1000000000, and of that gap_ns up to 1000000000; it is 4000000000|protocol=seqcount hold_ns=1000000000
+Invalid argument|busted=touch_slab: allowed: with slabs in mix=100:0:0:0:0|path=pfn busted=touch_slab
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0|cross_cpu=1 nr_freers=2 freer_cpus=1
 Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_turnovers=5
 Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_turnovers=5 nr_readers=0 free_rate=1
+Invalid argument|limbo_max_mb=1: allowed: 5 to |limbo_max_mb=1 order=9 nr_folios=4
+Invalid argument|limbo_max_mb=1: allowed: twice what protocol=rcu_bounded keeps back, 1 MiB|limbo_max_mb=1 protocol=rcu_bounded bounded_max=3277
+Invalid argument|limbo_max_mb=1: allowed: twice what protocol=hazptr keeps back, 2 MiB|limbo_max_mb=1 protocol=hazptr nr_readers=100
 Cannot allocate memory|nr_folios=16777216: allowed: half of the free memory,|nr_folios=16777216
 Cannot allocate memory|nr_folios=2000: allowed: half of the free memory,|nr_folios=2000 order=9
+Cannot allocate memory|nr_folios=100000: allowed: half of the free memory,|nr_folios=100000 path=pfn mix=1:1:1:1:1
+Cannot allocate memory|limbo_max_mb=900 nr_folios=150000: allowed: together three quarters of the free memory,|limbo_max_mb=900 nr_folios=150000
 END
+}
+
+# What more CPUs than two are refused
+many_cpus() {
+	cat <<'END'
+Invalid argument|nr_readers=31: allowed: with sections of 1000000000 ns up to 30 on 6 CPUs|nr_readers=31 hold_ns=1000000000
+Invalid argument|nr_readers=16: allowed: with sections of 1000000000 ns up to 15 on 3 CPUs|nr_readers=16 hold_ns=1000000000 reader_cpus=1,3-4
+Invalid argument|gap_ns=0 stall_ms=167: allowed: up to 166666666 ns with protocol=locked, whose readers wait for each other, on 6 CPUs|protocol=locked stall_ms=167
+Invalid argument|gap_ns=0 stall_ms=1000: allowed: up to 166666666 ns with protocol=locked, whose readers wait for each other, on 6 CPUs|protocol=locked stall_ms=1000
+END
+}
+
+all_combinations() {
+	while IFS='|' read -r error line words; do
+		# shellcheck disable=SC2086 # a list of words
+		ktap_test "$words" combination "$error" "$line" $words
+	done </tmp/combinations
+}
+
+# A list is good while its CPUs are online; with them it is read again when a run starts.
+offline() {
+	load autorun=0 reader_cpus=5 || return
+	echo 0 >/sys/devices/system/cpu/cpu5/online || fail "CPU 5 stays online"
+	dmesg -c >/dev/null
+	(echo start >"$DIR/control") 2>/tmp/error && fail "control started it"
+	grep -q 'Invalid argument' /tmp/error || fail "control: $(cat /tmp/error)"
+	said 'folioscale: reader_cpus=5 freer_cpus=: allowed: CPUs that are online, 0-4'
+	write_refused 'Invalid argument' freer_cpus 5
+	echo 3-5 >"$PARAMS/reader_cpus" || fail "what is left of a list is not taken"
+	echo start >"$DIR/control" || fail "control did not start it"
+	wait_state measure
+	grep -q '^reader/0 cpu 3 ' "$DIR/threads" || fail "$(cat "$DIR/threads")"
+	unload
+	echo 1 >/sys/devices/system/cpu/cpu5/online || fail "CPU 5 stays offline"
 }
 
 rows() { # FUNCTION: for each row FUNCTION NAME ALLOWED BAD...
@@ -182,8 +296,17 @@ rows() { # FUNCTION: for each row FUNCTION NAME ALLOWED BAD...
 	done </tmp/table
 }
 
+if [ -n "${FSC_MANY_CPUS:-}" ]; then
+	many_cpus >/tmp/combinations
+	ktap_plan $(($(grep -c . /tmp/combinations) + 1))
+	all_combinations
+	ktap_test "CPUs of a list that are offline" offline
+	ktap_end
+fi
+
+combinations >/tmp/combinations
 nr_rows=$(grep -c . /tmp/table)
-ktap_plan $((1 + 4 * nr_rows + $(combinations | grep -c .)))
+ktap_plan $((1 + 4 * nr_rows + $(grep -c . /tmp/combinations)))
 
 rows bad_at_insmod 'at insmod'
 
@@ -201,8 +324,4 @@ while IFS='|' read -r name_ good allowed bad; do
 done </tmp/table
 unload
 
-combinations >/tmp/combinations
-while IFS='|' read -r error line words; do
-	# shellcheck disable=SC2086 # a list of words
-	ktap_test "$words" combination "$error" "$line" $words
-done </tmp/combinations
+all_combinations

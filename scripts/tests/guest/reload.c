@@ -2,6 +2,7 @@
 /*
  * Load the module and unload it with nothing in between, 60 times and as a
  * real-time thread: on one CPU its kthreads have not run yet when it goes.
+ * In turn on each path, with a protocol that keeps something for its threads.
  * Without a libc, which a machine with a compiler need not have statically.
  */
 #include <asm/unistd.h>
@@ -21,6 +22,9 @@ static long call(long nr, long a, long b, long c)
 
 void _start(void)
 {
+	static const char *const params[] = {
+		"", "path=gup protocol=hazptr", "path=pfn protocol=rcu_bounded",
+	};
 	const int priority = 50;
 	long fd, err;
 	int i;
@@ -28,7 +32,7 @@ void _start(void)
 	err = call(__NR_sched_setscheduler, 0, SCHED_FIFO, (long)&priority);
 	for (i = 0; i < CYCLES && err >= 0; i++) {
 		fd = call(__NR_open, (long)"/folioscale.ko", O_RDONLY, 0);
-		err = call(__NR_finit_module, fd, (long)"", 0);
+		err = call(__NR_finit_module, fd, (long)params[i % 3], 0);
 		call(__NR_close, fd, 0, 0);
 		if (err >= 0)
 			err = call(__NR_delete_module, (long)"folioscale", O_NONBLOCK, 0);

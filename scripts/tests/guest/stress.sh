@@ -10,22 +10,55 @@ CPUS=$(grep -c '^processor' /proc/cpuinfo)
 echo 4 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
 echo 3 >/proc/sys/kernel/watchdog_thresh # a soft lockup is twice that
 echo 10 >/proc/sys/kernel/hung_task_timeout_secs
-RUN_MS=5500
+RUN_S=5.5
 
 long_sections() { # NAME=VALUE...
-	load nr_readers="$CPUS" nr_freers="$CPUS" warmup_ms=0 duration_ms=$RUN_MS "$@" || return
-	wait_state done
+	long_until 'lookups > 0' "$@"
+}
+
+stalls() { # PATH.PROTOCOL.MS
+	run=${1%.*}
+	long_until 'stalls > 1' path="${run%.*}" protocol="${run#*.}" stall_ms="${1##*.}" stall_every_ms=1
+}
+
+long_until() { # EXPRESSION NAME=VALUE...
+	expression=$1
+	shift
+	load nr_readers="$CPUS" nr_freers="$CPUS" warmup_ms=0 duration_ms=0 "$@" || return
+	wait_state measure
+	sleep $RUN_S
+	wait_counters "$expression"
+	stop
 	keep
 	expect counters violations 0
-	expect_more counters lookups 0
 	expect_balance
 	unload
 }
 
-ktap_plan $((4 + 1))
+# The limits: params.sh. seqcount's copies have gap and hold each. Under GUP interrupts are off
+# for the gaps, which are 0.1 s of the 1 s.
+longest() { # PATH.PROTOCOL
+	case $1 in
+	*.seqcount) echo gap_ns=229779 hold_ns=3906250 lookups_per_section=32 ;;
+	pagecache.*) echo gap_ns=244140 hold_ns=15625000 lookups_per_section=32 ;;
+	gup.*) echo gap_ns=3125000 hold_ns=28125000 lookups_per_section=32 ;;
+	pfn.*) echo gap_ns=953125 hold_ns=1000000 mix=60:20:10:5:5 ;;
+	esac
+}
 
-for protocol in $PROTOCOLS; do
-	ktap_test "$protocol with the longest sections" long_sections protocol="$protocol" \
-		gap_ns=244140 hold_ns=15625000 lookups_per_section=32 sample_shift=0
+SECTIONS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pagecache.rcu_full pagecache.seqcount
+pagecache.hazptr pagecache.rcu_bounded pagecache.locked gup.typesafe gup.rcu_bounded pfn.rcu_full pfn.hazptr'
+# A second, and where readers wait for each other that for all CPUs together
+STALLS="pagecache.rcu_full.1000 pagecache.seqcount.1000 pagecache.locked.$((1000 / CPUS)) gup.rcu_desc.100
+gup.locked.100 pfn.rcu_bounded.1000"
+ktap_plan $(($(echo "$SECTIONS $STALLS" | wc -w) + 1))
+
+for run in $SECTIONS; do
+	# shellcheck disable=SC2046 # a list of words
+	ktap_test "${run#*.} with the longest sections on ${run%.*}" long_sections \
+		path="${run%.*}" protocol="${run#*.}" sample_shift=0 $(longest "$run")
+done
+for run in $STALLS; do
+	ktap_test "${run%.*} with the longest stalls" stalls "$run"
 done
 ktap_test "rcu_full with the longest holds" long_sections protocol=rcu_full hold_ns=1000000000
