@@ -252,9 +252,10 @@ static void show_resolved(struct seq_file *m, const struct fsc_run *run)
 		   run->deferral == FSC_DEFER_AUTO ? "none" : fsc_deferral_name(run->deferral),
 		   run->limbo.max_bytes, run->nr_keys, sizeof(struct fsc_folio), run->page_bytes,
 		   run->general ? "general" : "plain");
-	seq_printf(m, "\"tryget\": \"%s\", \"refcounted\": %d, \"recheck\": %d, \"holds\": %d, \"copies\": %d, \"hazard\": %d, \"falls_back\": %d, \"walks\": %d},\n",
+	seq_printf(m, "\"tryget\": \"%s\", \"refcounted\": %d, \"recheck\": %d, \"locked\": %d, \"holds\": %d, \"copies\": %d, \"hazard\": %d, \"falls_back\": %d, \"walks\": %d},\n",
 		   protocol->refcounted ? protocol->refs->name : "none", protocol->refcounted,
-		   protocol->recheck, protocol->refcounted && !protocol->read_copied,
+		   protocol->recheck, protocol->locked,
+		   protocol->refcounted && !protocol->read_copied,
 		   !!protocol->read_copied, !!protocol->protect,
 		   path->falls_back && !protocol->locked, path->walks);
 }

@@ -57,20 +57,20 @@ class Events:
     """Counters that make a metric per million lookups, and the steps a reader must have for it."""
     counters: tuple[str, ...]
     steps: tuple[str, ...]         # members of `resolved`, all of them 1
-    but: str = ""                  # one that is 0
+    but: tuple[str, ...] = ()      # and none of these
 
 
 # A protocol without the step has no such metric; its 0 would be no finding.
 EVENTS = {
-    # A lookup that falls back counts there what made it.
-    "tryget_zero": Events(("tryget_zero",), ("refcounted",), but="falls_back"),
-    "recheck_fail": Events(("recheck_moved", "recheck_empty"), ("recheck",), but="falls_back"),
+    # A lookup that falls back counts there what made it; under a lock nothing can.
+    "tryget_zero": Events(("tryget_zero",), ("refcounted",), but=("falls_back", "locked")),
+    "recheck_fail": Events(("recheck_moved", "recheck_empty"), ("recheck",), but=("falls_back",)),
     "hazard_moved": Events(("hazard_moved",), ("hazard",)),
     "seq_retries": Events(("seq_retries",), ("copies",)),
     "seq_fallbacks": Events(("seq_fallbacks",), ("copies",)),
     "fallbacks": Events(_FALLBACKS, ("falls_back",)),
     "fallback_zero": Events(("fallback_zero",), ("falls_back", "refcounted")),
-    "fallback_memdesc": Events(("fallback_memdesc",), ("falls_back", "recheck")),
+    "fallback_memdesc": Events(("fallback_memdesc",), ("falls_back",)),
     "fallback_pmd": Events(("fallback_pmd",), ("falls_back",)),
     "fallback_pte": Events(("fallback_pte",), ("falls_back",)),
     "trygets": Events(("trygets",), ("walks", "refcounted")),
@@ -128,7 +128,7 @@ def _events(run: dict[str, Any]) -> dict[str, float]:
     return {f"{name}_per_million": sum(counters[counter] for counter in events.counters) * 1e6 / counters["lookups"]
             for name, events in EVENTS.items()
             if counters["lookups"] and all(resolved[step] for step in events.steps)
-            and not (events.but and resolved[events.but])}
+            and not any(resolved[step] for step in events.but)}
 
 
 def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:

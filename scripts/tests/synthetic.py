@@ -34,10 +34,11 @@ def histogram(values: list[int]) -> dict[str, Any]:
 def resolved(point: Point) -> dict[str, Any]:
     """What the module says that a protocol does on a path."""
     protocol = point.protocol
-    counts = protocol not in ("rcu_full", "seqcount")
-    return {"descriptor_bytes": 80, "page_bytes": 4096, "refcounted": int(counts), "holds": int(counts),
-            "recheck": int(protocol in ("overlay", "typesafe")), "tryget": "cas" if counts else "none",
-            "falls_back": int(point.path == "gup"), "walks": int(point.path == "pfn"),
+    counts = protocol != "rcu_full"
+    return {"descriptor_bytes": 80, "page_bytes": 4096, "refcounted": int(counts), "holds": int(protocol not in ("rcu_full", "seqcount")),
+            "recheck": int(protocol in ("overlay", "typesafe", "seqcount")), "tryget": "cas" if counts else "none",
+            "locked": int(point.protocol == "locked"),
+            "falls_back": int(point.path == "gup" and point.protocol != "locked"), "walks": int(point.path == "pfn"),
             "copies": int(protocol == "seqcount"), "hazard": int(protocol == "hazptr")}
 
 

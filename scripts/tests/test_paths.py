@@ -40,12 +40,15 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.own("pagecache", "rcu_full"), set())
         self.assertEqual(self.own("pagecache", "rcu_bounded"), {zero, "expedited_per_second"})
         self.assertEqual(self.own("pagecache", "hazptr"), {zero, "hazard_moved_per_million"})
-        self.assertEqual(self.own("pagecache", "seqcount"), {"seq_retries_per_million", "seq_fallbacks_per_million"})
+        self.assertEqual(self.own("pagecache", "seqcount"), {zero, recheck, "seq_retries_per_million",
+                                                             "seq_fallbacks_per_million"})
+        self.assertEqual(self.own("pagecache", "locked"), set())
 
     def test_a_fallback_is_no_tryget_that_met_zero(self) -> None:
-        self.assertEqual(self.own("gup", "rcu_desc"), GUP | {"fallback_zero_per_million"})
-        self.assertEqual(self.own("gup", "typesafe"), GUP | {"fallback_zero_per_million",
-                                                             "fallback_memdesc_per_million"})
+        causes = GUP | {"fallback_zero_per_million", "fallback_memdesc_per_million"}
+        self.assertEqual(self.own("gup", "rcu_desc"), causes)
+        self.assertEqual(self.own("gup", "typesafe"), causes)
+        self.assertEqual(self.own("gup", "locked"), set())
 
     def test_walkers(self) -> None:
         trygets, avoided = "trygets_per_million", "trygets_avoided_per_million"
@@ -190,7 +193,7 @@ class PathsTest(unittest.TestCase):
                 ("--- pagecache-churn", "hazard moved /M lookups", ["hazptr", "rcu_bounded"]),
                 ("--- pagecache-churn", "copied again /M lookups", ["seqcount*"]),
                 ("--- gup-churn", "fell back /M lookups", ["overlay", "typesafe", "rcu_desc", "hazptr",
-                                                           "rcu_bounded", "locked"]),
+                                                           "rcu_bounded"]),
                 ("--- pfn-one-pass", "trygets /M frames", ["overlay", "typesafe", "rcu_desc"])):
             self.assertEqual(self.rows(self.section(start, title)), rows, title)
         for start, title in (("--- gup-churn", "copied again"), ("--- pagecache-churn", "fell back"),
