@@ -9,6 +9,7 @@
  * smp_mb(), words. Bits are rarely written, so blocks are no shared cache line
  * of those who allocate.
  */
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
 #include <linux/mm.h>
@@ -115,6 +116,7 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 		if (cmpxchg(words, NULL, new))
 			kvfree(new);
 	}
+	set_bit(section & (FSC_ROOT_SECTIONS - 1), (*root)->there);
 	lower(&map->first, section);
 	raise(&map->end, section + 1);
 	return fsc_memdesc_slot(map, pfn);
@@ -174,10 +176,30 @@ void fsc_memdesc_unmark(struct fsc_memdesc_map *map, unsigned long pfn)
 	}
 }
 
+/* The first section from @section on that is there; @end if there is none before it. */
+static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long section,
+				unsigned long end)
+{
+	while (section < end) {
+		const struct fsc_memdesc_root *root =
+			READ_ONCE(map->roots[section >> FSC_ROOT_SHIFT]);
+		unsigned long at = section & (FSC_ROOT_SECTIONS - 1);
+
+		section -= at;
+		at = root ? find_next_bit(root->there, FSC_ROOT_SECTIONS, at) : FSC_ROOT_SECTIONS;
+		section += at;
+		if (at < FSC_ROOT_SECTIONS)
+			break;
+	}
+	return section;
+}
+
 /**
  * fsc_memdesc_next_block - the next pageblock that a walker looks at
  * @map: the map
  * @pfn: where it stands, the first frame of a block
+ *
+ * What it takes does not depend on how far apart in memory the sections lie.
  *
  * Context: Any.
  * Return: First frame of the first block at or behind @pfn, or else from the
@@ -187,22 +209,28 @@ unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long 
 {
 	unsigned long first = atomic_long_read(&map->first), end = atomic_long_read(&map->end);
 	unsigned long section = pfn >> FSC_SECTION_SHIFT, from = block_of(pfn);
-	unsigned long left;
+	bool again = false;
 
-	/* Once round, and the section that it began in again, from its start. */
-	for (left = end > first ? end - first + 1 : 0; left; left--, section++, from = 0) {
-		const unsigned long *blocks;
-		unsigned long bits;
+	for (;;) {
+		unsigned long next = next_there(map, max(section, first), end);
+		unsigned long blocks;
 
-		if (section < first || section >= end) {
+		if (next >= end) {
+			/* Once round, then the sections before the one that it began in. */
+			if (again)
+				return 0;
+			again = true;
 			section = first;
 			from = 0;
+			continue;
 		}
-		blocks = blocks_of(map, section);
-		bits = blocks ? READ_ONCE(*blocks) >> from : 0;
-		if (bits)
-			return (section << FSC_SECTION_SHIFT) +
-			       (from + __ffs(bits)) * pageblock_nr_pages;
+		if (next != section)
+			from = 0;
+		blocks = READ_ONCE(*blocks_of(map, next)) >> from;
+		if (blocks)
+			return (next << FSC_SECTION_SHIFT) +
+			       (from + __ffs(blocks)) * pageblock_nr_pages;
+		section = next + 1;
+		from = 0;
 	}
-	return 0;
 }

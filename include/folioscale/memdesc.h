@@ -58,10 +58,12 @@ static __always_inline void *fsc_memdesc_folio(unsigned long word)
  * struct fsc_memdesc_root - FSC_ROOT_SECTIONS sections
  * @words: theirs; each is set once, by cmpxchg
  * @blocks: for each, a bit for every pageblock that may have words; see memdesc.c
+ * @there: which of the sections are
  */
 struct fsc_memdesc_root {
 	unsigned long *words[FSC_ROOT_SECTIONS];
 	unsigned long blocks[FSC_ROOT_SECTIONS];
+	DECLARE_BITMAP(there, FSC_ROOT_SECTIONS);
 };
 
 /**
