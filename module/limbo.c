@@ -180,6 +180,26 @@ static void mark_throttled(struct fsc_run *run)
 		WRITE_ONCE(run->limbo.throttled, true);
 }
 
+/*
+ * One settles for all who wait meanwhile: barriers queue up, and with long
+ * sections the fourth in a row waits for ten seconds.
+ */
+static void settle_or_wait(struct fsc_run *run, struct fsc_thread *t)
+{
+	atomic_t *settling = &run->limbo.settling;
+
+	if (atomic_cmpxchg(settling, 0, 1)) {
+		wait_event_idle(run->wq, !atomic_read(settling));
+		return;
+	}
+	fsc_limbo_settle(run, t);
+	if (run->deferral == FSC_DEFER_KFREE_RCU)
+		fsc_count(&t->counters, FSC_LIMBO_BARRIERS);
+	/* What it released is seen by those whom this lets go on. */
+	atomic_set_release(settling, 0);
+	wake_up_all(&run->wq);
+}
+
 /**
  * fsc_limbo_check - let a freer wait while the limbo is at its cap
  * @t: the freer
@@ -196,10 +216,8 @@ void fsc_limbo_check(struct fsc_thread *t)
 	fsc_count(&t->counters, FSC_LIMBO_WAITS);
 	do {
 		mark_throttled(run);
-		fsc_limbo_settle(run, t);
+		settle_or_wait(run, t);
 		mark_throttled(run);
-		if (run->deferral == FSC_DEFER_KFREE_RCU)
-			fsc_count(&t->counters, FSC_LIMBO_BARRIERS);
 	} while (level_bytes(run, fsc_limbo_look(run)) >= run->limbo.wait_bytes &&
 		 fsc_phase_read(run) <= FSC_MEASURE);
 }

@@ -44,6 +44,7 @@ struct fsc_limbo_level {
  * @sum: of the sampler's looks in the window
  * @samples: how many those are
  * @throttled: a freer waited in the window
+ * @settling: a freer is in fsc_limbo_settle()
  */
 struct fsc_limbo {
 	struct fsc_released __percpu *released;
@@ -57,6 +58,7 @@ struct fsc_limbo {
 	struct fsc_limbo_level sum;
 	u64 samples;
 	bool throttled;
+	atomic_t settling;
 };
 
 int fsc_limbo_init(struct fsc_run *run);
