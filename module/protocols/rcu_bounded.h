@@ -14,8 +14,9 @@
  * descriptor has left its slot.
  *
  * The lists are the CPUs' own, behind a local lock, and FIFOs: if the oldest has
- * not passed none has. A cookie asks for no grace period; one is started when a
- * list is half full, else they live on those that others start. Who adds finds at
+ * not passed none has. A cookie asks for no grace period: a list that is half full
+ * or more has one started, and the next when that has passed; below they live on
+ * those that others start. Who adds finds at
  * most one more that has passed than allocations will take: two of them, and the
  * older one goes to the slab, so a list is no longer than it has to be. What is
  * over the ceiling while a freer waits is one for each thread of the CPU.
@@ -34,12 +35,14 @@
  * @lock: protects the rest
  * @oldest: where allocations take from
  * @newest: where frees add
+ * @asked: the last grace period that was started for this list
  * @nr: how many
  */
 struct fsc_parked {
 	local_lock_t lock;
 	struct fsc_folio *oldest;
 	struct fsc_folio *newest;
+	struct rcu_gp_oldstate asked;
 	unsigned int nr;
 };
 
@@ -97,10 +100,13 @@ static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
 	folio->next = NULL;
 	local_lock(&lists->lock);
 	parked = this_cpu_ptr(lists);
-	if (++parked->nr == run->config.bounded_max / 2)
+	if (++parked->nr > run->config.bounded_max / 2 &&
+	    poll_state_synchronize_rcu_full(&parked->asked)) {
 		start_poll_synchronize_rcu_full(&folio->gp);
-	else
+		parked->asked = folio->gp;
+	} else {
 		get_state_synchronize_rcu_full(&folio->gp);
+	}
 	if (parked->newest)
 		parked->newest->next = folio;
 	else
@@ -142,8 +148,12 @@ static int fsc_rcu_bounded_set_up(struct fsc_run *run)
 	run->protocol_data = (void __force *)lists;
 	if (!lists)
 		return -ENOMEM;
-	for_each_possible_cpu(cpu)
-		local_lock_init(&per_cpu_ptr(lists, cpu)->lock);
+	for_each_possible_cpu(cpu) {
+		struct fsc_parked *parked = per_cpu_ptr(lists, cpu);
+
+		local_lock_init(&parked->lock);
+		get_completed_synchronize_rcu_full(&parked->asked);
+	}
 	return 0;
 }
 
