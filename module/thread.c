@@ -75,6 +75,13 @@ static void stall(struct fsc_thread *t)
 	t->gap_ns = config->stall_ms * NSEC_PER_MSEC;
 	t->stalling = true;
 	t->run->loops->stall(t);
+	if (t->stalling) {
+		/* It met no folio to stay at; the stall is still due. */
+		t->stalling = false;
+		t->gap_ns = config->gap_ns;
+		return;
+	}
+	fsc_count(&t->counters, FSC_STALLS);
 	t->next_stall = fsc_clock() + (u64)config->stall_every_ms * NSEC_PER_MSEC;
 }
 

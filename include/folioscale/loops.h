@@ -253,9 +253,6 @@ static __always_inline void fsc_read_stalled(struct fsc_thread *t, const struct 
 
 	t->stream = draw.stream;
 	fsc_count_tally(t, tally);
-	/* It may have met no folio to stay at: then it does with the next one. */
-	if (!t->stalling)
-		fsc_count(&t->counters, FSC_STALLS);
 }
 
 static inline u64 fsc_next_generation(struct fsc_thread *t)
