@@ -316,6 +316,12 @@ int fsc_arena_create(struct fsc_run *run)
 	return fill(run);
 }
 
+static void destroy_cache(struct fsc_run *run, struct kmem_cache *cache)
+{
+	run->path_leaked |= cache && kmem_cache_shrink(cache);
+	kmem_cache_destroy(cache);
+}
+
 static void empty_uncounted(struct fsc_run *run, enum fsc_share share)
 {
 	struct fsc_arena *arena = fsc_arena_of(run);
@@ -364,8 +370,8 @@ void fsc_arena_destroy(struct fsc_run *run)
 	kvfree(arena->visitors);
 	while (arena->fresh_left)
 		__free_page(fresh_frame(arena));
-	kmem_cache_destroy(arena->hugetlb_cache);
-	kmem_cache_destroy(arena->uncounted_cache);
+	destroy_cache(run, arena->hugetlb_cache);
+	destroy_cache(run, arena->uncounted_cache);
 	kfree(arena);
 	run->path_data = NULL;
 }

@@ -76,13 +76,17 @@ int fsc_mms_create(struct fsc_run *run)
 void fsc_mms_destroy(struct fsc_run *run)
 {
 	struct fsc_mm *mms = fsc_mms_of(run);
+	unsigned long j;
 	unsigned int i;
 
 	if (!mms)
 		return;
 	rcu_barrier();
-	for (i = 0; i < run->config.nr_mms; i++)
+	for (i = 0; i < run->config.nr_mms; i++) {
+		for (j = 0; mms[i].pmds && j < nr_pmds(run); j++)
+			run->path_leaked |= mms[i].pmds[j].entry || mms[i].pmds[j].users;
 		kvfree(mms[i].pmds);
+	}
 	kvfree(mms);
 	run->path_data = NULL;
 }
@@ -176,7 +180,7 @@ put_tables:
  * @t: who unmapped it
  * @key: an unmapped key
  *
- * Context: Any but hard interrupts.
+ * Context: Process context, maybe under the lock of the key's mapping.
  */
 void fsc_mms_retire(struct fsc_thread *t, u32 key)
 {

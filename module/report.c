@@ -303,7 +303,8 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 	show_series(m, run);
 	show_violations(m, run);
 	seq_printf(m, "\"violations_total\": %lld,\n", atomic64_read(&run->violations.count));
-	seq_printf(m, "\"balance\": {\"descriptors_allocated\": %llu, \"descriptors_freed\": %llu, \"folios_allocated\": %llu, \"folios_freed\": %llu}}\n",
+	seq_printf(m, "\"balance\": {\"descriptors_allocated\": %llu, \"descriptors_freed\": %llu, \"folios_allocated\": %llu, \"folios_freed\": %llu, \"pages_freed\": %llu, \"pages_released\": %llu}}\n",
 		   fsc_run_count(run, FSC_ALLOCS), released.descriptors,
-		   fsc_run_count(run, FSC_ALLOCS), released.folios);
+		   fsc_run_count(run, FSC_ALLOCS), released.folios,
+		   fsc_run_count(run, FSC_FREED_PAGES), released.pages);
 }

@@ -28,8 +28,9 @@ static bool balanced(const struct fsc_run *run)
 	u64 allocated = fsc_run_count(run, FSC_ALLOCS);
 
 	/* kfree_rcu() confirms nothing, so there the cache's being empty is all the proof. */
-	return run->cache_empty && released.descriptors == allocated &&
-	       released.folios == allocated;
+	return run->cache_empty && !run->path_leaked && released.descriptors == allocated &&
+	       released.folios == allocated &&
+	       released.pages == fsc_run_count(run, FSC_FREED_PAGES);
 }
 
 static bool all_measured(const struct fsc_run *run)

@@ -99,6 +99,7 @@ struct fsc_pool {
  * @whole_ns: from the first free until the barriers returned
  * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell
  * @cache_empty: the descriptors' cache held nothing when the run was drained
+ * @path_leaked: what the path keeps for itself did
  */
 struct fsc_run {
 	struct fsc_config config;
@@ -142,6 +143,7 @@ struct fsc_run {
 	u64 whole_ns;
 	s64 whole_idle_ns;
 	bool cache_empty;
+	bool path_leaked;
 };
 
 /*
@@ -189,7 +191,9 @@ static inline const struct fsc_thread *fsc_generation_owner(const struct fsc_run
 	unsigned int nr = (generation >> FSC_GENERATION_NR_SHIFT) &
 			  (BIT(FSC_GENERATION_ROLE_SHIFT - FSC_GENERATION_NR_SHIFT) - 1);
 
-	if (generation >> FSC_GENERATION_ROLE_SHIFT != FSC_FREER)
+	/* In an arm that publishes early it may be anything. */
+	if (generation >> FSC_GENERATION_ROLE_SHIFT != FSC_FREER ||
+	    nr - 1 >= run->config.nr_freers)
 		return NULL;
 	return run->threads[run->config.nr_readers + nr - 1];
 }

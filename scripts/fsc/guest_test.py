@@ -71,6 +71,7 @@ def complaints(folder: Path, documents: list[str]) -> str:
             count = found["counters"]
             if count["lookups"] != count["hits"] + count["misses"]:
                 return f"run-{number}: lookups are not hits and misses: {count}"
-            if len(set(found["balance"].values())) != 1:
+            *folios, freed, released = found["balance"].values()
+            if len(set(folios)) != 1 or freed != released:
                 return f"run-{number}: balance {found['balance']}"
     return ""

@@ -150,6 +150,10 @@ expect_more() { # SECTION NAME THAN
 # expect_verdict WORD: of a run that is over
 expect_verdict() {
 	keep
+	expect_kept_verdict "$1"
+}
+
+expect_kept_verdict() {
 	expect state state done
 	[ "${run_state_verdict-}" = "$1" ] || fail "verdict ${run_state_verdict-} (${run_state_reason-}), not $1"
 }
@@ -158,7 +162,10 @@ expect_verdict() {
 expect_balance() {
 	expect balance descriptors_freed "${run_balance_descriptors_allocated:-?}"
 	expect balance folios_freed "${run_balance_folios_allocated:-?}"
-	[ ! -e /sys/kernel/slab/folioscale_desc ] || fail "the cache is still there"
+	expect balance pages_released "${run_balance_pages_freed:-?}"
+	for cache in desc uncounted hugetlb; do
+		[ ! -e "/sys/kernel/slab/folioscale_$cache" ] || fail "the cache of $cache is still there"
+	done
 }
 
 # Wait until every thread has gone on twice: the first time may have been what it did before
