@@ -20,6 +20,7 @@ const char *const fsc_counter_names[FSC_NR_COUNTERS] = {
 	[FSC_FALLBACK_MEMDESC]		= "fallback_memdesc",
 	[FSC_FALLBACK_PMD]		= "fallback_pmd",
 	[FSC_FALLBACK_PTE]		= "fallback_pte",
+	[FSC_PINS]			= "pins",
 	[FSC_TRYGETS]			= "trygets",
 	[FSC_TRYGETS_AVOIDED]		= "trygets_avoided",
 	[FSC_HUGETLB_SEEN]		= "hugetlb_seen",

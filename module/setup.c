@@ -151,8 +151,8 @@ static int check_freers(const struct fsc_run *run)
 	}
 	/* A freer that only meets what its own CPU allocated would never have enough. */
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
-				  config->max_turnovers)) {
-		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0\n");
+				  config->max_turnovers || config->churn == FSC_CHURN_REFREEZE)) {
+		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
 		return -EINVAL;
 	}
 	if (config->max_turnovers && (config->nr_readers || config->free_rate)) {
@@ -371,8 +371,7 @@ int fsc_run_set_up(struct fsc_run *run)
 		       run->config.nr_mappings > 1 ||
 		       (fsc_paths[run->config.path]->maps_pages && run->orders.max) ||
 		       run->config.popularity == FSC_ZIPF ||
-		       run->config.pin == FSC_PIN_PIN ||
-		       (run->config.passes == 1 && fsc_paths[run->config.path]->walks);
+		       run->config.pin == FSC_PIN_PIN;
 	run->cookie = get_random_u64() >> FSC_FREED_TIME_BITS | 1;
 	run->started = fsc_clock();
 	calibrate_clock(run);

@@ -26,7 +26,7 @@
 #include "mapping.h"
 
 /* include/linux/mm.h:GUP_PIN_COUNTING_BIAS: what a pin adds to a small folio's count. */
-#define gup_PIN_BIAS	1024
+#define GUP_PIN_BIAS	1024
 
 static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
 {
@@ -65,13 +65,14 @@ static __always_inline void gup_pin(struct fsc_thread *t, const struct fsc_proto
 	if (proto->order(found->folio))
 		proto->pin(found->folio);
 	else
-		proto->refs->add(found->folio, gup_PIN_BIAS - 1);
+		proto->refs->add(found->folio, GUP_PIN_BIAS - 1);
 	/*
 	 * The second look at the pte comes after the pin. Pairs with those who look
 	 * for pins after they have write-protected a pte (fork): there are none here.
 	 */
 	smp_mb__after_atomic();
 	found->pinned = true;
+	fsc_count(&t->counters, FSC_PINS);
 }
 
 /* Drop what the walk has of its folio; true if that was the last. */
@@ -84,7 +85,7 @@ static __always_inline bool gup_put_testzero(struct fsc_thread *t, const struct 
 		if (proto->order(found->folio))
 			proto->unpin(found->folio);
 		else
-			refs = gup_PIN_BIAS;
+			refs = GUP_PIN_BIAS;
 	}
 	return proto->refs->put_testzero(t, found->folio, refs);
 }

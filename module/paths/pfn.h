@@ -25,7 +25,7 @@
 
 #include "mapping.h"
 
-#define pfn_CHUNKS	DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
+#define FSC_WORDS_OF_BLOCK	DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
 
 static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 {
@@ -41,7 +41,7 @@ static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_proto
 	u64 word, generation;
 	unsigned long pfn;
 
-	/* What follows comes after the recheck. Pairs with the one in fsc_memdesc_publish(). */
+	/* What follows comes after the recheck; pairs with smp_wmb() in fsc_memdesc_publish(). */
 	smp_acquire__after_ctrl_dep();
 	word = proto->generation(folio);
 	generation = word & ~FSC_GENERATION_GONE;
@@ -68,7 +68,7 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 	unsigned int ours = 0, avoided = 0, i, j;
 	unsigned long last = 0;
 
-	for (i = 0; i < pfn_CHUNKS; i++) {
+	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++) {
 		unsigned long bits = 0;
 
 		for (j = 0; j < min(BITS_PER_LONG, pageblock_nr_pages); j++, base++, slot++) {
@@ -184,11 +184,11 @@ static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 							unsigned long base,
 							const unsigned long *slot, bool general)
 {
-	unsigned long chosen[pfn_CHUNKS];
+	unsigned long chosen[FSC_WORDS_OF_BLOCK];
 	unsigned int ours = pfn_choose(t, proto, base, slot, chosen), hits = 0, i;
 	unsigned long trygets = 0;
 
-	for (i = 0; i < pfn_CHUNKS; i++, base += BITS_PER_LONG, slot += BITS_PER_LONG) {
+	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++, base += BITS_PER_LONG, slot += BITS_PER_LONG) {
 		unsigned long bits;
 
 		for (bits = chosen[i]; bits; bits &= bits - 1) {
@@ -206,7 +206,7 @@ static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 						       const struct fsc_protocol *proto,
 						       unsigned long base,
-						       const unsigned long *slot)
+						       const unsigned long *slot, bool general)
 {
 	unsigned int ours = 0, hits = 0, i;
 	unsigned long trygets = 0;
@@ -215,7 +215,7 @@ static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 		if (!proto->peek(base + i, slot + i))
 			continue;
 		ours++;
-		hits += pfn_try(t, proto, base + i, slot + i, &trygets, true, true);
+		hits += pfn_try(t, proto, base + i, slot + i, &trygets, true, general);
 	}
 	fsc_count_add(&t->counters, FSC_TRYGETS, trygets);
 	return (struct fsc_tally) { ours, ours - hits };
@@ -238,8 +238,8 @@ static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct
 		visitor->walked = base + pageblock_nr_pages;
 		if (unlikely(!slot))
 			break;
-		block = general && t->run->config.passes == 1 ?
-			pfn_block_once(t, proto, base, slot) :
+		block = t->run->config.passes == 1 ?
+			pfn_block_once(t, proto, base, slot, general) :
 			pfn_block_twice(t, proto, base, slot, general);
 		if (unlikely(!block.lookups))
 			fsc_memdesc_unmark(map, base);

@@ -79,7 +79,7 @@ GROUPS = (
     Program("vmstates", "vm_states.py", takes_kernel=True),
     Guest("busted", "busted"),
     Program("icount", "icount.py", takes_kernel=True),
-    Guest("params", "params"),
+    Guest("params", "params", timeout_s=900),
     Program("bench", "bench.py", takes_kernel=True),
     Guest("matrix", "matrix"),
     Guest("stress", "stress", vcpus=4),

@@ -33,9 +33,9 @@ gup|fallback_pmd > 0|rcu_desc gap_ns=10000 hold_ns=100000 removal=truncate nr_re
 gup|hazard_moved > 0 && hazard_scans > 0|hazptr gap_ns=10000
 pagecache pfn|hazard_moved > 0 && hazard_scans > 0|hazptr gap_ns=10000
 gup|turnovers > 200|typesafe nr_mms=4 nr_readers=2
-gup|turnovers > 200|overlay pin=pin
-gup|turnovers > 200|rcu_bounded pin=pin order=2 tryget=xadd removal=truncate
-gup|turnovers > 200|locked pin=pin order=0:1,2:1
+gup|turnovers > 200 && pins > 200|overlay pin=pin
+gup|turnovers > 200 && pins > 200|rcu_bounded pin=pin order=2 tryget=xadd removal=truncate
+gup|turnovers > 200 && pins > 200|locked pin=pin order=0:1,2:1
 gup|turnovers > 200|typesafe lookups_per_section=32 hold_ns=1000 touch_bytes=256
 pagecache gup pfn|tryget_swept > 0|typesafe tryget=xadd gap_ns=10000
 pagecache|seq_retries > 0|seqcount
@@ -54,7 +54,7 @@ gup|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tr
 pagecache|refreezes > 1000|seqcount churn=refreeze nr_folios=16
 pfn|other_turnovers > 100 && hugetlb_seen > 0|typesafe mix=60:20:10:5:5
 gup|fallback_zero > 0|rcu_desc gap_ns=10000
-gup|turnovers > 200|rcu_bounded pin=pin order=2 tryget=xadd removal=truncate
+gup|turnovers > 200 && pins > 200|rcu_bounded pin=pin order=2 tryget=xadd removal=truncate
 pagecache|seq_retries > 0 && seq_fallbacks > 0|seqcount gap_ns=10000
 gup|expedited > 0 && turnovers > 50|rcu_bounded bounded_max=4
 gup|stalls > 2 && turnovers > 50|typesafe stall_ms=100 stall_every_ms=1
@@ -69,7 +69,7 @@ axis() { # PATH EXPRESSION PROTOCOL NAME=VALUE...
 		expect counters allocs 0
 		expect counters frees 0
 		;;
-	*pin=pin* | *order=*:* | *gap_ns* | *hold_ns* | *passes=1*) expect resolved reader_loop general ;;
+	*pin=pin* | *order=*:* | *gap_ns* | *hold_ns*) expect resolved reader_loop general ;;
 	*) expect resolved reader_loop plain ;;
 	esac
 	case "$*" in

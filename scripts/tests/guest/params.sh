@@ -238,11 +238,12 @@ Invalid argument|nr_readers=6: allowed: with sections of 1000000000 ns up to 5 o
 Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze removal=truncate
 Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze burst=2
 Invalid argument|burst=65: allowed: up to nr_folios=64|burst=65 nr_folios=64
-Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0|cross_cpu=1
-Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0|cross_cpu=1 nr_readers=0 nr_freers=2 max_turnovers=5
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_readers=0 nr_freers=2 max_turnovers=5
 Invalid argument|gap_ns=0 hold_ns=1000000000: allowed: 1 lookups * (68 * gap_ns + 4 * hold_ns) up to 1000000000, and of that gap_ns up to 1000000000; it is 4000000000|protocol=seqcount hold_ns=1000000000
 Invalid argument|busted=touch_slab: allowed: with slabs in mix=100:0:0:0:0|path=pfn busted=touch_slab
-Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, and max_turnovers=0|cross_cpu=1 nr_freers=2 freer_cpus=1
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_freers=2 freer_cpus=1
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_freers=2 churn=refreeze
 Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_turnovers=5
 Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_turnovers=5 nr_readers=0 free_rate=1
 Invalid argument|limbo_max_mb=1: allowed: 5 to |limbo_max_mb=1 order=9 nr_folios=4
