@@ -74,7 +74,7 @@ EVENTS = {
     "fallback_pmd": Events(("fallback_pmd",), ("falls_back",)),
     "fallback_pte": Events(("fallback_pte",), ("falls_back",)),
     "trygets": Events(("trygets",), ("walks", "refcounted")),
-    "trygets_avoided": Events(("trygets_avoided",), ("walks",)),
+    "trygets_avoided": Events(("trygets_avoided",), ("walks", "refcounted")),
 }
 
 

@@ -51,7 +51,7 @@ OWN_TABLES = [
      Column("fallback_pmd_per_million", "of them: pmd changed")],
     [Column("fallback_pte_per_million", "of them: pte changed")],
     [Column("hazard_moved_per_million", "hazard moved /M {lookups}"),
-     Column("expedited_per_second", "expedited periods/s")],
+     Column("expedited_per_second", "expedited asked for/s")],
     [Column("seq_retries_per_million", "copied again /M {lookups}"),
      Column("seq_fallbacks_per_million", "took a ref. /M {lookups}")],
 ]
@@ -253,15 +253,15 @@ def _instruction_table(points: list[Figures], baseline: str) -> list[str]:
 LEGENDS = {
     "trygets_avoided_per_million":
         "frames: what a walker decided about, used or not; a tryget that met zero or whose recheck failed skips "
-        "the frame. trygets avoided: frames that pass one decided without one.",
+        "the frame. trygets avoided: frames of what has a count that pass one decided without one.",
     "fallbacks_per_million":
         "fell back: the lookup gave up and left it to the slow path: a tryget that met zero, or the memdesc "
-        "word, the pmd or the pte had changed when it was read again.",
+        "word, the pmd or the pte had changed when it was read again, or the word was gone at once.",
     "hazard_moved_per_million":
-        "hazard moved: another folio stood in the slot once the hazard pointer was published; the reader "
-        "started over.",
+        "hazard moved: another folio stood there once the hazard pointer was published; the reader started "
+        "over, on gup fell back, on pfn skipped the frame.",
     "expedited_per_second":
-        "expedited periods: the limbo was at its ceiling, and the freer asked for an expedited grace period.",
+        "expedited asked for: the limbo was at its ceiling, and who freed asked for an expedited grace period.",
     "seq_retries_per_million":
         "copied again: something was removed meanwhile. took a ref.: so often that the lookup was done as "
         "typesafe does it.",

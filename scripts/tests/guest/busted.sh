@@ -59,7 +59,7 @@ is_seen() { # BUSTED NR_FOLIOS NAME=VALUE...
 	note "$found violations in $((run_window_window_ns / 1000000)) ms: $(sed -n 2p "$DIR/violations")"
 	[ "$found" -gt 0 ] || fail "no violation in 10 s"
 	# The first ones are kept, each with what was expected and what was found.
-	sed 1d "$DIR/violations" | grep -qE '^(identity|stamp|generation|touch) key [0-9]+ generation [0-9]+ expected (0|0x[0-9a-f]+) found (0|0x[0-9a-f]+)$' ||
+	sed 1d "$DIR/violations" | grep -qE '^(identity|pfn|stamp|generation|line) key [0-9]+ generation [0-9]+ expected (0|0x[0-9a-f]+) found (0|0x[0-9a-f]+)$' ||
 		fail "no violation is described"
 	unload
 }
@@ -68,14 +68,19 @@ is_seen() { # BUSTED NR_FOLIOS NAME=VALUE...
 is_clean() { # BUSTED NR_FOLIOS NAME=VALUE...
 	busted=$1 nr_folios=$2
 	shift 2
-	# shellcheck disable=SC2046 # a list of words
-	load nr_folios="$nr_folios" warmup_ms=0 duration_ms=1500 \
-		$(load_of "$busted" "$nr_folios") "$@" || return
-	wait_state done
-	expect_verdict PASS
+	for attempt in 1 2 3 4 5; do
+		# shellcheck disable=SC2046 # a list of words
+		load nr_folios="$nr_folios" warmup_ms=0 duration_ms=1500 \
+			$(load_of "$busted" "$nr_folios") "$@" || return
+		wait_state done
+		keep
+		unload
+		# A busy host may give a virtual CPU nothing for so long; that is no finding.
+		[ "${run_state_reason-}" = 'a thread did not run in the window' ] || break
+	done
+	expect_kept_verdict PASS
 	expect counters violations 0
 	expect_balance
-	unload
 }
 
 # At this rate a turnover comes when the freer starts and the next a second later: there is
