@@ -61,7 +61,7 @@ class Guest:
     env: str = ""                 # variables for the script
     vcpus: int = 2
     memory_mb: int = 2048
-    timeout_s: float = 600
+    timeout_s: float = 900
     cmdline: tuple[str, ...] = ()
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
@@ -79,7 +79,7 @@ GROUPS = (
     Program("vmstates", "vm_states.py", takes_kernel=True),
     Guest("busted", "busted"),
     Program("icount", "icount.py", takes_kernel=True),
-    Guest("params", "params", timeout_s=900),
+    Guest("params", "params"),
     Program("bench", "bench.py", takes_kernel=True),
     Guest("matrix", "matrix"),
     Guest("stress", "stress", vcpus=4),

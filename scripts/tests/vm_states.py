@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import accel, kernel, repo, vm  # noqa: E402
+from fsc import accel, initramfs, kernel, repo, vm  # noqa: E402
 
 CRASH = Path(__file__).resolve().parent / "crash"
 
@@ -36,7 +36,7 @@ class Case:
 
 
 CASES = (
-    Case("pass", "emit ko /fsc_crash.ko", "PASS", "job exited 0"),
+    Case("pass", "emit busybox /bin/busybox", "PASS", "job exited 0"),
     Case("fail", "exit 1", "FAIL", "job exited 1"),
     Case("inconclusive", "exit 3", "INCONCLUSIVE", "job exited 3"),
     Case("killed job", "kill -9 $(cut -d' ' -f4 /proc/self/stat)", "FAIL", "job exited 137"),
@@ -69,7 +69,7 @@ def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
     # A machine that never got as far as the job proves nothing about what the job does.
     blobs = [("say", b"started")]
     if case.name == "pass":
-        blobs.append(("ko", module.read_bytes()))
+        blobs.append(("busybox", initramfs.BUSYBOX.read_bytes()))
     good = (boot.state == case.state and re.search(case.reason, boot.reason) is not None
             and boot.blobs == blobs)
     return good, f"{boot.state} after {boot.seconds:.1f} s: {boot.reason}"
