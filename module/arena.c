@@ -12,6 +12,7 @@
 #include <folioscale/memdesc.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
+#include <folioscale/trace.h>
 
 #define HUGETLB_PAGES	BIT(FSC_HUGETLB_ORDER)
 
@@ -504,7 +505,7 @@ void fsc_arena_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio)
 	if (atomic_add_unless(&folio->refcount, 1, 0))
 		hugetlb_put(fsc_arena_of(t->run), folio);
 	else
-		fsc_count(&t->counters, FSC_TRYGET_ZERO);
+		fsc_retry(t, FSC_TRYGET_ZERO, READ_ONCE(folio->pfn), 1);
 }
 
 /**

@@ -8,17 +8,20 @@
 #include <folioscale/clock.h>
 #include <folioscale/gp_probe.h>
 #include <folioscale/run.h>
+#include <folioscale/trace.h>
 
 static int fsc_gp_probe(void *arg)
 {
 	struct fsc_run *run = arg;
-	u64 from;
+	u64 from, took;
 
 	while (!kthread_should_stop()) {
 		from = fsc_clock();
 		synchronize_rcu();
+		took = fsc_clock_since(from);
+		fsc_trace_grace_period(FSC_GP_PROBE, took);
 		if (fsc_phase_read(run) == FSC_MEASURE)
-			fsc_hist_record(&run->gp_latency, fsc_clock_since(from));
+			fsc_hist_record(&run->gp_latency, took);
 		wait_event_idle_timeout(run->wq, kthread_should_stop(),
 					msecs_to_jiffies(run->config.gp_probe_ms));
 	}

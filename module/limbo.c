@@ -7,9 +7,12 @@
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
 
+#include <folioscale/clock.h>
 #include <folioscale/folio.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
+
+#include <trace/events/folioscale.h>
 
 static u64 folio_bytes(const struct fsc_run *run)
 {
@@ -209,15 +212,19 @@ static void settle_or_wait(struct fsc_run *run, struct fsc_thread *t)
 void fsc_limbo_check(struct fsc_thread *t)
 {
 	struct fsc_run *run = t->run;
+	u64 bytes, from;
 
 	t->unchecked_bytes = 0;
-	if (level_bytes(run, fsc_limbo_look(run)) < run->limbo.wait_bytes)
+	bytes = level_bytes(run, fsc_limbo_look(run));
+	if (bytes < run->limbo.wait_bytes)
 		return;
 	fsc_count(&t->counters, FSC_LIMBO_WAITS);
+	from = fsc_clock();
 	do {
 		mark_throttled(run);
 		settle_or_wait(run, t);
 		mark_throttled(run);
 	} while (level_bytes(run, fsc_limbo_look(run)) >= run->limbo.wait_bytes &&
 		 fsc_phase_read(run) <= FSC_MEASURE);
+	trace_fsc_throttle(t->nr, bytes, fsc_clock_since(from));
 }

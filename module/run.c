@@ -22,6 +22,8 @@
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 
+#include <trace/events/folioscale.h>
+
 const char *const fsc_phase_names[FSC_NR_PHASES] = {
 	[FSC_IDLE]	= "idle",
 	[FSC_POPULATE]	= "populate",
@@ -52,6 +54,7 @@ static atomic_t fsc_nr_ended;
 
 static void set_phase(struct fsc_run *run, enum fsc_phase phase)
 {
+	trace_fsc_phase(run->phase, phase);
 	/* Pairs with the acquire in fsc_phase_read(). */
 	smp_store_release(&run->phase, phase);
 	WRITE_ONCE(fsc_state, phase);

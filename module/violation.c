@@ -5,6 +5,8 @@
 
 #include <folioscale/run.h>
 
+#include <trace/events/folioscale.h>
+
 const char *const fsc_violation_names[FSC_NR_VIOLATION_KINDS] = {
 	[FSC_BAD_IDENTITY]	= "identity",
 	[FSC_BAD_PFN]		= "pfn",
@@ -35,6 +37,7 @@ void fsc_violation_record(struct fsc_thread *t, enum fsc_violation_kind kind, u6
 	struct fsc_violation *v;
 
 	fsc_count(&t->counters, FSC_VIOLATIONS);
+	trace_fsc_violation(kind, key, generation, expected, found);
 	if (nr >= FSC_VIOLATIONS_KEPT)
 		return;
 	v = &violations->first[nr];

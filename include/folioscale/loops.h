@@ -27,6 +27,7 @@
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
+#include <folioscale/trace.h>
 
 /* What a thread draws keys from, in registers while the loop runs. */
 struct fsc_draw {
@@ -275,7 +276,8 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 					bool timed)
 {
 	u64 generation = fsc_next_generation(t);
-	u64 from = timed ? fsc_clock() : 0;
+	const bool clocked = timed || tracepoint_enabled(fsc_folio_alloc);
+	u64 from = clocked ? fsc_clock() : 0;
 	void *folio = proto->alloc(t, fsc_order_of(&t->run->orders, key));
 
 	if (!folio) {
@@ -283,17 +285,18 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 		return -ENOMEM;
 	}
 	fsc_count(&t->counters, FSC_ALLOCS);
-	if (proto->publish_early) {
-		/* One for the slot, one to write late under. */
-		proto->enable(t, folio, 2);
-	} else {
+	if (!proto->publish_early)
 		proto->identify(t, folio, key, generation, timed);
-		proto->enable(t, folio, 1);
-		if (timed)
-			fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
-		if (unlikely(delay_ns))
-			fsc_spin_resched(delay_ns);
-	}
+	/* One for the slot; published early, another to write late under. */
+	proto->enable(t, folio, proto->publish_early ? 2 : 1);
+	if (timed && !proto->publish_early)
+		fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
+	/* It may have been enabled meanwhile. */
+	if (clocked && tracepoint_enabled(fsc_folio_alloc))
+		fsc_trace_alloc(key, generation, proto->pfn(folio), proto->order(folio),
+				fsc_clock_since(from));
+	if (unlikely(delay_ns) && !proto->publish_early)
+		fsc_spin_resched(delay_ns);
 	while (publish(t, proto, folio, key)) {
 		fsc_count(&t->counters, FSC_PUBLISH_FAILED);
 		if (fsc_must_give_up(t)) {

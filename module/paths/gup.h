@@ -41,6 +41,17 @@ static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
 
 #define GUP_FELL	((void *)1)
 
+/* %GUP_FELL, and the key that the reference was on, which is read before it is put. */
+static __always_inline void *gup_fell_from(u64 key)
+{
+	return (void *)(key << 1 | 1);
+}
+
+static __always_inline bool gup_is_folio(const void *fell)
+{
+	return !((unsigned long)fell & 1);
+}
+
 /**
  * struct gup_found - a walk with interrupts off, and what is left to do when they are on
  * @folio: with a reference, or a pin; NULL if there is none
@@ -48,12 +59,16 @@ static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
  *	was ours, or %GUP_FELL
  * @key: what was looked up
  * @pinned: @folio has a pin
+ * @had: it fell back with a reference
+ * @why: counter of why it fell back
  */
 struct gup_found {
 	void *folio;
 	void *fell;
 	u32 key;
 	bool pinned;
+	bool had;
+	u8 why;
 };
 
 /* After mm/gup.c:try_grab_folio_fast. */
@@ -96,9 +111,14 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 					  bool general)
 {
 	fsc_count(&t->counters, why);
+	/* Traced by gup_finish(): to keep the key until here costs each lookup. */
+	found->why = why;
 	found->fell = GUP_FELL;
 	if (!found->folio)
 		return;
+	found->had = true;
+	if (tracepoint_enabled(fsc_recheck_failed))
+		found->fell = gup_fell_from(proto->key(t->run, found->folio));
 	if (gup_put_testzero(t, proto, found, general))
 		found->fell = found->folio;
 	found->folio = NULL;
@@ -144,7 +164,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	if (proto->protect) {
 		proto->protect(t, folio);
 		if (!proto->careless && unlikely(proto->frame_word(frame) != word)) {
-			fsc_count(&t->counters, FSC_HAZARD_MOVED);
+			fsc_retry(t, FSC_HAZARD_MOVED, found->key, 1);
 			gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 			goto out;
 		}
@@ -176,7 +196,12 @@ out:
 static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_protocol *proto,
 				       struct fsc_slot slot, struct gup_found *found, bool general)
 {
-	if (!proto->locked && unlikely(found->fell) && found->fell != GUP_FELL)
+	if (!proto->locked && unlikely(found->fell) &&
+	    (tracepoint_enabled(fsc_retry) || tracepoint_enabled(fsc_recheck_failed)))
+		fsc_trace_fell(found->why, slot.key, found->had,
+			       gup_is_folio(found->fell) ? proto->key(t->run, found->fell) :
+			       (unsigned long)found->fell >> 1);
+	if (!proto->locked && unlikely(found->fell) && gup_is_folio(found->fell))
 		fsc_reader_free(t, proto, found->fell);
 	if (proto->locked || unlikely(found->fell)) {
 		found->folio = fsc_mapping_find_locked(t, proto, slot, general && proto->locked);

@@ -44,13 +44,13 @@ repeat:
 	if (proto->protect) {
 		proto->protect(t, folio);
 		if (!proto->careless && unlikely(xas_reload(&xas) != folio)) {
-			fsc_count(&t->counters, FSC_HAZARD_MOVED);
+			fsc_retry(t, FSC_HAZARD_MOVED, slot.key, tries + 1);
 			goto retry;
 		}
 		fsc_stall_protected(t, general);
 	}
 	if (unlikely(!proto->refs->tryget(t, folio))) {
-		fsc_count(&t->counters, FSC_TRYGET_ZERO);
+		fsc_retry(t, FSC_TRYGET_ZERO, slot.key, tries + 1);
 		goto retry;
 	}
 	if (!proto->recheck)
@@ -58,7 +58,8 @@ repeat:
 	again = xas_reload(&xas);
 	if (likely(again == folio))
 		goto out;
-	fsc_count(&t->counters, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY);
+	fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, slot.key, tries + 1,
+			   folio);
 	fsc_reader_put(t, proto, folio);
 retry:
 	if (++tries == FSC_MAX_TRIES) {

@@ -144,7 +144,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 	if (proto->protect) {
 		proto->protect(t, folio);
 		if (!proto->careless && unlikely(proto->peek(frame, slot) != word)) {
-			fsc_count(&t->counters, FSC_HAZARD_MOVED);
+			fsc_retry(t, FSC_HAZARD_MOVED, frame, 1);
 			folio = NULL;
 			goto out;
 		}
@@ -152,13 +152,14 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 	}
 	++*trygets;
 	if (unlikely(!proto->refs->tryget(t, folio))) {
-		fsc_count(&t->counters, FSC_TRYGET_ZERO);
+		fsc_retry(t, FSC_TRYGET_ZERO, frame, 1);
 		folio = NULL;
 		goto out;
 	}
 	again = proto->recheck ? proto->peek(frame, slot) : word;
 	if (unlikely(again != word)) {
-		fsc_count(&t->counters, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY);
+		fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, frame, 1,
+				   folio);
 		drop = folio;
 		folio = NULL;
 	}

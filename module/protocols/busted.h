@@ -67,7 +67,10 @@ static const struct fsc_protocol fsc_early_publish = {
 
 static void fsc_pooled_callback(struct rcu_head *rcu)
 {
-	fsc_desc_cache_free(fsc_run, container_of(rcu, struct fsc_folio, rcu), true);
+	struct fsc_folio *folio = container_of(rcu, struct fsc_folio, rcu);
+
+	fsc_desc_note_release(fsc_run, folio, 0);
+	fsc_desc_cache_free(fsc_run, folio, true);
 }
 
 /* The pages at once, the descriptor into the pool after a grace period. */
@@ -76,7 +79,7 @@ static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool 
 	struct fsc_folio *folio = p;
 	unsigned int order = folio->order;
 
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t->run, folio);
 	if (t->run->deferral == FSC_DEFER_CALL_RCU_HURRY)
 		call_rcu_hurry(&folio->rcu, fsc_pooled_callback);

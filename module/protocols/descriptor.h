@@ -12,6 +12,7 @@
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
+#include <folioscale/trace.h>
 
 #include "../tryget/cas.h"
 #include "../tryget/rcuref.h"
@@ -173,9 +174,9 @@ static inline void *fsc_desc_alloc_pooled(struct fsc_thread *t, unsigned int ord
 }
 
 /* Count a descriptor that this run freed before, by what the free left in it. */
-static inline void fsc_note_reuse(struct fsc_thread *t, u64 freed, bool same_key)
+static inline void fsc_note_reuse(struct fsc_thread *t, u64 key, u64 freed, bool same_key)
 {
-	u64 since;
+	u64 since, after = 0;
 
 	if (!fsc_freed_is_ours(freed, t->run->cookie))
 		return;
@@ -183,14 +184,18 @@ static inline void fsc_note_reuse(struct fsc_thread *t, u64 freed, bool same_key
 	if (!same_key)
 		fsc_count(&t->counters, FSC_RECYCLED_OTHER_KEY);
 	since = fsc_freed_time(freed);
-	if (since)
-		fsc_hist_record(&t->latency[FSC_LAT_REUSE],
-				fsc_freed_time(fsc_clock() - t->run->started - since));
+	if (since) {
+		after = fsc_freed_time(fsc_clock() - t->run->started - since);
+		fsc_hist_record(&t->latency[FSC_LAT_REUSE], after);
+	}
+	if (tracepoint_enabled(fsc_reuse))
+		fsc_trace_reuse(key, same_key, after);
 }
 
 static inline u64 fsc_freed_now(const struct fsc_run *run, bool timed)
 {
-	return fsc_freed_pack(run->cookie, timed ? fsc_clock() - run->started : 0);
+	return fsc_freed_pack(run->cookie,
+			      timed || fsc_traces_times() ? fsc_clock() - run->started : 0);
 }
 
 static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64 generation,
@@ -200,7 +205,7 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 	u64 index = key >> t->mapping_shift;
 	struct fsc_folio *folio = p;
 
-	fsc_note_reuse(t, folio->freed, folio->mapping == mapping && folio->index == index);
+	fsc_note_reuse(t, key, folio->freed, folio->mapping == mapping && folio->index == index);
 	WRITE_ONCE(folio->flags, 0);
 	WRITE_ONCE(folio->mapping, mapping);
 	WRITE_ONCE(folio->index, index);
@@ -235,6 +240,27 @@ static inline void fsc_rcuref_desc_enable(struct fsc_thread *t, void *folio, uns
 	fsc_desc_enable_by(&fsc_rcuref, t, folio, count);
 }
 
+/*
+ * Before anything of it is free: the descriptor remembers when, for who gets it
+ * next. What waits is so many descriptors, and the pages with it.
+ */
+static __always_inline void fsc_desc_begin_free(struct fsc_thread *t, struct fsc_folio *folio,
+						bool timed, unsigned int waits, bool pages_wait)
+{
+	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	if (tracepoint_enabled(fsc_folio_free))
+		fsc_trace_free(t, fsc_desc_key(t->run, folio), folio->pfn, folio->order, waits,
+			       pages_wait ? 1U << folio->order : 0);
+}
+
+/* A descriptor leaves limbo, and @pages pages with it; both are still as they were. */
+static __always_inline void fsc_desc_note_release(const struct fsc_run *run,
+						  const struct fsc_folio *folio, unsigned int pages)
+{
+	if (tracepoint_enabled(fsc_limbo_release))
+		fsc_trace_release(run, READ_ONCE(folio->freed), pages);
+}
+
 /* Descriptor and pages at once. */
 static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_folio *folio,
 					      bool timed, bool busted)
@@ -242,7 +268,7 @@ static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_f
 	/* After the free the descriptor may be somebody else's. */
 	unsigned int order = folio->order;
 
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_begin_free(t, folio, timed, 0, false);
 	fsc_desc_pages_free(t->run, folio);
 	fsc_desc_cache_free(t->run, folio, busted);
 	fsc_count_freed(&t->counters, order);

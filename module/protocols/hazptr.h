@@ -105,6 +105,7 @@ static noinline void fsc_hazptr_scan(struct fsc_thread *t)
 			own->retired = folio;
 			own->nr_retired++;
 		} else {
+			fsc_desc_note_release(t->run, folio, 0);
 			fsc_desc_cache_free(t->run, folio, t->run->loops->protocol->busted);
 		}
 		folio = next;
@@ -121,7 +122,7 @@ static inline void fsc_hazptr_free(struct fsc_thread *t, void *p, bool timed)
 	struct fsc_hazard *own = t->protocol_data;
 	struct fsc_folio *folio = p;
 
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t->run, folio);
 	fsc_count_freed(&t->counters, folio->order);
 	folio->next = own->retired;

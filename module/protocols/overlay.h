@@ -158,7 +158,7 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	struct fsc_stamp *stamp = fsc_stamp_of(folio_pfn(folio));
 
 	/* struct page keeps nothing through a free; the poisoned memory does. */
-	fsc_note_reuse(t, READ_ONCE(stamp->freed), ~READ_ONCE(stamp->key) == key);
+	fsc_note_reuse(t, key, READ_ONCE(stamp->freed), ~READ_ONCE(stamp->key) == key);
 	WRITE_ONCE(folio->index, key);
 	WRITE_ONCE(folio->private, (void *)generation);
 	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
@@ -179,6 +179,8 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 	unsigned int order = folio_order(folio);
 
 	if (slot && READ_ONCE(*slot) == fsc_memdesc_word(folio, FSC_MEMDESC_FILE)) {
+		if (tracepoint_enabled(fsc_folio_free))
+			fsc_trace_free(t, folio->index, folio_pfn(folio), order, 0, 0);
 		fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,
 				FSC_POISON_GENERATION, fsc_freed_now(run, timed),
 				run->config.touch_bytes);

@@ -79,14 +79,22 @@ static __always_inline struct fsc_folio *fsc_parked_take_if(struct fsc_thread *t
 	if (parked->nr > careless && (careless || fsc_parked_passed(parked->oldest)))
 		folio = fsc_parked_pop(parked);
 	local_unlock(&lists->lock);
-	if (folio)
+	if (folio) {
+		fsc_desc_note_release(t->run, folio, 0);
 		this_cpu_inc(t->run->limbo.released->descriptors);
+	}
 	return folio;
 }
 
 static struct fsc_folio *fsc_parked_take(struct fsc_thread *t)
 {
 	return fsc_parked_take_if(t, false);
+}
+
+static void fsc_parked_free(struct fsc_run *run, struct fsc_folio *folio)
+{
+	fsc_desc_note_release(run, folio, 0);
+	fsc_desc_cache_free(run, folio, false);
 }
 
 /* Put a descriptor last. True: the list is over its ceiling, and none of it has passed. */
@@ -117,7 +125,7 @@ static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
 	wait = parked->nr > run->config.bounded_max && !fsc_parked_passed(parked->oldest);
 	local_unlock(&lists->lock);
 	if (over)
-		fsc_desc_cache_free(run, over, false);
+		fsc_parked_free(run, over);
 	return wait;
 }
 
@@ -125,13 +133,16 @@ static inline void fsc_rcu_bounded_free(struct fsc_thread *t, void *p, bool time
 {
 	struct fsc_folio *folio = p;
 
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t->run, folio);
 	fsc_count_freed(&t->counters, folio->order);
 	if (unlikely(fsc_parked_add(t->run, folio))) {
+		u64 from = fsc_clock();
+
 		fsc_count(&t->counters, FSC_EXPEDITED);
 		/* All that were parked when it began have passed after this. */
 		synchronize_rcu_expedited();
+		fsc_trace_grace_period(FSC_GP_EXPEDITED, fsc_clock_since(from));
 	}
 }
 
@@ -181,7 +192,7 @@ static void fsc_rcu_bounded_settle(struct fsc_run *run, struct fsc_thread *t)
 		if (parked->newest)
 			cond_synchronize_rcu_full(&parked->newest->gp);
 		while (parked->oldest)
-			fsc_desc_cache_free(run, fsc_parked_pop(parked), false);
+			fsc_parked_free(run, fsc_parked_pop(parked));
 	}
 }
 

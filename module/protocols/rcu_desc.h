@@ -14,7 +14,10 @@
 
 static void fsc_rcu_desc_callback(struct rcu_head *rcu)
 {
-	kmem_cache_free(fsc_run->cache, container_of(rcu, struct fsc_folio, rcu));
+	struct fsc_folio *folio = container_of(rcu, struct fsc_folio, rcu);
+
+	fsc_desc_note_release(fsc_run, folio, 0);
+	kmem_cache_free(fsc_run->cache, folio);
 	this_cpu_inc(fsc_run->limbo.released->descriptors);
 }
 
@@ -23,7 +26,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 	struct fsc_folio *folio = p;
 	unsigned int order = folio->order;
 
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t->run, folio);
 	switch (t->run->deferral) {
 	case FSC_DEFER_CALL_RCU:

@@ -16,6 +16,7 @@ static void fsc_rcu_full_callback(struct rcu_head *rcu)
 {
 	struct fsc_folio *folio = container_of(rcu, struct fsc_folio, rcu);
 
+	fsc_desc_note_release(fsc_run, folio, 1U << folio->order);
 	fsc_desc_poison_and_free(fsc_run, folio);
 	kmem_cache_free(fsc_run->cache, folio);
 	this_cpu_inc(fsc_run->limbo.released->descriptors);
@@ -26,7 +27,7 @@ static inline void fsc_rcu_full_free(struct fsc_thread *t, void *p, bool timed)
 	struct fsc_folio *folio = p;
 	unsigned int order = folio->order;
 
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	fsc_desc_begin_free(t, folio, timed, 1, true);
 	/* Before the grace period: a walker that found the word after it would be in none. */
 	fsc_desc_words_clear(t->run, folio);
 	if (t->run->deferral == FSC_DEFER_CALL_RCU_HURRY)

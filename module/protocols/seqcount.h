@@ -100,10 +100,10 @@ enum fsc_copied fsc_seq_read_copied(struct fsc_thread *t, const struct fsc_proto
 			return FSC_COPIED;
 		}
 again:
-		fsc_count(&t->counters, FSC_SEQ_RETRIES);
+		fsc_retry(t, FSC_SEQ_RETRIES, slot.key, tries + 1);
 		cpu_relax();
 	}
-	fsc_count(&t->counters, FSC_SEQ_FALLBACKS);
+	fsc_retry(t, FSC_SEQ_FALLBACKS, slot.key, tries);
 	return FSC_COPY_FALL_BACK;
 }
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where the loops meet the trace events (include/trace/events/folioscale.h). What
+ * is on no lookup that succeeds at once is out of line; what is, on the freers'
+ * way, costs a nop while nobody listens.
+ */
+#ifndef FOLIOSCALE_TRACE_H
+#define FOLIOSCALE_TRACE_H
+
+#include <linux/tracepoint-defs.h>
+#include <linux/types.h>
+
+#include <folioscale/counters.h>
+
+struct fsc_folio;
+struct fsc_run;
+struct fsc_thread;
+
+enum fsc_grace_period_kind { FSC_GP_PROBE, FSC_GP_EXPEDITED };
+
+DECLARE_TRACEPOINT(fsc_folio_alloc);
+DECLARE_TRACEPOINT(fsc_folio_free);
+DECLARE_TRACEPOINT(fsc_limbo_release);
+DECLARE_TRACEPOINT(fsc_recheck_failed);
+DECLARE_TRACEPOINT(fsc_retry);
+DECLARE_TRACEPOINT(fsc_reuse);
+
+void fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, unsigned int tries);
+void fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64 key, unsigned int tries,
+			const void *folio);
+void fsc_trace_fell(enum fsc_counter why, u64 key, bool had, u64 found);
+void fsc_trace_alloc(u64 key, u64 generation, unsigned long pfn, unsigned int order, u64 took_ns);
+void fsc_trace_reuse(u64 key, bool same_key, u64 after_ns);
+void fsc_trace_free(const struct fsc_thread *t, u64 key, unsigned long pfn, unsigned int order,
+		    unsigned int limbo_descriptors, unsigned int limbo_pages);
+void fsc_trace_release(const struct fsc_run *run, u64 freed, unsigned int pages);
+void fsc_trace_grace_period(enum fsc_grace_period_kind kind, u64 took_ns);
+
+/* Is somebody listening who wants to know when every folio was freed, not only some? */
+static __always_inline bool fsc_traces_times(void)
+{
+	return tracepoint_enabled(fsc_limbo_release) || tracepoint_enabled(fsc_reuse);
+}
+
+#endif /* FOLIOSCALE_TRACE_H */
