@@ -34,6 +34,9 @@ KVM = Accel("kvm", ("-accel", "kvm", "-cpu", "host"), emulated=False)
 # survive. Nothing else patches text after boot: ftrace of text_poke_bp_batch saw its last
 # call before init.
 TCG = Accel("tcg", ("-accel", "tcg,thread=multi", "-cpu", "max"), ("tsc=reliable",))
+# Tracing patches text that runs, which multi-threaded TCG does not survive: int3 oopses, or a
+# jump to nowhere. All virtual CPUs on one thread do.
+TRACED = Accel("traced", ("-accel", "tcg,thread=single", "-cpu", "max"), ("tsc=reliable",))
 # A nanosecond of guest time is one instruction.
 ICOUNT = Accel("icount", ("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max"),
                ("tsc=reliable",), max_vcpus=1)
@@ -56,6 +59,14 @@ def choose(name: str, kernel: Kernel) -> Accel:
                 return TCG
             return KVM
     raise SetupError(f"ACCEL={name}: allowed: {' '.join(NAMES)}")
+
+
+def traced(how: Accel) -> Accel:
+    """The like of @how in which tracepoints and probes can be switched on and off."""
+    if how is not TCG:
+        return how
+    print(f"Tracing patches text that runs: emulated CPUs take turns, {' '.join(TRACED.arguments)}", flush=True)
+    return TRACED
 
 
 def _kvm_trouble(kernel: Kernel) -> str:

@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     chosen = choose(args.suite, args)
     if args.host:
-        host.consent(chosen, args.yes)
+        host.consent_to(chosen, args.yes)
         where, how = kernel.running(), None
     else:
         where = kernel.choose(args.kdir, args.kernel)

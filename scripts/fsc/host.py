@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,34 +14,27 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from . import console
+from . import console, repo
 from .frames import Frames, OnBlob
 from .suite import Suite
 from .verdict import FAIL, LOST, SetupError
 from .vm import Boot
 
 _LOADED = Path("/sys/module/folioscale")
-# As guest/init has them, with standard output for the port.
-_PROLOGUE = r"""exec 3>&1 >&2
-emit() {
-	cat "$2" >"$FSC_TMP/.emit" || return
-	printf '@blob %s %d\n' "$1" "$(wc -c <"$FSC_TMP/.emit")" >&3
-	cat "$FSC_TMP/.emit" >&3
-	echo >&3
-}
+_EVENTS = Path("/sys/kernel/tracing/events/folioscale")
+# What guest/init has, with standard output for the port.
+_PROLOGUE = f"""exec 3>&1 >&2
+. {shlex.quote(str(repo.SCRIPTS / "guest/protocol.sh"))}
 (
 """
-_EPILOGUE = r"""
+_EPILOGUE = """
 ) </dev/null
-result=$?
-[ $result = 0 ] && word=PASS || word=FAIL
-echo "@status $word job exited $result" >&3
+send_status $?
 """
 
 
-def consent(suite: Suite, yes: bool) -> None:
+def consent(busted: list[str], seconds: float, yes: bool) -> None:
     """Refuse what must not run on a machine that somebody uses; ask about the rest."""
-    busted = [point.id for point in suite.points if point.params.get("busted", "none") != "none"]
     if busted:
         raise SetupError(f"HOST=1 runs no busted protocol ({busted[0]}): use a VM")
     if os.geteuid() != 0:
@@ -48,15 +42,20 @@ def consent(suite: Suite, yes: bool) -> None:
     if _LOADED.exists():
         raise SetupError("folioscale is loaded already: rmmod folioscale")
     if not yes:
-        _ask(suite)
+        _ask(seconds)
     if not any(Path("/sys/kernel/debug").iterdir()):
         raise SetupError("debugfs is not mounted: mount -t debugfs none /sys/kernel/debug")
 
 
-def _ask(suite: Suite) -> None:
-    seconds = sum(point.seconds for point in suite.plain()) * suite.repetitions
+def consent_to(suite: Suite, yes: bool) -> None:
+    """The same of a whole suite."""
+    busted = [point.id for point in suite.points if point.params.get("busted", "none") != "none"]
+    consent(busted, sum(point.seconds for point in suite.plain()) * suite.repetitions, yes)
+
+
+def _ask(seconds: float) -> None:
     print(f"This loads folioscale.ko into the running kernel {os.uname().release} and keeps its CPUs\n"
-          f"busy for about {seconds / 60:.0f} minutes. Go on? [y/N] ", end="", flush=True)
+          f"busy for about {max(seconds / 60, 1):.0f} minutes. Go on? [y/N] ", end="", flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise SetupError("not confirmed (--yes answers for you)")
 
@@ -102,11 +101,21 @@ def _follow(shell: subprocess.Popen, frames: Frames, deadline: float) -> str:
     return "silent at the timeout"
 
 
+def _remove_triggers() -> None:
+    """A hist: trigger that is left keeps the module loaded, and costs."""
+    for file in _EVENTS.glob("*/trigger"):
+        for line in file.read_text().splitlines():
+            if not line.startswith("#"):
+                with suppress(OSError):
+                    file.write_text(f"!{line.partition(' [')[0]}")
+
+
 def _stop(shell: subprocess.Popen) -> None:
     """Leave nothing behind: neither the shell and what it started nor the module."""
     with suppress(ProcessLookupError):
         os.killpg(shell.pid, signal.SIGKILL)    # the group is its own (start_new_session)
     shell.wait()
+    _remove_triggers()
     # An insmod that was killed finishes first.
     for _ in range(100):
         if not _LOADED.exists():

@@ -54,7 +54,8 @@ def write(target: Path, job: str, files: dict[str, Path]) -> None:
     archive = _Archive()
     for name in _FOLDERS:
         archive.folder(name)
-    contents = {"bin/busybox": BUSYBOX, "init": repo.SCRIPTS / "guest/init"}
+    contents = {"bin/busybox": BUSYBOX}
+    contents |= {name: repo.SCRIPTS / "guest" / name for name in ("init", "protocol.sh")}
     contents |= {name.lstrip("/"): path for name, path in files.items()}
     for name, path in contents.items():
         try:

@@ -66,6 +66,11 @@ def again(argv: list[str]) -> str:
     return shlex.join(words)
 
 
+def keep_command(folder: Path) -> None:
+    (folder / "command").write_text(
+        f"# at revision {environment.revision()}, in the top folder:\n{again(sys.argv)}\n")
+
+
 @dataclass
 class Session:
     """Boots of one suite on one kernel. accel None is this machine itself."""
@@ -83,8 +88,7 @@ class Session:
         for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
             shutil.copyfile(module, self.folder / module.name)
         self.modules = self.folder
-        (self.folder / "command").write_text(
-            f"# at revision {environment.revision()}, in the top folder:\n{again(sys.argv)}\n")
+        keep_command(self.folder)
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; write and return the result."""

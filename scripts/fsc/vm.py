@@ -11,14 +11,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console, initramfs
+from . import console
 from .frames import FrameError, Frames, OnBlob
 from .kernel import Kernel
+from .roots import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
 from .verdict import FAIL, LOST, SetupError
 
 if TYPE_CHECKING:
@@ -34,10 +36,12 @@ QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # it is started in ano
 _CMDLINE = ("console=ttyS0", "init_on_alloc=0", "panic=-1", "oops=panic",
             "printk.time=1", "loglevel=7", "random.trust_cpu=1")
 
-# The guest writes these to the console around the job (guest/init).
+# The guest writes these to the console around the job (guest/protocol.sh).
 _BEGIN_OF_JOB = "folioscale: begin of job"
 _END_OF_JOB = "folioscale: end of job"
 _POWER_OFF_S = 10.0
+_AGAIN = 2
+_SERVED_S = 60.0
 _MAX_LINES = 20
 
 
@@ -45,14 +49,16 @@ _MAX_LINES = 20
 class BootSpec:
     """What to boot and what to do there."""
     kernel: Kernel
-    job: str                      # a busybox sh script; 0 is PASS, 3 INCONCLUSIVE, else FAIL
+    job: str                      # a sh script; 0 is PASS, 3 INCONCLUSIVE, else FAIL
     accel: Accel
     timeout_s: float              # from power on; a machine still running then is killed
     outdir: Path                  # console.log, run-vm.sh and what that needs
     files: dict[str, Path] = field(default_factory=dict)  # guest path: host path
+    root: Initramfs | HostRoot = Initramfs()
     vcpus: int = 2
     memory_mb: int = 2048
     cmdline: list[str] = field(default_factory=list)
+    qemu: tuple[str, ...] = ()    # more arguments
     allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
     on_blob: OnBlob = lambda name, data: None
 
@@ -66,7 +72,7 @@ class Boot:
     console: Path
     seconds: float
     began: bool = True            # the job did; else the machine died before it
-    first: str = ""               # how a first machine died, if this is the second
+    first: str = ""               # how others died before it
 
 
 def boot(spec: BootSpec) -> Boot:
@@ -74,23 +80,24 @@ def boot(spec: BootSpec) -> Boot:
 
     The kernel patches its text while it boots, and multi-threaded emulation does not always
     survive that: an int3 that nobody expects, or silence. So an emulated machine that dies
-    like this before the job begins is started once more, and says so.
+    like this before the job begins is started again, twice at most, and says so.
     """
-    first = _boot_once(spec)
-    patched = first.state == LOST or "int3" in first.reason
-    if first.began or not spec.accel.emulated or not patched:
-        return first
-    kept = first.console.rename(first.console.with_name("console-first.log")) if first.console.exists() else None
-    cause = f"a first machine died before the job began ({kept or 'no console'}): {first.reason}"
-    print(cause, file=sys.stderr, flush=True)
-    second = _boot_once(spec)
-    second.first = cause
-    return second
+    died: list[str] = []
+    while True:
+        found = _boot_once(spec)
+        patched = found.state == LOST or "int3" in found.reason
+        if found.began or not spec.accel.emulated or not patched or len(died) == _AGAIN:
+            found.first = "; ".join(died)
+            return found
+        log = found.console
+        kept = log.rename(log.with_name(f"console-died-{len(died) + 1}.log")) if log.exists() else None
+        died.append(f"a machine died before the job began ({kept or 'no console'}): {found.reason}")
+        print(died[-1], file=sys.stderr, flush=True)
 
 
 def _boot_once(spec: BootSpec) -> Boot:
     log = spec.outdir / "console.log"
-    command = prepare(spec)
+    machine = prepare(spec)
     blobs: list[tuple[str, bytes]] = []
 
     def on_blob(name: str, data: bytes) -> None:
@@ -99,12 +106,9 @@ def _boot_once(spec: BootSpec) -> Boot:
 
     frames = Frames(on_blob)
     begin = time.monotonic()
-    with (spec.outdir / "qemu.log").open("wb") as errors, _start(
-            command, spec.outdir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
-        try:
-            end = _follow(qemu, frames, begin + spec.timeout_s, spec.outdir / "qemu.log")
-        finally:
-            qemu.kill()
+    with (spec.outdir / "qemu.log").open("wb") as errors, machine.run(
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
+        end = _follow(qemu, frames, begin + spec.timeout_s, spec.outdir / "qemu.log")
     seconds = time.monotonic() - begin
     text = log.read_text(errors="replace") if log.exists() else ""
     state, reason = judge(frames.status, text, spec.allow, end)
@@ -127,37 +131,78 @@ def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
     return status
 
 
-def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/dev/stdout") -> list[str]:
-    """Put what QEMU needs into @spec.outdir; return the command, to be run in that folder."""
+@dataclass(frozen=True)
+class Machine:
+    """One that can be run, in the folder that has what it needs."""
+    command: list[str]
+    root: Prepared
+    folder: Path
+
+    @contextmanager
+    def run(self, **streams) -> Iterator[subprocess.Popen]:
+        """QEMU, and what serves its root; they are gone when this is left."""
+        with self._server(), _start(self.command, self.folder, **streams) as qemu:
+            try:
+                yield qemu
+            finally:
+                qemu.kill()
+
+    @contextmanager
+    def _server(self) -> Iterator[None]:
+        if not self.root.server:
+            yield
+            return
+        socket, log = self.folder / SOCKET, self.folder / "root.log"
+        socket.unlink(missing_ok=True)
+        with log.open("wb") as errors, _start(list(self.root.server), self.folder, stdin=subprocess.DEVNULL,
+                                              stdout=errors, stderr=errors) as server:
+            try:
+                end = time.monotonic() + _SERVED_S
+                while not socket.exists():
+                    if server.poll() is not None or time.monotonic() > end:
+                        raise SetupError(f"the root is not served: {log.read_text(errors='replace').strip()}")
+                    time.sleep(0.02)
+                yield
+            finally:
+                server.kill()
+                server.wait()
+                socket.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    (self.folder / MOUNT).rmdir()
+
+
+def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/dev/stdout") -> Machine:
+    """Put what QEMU needs into @spec.outdir; return the machine."""
     if spec.accel.max_vcpus and spec.vcpus > spec.accel.max_vcpus:
         raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
     if not spec.kernel.image.is_file():
         raise SetupError(f"no kernel {spec.kernel.image}")
     spec.outdir.mkdir(parents=True, exist_ok=True)
     (spec.outdir / "console.log").unlink(missing_ok=True)
-    initramfs.write(spec.outdir / "initramfs.cpio", spec.job, spec.files)
+    root = spec.root.prepare(spec.outdir, spec.job, spec.files, spec.memory_mb)
 
     def command(console_to: str) -> list[str]:
         return [QEMU, *spec.accel.arguments,
                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                 "-smp", str(spec.vcpus), "-m", str(spec.memory_mb),
-                "-kernel", str(spec.kernel.image), "-initrd", "initramfs.cpio",
-                "-append", " ".join([*_CMDLINE, *spec.accel.cmdline, *spec.cmdline]),
+                "-kernel", str(spec.kernel.image), *root.arguments,
+                "-append", " ".join([*_CMDLINE, *root.cmdline, *spec.accel.cmdline, *spec.cmdline]),
                 "-serial", console_to,
                 "-device", "virtio-serial-pci",
                 # A file rather than stdio, whose end of input QEMU takes for the host hanging up.
                 "-chardev", f"file,id=status,path={status}",
-                "-device", "virtserialport,chardev=status,name=folioscale.status"]
+                "-device", "virtserialport,chardev=status,name=folioscale.status", *spec.qemu]
 
     again = spec.outdir / "run-vm.sh"
     again.write_text("#!/bin/sh\n"
                      "# Runs the same machine again: status frames to standard output, the console\n"
                      "# to console-again.log beside this file.\n"
                      'cd "$(dirname "$0")" || exit\n'
+                     f"{root.script()}"
                      # Through a pipe: a file that it is redirected to would be truncated.
                      f"{shlex.join(command('file:console-again.log'))} | cat\n")
     again.chmod(0o755)
-    return command(serial)
+    return Machine(command(serial), root, spec.outdir)
 
 
 def _follow(qemu: subprocess.Popen, frames: Frames, deadline: float, errors: Path) -> str:
@@ -205,10 +250,7 @@ def die_with(parent: int) -> Callable[[], None]:
     return before_exec
 
 
-def run_interactive(command: list[str], folder: Path) -> int:
-    """Run QEMU on our own terminal."""
-    with _start(command, folder) as qemu:
-        try:
-            return qemu.wait()
-        finally:
-            qemu.kill()
+def run_interactive(spec: BootSpec) -> int:
+    """Run QEMU on our own terminal; return its exit status."""
+    with prepare(spec, serial="mon:stdio", status="/dev/null").run() as qemu:
+        return qemu.wait()

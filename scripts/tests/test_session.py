@@ -113,13 +113,13 @@ class HostTest(unittest.TestCase):
         suite = synthetic.suite()
         suite.points[3].params["busted"] = "norecheck"
         with self.assertRaisesRegex(SetupError, "busted"):
-            host.consent(suite, True)
+            host.consent_to(suite, True)
 
     @unittest.skipUnless(os.geteuid() == 0, "wants root")
     def test_asks_first(self) -> None:
         with mock.patch("sys.stdin", io.StringIO("n\n")), mock.patch("builtins.print") as asked, \
                 self.assertRaisesRegex(SetupError, "not confirmed"):
-            host.consent(synthetic.suite(), False)
+            host.consent_to(synthetic.suite(), False)
         self.assertIn("[y/N]", asked.call_args[0][0])
 
 

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A run of the module under somebody's tool: the machine it runs on, and the folder that keeps it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from shlex import quote
+
+from . import accel, host, kernel, repo, session, vm
+from .accel import Accel
+from .kernel import Kernel
+from .roots import HostRoot
+from .verdict import SetupError
+
+GUEST = repo.SCRIPTS / "guest"
+_OVERHEAD_S = 180.0    # booting, tools that compile; emulation on one thread, on a busy host
+_DEFAULT_MS = 10_000
+
+
+def words(params: str) -> str:
+    """PARAMS= as words for insmod, whatever is in them."""
+    found = params.split()
+    for word in found:
+        if not re.fullmatch(r"\w+=[\w:,.-]*", word):
+            raise SetupError(f"PARAMS: {word}: allowed: name=value ...")
+    return " ".join(found)
+
+
+def _milliseconds(params: str) -> int:
+    given = [int(value) for value in re.findall(r"\b(?:warmup|duration)_ms=(\d+)", params)]
+    return sum(given) or _DEFAULT_MS
+
+
+@dataclass
+class Traced:
+    """One traced run. accel None is this machine itself."""
+    kernel: Kernel
+    accel: Accel | None
+    module: Path
+    folder: Path
+    params: str
+    vcpus: int
+    memory_mb: int
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    def boot(self, job: str, files: tuple[Path, ...] = (), names: dict[str, str] | None = None) -> vm.Boot:
+        """Run @job with the host's programs; keep what it emits in the folder, renamed by @names."""
+        def keep(name: str, data: bytes) -> None:
+            if name == "say":
+                print(data.decode(errors="replace"), file=sys.stderr, flush=True)
+                return
+            self.blobs[name] = data
+            (self.folder / (names or {}).get(name, name)).write_bytes(data)
+
+        job = f"FSC_KO={quote(str(self.module))}\n. {quote(str(GUEST / 'point.sh'))}\n{job}"
+        # With -icount a second of the guest takes about ten.
+        slower = 16 if self.accel is accel.ICOUNT else 4
+        timeout_s = _OVERHEAD_S + slower * _milliseconds(self.params) / 1000
+        if self.accel is None:
+            return host.boot(job, self.module, keep, timeout_s, self.folder)
+        return vm.boot(vm.BootSpec(
+            kernel=self.kernel, job=job, accel=self.accel, timeout_s=timeout_s, outdir=self.folder, root=HostRoot(),
+            files={path.name: path for path in (self.module, *files)}, on_blob=keep,
+            vcpus=self.accel.max_vcpus or self.vcpus, memory_mb=self.memory_mb))
+
+    def text(self, name: str) -> str:
+        return self.blobs.get(name, b"").decode(errors="replace")
+
+
+def prepare(args: argparse.Namespace, name: str) -> Traced:
+    """Choose the machine, build the module, make the folder."""
+    params = words(args.params)
+    if args.host:
+        busted = re.search(r"\bbusted=(?!none\b)\w+", params)
+        host.consent([busted[0]] if busted else [], _milliseconds(params) / 1000, args.yes)
+        where, how = kernel.running(), None
+    else:
+        where = kernel.choose(args.kdir, args.kernel)
+        how = accel.traced(accel.choose(args.accel, where))
+    built = kernel.build_module(where) / "folioscale.ko"
+    folder = session.new_folder(name, args.out)
+    session.keep_command(folder)
+    module = folder / built.name   # whatever is built later, its symbols are here
+    shutil.copyfile(built, module)
+    return Traced(where, how, module, folder, params, args.vcpus, args.memory)

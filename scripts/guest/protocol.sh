@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# How a job speaks to the runner (fsc/frames.py), on file descriptor 3; and the life of a guest
+# that has mounted what it needs. Sourced by both guests' init, and with HOST=1 on this machine.
+
+: "${FSC_TMP:=/tmp}"
+
+emit() { # NAME FILE: send a file. By way of a copy: a debugfs file has no length of its own.
+	cat "$2" >"$FSC_TMP/.emit" || return
+	printf '@blob %s %d\n' "$1" "$(wc -c <"$FSC_TMP/.emit")" >&3
+	cat "$FSC_TMP/.emit" >&3
+	echo >&3
+}
+
+say() { # TEXT: a line of progress
+	printf '%s' "$*" >"$FSC_TMP/.say"
+	emit say "$FSC_TMP/.say"
+}
+
+send_status() { # RESULT: the last that is sent: what the job's exit status means
+	case $1 in
+	0) word=PASS ;;
+	3) word=INCONCLUSIVE ;;
+	*) word=FAIL ;;
+	esac
+	echo "@status $word job exited $1" >&3
+}
+
+# Nothing leaves the machine but by this port, and only the host decides what it means
+# when nothing comes.
+open_port() {
+	status_port=
+	for port in /sys/class/virtio-ports/*; do
+		[ "$(cat "$port/name" 2>/dev/null)" = folioscale.status ] || continue
+		status_port=/dev/${port##*/}
+	done
+	if [ -z "$status_port" ]; then
+		echo 'folioscale: no status port: the kernel wants CONFIG_VIRTIO_PCI=y and CONFIG_VIRTIO_CONSOLE=y'
+		busybox poweroff -f
+	fi
+	exec 3>"$status_port"
+}
+
+run_job() { # FILE: run it with emit() and say() at its disposal, then switch the machine off
+	open_port
+	echo '<6>folioscale: begin of job' >/dev/kmsg
+	# A subshell, so that the job may exit and its variables and traps are its own.
+	# shellcheck disable=SC1090 # whatever the runner wants
+	(. "$1") </dev/null
+	result=$?
+
+	# The host takes the console for complete only if this line has come through.
+	echo '<6>folioscale: end of job' >/dev/kmsg
+	send_status $result
+	busybox poweroff -f
+}
