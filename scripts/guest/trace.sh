@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# trace SCRIPT "NAME=VALUE ...": one run of the module under a script, by trace.py beside this
+# file. Sourced after point.sh. The caller provides $FSC_TRACE_PY, which is trace.py, and emit.
+
+# load PARAMS: the module, idle
+load() {
+	# shellcheck disable=SC2086 # a list of words
+	insmod "$FSC_KO" autorun=0 $1 2>"$FSC_TMP/insmod" && return
+	error error "$FSC_TMP/insmod"
+	return 1
+}
+
+trace() {
+	load "$2" || return
+	emit config "$FSC_DEBUGFS/config"
+	# The PATH's own python3 may be another.
+	/usr/bin/python3 -B "$FSC_TRACE_PY" "$1" >"$FSC_TMP/output" 2>&1
+	result=$?
+	emit output "$FSC_TMP/output"
+	if grep -qx 'done' "$FSC_DEBUGFS/state"; then
+		emit counters "$FSC_DEBUGFS/counters"
+		emit run.json "$FSC_DEBUGFS/run.json"
+	fi
+	rmmod folioscale
+	return $result
+}
