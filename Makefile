@@ -5,8 +5,10 @@
 
 ACCEL ?= auto
 SUITE ?= default
+WHAT ?= where
 VCPUS ?= 2
 MEM ?= 2048
+GDB_PORT ?= 1234
 
 folioscale := scripts/folioscale
 quote = '$(subst ','\'',$(1))'
@@ -17,7 +19,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench check icount shell module clean distclean
+.PHONY: help bench check icount trace perf shell gdb module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -38,9 +40,25 @@ icount:
 	@$(folioscale) icount $(kernel_flags) --accel icount --vcpus 1 \
 		$(call flag,--memory,MEM) $(call flag,--repetitions,REPS) $(call flag,--out,OUT)
 
+trace:
+	@scripts/setup.sh trace
+	@$(folioscale) trace $(vm_flags) $(host_flags) $(call flag,--params,PARAMS) $(call flag,--out,OUT) \
+		-- $(call quote,$(SCRIPT))
+
+perf:
+	@scripts/setup.sh trace
+	@$(folioscale) perf $(vm_flags) $(host_flags) $(call flag,--params,PARAMS) $(call flag,--out,OUT) \
+		-- $(call quote,$(WHAT))
+
+trace_flag = $(if $(filter 1,$(TRACE)),--trace)
+
 shell:
-	@scripts/setup.sh bench
-	@$(folioscale) shell $(vm_flags) $(call flag,--params,PARAMS)
+	@scripts/setup.sh $(if $(trace_flag),trace,bench)
+	@$(folioscale) shell $(vm_flags) $(call flag,--params,PARAMS) $(trace_flag)
+
+gdb:
+	@scripts/setup.sh trace
+	@$(folioscale) shell $(vm_flags) $(call flag,--params,PARAMS) $(call flag,--gdb,GDB_PORT)
 
 module:
 	@scripts/setup.sh bench
@@ -56,7 +74,10 @@ distclean:
 #h   bench      install what is missing, boot a VM, run the suite, print the table
 #h   check      install what is missing, run every test
 #h   icount     each protocol's lookup against a hand-written one, in instructions
+#h   trace      one run of the module in the VM under a bpftrace script or hist: triggers
+#h   perf       one run of the module in the VM under perf, and where its time goes
 #h   shell      a shell in the VM with the module loaded and idle
+#h   gdb        the same with a stub for gdb, and the lines to type into that
 #h   module     build folioscale.ko under build/modules/ and say where it is
 #h   clean      remove what was built; distclean: what was downloaded, too
 #h
@@ -68,11 +89,16 @@ distclean:
 #h   MEM=MB     the VM's memory (2048)
 #h   SUITE=     bench: name under scripts/suites, or path of a .toml (default)
 #h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
-#h   OUT=DIR    bench, icount: where the results go (a new folder under results/)
+#h   OUT=DIR    bench, icount, trace, perf: where the results go (a new folder under results/)
 #h   ONLY=      check: only these groups of tests (a wrong name lists them)
-#h   HOST=1     bench: load the module on this machine, not in a VM; asks first
-#h   YES=1      bench: do not ask
-#h   PARAMS=    shell: parameters of the module, "name=value name=value"
+#h   HOST=1     bench, trace, perf: load the module on this machine, not in a VM; asks first
+#h   YES=1      bench, trace, perf: do not ask
+#h   SCRIPT=    trace: name under scripts/bpftrace or scripts/hist (a wrong name lists them),
+#h              or path of a .bt or .hist
+#h   WHAT=      perf: where (parts of lookups and turnovers, by line), stat, sched, flamegraph, record
+#h   PARAMS=    trace, perf, shell, gdb: parameters of the module, "name=value name=value"
+#h   TRACE=1    shell: with this machine's programs: bpftrace, perf, trace-cmd
+#h   GDB_PORT=N gdb: the stub's TCP port on 127.0.0.1 (1234)
 #h   QEMU=PATH  another QEMU than qemu-system-x86_64 (read from the environment)
 #h
 #h Exit status of scripts/folioscale: 0 PASS, 1 FAIL, 2 wrong usage or set-up,

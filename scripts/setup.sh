@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# setup.sh bench|check: install the Debian packages that a target needs and that are
+# setup.sh bench|trace|check: install the Debian packages that a target needs and that are
 # missing. Says what and why before it does anything; silent when all is there.
 # Kernels are never installed, only unpacked under build/ (fetch-kernel.sh): installing
 # one would rebuild initrds and touch the boot menu of the user's machine.
@@ -21,18 +21,27 @@ python3-numpy       statistics
 python3-scipy       statistics
 python3-jsonschema  checks result.json
 '
-check_packages="$bench_packages
+trace_packages="$bench_packages
+qemu-system-common  has virtiofsd, by which a virtual machine reads this one's root
+bpftrace            runs scripts/bpftrace
+linux-perf          perf
+trace-cmd           records trace events
+gdb                 what make gdb waits for
+binutils            has addr2line, for lines of source
+"
+check_packages="$trace_packages
 sparse              static checks of the module
 shellcheck          static checks of the scripts
 linux-source-6.12   has checkpatch.pl
 perl                runs checkpatch.pl
 "
 
-usage() { echo 'usage: setup.sh bench|check' >&2; exit 2; }
+usage() { echo 'usage: setup.sh bench|trace|check' >&2; exit 2; }
 
 [ $# -eq 1 ] || usage
 case "$1" in
 bench) wanted=$bench_packages ;;
+trace) wanted=$trace_packages ;;
 check) wanted=$check_packages ;;
 *) usage ;;
 esac
