@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""perf beside runs in virtual machines: what scripts/perf makes of them. KTAP."""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).resolve().parent
+SCRIPTS = TESTS.parent
+sys.path.insert(0, str(SCRIPTS))
+
+# pylint: disable=wrong-import-position
+from fsc import accel, kernel, perf, traced, vm  # noqa: E402
+from fsc.ktap import Ktap  # noqa: E402
+from fsc.roots import HostRoot  # noqa: E402
+
+FOLIOSCALE = str(SCRIPTS / "folioscale")
+THREADS = "nr_readers=1 nr_freers=1"
+OVERLAY = f"path=pagecache protocol=overlay {THREADS} warmup_ms=200 duration_ms=1500"
+JOB = """
+FSC_KO={ko} FSC_PERF={perf}
+. {guest}/point.sh
+. {guest}/trace.sh
+. {guest}/perf.sh
+FSC_AS=stat.; perf_tool stat "protocol=typesafe {threads} duration_ms=1000" || exit
+FSC_AS=sched.; perf_tool sched "protocol=typesafe nr_readers=2 nr_freers=2 duration_ms=2000" || exit
+FSC_AS=full.; perf_tool record "protocol=rcu_full {threads} hold_ns=2000 duration_ms=2000" || exit
+"""
+BOOT_S = 400.0
+# What the parts of a role may differ from what the module says that its threads ran.
+APART = 0.05
+
+
+def adds_up(out: Ktap, name: str, found: dict[str, Any]) -> None:
+    """The parts of a role are its threads' time, by the module's account of that."""
+    recorded = found["recorded_ns"] / found["window_ns"]
+    out.result(abs(recorded - 1) <= APART, f"{name}: the window is recorded", f"{recorded}")
+    for role in ("reader", "freer"):
+        parts, cpu = found["roles"][role]["parts_ns"], found["roles"][role]["cpu_ns"]
+        out.result(bool(cpu) and abs(parts / cpu - 1) <= APART,
+                   f"{name}: {role}s' parts add up to their time within {APART:.0%}", f"{parts} of {cpu} ns")
+
+
+def present(out: Ktap, name: str, found: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> None:
+    """None of the parts that there have to be is without a sample."""
+    for role, parts in wanted.items():
+        samples = {part: share["samples"] for part, share in found["roles"][role]["parts"].items()}
+        out.result(all(samples[part] for part in parts), f"{name}: {role}: there is {', '.join(parts)}", f"{samples}")
+
+
+def where(out: Ktap, flags: list[str], folder: Path) -> None:
+    """make perf, and a flame graph of what it recorded."""
+    done = subprocess.run([FOLIOSCALE, "perf", *flags, "--params", OVERLAY, "--out", folder, "where"], check=False,
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out.result(done.returncode == 0 and "PASS:" in done.stdout, "make perf passes", done.stdout)
+    found = json.loads((folder / "where.json").read_text())
+    adds_up(out, "overlay", found)
+    present(out, "overlay", found, {"reader": ("find", "acquire", "use", "release"), "freer": ("unlink", "free", "allocate")})
+    out.result(found["roles"]["deferred"]["parts"]["callbacks"]["samples"] == 0, "overlay: no callback of ours",
+               f"{found['roles']['deferred']}")
+    lines = {line["line"].partition(":")[0] for line in found["lines"] if line["role"] in ("reader", "freer")}
+    out.result({"pagecache.h", "overlay.h", "mapping.h", "loops.h"} <= lines, "overlay: lines of its sources", f"{lines}")
+    kept = {"perf.data", "script.txt", "run.json", "where.txt", "where.json", "folioscale.ko", "config", "command"}
+    out.result(kept <= {path.name for path in folder.iterdir()}, "make perf keeps what it has found")
+
+    svg = folder / "flame.svg"
+    done = subprocess.run([perf.TOOLS / "flamegraph", "--dir", folder, "--svg", svg], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        titles = [title.text or "" for title in xml.etree.ElementTree.parse(svg).iter("{http://www.w3.org/2000/svg}title")]
+    except (OSError, xml.etree.ElementTree.ParseError) as error:
+        titles = [str(error)]
+    names = {title.partition(":")[0] for title in titles}
+    wanted = {"fsc_reader/0", "fsc_freer/0", "pagecache_overlay_read", "fsc_use (inlined)"}
+    out.result(done.returncode == 0 and wanted <= names, "the flame graph is XML and names threads and functions",
+               f"{done.stdout}{sorted(names)}")
+
+
+def by_hand(out: Ktap, where_to: kernel.Kernel, how: accel.Accel, folder: Path) -> None:
+    """The other tools, one after the other in one machine."""
+    module = folder / "folioscale.ko"
+    module.write_bytes((kernel.build_module(where_to) / module.name).read_bytes())
+    job = JOB.format(ko=module, perf=perf.TOOLS, guest=traced.GUEST, threads=THREADS)
+    boot = vm.boot(vm.BootSpec(kernel=where_to, job=job, accel=accel.traced(how), timeout_s=BOOT_S, outdir=folder,
+                               root=HostRoot(), files={module.name: module}))
+    blobs = dict(boot.blobs)
+    said = "".join(data.decode(errors="replace") for name, data in boot.blobs if name.endswith(("output", "error")))
+    out.result(boot.state == "PASS", "the tools run by hand", f"{boot.reason}\n{said}")
+
+    stat = json.loads(blobs["stat.stat.json"])
+    for role in ("reader", "freer"):
+        clock, window = stat["roles"][role]["task-clock"], stat["window_ns"] / 1e6
+        out.result(0.5 * window < clock < 1.1 * window, f"stat: {role}s have run in the window", f"{clock} of {window} ms")
+    out.result(set(stat["threads"]) == {"fsc_reader/0", "fsc_freer/0"}
+               and all(stat["roles"][role]["cpu-migrations"] == 0 for role in stat["roles"]),
+               "stat: each bound thread, and none migrates", f"{stat}")
+
+    threads = {thread["name"]: thread for thread in json.loads(blobs["sched.sched.json"])["threads"]}
+    bound = {f"fsc_{role}/{nr}" for role in ("reader", "freer") for nr in (0, 1)}
+    out.result(set(threads) == bound and all(len(thread["cpus"]) == 1 for thread in threads.values()),
+               "sched: each bound thread, on one CPU", f"{threads}")
+    out.result(all(thread["delays"] and 0 < thread["delay_p50_ns"] <= thread["delay_max_ns"] for thread in threads.values()),
+               "sched: threads that share CPUs wait for them", f"{threads}")
+
+    for name in ("script.txt", "run.json", "window.json"):
+        (folder / name).write_bytes(blobs[f"full.{name}"])
+    done = subprocess.run([perf.TOOLS / "where", "--dir", folder, "--json", folder / "where.json"], check=False, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out.result(done.returncode == 0 and "deferred" in done.stdout, "where reads a recording", done.stdout)
+    found = json.loads((folder / "where.json").read_text())
+    # Several emulated CPUs on a busy host keep no time that could add up.
+    present(out, "rcu_full", found, {"reader": ("find", "hold", "use"), "deferred": ("callbacks", "grace periods")})
+
+
+def main() -> int:
+    """Return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kdir")
+    parser.add_argument("--kernel")
+    parser.add_argument("--accel", default="auto")
+    args = parser.parse_args()
+    machine = kernel.choose(args.kdir, args.kernel)
+    how = accel.choose(args.accel, machine)
+    flags = [word for name in ("kdir", "kernel") if (value := getattr(args, name)) for word in (f"--{name}", value)]
+    flags += ["--accel", "icount" if how is accel.TCG else how.name]
+    out = Ktap(lambda line: print(line, flush=True), 19)
+    with tempfile.TemporaryDirectory(prefix="folioscale-perf-") as folder:
+        for name in ("where", "hand"):
+            (Path(folder) / name).mkdir()
+        where(out, flags, Path(folder) / "where")
+        by_hand(out, machine, how, Path(folder) / "hand")
+    return 1 if out.count.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
