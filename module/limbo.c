@@ -192,13 +192,14 @@ static void settle_or_wait(struct fsc_run *run, struct fsc_thread *t)
 	atomic_t *settling = &run->limbo.settling;
 
 	if (atomic_cmpxchg(settling, 0, 1)) {
-		wait_event_idle(run->wq, !atomic_read(settling));
+		/* Pairs with the release below: the next look sees what was settled. */
+		wait_event_idle(run->wq, !atomic_read_acquire(settling));
 		return;
 	}
 	fsc_limbo_settle(run, t);
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
 		fsc_count(&t->counters, FSC_LIMBO_BARRIERS);
-	/* What it released is seen by those whom this lets go on. */
+	/* Pairs with the acquire of those who wait. */
 	atomic_set_release(settling, 0);
 	wake_up_all(&run->wq);
 }

@@ -24,16 +24,6 @@ noinline void fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, uns
 	trace_fsc_retry(key, why, tries);
 }
 
-static void trace_recheck_failed(const struct fsc_run *run, enum fsc_counter why, u64 key,
-				 const void *folio)
-{
-	const struct fsc_protocol *protocol = run->loops->protocol;
-
-	if (trace_fsc_recheck_failed_enabled())
-		trace_fsc_recheck_failed(key, why, fsc_paths[run->config.path]->walks ?
-					 protocol->pfn(folio) : protocol->key(run, folio));
-}
-
 /**
  * fsc_recheck_failed - the same, where a reference was taken in vain
  * @t: the thread that looks up
@@ -47,23 +37,27 @@ static void trace_recheck_failed(const struct fsc_run *run, enum fsc_counter why
 noinline void fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64 key,
 				 unsigned int tries, const void *folio)
 {
+	const struct fsc_protocol *protocol = t->run->loops->protocol;
+
 	fsc_retry(t, why, key, tries);
-	trace_recheck_failed(t->run, why, key, folio);
+	if (trace_fsc_recheck_failed_enabled())
+		trace_fsc_recheck_failed(key, why, fsc_paths[t->run->config.path]->walks ?
+					 protocol->pfn(folio) : protocol->key(t->run, folio));
 }
 
 /**
  * fsc_trace_fell - a walk of GUP's has fallen back, which is counted already
  * @why: the counter
  * @key: what it looks up
- * @had: it had a reference
- * @found: key of what that was on
+ * @rechecked: it had a reference, and it is known what that was on
+ * @found: the key of that
  *
  * Context: Any.
  */
-noinline __cold void fsc_trace_fell(enum fsc_counter why, u64 key, bool had, u64 found)
+noinline __cold void fsc_trace_fell(enum fsc_counter why, u64 key, bool rechecked, u64 found)
 {
 	trace_fsc_retry(key, why, 1);
-	if (had)
+	if (rechecked)
 		trace_fsc_recheck_failed(key, why, found);
 }
 

@@ -99,7 +99,7 @@ struct fsc_pool {
  * @whole_ns: from the first free until the barriers returned
  * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell
  * @cache_empty: the descriptors' cache held nothing when the run was drained
- * @path_leaked: what the path keeps for itself did
+ * @path_leaked: the path's own tables or caches held something then
  */
 struct fsc_run {
 	struct fsc_config config;

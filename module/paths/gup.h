@@ -59,7 +59,7 @@ static __always_inline bool gup_is_folio(const void *fell)
  *	was ours, or %GUP_FELL
  * @key: what was looked up
  * @pinned: @folio has a pin
- * @had: it fell back with a reference
+ * @rechecked: it fell back with a reference, and somebody wants to know what that was on
  * @why: counter of why it fell back
  */
 struct gup_found {
@@ -67,7 +67,7 @@ struct gup_found {
 	void *fell;
 	u32 key;
 	bool pinned;
-	bool had;
+	bool rechecked;
 	u8 why;
 };
 
@@ -116,9 +116,10 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 	found->fell = GUP_FELL;
 	if (!found->folio)
 		return;
-	found->had = true;
-	if (tracepoint_enabled(fsc_recheck_failed))
+	if (tracepoint_enabled(fsc_recheck_failed)) {
+		found->rechecked = true;
 		found->fell = gup_fell_from(proto->key(t->run, found->folio));
+	}
 	if (gup_put_testzero(t, proto, found, general))
 		found->fell = found->folio;
 	found->folio = NULL;
@@ -198,7 +199,7 @@ static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_pr
 {
 	if (!proto->locked && unlikely(found->fell) &&
 	    (tracepoint_enabled(fsc_retry) || tracepoint_enabled(fsc_recheck_failed)))
-		fsc_trace_fell(found->why, slot.key, found->had,
+		fsc_trace_fell(found->why, slot.key, found->rechecked,
 			       gup_is_folio(found->fell) ? proto->key(t->run, found->fell) :
 			       (unsigned long)found->fell >> 1);
 	if (!proto->locked && unlikely(found->fell) && gup_is_folio(found->fell))

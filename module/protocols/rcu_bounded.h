@@ -16,10 +16,10 @@
  * The lists are the CPUs' own, behind a local lock, and FIFOs: if the oldest has
  * not passed none has. A cookie asks for no grace period: a list that is half full
  * or more has one started, and the next when that has passed; below they live on
- * those that others start. Who adds finds at
- * most one more that has passed than allocations will take: two of them, and the
- * older one goes to the slab, so a list is no longer than it has to be. What is
- * over the ceiling while a freer waits is one for each thread of the CPU.
+ * those that others start. Who adds finds at most one more that has passed than
+ * allocations will take: two of them, and the older one goes to the slab, so a
+ * list is no longer than it has to be. What is over the ceiling while a freer
+ * waits is one for each thread of the CPU.
  */
 #ifndef FSC_PROTOCOL_RCU_BOUNDED_H
 #define FSC_PROTOCOL_RCU_BOUNDED_H
