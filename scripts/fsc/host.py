@@ -19,9 +19,9 @@ from .frames import Frames, OnBlob
 from .suite import Suite
 from .verdict import FAIL, LOST, SetupError
 from .vm import Boot
+from .window import EVENTS
 
 _LOADED = Path("/sys/module/folioscale")
-_EVENTS = Path("/sys/kernel/tracing/events/folioscale")
 # What guest/init has, with standard output for the port.
 _PROLOGUE = f"""exec 3>&1 >&2
 . {shlex.quote(str(repo.SCRIPTS / "guest/protocol.sh"))}
@@ -103,7 +103,7 @@ def _follow(shell: subprocess.Popen, frames: Frames, deadline: float) -> str:
 
 def _remove_triggers() -> None:
     """A hist: trigger that is left keeps the module loaded, and costs."""
-    for file in _EVENTS.glob("*/trigger"):
+    for file in EVENTS.glob("*/trigger"):
         for line in file.read_text().splitlines():
             if not line.startswith("#"):
                 with suppress(OSError):

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from . import window
+from .samples import LOST, nanoseconds
 from .verdict import SetupError
 
 # What perf sched latency and timehist want to find in a recording, too.
 EVENTS = ("sched_switch", "sched_stat_runtime", "sched_wakeup", "sched_wakeup_new", "sched_migrate_task")
 _SCRIPT = ("perf", "script", "--ns", "--show-lost-events", "-F", "cpu,time,event,trace")
 _HEAD = re.compile(r"\s*\[(?P<cpu>\d+)\]\s+(?P<time>\d+\.\d+):\s+(?:sched:)?(?P<event>\w+):\s+(?P<text>.*?)\s*")
-_LOST = re.compile(r"PERF_RECORD_LOST(?:_SAMPLES)?:? lost (\d+)")
 # As the kernel's formats print it, and as libtraceevent's plugins do, where those are installed.
 _SWITCHES = (
     re.compile(r"prev_comm=.* prev_pid=(?P<out>\d+) prev_prio=-?\d+ prev_state=(?P<state>\S+) ==> "
@@ -74,8 +74,7 @@ def parse(lines: Iterable[str], threads: dict[int, str]) -> list[Thread]:
         head = _HEAD.fullmatch(line.rstrip("\n"))
         if not head:
             continue
-        seconds, _, fraction = head["time"].partition(".")
-        now, number = int(seconds) * 10**9 + int(fraction.ljust(9, "0")), int(head["cpu"])
+        now, number = nanoseconds(head["time"]), int(head["cpu"])
         begin = now if begin is None else begin
         cpu = cpus.setdefault(number, _Cpu(begin))
         if head["event"].startswith("sched_wakeup") and (woken := _first(_WAKEUPS, head["text"])):
@@ -117,17 +116,12 @@ def record(params: list[str], data: Path) -> dict[str, Any]:
     """Make a run with @params, record it into @data, and return what it was like."""
     window.set_params(params)
     events = [word for event in EVENTS for word in ("-e", f"sched:{event}")]
-    with window.perf("record", ["-N", "-a", "-R", "-m", "1024", "-c", "1", *events, "-o", str(data)]) as running:
-        with window.started():
-            threads = window.threads()
-            window.measured(running)
-            running.end()
-    run = window.run_json()
+    threads, run = window.record(["-R", "-m", "1024", "-c", "1", *events, "-o", str(data)])
     done = subprocess.run([*_SCRIPT, "-i", str(data)], check=False, text=True, capture_output=True)
     if done.returncode:
         raise SetupError(f"perf script ends with status {done.returncode}: {' '.join(done.stderr.split())[-300:]}")
     found = parse(done.stdout.splitlines(), threads)
-    lost = sum(map(int, _LOST.findall(done.stdout)))
+    lost = sum(map(int, LOST.findall(done.stdout)))
     return {"threads": [thread.document() for thread in found], "lost_events": lost, "window_ns": run["window"]["window_ns"],
             "params": run["params"]}
 

@@ -36,12 +36,7 @@ def record(folder: Path, params: list[str], event: str = "", period_us: int = 25
     rate = ["-c", str(1000 * period_us)] if event == "cpu-clock" else ["-F", str(10**6 // period_us)]
     data = folder / "perf.data"
     window.set_params(params)
-    with window.perf("record", ["-N", "-a", "-g", "--switch-events", "-e", event, *rate, "-o", str(data)]) as running:
-        with window.started():
-            threads = window.threads()
-            window.measured(running)
-            running.end()
-    run = window.run_json()
+    threads, run = window.record(["-g", "--switch-events", "-e", event, *rate, "-o", str(data)])
     with (folder / "script.txt").open("w") as script, (folder / "script.err").open("w") as errors:
         done = subprocess.run([*SCRIPT, "-i", str(data)], check=False, stdout=script, stderr=errors)
     if done.returncode:

@@ -19,7 +19,7 @@ SCRIPT = ("perf", "script", "--ns", "--show-switch-events", "--show-lost-events"
 _HEAD = re.compile(r"\s*(?P<comm>.*?)\s+(?P<tid>-?\d+) \[(?P<cpu>\d+)\]\s+(?P<time>\d+\.\d+):\s+(?P<what>.*)")
 _SAMPLE = re.compile(r"(?P<period>\d+)\s+(?P<event>\S+):(?P<alone>\s+\S.*)?\s*")
 _FRAME = re.compile(r"\s+(?P<ip>[0-9a-f]+) (?P<symbol>.*?)(?:\+0x[0-9a-f]+)?(?: \(.*\))?")
-_LOST = re.compile(r"PERF_RECORD_LOST(?:_SAMPLES)?:? lost (\d+)")
+LOST = re.compile(r"PERF_RECORD_LOST(?:_SAMPLES)?:? lost (\d+)")
 _IRQS_ON = re.compile(r"(arch|raw)_local_irq_(enable|restore)|native_irq_enable")
 
 Task = tuple[int, int]    # CPU and thread id: idle has the same id on all CPUs
@@ -81,6 +81,12 @@ class Script:
         return sample.period * self.shares_ns[sample.task]
 
 
+def nanoseconds(time: str) -> int:
+    """What perf script prints as seconds."""
+    seconds, _, fraction = time.partition(".")
+    return int(seconds) * 10**9 + int(fraction.ljust(9, "0"))
+
+
 def _frames(lines: Iterator[str]) -> tuple[Frame, ...]:
     found = []
     for line in lines:
@@ -120,10 +126,9 @@ def parse(lines: Iterable[str]) -> Script:
             continue
         comm, what = head["comm"], head["what"]
         task = int(head["cpu"]), int(head["tid"])
-        seconds, _, fraction = head["time"].partition(".")
-        now = int(seconds) * 10**9 + int(fraction.ljust(9, "0"))
+        now = nanoseconds(head["time"])
         sampled = _SAMPLE.fullmatch(what)
-        if lost := _LOST.match(what):
+        if lost := LOST.match(what):
             script.lost += int(lost[1])
         if sampled:
             # Without a chain the address stands on the same line.

@@ -17,6 +17,8 @@ from .verdict import SetupError
 
 DEBUGFS = Path("/sys/kernel/debug/folioscale")
 MODULE = Path("/sys/module/folioscale")
+TRACEFS = Path("/sys/kernel/tracing")
+EVENTS = TRACEFS / "events/folioscale"
 _PMUS = Path("/sys/bus/event_source/devices")
 # The CPUs belong to the threads, so nobody spins for a state. A look that comes late is an
 # edge of the window that is missed, or some idle time behind it.
@@ -66,7 +68,9 @@ def start() -> None:
     try:
         (DEBUGFS / "control").write_text("start", encoding="ascii")
     except OSError as error:
-        raise SetupError(f"the run does not start: {error.strerror}: dmesg has the reason") from None
+        log = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=False).stdout
+        said = [line.partition("folioscale: ")[2] for line in log.splitlines() if "] folioscale: " in line]
+        raise SetupError(": ".join([f"the run does not start: {error.strerror}", *said[-1:]])) from None
 
 
 @contextmanager
@@ -96,10 +100,15 @@ def sleep_through(ms: int) -> None:
         time.sleep(_LOOK_S)
 
 
-def run_json() -> dict[str, Any]:
-    """What the module knows of the run, once that is done."""
+def finish() -> None:
+    """Wait until the run is done; that it ends in time is the runner's to see to."""
     while state() != "done":
         time.sleep(0.1)
+
+
+def run_json() -> dict[str, Any]:
+    """What the module knows of the run, once that is done."""
+    finish()
     return json.loads((DEBUGFS / "run.json").read_text(encoding="ascii"))
 
 
@@ -170,6 +179,15 @@ class Perf:
     def _trouble(self, what: str) -> SetupError:
         said = " ".join(self._log.read_text(errors="replace").split())
         return SetupError(f"perf {what}, exit status {self._perf.poll()}: {said[-300:] or 'it said nothing'}")
+
+
+def record(arguments: list[str]) -> tuple[dict[int, str], dict[str, Any]]:
+    """Make a run and let perf record its window; return its threads and what the module knows of it."""
+    with perf("record", ["-N", "-a", *arguments]) as running, started():
+        found = threads()
+        measured(running)
+        running.end()
+    return found, run_json()
 
 
 @contextmanager

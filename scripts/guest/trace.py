@@ -16,9 +16,13 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-DEBUGFS = Path("/sys/kernel/debug/folioscale")
-TRACEFS = Path("/sys/kernel/tracing")
-EVENTS = TRACEFS / "events/folioscale"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# pylint: disable=wrong-import-position
+from fsc import window  # noqa: E402
+from fsc.verdict import SetupError  # noqa: E402
+from fsc.window import EVENTS, TRACEFS  # noqa: E402
+
 ATTACH_S = 120.0
 # Once the run is done, for the tool to notice that and print its maps.
 END_S = 15.0
@@ -30,17 +34,13 @@ SYS_BPF, BPF_PROG_GET_FD_BY_ID = 321, 13
 
 
 def run_to_the_end() -> bool:
-    """Start the run, and wait; that it ends in time is the runner's to see to. False if it is refused."""
+    """Start the run, and wait. False if it is refused."""
     try:
-        (DEBUGFS / "control").write_text("start")
-    except OSError as error:
-        # Why, the module tells the kernel's log.
-        log = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=False).stdout
-        said = [line.partition("folioscale: ")[2] for line in log.splitlines() if "] folioscale: " in line]
-        print("\n".join([f"trace: the run does not start: {error.strerror}", *said[-1:]]))
+        window.start()
+    except SetupError as error:
+        print(f"trace: {error}")
         return False
-    while (DEBUGFS / "state").read_text().strip() != "done":
-        time.sleep(0.1)
+    window.finish()
     return True
 
 
