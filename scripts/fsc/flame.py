@@ -6,6 +6,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from .parts import functions_of, role_of, where_is
@@ -81,6 +82,14 @@ def _boxes(box: Box, left: float, level: int, scale: float, base: float, total: 
             lines += _boxes(above, left, level + 1, scale, base, total)
         left += width
     return lines
+
+
+def write(recording: Recording, file: Path, everybody: bool = False) -> str:
+    """Draw a recording into @file; return what is to be said of it."""
+    params, stacks = recording.run["params"], fold(recording, everybody)
+    title = f"folioscale {params['path']} {params['protocol']}, {recording.event}{recording.lost()}"
+    file.write_text(draw(stacks, title), encoding="utf-8")
+    return f"{file.name}: {len(stacks)} stacks{recording.lost()}\n"
 
 
 def draw(stacks: dict[Stack, float], title: str) -> str:

@@ -9,10 +9,8 @@ from pathlib import Path
 from shlex import quote
 
 from . import accel, flame, kernel, parts, recording, repo, traced
-from .bench import where_it_is
 from .recording import Recording
 from .traced import Traced
-from .verdict import EXIT_STATUS, LOST, PASS, worst
 
 TOOLS = repo.SCRIPTS / "perf"
 _RECORDED = ("where", "flamegraph", "record")
@@ -32,11 +30,7 @@ def _where(found: Recording, folder: Path) -> str:
 
 
 def _flamegraph(found: Recording, folder: Path) -> str:
-    params = found.run["params"]
-    stacks = flame.fold(found)
-    title = f"folioscale {params['path']} {params['protocol']}, {found.event}{found.lost()}"
-    (folder / "flamegraph.svg").write_text(flame.draw(stacks, title), encoding="utf-8")
-    return f"flamegraph.svg: {len(stacks)} stacks{found.lost()}\n"
+    return flame.write(found, folder / "flamegraph.svg")
 
 
 def _counted(args: argparse.Namespace) -> None:
@@ -67,17 +61,6 @@ def main(args: argparse.Namespace) -> int:
     _counted(args)
     run = traced.prepare(args, f"perf-{args.what}")
     tool = "record" if args.what in _RECORDED else args.what
-    here = [quote(str(traced.GUEST / name)) for name in ("trace.sh", "perf.sh")]
-    boot = run.boot(f"FSC_PERF={quote(str(TOOLS))}\n. {here[0]}\n. {here[1]}\nperf_tool {tool} {quote(run.params)}\n",
-                    names={"output": f"{args.what}.txt"})
+    boot = run.boot(f"perf_tool {tool} {quote(run.params)}\n", names={"output": f"{args.what}.txt"})
     print(run.text("error") + _read(run, args.what), end="")
-    verdicts, said = [boot.state], "" if boot.state == PASS else f": {boot.reason}"
-    if "run.json" in run.blobs:
-        verdict = json.loads(run.blobs["run.json"])["verdict"]
-        verdicts.append(verdict)
-        said += "" if verdict == PASS else f": the run is {verdict} (run.json has the reasons)"
-    elif boot.state == PASS:
-        verdicts.append(LOST)
-    kept = sorted(path.name for path in run.folder.iterdir() if path.suffix in (".txt", ".json", ".svg", ".data"))
-    print(f"{worst(verdicts)}{said}: {where_it_is(run.folder)} has {', '.join(kept)}, console.log, and the command")
-    return EXIT_STATUS[worst(verdicts)]
+    return run.conclude(boot)

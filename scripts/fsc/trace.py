@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from shlex import quote
 
 from . import repo, traced
-from .bench import where_it_is
-from .verdict import EXIT_STATUS, LOST, PASS, SetupError, worst
+from .verdict import SetupError
 
 _FOLDERS = {".bt": repo.SCRIPTS / "bpftrace", ".hist": repo.SCRIPTS / "hist"}
 
@@ -29,17 +27,7 @@ def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     script = find(args.script)
     run = traced.prepare(args, f"trace-{script.stem}")
-    boot = run.boot(f"FSC_TRACE_PY={quote(str(traced.GUEST / 'trace.py'))}\n. {quote(str(traced.GUEST / 'trace.sh'))}\n"
-                    f"trace {quote(str(script))} {quote(run.params)}\n",
-                    files=(script,), names={"output": f"{script.stem}.txt"})
+    boot = run.boot(f"trace {quote(str(script))} {quote(run.params)}\n", files=(script,),
+                    names={"output": f"{script.stem}.txt"})
     print(run.text("error") + run.text("output"), end="")
-    verdicts, said = [boot.state], "" if boot.state == PASS else f": {boot.reason}"
-    if "run.json" in run.blobs:
-        verdict = json.loads(run.blobs["run.json"])["verdict"]
-        verdicts.append(verdict)
-        said += "" if verdict == PASS else f": the run is {verdict} (run.json has the reasons)"
-    elif boot.state == PASS:
-        verdicts.append(LOST)
-    kept = [name for name in (f"{script.stem}.txt", "run.json", "counters", "config") if (run.folder / name).exists()]
-    print(f"{worst(verdicts)}{said}: {where_it_is(run.folder)} has {', '.join([*kept, 'console.log'])} and the command")
-    return EXIT_STATUS[worst(verdicts)]
+    return run.conclude(boot)

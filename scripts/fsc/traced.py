@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import sys
@@ -13,9 +14,10 @@ from shlex import quote
 
 from . import accel, host, kernel, repo, session, vm
 from .accel import Accel
+from .bench import where_it_is
 from .kernel import Kernel
 from .roots import HostRoot
-from .verdict import SetupError
+from .verdict import EXIT_STATUS, LOST, PASS, SetupError, worst
 
 GUEST = repo.SCRIPTS / "guest"
 _OVERHEAD_S = 180.0    # booting, tools that compile; emulation on one thread, on a busy host
@@ -29,6 +31,13 @@ def words(params: str) -> str:
         if not re.fullmatch(r"\w+=[\w:,.-]*", word):
             raise SetupError(f"PARAMS: {word}: allowed: name=value ...")
     return " ".join(found)
+
+
+def prologue(module: Path) -> str:
+    """Shell lines that begin a job: the functions of scripts/guest that run @module beside a tool."""
+    lines = [f"FSC_KO={quote(str(module))}", f"FSC_SCRIPTS={quote(str(repo.SCRIPTS))}"]
+    lines += [f'. "$FSC_SCRIPTS/guest/{name}.sh"' for name in ("point", "trace", "perf")]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _milliseconds(params: str) -> int:
@@ -57,7 +66,7 @@ class Traced:
             self.blobs[name] = data
             (self.folder / (names or {}).get(name, name)).write_bytes(data)
 
-        job = f"FSC_KO={quote(str(self.module))}\n. {quote(str(GUEST / 'point.sh'))}\n{job}"
+        job = prologue(self.module) + job
         # With -icount a second of the guest takes about ten.
         slower = 16 if self.accel is accel.ICOUNT else 4
         timeout_s = _OVERHEAD_S + slower * _milliseconds(self.params) / 1000
@@ -67,6 +76,19 @@ class Traced:
             kernel=self.kernel, job=job, accel=self.accel, timeout_s=timeout_s, outdir=self.folder, root=HostRoot(),
             files={path.name: path for path in (self.module, *files)}, on_blob=keep,
             vcpus=self.accel.max_vcpus or self.vcpus, memory_mb=self.memory_mb))
+
+    def conclude(self, boot: vm.Boot) -> int:
+        """Say what became of @boot and what there is now; return the exit status."""
+        verdicts, said = [boot.state], "" if boot.state == PASS else f": {boot.reason}"
+        if "run.json" in self.blobs:
+            verdict = json.loads(self.blobs["run.json"])["verdict"]
+            verdicts.append(verdict)
+            said += "" if verdict == PASS else f": the run is {verdict} (run.json has the reasons)"
+        elif boot.state == PASS:
+            verdicts.append(LOST)
+        kept = sorted(path.name for path in self.folder.iterdir() if path.suffix in (".txt", ".json", ".svg", ".data"))
+        print(f"{worst(verdicts)}{said}: {where_it_is(self.folder)} has {', '.join(kept)}, console.log, and the command")
+        return EXIT_STATUS[worst(verdicts)]
 
     def text(self, name: str) -> str:
         return self.blobs.get(name, b"").decode(errors="replace")

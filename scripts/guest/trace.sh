@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # trace SCRIPT "NAME=VALUE ...": one run of the module under a script, by trace.py beside this
-# file. Sourced after point.sh. The caller provides $FSC_TRACE_PY, which is trace.py, and emit.
+# file. Sourced after point.sh. The caller provides emit and $FSC_SCRIPTS, where all of this is.
 
 # load PARAMS: the module, idle
 load() {
@@ -16,7 +16,7 @@ trace() {
 	load "$2" || return
 	emit config "$FSC_DEBUGFS/config"
 	# The PATH's own python3 may be another.
-	/usr/bin/python3 -B "$FSC_TRACE_PY" "$1" >"$FSC_TMP/output" 2>&1
+	/usr/bin/python3 -B "$FSC_SCRIPTS/guest/trace.py" "$1" >"$FSC_TMP/output" 2>&1
 	result=$?
 	emit output "$FSC_TMP/output"
 	if grep -qx 'done' "$FSC_DEBUGFS/state"; then
