@@ -32,6 +32,7 @@ class Program:
     file: str
     takes_kernel: bool = False
     timeout_s: float = 600
+    alone: bool = False           # nothing else runs meanwhile
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
         command = [str(TESTS / self.file)]
@@ -167,7 +168,7 @@ def main(args: argparse.Namespace) -> int:
     begin = time.monotonic()
     out = Ktap(lambda line: print(line, flush=True), len(groups))
     jobs = (os.cpu_count() or 1) + 1  # some of them wait most of their time
-    done = {group.name: run_group(group, machine) for group in groups if getattr(group, "alone", False)}
+    done = {group.name: run_group(group, machine) for group in groups if group.alone}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         pending = {group.name: pool.submit(run_group, group, machine) for group in groups if group.name not in done}
         try:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The trace events and what reads them: bpftrace's scripts, trace-cmd, and what they cost. KTAP."""
 
-import argparse
 import json
 import re
 import sys
@@ -16,9 +15,10 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import accel, kernel, metrics, repo, vm  # noqa: E402
+from fsc import accel, kernel, metrics, repo, traced, vm  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.roots import HostRoot  # noqa: E402
+from options import parser  # noqa: E402
 
 BPFTRACE = SCRIPTS / "bpftrace"
 RUN = "nr_readers=1 nr_freers=1 nr_folios=256 warmup_ms=100 duration_ms=1000"
@@ -39,7 +39,8 @@ COUNTED = (
 OWN_CALLBACK = re.compile(r"deferral=call_rcu|protocol=(?:rcu_full|hazptr|rcu_bounded)")
 
 # Every event, in one recording: when the module goes, what was recorded of it goes, too.
-RECORD = """
+RECORD = """set -e
+D=/sys/kernel/debug/folioscale P=/sys/module/folioscale/parameters
 run() {
 	echo none >$P/busted
 	for word; do echo "${word#*=}" >"$P/${word%%=*}" || exit 1; done
@@ -52,7 +53,7 @@ run busted=none gap_ns=0 protocol=rcu_bounded bounded_max=4 gp_probe_ms=10
 run protocol=rcu_full gp_probe_ms=0 limbo_max_mb=2
 """
 
-# Off, on, off again: a lookup, then a turnover.
+# Untraced, then traced: lookups, then turnovers.
 COSTS = """
 . /point.sh
 mount -t tracefs none /sys/kernel/tracing
@@ -106,12 +107,8 @@ class Where:
 
     def boot(self, name: str, job: str) -> vm.Boot:
         """A job on the host's root, with the tools."""
-        guest = SCRIPTS / "guest"
-        head = (f"FSC_KO={quote(str(self.module))}\n. {quote(str(guest / 'point.sh'))}\n"
-                f"FSC_TRACE_PY={quote(str(guest / 'trace.py'))}\n. {quote(str(guest / 'trace.sh'))}\n"
-                "D=/sys/kernel/debug/folioscale P=/sys/module/folioscale/parameters\n")
         return vm.boot(vm.BootSpec(
-            kernel=self.kernel, job=head + job, accel=accel.traced(self.accel), timeout_s=TIMEOUT_S,
+            kernel=self.kernel, job=traced.prologue(self.module) + job, accel=accel.traced(self.accel), timeout_s=TIMEOUT_S,
             outdir=self.folder / name, root=HostRoot(), files={"/folioscale.ko": self.module}))
 
 
@@ -186,7 +183,7 @@ def scripts(out: Ktap, where: Where) -> None:
 
 
 def says_why(seen: Traced) -> bool:
-    return re.search(r"^trace: the run does not start: .*\n\S.*allowed: ", seen.output, re.M) is not None
+    return re.search(r"^trace: the run does not start: .*: path=gup: allowed: without protocol=rcu_full", seen.output, re.M) is not None
 
 
 def counted(out: Ktap, where: Where) -> None:
@@ -225,14 +222,12 @@ def numbered(text: str) -> set[tuple[str, str]]:
 
 def formats(out: Ktap, where: Where) -> None:
     """What is recorded, against the format files, the README and the scripts."""
-    script = where.folder / "record.sh"
-    script.write_text("set -e\nD=/sys/kernel/debug/folioscale P=/sys/module/folioscale/parameters\n" + RECORD)
     boot = where.boot("record", f"""
 insmod "$FSC_KO" autorun=0 {RUN.replace("duration_ms=1000", "duration_ms=500")} || exit 10
 for format in /sys/kernel/tracing/events/folioscale/fsc_*/format; do
 	emit "$(basename "$(dirname "$format")")" "$format"
 done
-trace-cmd record -q -b 20000 -e folioscale -o /tmp/trace.dat sh -c {quote(script.read_text())} >/tmp/said 2>&1 || exit 11
+trace-cmd record -q -b 20000 -e folioscale -o /tmp/trace.dat sh -c {quote(RECORD)} >/tmp/said 2>&1 || exit 11
 trace-cmd report -q -i /tmp/trace.dat >/tmp/report 2>>/tmp/said || exit 12
 for format in /sys/kernel/tracing/events/folioscale/fsc_*/format; do
 	grep -m 1 " $(basename "$(dirname "$format")"): " /tmp/report
@@ -277,11 +272,7 @@ def costs(out: Ktap, where: Where) -> None:
 
 def main() -> int:
     """Return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kdir")
-    parser.add_argument("--kernel")
-    parser.add_argument("--accel", default="auto", choices=accel.NAMES)
-    args = parser.parse_args()
+    args = parser(__doc__).parse_args()
     out = Ktap(lambda line: print(line, flush=True), 27 + 16 + 14 + 8)
     machine = kernel.choose(args.kdir, args.kernel)
     with tempfile.TemporaryDirectory(prefix="folioscale-events-") as folder:

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """perf beside runs in virtual machines: what scripts/perf makes of them. KTAP."""
 
-import argparse
 import json
 import subprocess
 import sys
@@ -19,15 +18,12 @@ sys.path.insert(0, str(SCRIPTS))
 from fsc import accel, kernel, perf, traced, vm  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.roots import HostRoot  # noqa: E402
+from options import parser  # noqa: E402
 
 FOLIOSCALE = str(SCRIPTS / "folioscale")
 THREADS = "nr_readers=1 nr_freers=1"
 OVERLAY = f"path=pagecache protocol=overlay {THREADS} warmup_ms=200 duration_ms=1500"
 JOB = """
-FSC_KO={ko} FSC_PERF={perf}
-. {guest}/point.sh
-. {guest}/trace.sh
-. {guest}/perf.sh
 FSC_AS=stat.; perf_tool stat "protocol=typesafe {threads} duration_ms=1000" || exit
 FSC_AS=sched.; perf_tool sched "protocol=typesafe nr_readers=2 nr_freers=2 duration_ms=2000" || exit
 FSC_AS=full.; perf_tool record "protocol=rcu_full {threads} hold_ns=2000 duration_ms=2000" || exit
@@ -86,7 +82,7 @@ def by_hand(out: Ktap, where_to: kernel.Kernel, how: accel.Accel, folder: Path) 
     """The other tools, one after the other in one machine."""
     module = folder / "folioscale.ko"
     module.write_bytes((kernel.build_module(where_to) / module.name).read_bytes())
-    job = JOB.format(ko=module, perf=perf.TOOLS, guest=traced.GUEST, threads=THREADS)
+    job = traced.prologue(module) + JOB.format(threads=THREADS)
     boot = vm.boot(vm.BootSpec(kernel=where_to, job=job, accel=accel.traced(how), timeout_s=BOOT_S, outdir=folder,
                                root=HostRoot(), files={module.name: module}))
     blobs = dict(boot.blobs)
@@ -120,11 +116,7 @@ def by_hand(out: Ktap, where_to: kernel.Kernel, how: accel.Accel, folder: Path) 
 
 def main() -> int:
     """Return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kdir")
-    parser.add_argument("--kernel")
-    parser.add_argument("--accel", default="auto")
-    args = parser.parse_args()
+    args = parser(__doc__).parse_args()
     machine = kernel.choose(args.kdir, args.kernel)
     how = accel.choose(args.accel, machine)
     flags = [word for name in ("kdir", "kernel") if (value := getattr(args, name)) for word in (f"--{name}", value)]

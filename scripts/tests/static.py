@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What compilers and checkers say of the sources, and that each of them would say something. KTAP."""
 
-import argparse
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from fsc import kernel, repo  # noqa: E402
 from fsc.kernel import Kernel  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
+from options import parser  # noqa: E402
 
 PLANTED = TESTS / "planted"
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
@@ -61,8 +61,8 @@ def indirect_calls(objects: list[Path]) -> tuple[int, str]:
     return len(loops), "\n".join(found)
 
 
-# It says these of every trace header of the kernel: that is what TRACE_EVENT() and the tables
-# of __print_symbolic() look like.
+# It says the first two of nearly every trace header of the kernel, and the others of those that
+# name values by EM() tables (huge_memory.h, rxrpc.h, writeback.h): that is how these look.
 TRACE_HEADER = "OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,COMPLEX_MACRO,MACRO_ARG_UNUSED,TRAILING_SEMICOLON"
 
 
@@ -104,11 +104,7 @@ def shellcheck(path: Path) -> str:
 
 def main() -> int:
     """Return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kdir")
-    parser.add_argument("--kernel")
-    parser.add_argument("--accel")
-    args = parser.parse_args()
+    args = parser(__doc__).parse_args()
     where = kernel.choose(args.kdir, args.kernel)
     fetch_checkpatch()
     for name in ("static", "planted"):

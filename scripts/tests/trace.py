@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tracing: a machine on the host's root, make trace, the shell and gdb in it. KTAP."""
 
-import argparse
 import os
 import pty
 import re
@@ -25,6 +24,7 @@ sys.path.insert(0, str(SCRIPTS))
 from fsc import accel, kernel, repo, vm  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.roots import HostRoot  # noqa: E402
+from options import parser  # noqa: E402
 
 FOLIOSCALE = str(SCRIPTS / "folioscale")
 PARAMS = "protocol=rcu_full nr_readers=1 nr_freers=1 nr_folios=256 warmup_ms=100 duration_ms=1000"
@@ -255,12 +255,9 @@ TESTED = ((root, 2), (wrong, 2), (trace, 10), (gdb, 3), (shell, 2))
 
 def main() -> int:
     """Return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kdir")
-    parser.add_argument("--kernel")
-    parser.add_argument("--accel", default="auto", choices=accel.NAMES)
-    parser.add_argument("--only", choices=[test.__name__ for test, _ in TESTED], help="by hand")
-    args = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--only", choices=[test.__name__ for test, _ in TESTED], help="by hand")
+    args = command.parse_args()
     flags = [word for name in ("kdir", "kernel", "accel") if (value := getattr(args, name))
              for word in (f"--{name}", value)]
     tests = [(test, count) for test, count in TESTED if args.only in (None, test.__name__)]

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Break virtual machines in every way and see that each is reported as what it is. KTAP."""
 
-import argparse
 import concurrent.futures
 import os
 import re
@@ -20,6 +19,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
 from fsc import accel, initramfs, kernel, repo, vm  # noqa: E402
+from options import parser  # noqa: E402
 
 CRASH = Path(__file__).resolve().parent / "crash"
 
@@ -114,11 +114,7 @@ def _runs(pid: str) -> bool:
 
 def main() -> int:
     """Run all cases, two at a time; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kdir")
-    parser.add_argument("--kernel")
-    parser.add_argument("--accel", default="auto", choices=accel.NAMES)
-    args = parser.parse_args()
+    args = parser(__doc__).parse_args()
     where = kernel.choose(args.kdir, args.kernel)
     how = accel.choose(args.accel, where)
     kernel.build_module(where, "crash", root=CRASH)
