@@ -42,6 +42,18 @@ open_port() {
 	exec 3>"$status_port"
 }
 
+# A write to the port returns once the buffer is queued, and a machine that is switched off
+# then takes with it what the host has yet to fetch. Each write is a buffer, they are fetched
+# in order, and the queue has room for 128 (QEMU's hw/char/virtio-serial-bus.c): after twice
+# as many, everything before them has arrived. Nobody reads what comes after the status.
+flush_port() {
+	left=256
+	while [ $left -gt 0 ]; do
+		echo >&3
+		left=$((left - 1))
+	done
+}
+
 run_job() { # FILE: run it with emit() and say() at its disposal, then switch the machine off
 	open_port
 	echo '<6>folioscale: begin of job' >/dev/kmsg
@@ -53,5 +65,6 @@ run_job() { # FILE: run it with emit() and say() at its disposal, then switch th
 	# The host takes the console for complete only if this line has come through.
 	echo '<6>folioscale: end of job' >/dev/kmsg
 	send_status $result
+	flush_port
 	busybox poweroff -f
 }
