@@ -125,6 +125,18 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 	found->folio = NULL;
 }
 
+/* The recheck, under names that scripts/perf/where can tell from the first look. */
+static __always_inline unsigned long gup_word_again(const struct fsc_protocol *proto,
+						    const void *frame)
+{
+	return proto->frame_word(frame);
+}
+
+static __always_inline unsigned long gup_entry_again(const unsigned long *entry)
+{
+	return READ_ONCE(*entry);
+}
+
 /* Which of the folio's pages the stream's low bits say; keys are made of the high ones. */
 static __always_inline unsigned long gup_page(const struct fsc_thread *t,
 					      const struct fsc_draw *draw, u32 key)
@@ -164,7 +176,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	fsc_gap(t, proto, general);
 	if (proto->protect) {
 		proto->protect(t, folio);
-		if (!proto->careless && unlikely(proto->frame_word(frame) != word)) {
+		if (!proto->careless && unlikely(gup_word_again(proto, frame) != word)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, found->key, 1);
 			gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 			goto out;
@@ -177,16 +189,16 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	}
 	found->folio = folio;
 	/* The tryget is an acquire, so these looks come after it: pairs with fsc_mms_unmap(). */
-	if (proto->recheck && unlikely(proto->frame_word(frame) != word)) {
+	if (proto->recheck && unlikely(gup_word_again(proto, frame) != word)) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 		goto out;
 	}
 	gup_pin(t, proto, found, general);
 	if (proto->careless)
 		goto out;
-	if (unlikely(READ_ONCE(pmdp->entry) != pmd))
+	if (unlikely(gup_entry_again(&pmdp->entry) != pmd))
 		gup_fall_back(t, proto, found, FSC_FALLBACK_PMD, general);
-	else if (unlikely(READ_ONCE(*ptep) != pte))
+	else if (unlikely(gup_entry_again(ptep) != pte))
 		gup_fall_back(t, proto, found, FSC_FALLBACK_PTE, general);
 out:
 	if (proto->unprotect)

@@ -112,6 +112,13 @@ static noinline void pfn_decide_other(struct fsc_thread *t, unsigned long word, 
 		fsc_arena_look_at_hugetlb(t, frame, slot);
 }
 
+/* The recheck, under a name that scripts/perf/where can tell from the first look. */
+static __always_inline unsigned long pfn_word_again(const struct fsc_protocol *proto,
+						    unsigned long frame, const unsigned long *slot)
+{
+	return proto->peek(frame, slot);
+}
+
 /* Returns whether a folio was used. */
 static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    unsigned long frame, const unsigned long *slot,
@@ -143,7 +150,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 	}
 	if (proto->protect) {
 		proto->protect(t, folio);
-		if (!proto->careless && unlikely(proto->peek(frame, slot) != word)) {
+		if (!proto->careless && unlikely(pfn_word_again(proto, frame, slot) != word)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, frame, 1);
 			folio = NULL;
 			goto out;
@@ -156,7 +163,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		folio = NULL;
 		goto out;
 	}
-	again = proto->recheck ? proto->peek(frame, slot) : word;
+	again = proto->recheck ? pfn_word_again(proto, frame, slot) : word;
 	if (unlikely(again != word)) {
 		fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, frame, 1,
 				   folio);

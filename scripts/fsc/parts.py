@@ -23,11 +23,11 @@ _GAP = "fsc_stay"
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     READER: {
         "find": (r"xas_(load|reset|retry|start|descend)", "fsc_mapping_find_locked", r"pagecache_(find|lookups?|section\w*)",
-                 r"gup_(walk|page|section\w*|finish)", r"fsc_(desc|overlay)_(frame|peek)",
-                 r"pfn_(choose|try|block_\w+|section|decide_other)", r"fsc_memdesc_(next_block|unmark)", r"fsc_arena_\w+"),
+                 r"gup_(walk|page|section\w*|finish)", r"pfn_(choose|try|block_\w+|section|decide_other)",
+                 r"fsc_memdesc_(next_block|unmark)", r"fsc_arena_\w+"),
         "gap": (_GAP,),
-        "acquire": (r"fsc_\w+_tryget", r"fsc_hazptr_(un)?protect", "xas_reload", "gup_pin", "gup_fall_back",
-                    "pagecache_section_break", "raw_read_seqcount", "read_seqcount_retry"),
+        "acquire": (r"fsc_\w+_tryget", r"fsc_hazptr_(un)?protect", "xas_reload", r"(gup|pfn)_\w+_again", "gup_pin",
+                    "gup_fall_back", "pagecache_section_break", "raw_read_seqcount", "read_seqcount_retry"),
         "irqs off": (r"(arch|raw)_local_irq_(enable|restore)", "native_irq_enable"),
         "hold": ("fsc_spin", "fsc_spin_resched"),
         "use": ("fsc_use", "pfn_use", "fsc_check_stamp", "fsc_seq_judge", "fsc_seq_read_copied"),
