@@ -121,7 +121,7 @@ class SuiteTest(unittest.TestCase):
 
     def test_icount_suite(self) -> None:
         found = synthetic.suite("icount")
-        self.assertLess(self.expected_s(found), 120)
+        self.assertLess(self.expected_s(found), 150)
         self.assertTrue(all(point.icount and point.floor for point in found.points))
         self.assertCountEqual([(p.path, p.protocol) for p in found.points],
                               [(path, name) for path, names in PROTOCOLS.items() for name in names])
