@@ -83,8 +83,9 @@ static void show_window(struct seq_file *m, const struct fsc_run *run)
 		seq_puts(m, "null");
 	else
 		seq_printf(m, "%lld", run->whole_idle_ns);
-	seq_printf(m, ", \"whole_turnovers\": %llu, \"throttled\": %d},\n",
-		   fsc_run_count(run, FSC_TURNOVERS), READ_ONCE(run->limbo.throttled));
+	seq_printf(m, ", \"whole_turnovers\": %llu, \"drain_ns\": %llu, \"throttled\": %d},\n",
+		   fsc_run_count(run, FSC_TURNOVERS), run->drain_ns,
+		   READ_ONCE(run->limbo.throttled));
 }
 
 static void show_threads(struct seq_file *m, const struct fsc_run *run)
@@ -176,6 +177,23 @@ static void show_latencies(struct seq_file *m, const struct fsc_run *run)
 	seq_puts(m, "},\n");
 }
 
+/* Up to the last try that failed; empty where none did. */
+static void show_tries(struct seq_file *m, const struct fsc_run *run)
+{
+	u64 sum[FSC_MAX_TRIES] = {};
+	unsigned int i, j, n = 0;
+
+	for (i = 0; i < run->nr_threads; i++)
+		for (j = 0; j < FSC_MAX_TRIES; j++)
+			sum[j] += run->threads[i]->tries[j];
+	for (j = 0; j < FSC_MAX_TRIES; j++)
+		n = sum[j] ? j + 1 : n;
+	seq_puts(m, "\"tries\": [");
+	for (j = 0; j < n; j++)
+		seq_printf(m, "%s%llu", j ? ", " : "", sum[j]);
+	seq_puts(m, "],\n");
+}
+
 static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 samples, u64 scale)
 {
 	if (samples)
@@ -248,9 +266,10 @@ static void show_resolved(struct seq_file *m, const struct fsc_run *run)
 	const struct fsc_protocol *protocol = run->loops->protocol;
 	const struct fsc_path *path = fsc_paths[run->config.path];
 
-	seq_printf(m, "\"resolved\": {\"deferral\": \"%s\", \"limbo_max_bytes\": %llu, \"nr_keys\": %u, \"descriptor_bytes\": %zu, \"page_bytes\": %llu, \"reader_loop\": \"%s\", ",
+	seq_printf(m, "\"resolved\": {\"deferral\": \"%s\", \"limbo_max_bytes\": %llu, \"nr_keys\": %u, \"descriptor_bytes\": %zu, \"page_struct_bytes\": %zu, \"page_bytes\": %llu, \"reader_loop\": \"%s\", ",
 		   run->deferral == FSC_DEFER_AUTO ? "none" : fsc_deferral_name(run->deferral),
-		   run->limbo.max_bytes, run->nr_keys, sizeof(struct fsc_folio), run->page_bytes,
+		   run->limbo.max_bytes, run->nr_keys, sizeof(struct fsc_folio),
+		   sizeof(struct page), run->page_bytes,
 		   run->general ? "general" : "plain");
 	seq_printf(m, "\"tryget\": \"%s\", \"refcounted\": %d, \"recheck\": %d, \"locked\": %d, \"holds\": %d, \"copies\": %d, \"hazard\": %d, \"falls_back\": %d, \"walks\": %d},\n",
 		   protocol->refcounted ? protocol->refs->name : "none", protocol->refcounted,
@@ -299,6 +318,7 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 			   run->cpu_used.system_ns, run->cpu_used.idle_ns);
 	}
 	show_latencies(m, run);
+	show_tries(m, run);
 	show_limbo(m, run);
 	show_series(m, run);
 	show_violations(m, run);

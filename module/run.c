@@ -201,9 +201,11 @@ static void measure(struct fsc_run *run)
 /* All that was freed in the window becomes reusable, and the whole of it is clocked. */
 static void settle(struct fsc_run *run)
 {
+	u64 from = fsc_clock();
 	s64 idle_ns;
 
 	fsc_limbo_settle(run, NULL);
+	run->drain_ns = fsc_clock_since(from);
 	idle_ns = read_idle_ns();
 	run->whole_ns = fsc_clock() - run->whole_ns;
 	run->whole_idle_ns = idle_ns < 0 ? -1 : idle_ns - run->whole_idle_ns;

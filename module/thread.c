@@ -55,6 +55,7 @@ static void begin_window(struct fsc_thread *t)
 
 	for (i = 0; i < FSC_NR_LATENCIES; i++)
 		fsc_hist_reset(&t->latency[i]);
+	memset(t->tries, 0, sizeof(t->tries));
 	take_edge(t, &t->start);
 }
 

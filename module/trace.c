@@ -10,7 +10,7 @@
 #include <trace/events/folioscale.h>
 
 /**
- * fsc_retry - count and trace what kept a lookup from succeeding at once
+ * fsc_retry - count, by which try it was, and trace what kept a lookup from succeeding at once
  * @t: the thread that looks up
  * @why: the counter
  * @key: what it looks up; on the pfn path the frame
@@ -21,6 +21,9 @@
 noinline void fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, unsigned int tries)
 {
 	fsc_count(&t->counters, why);
+	/* A fallback comes on top of the try that failed. */
+	if (why != FSC_SEQ_FALLBACKS)
+		t->tries[min(tries, FSC_MAX_TRIES) - 1]++;
 	trace_fsc_retry(key, why, tries);
 }
 

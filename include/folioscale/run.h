@@ -98,6 +98,7 @@ struct fsc_pool {
  * @window_complete: the window lasted as long as it was asked to
  * @whole_ns: from the first free until the barriers returned
  * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell
+ * @drain_ns: from when the threads have stopped until all they freed is reusable
  * @cache_empty: the descriptors' cache held nothing when the run was drained
  * @path_leaked: the path's own tables or caches held something then
  */
@@ -142,6 +143,7 @@ struct fsc_run {
 	bool window_complete;
 	u64 whole_ns;
 	s64 whole_idle_ns;
+	u64 drain_ns;
 	bool cache_empty;
 	bool path_leaked;
 };

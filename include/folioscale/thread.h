@@ -6,6 +6,7 @@
 #include <linux/cache.h>
 #include <linux/types.h>
 
+#include <folioscale/config.h>
 #include <folioscale/counters.h>
 #include <folioscale/hist.h>
 #include <folioscale/stream.h>
@@ -55,6 +56,7 @@ struct fsc_edge {
  * @start: edge of the window
  * @end: edge of the window
  * @latency: of the window; FSC_LAT_GP is the probe's and stays empty here
+ * @tries: of the window; how often the first, second ... try of a lookup failed
  */
 struct fsc_thread {
 	struct fsc_counters counters;
@@ -87,6 +89,7 @@ struct fsc_thread {
 	struct fsc_edge start;
 	struct fsc_edge end;
 	struct fsc_hist latency[FSC_NR_LATENCIES];
+	u64 tries[FSC_MAX_TRIES];
 } ____cacheline_aligned_in_smp;
 
 /* Did the thread get to run between the edges of the window? */
