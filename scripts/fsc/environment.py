@@ -66,7 +66,9 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
         "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "interrupted": interrupted,
         "suite": {"name": suite.name, "question": suite.question, "seed": suite.seed,
                   "repetitions": suite.repetitions, "baseline": suite.baseline,
-                  "workloads": {point.workload: point.title for point in suite.points}},
+                  "workloads": {point.workload: point.title for point in suite.points},
+                  "curves": {workload: {"x": curve.x, "show": list(curve.show)}
+                             for workload, curve in suite.curves.items()}},
         "boots": [{"boot": boot.number, "accelerator": boot.accelerator, "state": boot.state,
                    "reason": boot.reason, "first": boot.first, "seconds": round(boot.seconds, 1),
                    "order": [point.id for point in boot.points]} for boot in boots],

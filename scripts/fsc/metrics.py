@@ -8,6 +8,7 @@ from typing import Any
 
 # struct kvfree_rcu_bulk_data: a page less 40 bytes of head, a pointer for each object.
 POINTERS_PER_PAGE = 507
+MEMDESC_WORD = 8
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,22 @@ METRICS = {
     "limbo_descriptor_bytes_mean": Metric(),
     "limbo_page_bytes_peak": Metric(),
     "limbo_page_bytes_mean": Metric(),
+    "limbo_pointer_bytes_bound": Metric(),
+    "rest_bytes_per_folio": Metric(),
+    "reused_other_key_share": Metric(),
+    "tries_worst": Metric(),
     "reuse_ns_p50": Metric(time=True),
     "reuse_ns_p99": Metric(time=True),
     "lookup_ns_p50": Metric(time=True),
     "lookup_ns_p99": Metric(time=True),
     "lookup_ns_p999": Metric(time=True),
     "lookup_ns_max": Metric(time=True),
+    "allocate_ns_p50": Metric(time=True),
+    "allocate_ns_p99": Metric(time=True),
+    "gp_ns_p50": Metric(time=True),
+    "gp_ns_p99": Metric(time=True),
+    "gp_ns_max": Metric(time=True),
+    "drain_ns": Metric(time=True),
 }
 
 _FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
@@ -111,6 +122,8 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         # A CPU's slab counts as full, and so does one that is being emptied: never too low by
         # more than a moment, but too high by up to this.
         "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] + 1),
+        # What a slab of it takes, by object: slack and all.
+        "object_bytes_whole": -(-(4096 << slab["order"]) // slab["objs_per_slab"]),
         # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.
         "pointer_bytes_peak_bound": -(-peak // POINTERS_PER_PAGE) * 4096,
     }
@@ -138,19 +151,45 @@ def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
     return {f"limbo_{name}": found.get(name) for name, found in names.items()}
 
 
+def _rest(run: dict[str, Any], figures: dict[str, Any]) -> float | None:
+    """Bytes that describe a folio which lies there: descriptor and memdesc words, or struct pages."""
+    order, resolved = run["params"].get("order"), run["resolved"]
+    if not isinstance(order, int):      # several: no folio is like another
+        return None
+    if run["params"]["protocol"] == "overlay":
+        return resolved["page_struct_bytes"] << order
+    slab = figures["slab"]
+    return slab["object_bytes_whole"] + (MEMDESC_WORD << order) if slab else None
+
+
+def _own(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
+    """What only some protocols do, or some runs are asked for."""
+    counters, window = run["counters"], run["window"]
+    values: dict[str, float | None] = {}
+    if run["params"]["protocol"] == "rcu_bounded" and window["window_ns"]:
+        values["expedited_per_second"] = counters["expedited"] * 1e9 / window["window_ns"]
+    if not figures["exact"] and figures["slab"]:
+        values["limbo_pointer_bytes_bound"] = figures["slab"]["pointer_bytes_peak_bound"]
+    if counters.get("recycled"):
+        values["reused_other_key_share"] = counters["recycled_other_key"] / counters["recycled"]
+    return values
+
+
+def _times(histogram: dict[str, Any] | None, name: str, quantiles: dict[str, float]) -> dict[str, float | None]:
+    values: dict[str, float | None] = {f"{name}_ns_{label}": quantile(histogram, q) for label, q in quantiles.items()}
+    return values | {f"{name}_ns_max": histogram["max_ns"] if histogram else None}
+
+
 def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
     """Metrics of a point in an ordinary boot; None where nothing was counted."""
     params = run["params"]
     values: dict[str, float | None] = {}
     if params["nr_readers"]:
-        lookup = run["latency"].get("lookup")
-        values |= _events(run) | {
-            "lookups_per_second": run["rates"]["lookups_per_second"],
-            "lookup_ns_p50": quantile(lookup, 0.5),
-            "lookup_ns_p99": quantile(lookup, 0.99),
-            "lookup_ns_p999": quantile(lookup, 0.999),
-            "lookup_ns_max": lookup["max_ns"] if lookup else None,
-        }
+        values |= _events(run) | {"lookups_per_second": run["rates"]["lookups_per_second"]}
+        values |= _times(run["latency"].get("lookup"), "lookup", {"p50": 0.5, "p99": 0.99, "p999": 0.999})
+        # Who starts over: the others have one try, whose failure is counted by what it met.
+        if run["resolved"]["refcounted"] and not (run["resolved"]["falls_back"] or run["resolved"]["walks"]):
+            values["tries_worst"] = len(run.get("tries") or []) + 1
     if params["nr_freers"]:
         reuse = run["latency"].get("reuse")
         values |= {
@@ -158,10 +197,13 @@ def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | Non
             "reuse_ns_p50": quantile(reuse, 0.5),
             "reuse_ns_p99": quantile(reuse, 0.99),
         }
-        window_ns = run["window"]["window_ns"]
-        if params["protocol"] == "rcu_bounded" and window_ns:
-            values["expedited_per_second"] = run["counters"]["expedited"] * 1e9 / window_ns
-        values |= _limbo_metrics(figures)
+        allocate = run["latency"].get("allocate")
+        values |= {"allocate_ns_p50": quantile(allocate, 0.5), "allocate_ns_p99": quantile(allocate, 0.99),
+                   "rest_bytes_per_folio": _rest(run, figures)}
+        values |= _own(run, figures) | _limbo_metrics(figures)
+        values["drain_ns"] = run["window"].get("drain_ns")
+    if params.get("gp_probe_ms"):
+        values |= _times(run["latency"].get("gp"), "gp", {"p50": 0.5, "p99": 0.99})
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -30,11 +30,10 @@ def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
         yield "no icount boot: instructions are not known"
 
 
-def _about_limbo(point: dict[str, Any]) -> Iterator[str]:
+def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
     """kfree_rcu has no callback of ours: say how its limbo was had."""
-    if "limbo_descriptor_bytes_peak" not in point["summary"]:
-        return
-    limbos = [rep["limbo"] for rep in point["repetitions"] if rep["limbo"] and not rep["limbo"]["exact"]]
+    limbos = [rep["limbo"] for point in points if "limbo_descriptor_bytes_peak" in point["summary"]
+              for rep in point["repetitions"] if rep["limbo"] and not rep["limbo"]["exact"]]
     slabs = [limbo["slab"] for limbo in limbos if limbo["slab"]]
     if not slabs:
         return
@@ -87,7 +86,19 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     over = point["summary"].get("instructions_per_lookup_over_floor")
     if over and over["median"] > FLOOR_LIMIT:
         yield f"a lookup takes {over['median']:.3f}x of one written by hand (limit {FLOOR_LIMIT:.2f})"
-    yield from _about_limbo(point)
+
+
+def _about_points(points: list[dict[str, Any]], repetitions: int, known: set[str]) -> Iterator[str]:
+    """One point, or all of a curve: what is true of several of those is said once."""
+    told: dict[str, list[dict[str, Any]]] = {}
+    for point in points:
+        for text in _about_point(point, repetitions, known):
+            told.setdefault(text, []).append(point)
+    for text, own in told.items():
+        axes = ", ".join(f"{axis}={value}" for axis, value in own[0].get("axes", {}).items())
+        where = f"{len(own)} of {len(points)} points" if len(own) > 1 else axes
+        yield f"{where}: {text}" if where else text
+    yield from _about_limbo(points)
 
 
 def notes(result: dict[str, Any]) -> list[str]:
@@ -99,12 +110,13 @@ def notes(result: dict[str, Any]) -> list[str]:
     for protocol in dict.fromkeys(point["protocol"] for point in points):
         own = [point for point in points if point["protocol"] == protocol]
         found += [f"{protocol}: {text}" for text in _about_protocol(own)]
-    for point in points:
-        place = table.place(point["path"], point["workload"]) if several else point["workload"]
-        found += [f"{place}, {point['protocol']}: {text}"
-                  for text in _about_point(point, environment["suite"]["repetitions"], known)]
-    if environment["suite"]["repetitions"] < ENOUGH_REPETITIONS:
-        found.append(f"{environment['suite']['repetitions']} repetitions are too few: {ENOUGH_REPETITIONS} "
+    repetitions, curves = environment["suite"]["repetitions"], environment["suite"].get("curves", {})
+    for workload, path, protocol in dict.fromkeys((p["workload"], p["path"], p["protocol"]) for p in points):
+        own = [p for p in points if (p["workload"], p["path"], p["protocol"]) == (workload, path, protocol)]
+        place = table.place(path, workload) if several else workload
+        found += [f"{place}, {protocol}: {text}" for text in _about_points(own, repetitions, known)]
+    if repetitions < ENOUGH_REPETITIONS and any(point["workload"] not in curves for point in points):
+        found.append(f"{repetitions} repetitions are too few: {ENOUGH_REPETITIONS} "
                      "give a 95% interval of a median (here it is smallest to largest, if there is one) and "
                      "can show a difference after Holm")
     return found

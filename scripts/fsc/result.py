@@ -23,7 +23,7 @@ NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
 
 
 # Members of run.json that go into a repetition as they are.
-_AS_TOLD = ("resolved", "counters", "latency", "window", "rates", "clock", "cpu", "violations", "balance")
+_AS_TOLD = ("resolved", "counters", "latency", "tries", "window", "rates", "clock", "cpu", "violations", "balance")
 
 
 @dataclass
@@ -90,7 +90,7 @@ def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any
     verdict = worst([rep["verdict"] for rep in repetitions])
     return {
         "suite": suite.name, "workload": point.workload, "path": point.path,
-        "protocol": point.protocol,
+        "protocol": point.protocol, "axes": point.axes,
         "params": params or {"path": point.path, "protocol": point.protocol} | point.params,
         "verdict": verdict,
         "reason": next((rep["reason"] for rep in repetitions
@@ -151,8 +151,10 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for point in points:
         families.setdefault((point["workload"], point["path"]), []).append(point)
-    for family in families.values():
-        _summaries(family, suite.baseline, environment["times_emulated"])
+    for (workload, _), family in families.items():
+        # A curve has intervals, and no tests: it would be many, of what nobody has asked.
+        baseline = "" if workload in suite.curves else suite.baseline
+        _summaries(family, baseline, environment["times_emulated"])
     verdicts = [point["verdict"] for point in points] + [boot.state for boot in boots]
     return {"schema": SCHEMA, "environment": environment,
             "verdict": worst(verdicts + ([LOST] if environment["interrupted"] else [])),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from . import stats, table
+from . import curves, stats, table
 from .metrics import METRICS, lookups
 from .notes import notes
 from .table import WIDTH, row, wrap
@@ -212,9 +212,9 @@ def _kinds(points: list[Figures]) -> dict[str, list[Figures]]:
     return kinds
 
 
-def _instructions(result: Result, baseline: str) -> list[str]:
+def _instructions(points: list[Figures], baseline: str) -> list[str]:
     """A table for each kind of point that was counted."""
-    kinds = _kinds([point for point in result["points"]
+    kinds = _kinds([point for point in points
                     if any(METRICS[name].deterministic for name in point["summary"])])
     lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", ""] if kinds else []
     for words, points in kinds.items():
@@ -303,10 +303,12 @@ def _legend(result: Result) -> list[str]:
                       "not yet reusable. reused after: from its free until the same descriptor is allocated again.")
     if not all(_holds(point) for point in result["points"]):
         lines += wrap("*: cannot hold a folio past its section: nobody who keeps one (I/O, pins) can be served.")
-    told = {name for point in result["points"] for name in point["summary"]}
+    lines += curves.legend(env["suite"])
+    told = {name for point in result["points"] if not point.get("axes") for name in point["summary"]}
     for name, text in LEGENDS.items():
         lines += wrap(text) if name in told else []
-    lines += wrap("Per turnover: removal, free, allocation, publishing, and the deferred work.")
+    if any("instructions_per_turnover" in point["summary"] for point in result["points"]):
+        lines += wrap("Per turnover: removal, free, allocation, publishing, and the deferred work.")
     return lines + wrap("Not measured: " + "; ".join(env["not_measured"]) + ".")
 
 
@@ -315,10 +317,13 @@ def render(result: Result) -> str:
     workloads = list(dict.fromkeys(point["workload"] for point in points))
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
     lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
-    lines += _instructions(result, suite["baseline"])
+    lines += _instructions([point for point in points if not point.get("axes")], suite["baseline"])
     for name, path in dict.fromkeys((point["workload"], point["path"]) for point in points):
         own = [point for point in points if (point["workload"], point["path"]) == (name, path)]
-        lines += _workload(table.place(path, name), suite["workloads"][name], own, suite["baseline"])
+        where, title = table.place(path, name), suite["workloads"][name]
+        curve = suite.get("curves", {}).get(name)
+        lines += (curves.render(where, own, curve, title) if curve
+                  else _workload(where, title, own, suite["baseline"]))
     lines += _legend(result)
     found = notes(result)
     if found:

@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # pylint: disable=wrong-import-position
 from fsc.result import BootRecord  # noqa: E402
-from fsc.suite import Point, Suite, load  # noqa: E402
+from fsc.suite import Point, Suite  # noqa: E402
+from fsc.suitefile import load  # noqa: E402
 
 SUITES = Path(__file__).resolve().parents[1] / "suites"
 FACTS = {name: 0 for name in ("init_on_alloc", "init_on_free", "page_poisoning", "debug_pagealloc",
@@ -35,7 +36,7 @@ def resolved(point: Point) -> dict[str, Any]:
     """What the module says that a protocol does on a path."""
     protocol = point.protocol
     counts = protocol != "rcu_full"
-    return {"descriptor_bytes": 80, "page_bytes": 4096, "refcounted": int(counts), "holds": int(protocol not in ("rcu_full", "seqcount")),
+    return {"descriptor_bytes": 80, "page_struct_bytes": 64, "page_bytes": 4096, "refcounted": int(counts), "holds": int(protocol not in ("rcu_full", "seqcount")),
             "recheck": int(protocol in ("overlay", "typesafe", "seqcount")), "tryget": "cas" if counts else "none",
             "locked": int(point.protocol == "locked"),
             "falls_back": int(point.path == "gup" and point.protocol != "locked"), "walks": int(point.path == "pfn"),
@@ -70,20 +71,23 @@ def run(point: Point, seed: int = 1, **changes: Any) -> dict[str, Any]:
         "resolved": resolved(point),
         "clock": {"name": "tsc", "cost_ns": 40},
         "window": {"window_ns": window, "overlap_ppm": 999_000, "start_skew_ns": 900, "complete": 1, "throttled": 0,
-                   "whole_ns": 50_000_000, "whole_idle_ns": 10_000_000,
+                   "whole_ns": 50_000_000, "whole_idle_ns": 10_000_000, "drain_ns": 30_000_000 + seed,
                    "whole_turnovers": 20_000 if params["max_turnovers"] else 0},
         "counters": {"lookups": lookups, "tryget_zero": lookups // 3000 if turnovers else 0,
                      "recheck_moved": rng.randrange(3) if turnovers else 0, "recheck_empty": 0,
-                     "turnovers": turnovers, "alloc_failed": 0} | events(lookups, turnovers),
+                     "turnovers": turnovers, "alloc_failed": 0,
+                     "recycled": turnovers, "recycled_other_key": turnovers * 9 // 10} | events(lookups, turnovers),
         "rates": {"lookups_per_second": lookups * 10**9 // window, "turnovers_per_second": turnovers * 10**9 // window},
         "threads": [], "cpu": {"softirq_ns": 1, "system_ns": 2, "irq_ns": 0, "idle_ns": 3},
-        "latency": {"lookup": histogram(times), "reuse": histogram(times if turnovers else [])},
+        "latency": {"lookup": histogram(times), "reuse": histogram(times if turnovers else []),
+                    "allocate": histogram(times if turnovers else []),
+                    "gp": histogram([time * 1000 for time in times] if params.get("gp_probe_ms") else [])},
         "limbo": {"exact": exact, "samples": 200,
                   "descriptor_objects_peak": limbo, "descriptor_objects_mean_milli": limbo * 600,
                   "page_objects_peak": pages, "page_objects_mean_milli": pages * 600,
                   "descriptor_bytes_peak": limbo * 80, "descriptor_bytes_mean": limbo * 48,
                   "page_bytes_peak": pages * 4096, "page_bytes_mean": pages * 2458},
-        "violations": [], "balance": {},
+        "tries": [lookups // 3000, lookups // 9000] if turnovers else [], "violations": [], "balance": {},
     } | changes
 
 

@@ -41,7 +41,7 @@ class ResultTest(BootsTest):
             self.assertIsNotNone(found["environment"][key], key)
         self.assertEqual(found["environment"]["kernel"]["facts"]["init_on_alloc"], 0)
         churn = self.point(found, "churn", "typesafe")
-        self.assertEqual(list(churn), ["suite", "workload", "path", "protocol", "params", "verdict", "reason",
+        self.assertEqual(list(churn), ["suite", "workload", "path", "protocol", "axes", "params", "verdict", "reason",
                                        "repetitions", "summary"])
         self.assertEqual(len(churn["repetitions"]), 6)
         tryget = churn["summary"]["tryget_zero_per_million"]

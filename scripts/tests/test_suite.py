@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import synthetic
-from fsc import job, suite
+from fsc import bench, job, suite, suitefile
 from fsc.accel import ICOUNT
 from fsc.verdict import SetupError
 
@@ -23,6 +23,14 @@ order = 0
 title = "t"
 params = { nr_readers = 1, nr_freers = 1 }
 """
+MATRIX = """
+[workload.rate]
+matrix = { free_rate = [10, 1000], deferral = ["auto", "call_rcu"] }
+params = { duration_ms = 2000 }
+exclude = [{ protocol = "overlay", deferral = "call_rcu" }]
+override = [{ when = { free_rate = 10, deferral = "auto" }, params = { duration_ms = 15000 } }]
+show = ["limbo_page_bytes_peak"]
+"""
 # What makes sense on each path.
 ALL = {"overlay", "typesafe", "rcu_desc", "rcu_full", "seqcount", "hazptr", "rcu_bounded", "locked"}
 PROTOCOLS = {"pagecache": ALL, "gup": ALL - {"rcu_full", "seqcount"}, "pfn": ALL - {"seqcount", "locked"}}
@@ -33,7 +41,7 @@ class SuiteTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "s.toml"
             file.write_text(text)
-            return suite.load(file)
+            return suitefile.load(file)
 
     def refused(self, text: str, line: int, word: str) -> None:
         with self.assertRaises(SetupError) as caught:
@@ -85,6 +93,57 @@ class SuiteTest(unittest.TestCase):
             for value in values:
                 self.refused(GOOD.replace("order = 0", f"{name} = {value}"), 8, name)
 
+    def test_matrix(self) -> None:
+        found = self.load(GOOD + MATRIX)
+        points = [p for p in found.points if p.workload == "rate"]
+        self.assertEqual([(p.protocol, p.axes["free_rate"], p.axes["deferral"]) for p in points], [
+            ("overlay", 10, "auto"), ("overlay", 1000, "auto"),
+            ("typesafe", 10, "auto"), ("typesafe", 10, "call_rcu"), ("typesafe", 1000, "auto"), ("typesafe", 1000, "call_rcu")])
+        self.assertEqual(points[3].id, "rate.pagecache.typesafe.free_rate=10.deferral=call_rcu")
+        self.assertEqual(points[3].module_args,
+                         "path=pagecache protocol=typesafe order=0 duration_ms=2000 free_rate=10 deferral=call_rcu")
+        # What overrides wins over the workload's params, and only where it holds.
+        self.assertEqual([p.params["duration_ms"] for p in points], [15000, 2000, 15000, 2000, 2000, 2000])
+        self.assertEqual(found.curves, {"rate": suite.Curve("free_rate", ("limbo_page_bytes_peak",))})
+        self.assertEqual(len({p.id for p in found.points}), len(found.points))
+
+    def test_matrix_refused_with_line(self) -> None:
+        header = GOOD.count("\n") + 2
+        for right, wrong, below, word in (
+                ("free_rate = [", "free_rat = [", 1, "free_rat"),
+                ("[10, 1000]", "[10, 10]", 1, "different"),
+                ("[10, 1000]", "[]", 1, "list"),
+                ("[10, 1000]", '"1..cpus"', 1, "list"),
+                ("matrix =", "# matrix =", 3, "exclude"),
+                ('deferral = "call_rcu" }]', 'deferral = "hurry" }]', 3, "never"),
+                ('protocol = "overlay"', "order = 0", 3, "order"),
+                ('"overlay", deferral = "call_rcu"', '["overlay", "typesafe"]', 3, "leaves nothing"),
+                ("params = { duration_ms = 15000 }", "param = { duration_ms = 15000 }", 4, "when, params"),
+                ("{ duration_ms = 15000 }", '{ duration_ms = "15000" }', 4, "duration_ms"),
+                ("limbo_page_bytes_peak", "limbo", 5, "limbo"),
+                ('show = ["limbo_page_bytes_peak"]', "", 1, "show")):
+            with self.subTest(wrong):
+                self.assertIn(right, MATRIX)
+                self.refused(GOOD + MATRIX.replace(right, wrong), header + below, word)
+
+    def test_matrix_up_to_the_cpus(self) -> None:
+        self.assertEqual([suitefile.doubled(n) for n in (1, 2, 3, 8, 12)], [[1], [1, 2], [1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 12]])
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "s.toml"
+            file.write_text(GOOD + MATRIX.replace("free_rate = [10, 1000]", 'nr_readers = "1..cpus"')
+                            .replace("free_rate = 10,", "nr_readers = 1,"))
+            points = [p for p in suitefile.load(file, 4).points if p.workload == "rate" and p.protocol == "overlay"]
+        self.assertEqual([p.params["nr_readers"] for p in points], [1, 2, 4])
+
+    def test_all_suites(self) -> None:
+        found = {name: bench.find_suite(name) for name in bench.names()}
+        self.assertLess(sum(bench.expected_s(s) for name, s in found.items() if name != "icount"), 0.9 * 3600,
+                        "make bench SUITE=all has an hour, and hosts are busy")
+        for name, one in found.items():
+            # Who opens the file reads the question first.
+            self.assertEqual(one.file.read_text().splitlines()[1], f"# {one.question}", name)
+            self.assertEqual(len({p.id for p in one.points}), len(one.points), name)
+
     def test_floor_is_the_kernels_tryget(self) -> None:
         text = GOOD.replace('title = "t"', "icount = true\nfloor = true")
         self.load(text.replace("order = 0", 'tryget = "cas"'))
@@ -103,15 +162,11 @@ class SuiteTest(unittest.TestCase):
     def test_default_suite(self) -> None:
         found = synthetic.suite()
         self.assertEqual((len(found.plain()), len(found.icount()), found.repetitions), (12, 8, 6))
-        self.assertLess(self.expected_s(found), 360, "make bench has six minutes")
-
-    def expected_s(self, found: suite.Suite) -> float:
-        plain = found.repetitions * sum(job.plan(found.plain())) if found.plain() else 0
-        return plain + sum(job.plan(found.icount()))
+        self.assertLess(bench.expected_s(found), 360, "make bench has six minutes")
 
     def test_paths_suite(self) -> None:
         found = synthetic.suite("paths")
-        self.assertLess(self.expected_s(found), 0.9 * 900, "it has 15 minutes, and hosts are busy")
+        self.assertLess(bench.expected_s(found), 0.9 * 900, "it has 15 minutes, and hosts are busy")
         self.assertEqual(found.repetitions, 6)
         for points in (found.plain(), [p for p in found.icount() if p.params["nr_readers"] and p.floor],
                        [p for p in found.icount() if p.params["nr_freers"]]):
@@ -121,7 +176,7 @@ class SuiteTest(unittest.TestCase):
 
     def test_icount_suite(self) -> None:
         found = synthetic.suite("icount")
-        self.assertLess(self.expected_s(found), 150)
+        self.assertLess(bench.expected_s(found), 150)
         self.assertTrue(all(point.icount and point.floor for point in found.points))
         self.assertCountEqual([(p.path, p.protocol) for p in found.points],
                               [(path, name) for path, names in PROTOCOLS.items() for name in names])

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A workload that is a matrix, as text: for each metric a row for each arm, a column for each value of x."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import table
+from .table import WIDTH, wrap
+
+_GAP = 2
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a metric is called and written where it stands alone."""
+    title: str
+    unit: table.Unit = table.si
+
+
+TITLES = {
+    "lookups_per_second": Shown("lookups/s"),
+    "instructions_per_lookup": Shown("instructions per lookup", "{:,.1f}".format),
+    "turnovers_per_second": Shown("turnovers/s that were reached"),
+    "tryget_zero_per_million": Shown("tryget met zero, per million lookups"),
+    "recheck_fail_per_million": Shown("recheck failed, per million lookups"),
+    "limbo_descriptor_bytes_peak": Shown("descriptors in limbo, peak, B", table.size),
+    "limbo_descriptor_bytes_mean": Shown("descriptors in limbo, mean, B", table.size),
+    "limbo_page_bytes_peak": Shown("pages in limbo, peak, B", table.size),
+    "limbo_page_bytes_mean": Shown("pages in limbo, mean, B", table.size),
+    "limbo_pointer_bytes_bound": Shown("kfree_rcu's own pages of pointers, at most, B", table.size),
+    "instructions_per_turnover": Shown("instructions per turnover", "{:,.0f}".format),
+    "rest_bytes_per_folio": Shown("descriptor and memdesc words, or struct pages, of a folio, B", table.size),
+    "reused_other_key_share": Shown("share of descriptors that came back under another key"),
+    "tries_worst": Shown("tries of the lookup that needed most"),
+    "drain_ns": Shown("time until all was reusable, once the threads had stopped", table.nanoseconds),
+} | {
+    f"{latency}_ns_{kind}": Shown(f"{title}, {word}", table.nanoseconds)
+    for latency, title in (("reuse", "time until a descriptor came back"), ("allocate", "time of an allocation"),
+                           ("lookup", "time of a lookup"),
+                           ("gp", "grace period (probed)"))
+    for kind, word in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"), ("max", "maximum"))
+}
+
+
+def title(metric: str) -> Shown:
+    return TITLES.get(metric) or Shown(metric.replace("_", " "))
+
+
+def arm(point: dict[str, Any], x: str, paths: bool = False) -> str:
+    """What a row is called: the protocol, and where the point is on the other axes."""
+    words = [point["protocol"]] + [f"{value}" if isinstance(value, str) else f"{axis}={value}"
+                                   for axis, value in point["axes"].items() if axis != x]
+    return " ".join([f"{point['path']}:"] * paths + words)
+
+
+def _number(value: int | str) -> str:
+    return table.si(value) if isinstance(value, int) else value
+
+
+def _cell(figures: dict[str, Any] | None, shown: Shown) -> str:
+    return shown.unit(figures["median"]) if figures else "-"
+
+
+def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]:
+    """Blocks of as many columns as fit; an arm that never has the metric has no row."""
+    arms: dict[str, dict[int | str, str]] = {}
+    for point in points:
+        if any(metric in other["summary"] for other in points if arm(other, x) == arm(point, x)):
+            arms.setdefault(arm(point, x), {})[point["axes"][x]] = _cell(point["summary"].get(metric), title(metric))
+    if not arms:
+        return []
+    columns = list(dict.fromkeys(point["axes"][x] for point in points))
+    name_width = max(len(name) for name in (*arms, x))
+    texts = [*map(_number, columns), *(cell for row in arms.values() for cell in row.values())]
+    width = _GAP + max(map(len, texts))
+    fit = max(1, (WIDTH - name_width) // width)
+    lines = wrap(title(metric).title)
+    for at in range(0, len(columns), fit):
+        block = columns[at:at + fit]
+        lines.append(f"{x:<{name_width}}" + "".join(f"{_number(value):>{width}}" for value in block))
+        lines += [(f"{name:<{name_width}}" + "".join(f"{row.get(value, ''):>{width}}" for value in block)).rstrip()
+                  for name, row in arms.items()]
+    return lines + [""]
+
+
+def legend(suite: dict[str, Any]) -> list[str]:
+    """What the tables of a suite's curves are of."""
+    found = suite.get("curves", {})
+    if not found:
+        return []
+    shown = {metric for curve in found.values() for metric in curve["show"]}
+    boots = suite["repetitions"]
+    lines = wrap("A table for each metric, a column for each value of " + ", ".join(dict.fromkeys(
+        curve["x"] for curve in found.values())) + ": " + (
+        f"medians of {boots} boots, whose intervals are in result.json" if boots > 1 else "one boot, so no intervals")
+        + ", and no tests. -: nothing was seen. k, M: thousand, million; of bytes (B): 1024.")
+    if any(metric.startswith("limbo_") for metric in shown):
+        lines += wrap("limbo: freed by a freer, not yet reusable.")
+    return lines
+
+
+def render(name: str, points: list[dict[str, Any]], curve: dict[str, Any], text: str) -> list[str]:
+    """All metrics that are shown of one workload on one path."""
+    lines = [line for metric in curve["show"] for line in metric_table(points, metric, curve["x"])]
+    return wrap(f"--- {name}: {text} ---") + ["", *lines] if lines else []

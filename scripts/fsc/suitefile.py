@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Suites as files: scripts/suites/*.toml, and what is refused in one, with its line."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import metrics
+from .suite import Curve, Point, Suite
+from .verdict import SetupError
+
+NAME = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a parameter's value may look like; it becomes a word of a shell command."""
+    says: str
+    text: re.Pattern[str] | None = None
+    integer: bool = False
+
+    def takes(self, value: Any) -> bool:
+        if isinstance(value, str):
+            return self.text is not None and self.text.fullmatch(value) is not None
+        return self.integer and type(value) is int
+
+
+INT = Kind("an int", integer=True)
+WORD = Kind("a name", NAME)
+CPUS = Kind("a list of CPUs such as '0-1,3'", re.compile(r"([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?"))
+ORDERS = Kind("an int, or orders with weights such as '0:8,2:4'",
+              re.compile(r"[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*"), integer=True)
+SHARES = Kind("five weights such as '60:20:10:5:5'", re.compile(r"[0-9]+(:[0-9]+){4}"))
+
+# The module's parameters that a suite may set. Names and looks are refused
+# here, with file and line; what a value may be only the module knows.
+PARAMS = dict.fromkeys((
+    "nr_readers", "nr_freers", "nr_folios", "nr_mappings", "nr_mms", "seed", "free_rate", "reuse_distance",
+    "burst", "publish_ns", "gap_ns", "hold_ns", "touch_bytes", "lookups_per_section", "sample_shift",
+    "cross_cpu", "stall_ms", "stall_every_ms", "passes", "bounded_max", "warmup_ms", "duration_ms",
+    "max_turnovers", "sample_ms", "gp_probe_ms", "limbo_max_mb"), INT)
+PARAMS |= dict.fromkeys((
+    "busted", "popularity", "removal", "deferral", "freeptr", "tryget", "churn", "pin"), WORD)
+PARAMS |= {"order": ORDERS, "mix": SHARES, "reader_cpus": CPUS, "freer_cpus": CPUS}
+TOP_KEYS: dict[str, type] = {
+    "question": str, "repetitions": int, "seed": int, "paths": list,
+    "protocols": list, "baseline": str, "params": dict, "workload": dict,
+}
+# A workload's own paths and protocols stand in place of the top ones.
+WORKLOAD_KEYS: dict[str, type] = {
+    "title": str, "params": dict, "icount": bool, "floor": bool, "paths": list, "protocols": list,
+    "matrix": dict, "exclude": list, "override": list, "show": list,
+}
+# An axis that goes from 1 to what the machine has, doubled from one value to the next.
+UP_TO_CPUS = "1..cpus"
+
+
+def doubled(most: int) -> list[int]:
+    """1, 2, 4 ... up to @most, which is there in any case."""
+    return sorted({most, *(1 << shift for shift in range(most.bit_length()))} - {0})
+
+
+class _Loader:
+    def __init__(self, file: Path, cpus: int):
+        self.file = file
+        self.cpus = cpus
+        self.curves: dict[str, Curve] = {}
+        try:
+            self.text = file.read_text(encoding="utf-8")
+            self.data = tomllib.loads(self.text)
+        except OSError as err:
+            raise SetupError(f"{file}: {err.strerror}") from err
+        except tomllib.TOMLDecodeError as err:
+            raise SetupError(f"{file}: {err}") from err
+
+    def refuse(self, table: str, key: str, why: str) -> NoReturn:
+        raise SetupError(f"{self.file}:{self.line(table, key)}: {why}")
+
+    def line(self, table: str, key: str) -> int:
+        """tomllib keeps no line numbers: find the key below its table's header."""
+        here, start = "", 1
+        word = re.compile(rf"(^|[{{,\s]){re.escape(key)}\s*=")
+        for number, line in enumerate(self.text.splitlines(), 1):
+            header = re.match(r"\s*\[([^\]]+)\]", line)
+            if header:
+                here = header[1].strip()
+            if here == table:
+                start = number if header else start
+                if not line.lstrip().startswith("#") and word.search(line):
+                    return number
+            if header and here == f"{table}.{key}".lstrip("."):
+                return number
+        return start
+
+    def known(self, table: str, found: dict[str, Any], known: Iterable[str], at: str = "") -> None:
+        for key in found:
+            if key not in known:
+                self.refuse(table, at or key, f"unknown key '{key}'; known: {', '.join(known)}")
+
+    def keys(self, table: str, found: dict[str, Any], known: dict[str, type]) -> None:
+        self.known(table, found, known)
+        for key, value in found.items():
+            if type(value) is not known[key]:
+                self.refuse(table, key, f"'{key}' must be {known[key].__name__}, not {value!r}")
+
+    def names(self, table: str, found: dict[str, Any], key: str) -> list[str]:
+        """A list of names that will go into file names and command lines."""
+        value = found[key]
+        if not value or not all(isinstance(v, str) and NAME.fullmatch(v) for v in value):
+            self.refuse(table, key, f"'{key}' must be a list of names")
+        if len(set(value)) != len(value):
+            self.refuse(table, key, f"'{key}' names something twice")
+        return value
+
+    def params(self, table: str, found: dict[str, Any], at: str = "") -> dict[str, int | str]:
+        """Parameters of the module; @at is the key that they stand under, if it is not their own line."""
+        self.known(table, found, PARAMS, at)
+        for key, value in found.items():
+            if not PARAMS[key].takes(value):
+                self.refuse(table, at or key, f"'{key}' must be {PARAMS[key].says}, not {value!r}")
+        return found
+
+    def axis(self, table: str, key: str, value: Any) -> list[int | str]:
+        """The values of one axis of a matrix."""
+        if value == UP_TO_CPUS and key in ("nr_readers", "nr_freers"):
+            return list(doubled(self.cpus))
+        if not isinstance(value, list) or not value or len(set(map(repr, value))) != len(value):
+            self.refuse(table, key, f"'{key}' must be a list of different values")
+        for one in value:
+            self.params(table, {key: one})
+        return value
+
+    def condition(self, table: str, key: str, found: Any, matrix: dict[str, list[int | str]],
+                  names: dict[str, list[str]]) -> dict[str, list[int | str]]:
+        """Where in a matrix something holds: axes, path and protocol, each with a value or several."""
+        known = {"path": names["paths"], "protocol": names["protocols"]} | matrix
+        if not isinstance(found, dict) or not found:
+            self.refuse(table, key, f"'{key}' must have tables of: {', '.join(known)}")
+        listed = {axis: value if isinstance(value, list) else [value] for axis, value in found.items()}
+        for axis, values in listed.items():
+            if axis not in known:
+                self.refuse(table, key, f"'{key}': unknown axis '{axis}'; known: {', '.join(known)}")
+            for value in values:
+                if value not in known[axis]:
+                    self.refuse(table, key, f"'{key}': {axis} is never {value!r}; it is one of: "
+                                            f"{', '.join(map(str, known[axis]))}")
+        return listed
+
+    def curve(self, table: str, found: dict[str, Any], matrix: dict[str, list[int | str]]) -> Curve | None:
+        """What is shown of a matrix; only one has this, and its exclude and override."""
+        if not matrix:
+            for key in ("exclude", "override", "show"):
+                if key in found:
+                    self.refuse(table, key, f"'{key}' is for a workload that has a matrix")
+            return None
+        show = found.get("show", [])
+        if not show:
+            self.refuse(table, "matrix", "a matrix wants 'show', the metrics that are tabulated")
+        for name in show:
+            if name not in metrics.METRICS:
+                self.refuse(table, "show", f"unknown metric {name!r}; known: {', '.join(metrics.METRICS)}")
+        return Curve(next(iter(matrix)), tuple(show))
+
+    def cells(self, table: str, found: dict[str, Any], names: dict[str, list[str]]) -> list[dict[str, Any]]:
+        """Every place of a matrix that is not excluded: path, protocol, axes, and the params that override."""
+        matrix = {key: self.axis(f"{table}.matrix" if f"[{table}.matrix]" in self.text else table, key, value)
+                  for key, value in found.get("matrix", {}).items()}
+        excluded = [self.condition(table, "exclude", one, matrix, names) for one in found.get("exclude", [])]
+        overrides = []
+        for one in found.get("override", []):
+            if not isinstance(one, dict) or set(one) != {"when", "params"}:
+                self.refuse(table, "override", "'override' must have tables of: when, params")
+            overrides.append((self.condition(table, "override", one["when"], matrix, names),
+                              self.params(table, one["params"], "override")))
+
+        def holds(condition: dict[str, list[int | str]], place: dict[str, int | str]) -> bool:
+            return all(place[axis] in values for axis, values in condition.items())
+
+        cells = []
+        for path, protocol, *values in itertools.product(names["paths"], names["protocols"], *matrix.values()):
+            axes = dict(zip(matrix, values))
+            place = {"path": path, "protocol": protocol} | axes
+            if any(holds(condition, place) for condition in excluded):
+                continue
+            extra: dict[str, int | str] = {}
+            for condition, params in overrides:
+                extra |= params if holds(condition, place) else {}
+            cells.append({"path": path, "protocol": protocol, "axes": axes, "extra": extra})
+        if not cells:
+            self.refuse(table, "exclude", "'exclude' leaves nothing")
+        return cells
+
+    def workload(self, name: str, top: dict[str, list[str]], common: dict[str, int | str]) -> list[Point]:
+        table = f"workload.{name}"
+        found = self.data["workload"][name]
+        if not isinstance(found, dict) or not NAME.fullmatch(name):
+            self.refuse("workload", name, f"'{name}' is no workload")
+        self.keys(table, found, WORKLOAD_KEYS)
+        params = common | self.params(table, found.get("params", {}))
+        names = top | {key: self.names(table, found, key) for key in top if key in found}
+        if found.get("floor") and not found.get("icount"):
+            self.refuse(table, "floor", "'floor' counts instructions: it wants icount = true")
+        if found.get("floor") and params.get("tryget", "cas") != "cas":
+            self.refuse(table, "floor", "'floor' is written by hand for tryget = \"cas\" alone")
+        curve = self.curve(table, found, found.get("matrix", {}))
+        if curve:
+            self.curves[name] = curve
+        return [Point(workload=name, title=found.get("title", name), path=cell["path"], protocol=cell["protocol"],
+                      params=params | cell["axes"] | cell["extra"], icount=found.get("icount", False),
+                      floor=found.get("floor", False), axes=cell["axes"])
+                for cell in self.cells(table, found, names)]
+
+    def suite(self) -> Suite:
+        data = self.data
+        self.keys("", data, TOP_KEYS)
+        for key in ("question", "repetitions", "paths", "protocols", "workload"):
+            if not data.get(key):
+                raise SetupError(f"{self.file}:1: '{key}' is missing or empty")
+        if data["repetitions"] < 1:
+            self.refuse("", "repetitions", "'repetitions' must be at least 1")
+        top = {key: self.names("", data, key) for key in ("paths", "protocols")}
+        common = self.params("params", data.get("params", {}))
+        points = [p for name in data["workload"] for p in self.workload(name, top, common)]
+        baseline = data.get("baseline", "")
+        if baseline and baseline not in {point.protocol for point in points}:
+            self.refuse("", "baseline", f"'{baseline}' is not among the protocols")
+        return Suite(self.file.stem, self.file, data["question"], data["repetitions"],
+                     data.get("seed", 1), baseline, tuple(points), self.curves)
+
+
+def load(file: Path, cpus: int = 2) -> Suite:
+    """Read a suite for a machine of so many CPUs; a wrong one is a SetupError that names file and line."""
+    return _Loader(file, cpus).suite()

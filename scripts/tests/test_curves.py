@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Workloads that are a matrix, from the made-up runs to the table."""
+
+import unittest
+from typing import Any
+
+import synthetic
+from fsc import curves, environment, metrics, notes, result, suite, summary
+
+
+class CurvesTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.suites = {name: synthetic.suite(name) for name in ("limbo", "readers", "recheck", "stall")}
+
+    def build(self, chosen: suite.Suite, repetitions: int = 1) -> dict[str, Any]:
+        boots = [synthetic.boot(number, chosen.order(number)) for number in range(1, repetitions + 1)]
+        boots += [synthetic.boot(repetitions + 1, chosen.icount(), "icount")] if chosen.icount() else []
+        found = result.build(chosen, boots, environment.gather(chosen, boots, True, ""))
+        result.validate(found)
+        return found
+
+    def test_every_suite(self) -> None:
+        for name, chosen in self.suites.items():
+            text = summary.render(self.build(chosen))
+            self.assertEqual([line for line in text.splitlines() if len(line) > 72], [], name)
+            for workload, curve in chosen.curves.items():
+                for metric in curve.show:
+                    title = " ".join(text.split())
+                    self.assertIn(curves.title(metric).title, title, f"{name} {workload} {metric}")
+
+    def test_every_point_is_in_a_cell(self) -> None:
+        chosen = self.suites["limbo"]
+        points = [p for p in self.build(chosen)["points"] if p["workload"] == "rate"]
+        lines = curves.metric_table(points, "turnovers_per_second", "free_rate")
+        self.assertEqual(lines[0], "turnovers/s that were reached")
+        self.assertEqual(lines[1].split(), ["free_rate", "10", "100", "1.00k", "10.0k", "100k", "1.00M"])
+        rows = {line[:24].strip(): line[24:].split() for line in lines[2:-1]}
+        self.assertEqual(len(rows), 9)
+        self.assertEqual({len(cells) for cells in rows.values()}, {6})
+        self.assertIn("rcu_desc call_rcu_hurry", rows)
+
+    def test_who_never_has_a_metric_has_no_row(self) -> None:
+        points = [p for p in self.build(self.suites["limbo"])["points"] if p["workload"] == "rate"]
+        lines = curves.metric_table(points, "limbo_pointer_bytes_bound", "free_rate")
+        self.assertTrue(lines)
+        self.assertFalse([line for line in lines if line.startswith("overlay")])
+        self.assertEqual(curves.metric_table(points, "gp_ns_p50", "free_rate"), [])
+
+    def test_columns_that_do_not_fit_go_below(self) -> None:
+        points = [{"protocol": "rcu_desc", "path": "pagecache", "axes": {"hold_ns": 10 ** n, "deferral": "call_rcu_hurry"},
+                   "summary": {"drain_ns": {"median": 123e6}}} for n in range(9)]
+        lines = curves.metric_table(points, "drain_ns", "hold_ns")
+        self.assertTrue(all(len(line) <= 72 for line in lines))
+        self.assertEqual(sum(line.startswith("hold_ns") for line in lines), 2)
+        self.assertEqual(sum(line.count("123ms") for line in lines), 9)
+
+    def test_intervals_and_no_tests(self) -> None:
+        found = self.build(self.suites["recheck"], 6)
+        for point in found["points"]:
+            for figures in point["summary"].values():
+                self.assertEqual(figures["n"], 6)
+                self.assertNotIn("p", figures)
+                self.assertNotIn("ratio", figures)
+
+    def test_notes_say_it_once(self) -> None:
+        chosen = self.suites["limbo"]
+        found = self.build(chosen)
+        for point in found["points"]:
+            for rep in point["repetitions"]:
+                rep["window"]["throttled"] = int(point["protocol"] == "rcu_full")
+        said = [text for text in notes.notes(found) if "limbo_max_mb" in text]
+        self.assertEqual(len(said), 2, said)    # one for each workload
+        self.assertIn("12 of 12 points", said[0])
+        self.assertEqual(len([text for text in notes.notes(found) if "is an estimate" in text]), 2)
+        self.assertFalse([text for text in notes.notes(found) if "too few" in text])
+
+    def test_every_metric_has_a_title(self) -> None:
+        for metric in metrics.METRICS:
+            self.assertTrue(curves.title(metric).title)
+
+
+class MetricsTest(unittest.TestCase):
+    def values(self, workload: str, protocol: str, **changes: Any) -> dict[str, Any]:
+        point = next(p for p in synthetic.suite("stall").points if (p.workload, p.protocol) == (workload, protocol))
+        run = synthetic.run(point, **changes)
+        return metrics.plain(run, metrics.limbo(run, None))
+
+    def test_tries(self) -> None:
+        self.assertEqual(self.values("hold", "typesafe", tries=[])["tries_worst"], 1)
+        self.assertEqual(self.values("hold", "typesafe", tries=[9, 4, 1])["tries_worst"], 4)
+        self.assertNotIn("tries_worst", self.values("hold", "rcu_full"))
+
+    def test_grace_periods(self) -> None:
+        gp = synthetic.histogram([10_000, 20_000, 900_000])
+        found = self.values("grace-period", "rcu_full", latency={"lookup": None, "gp": gp})
+        self.assertEqual((found["gp_ns_p50"], found["gp_ns_max"]), (20_007, 900_000))
+        self.assertNotIn("gp_ns_p50", self.values("hold", "rcu_full", latency={"lookup": None, "gp": gp}))
+
+    def test_reuse_and_drain(self) -> None:
+        found = self.values("hold", "typesafe")
+        self.assertAlmostEqual(found["reused_other_key_share"], 0.9, places=5)
+        self.assertEqual(found["drain_ns"], 30_000_001)
+
+
+if __name__ == "__main__":
+    unittest.main()
