@@ -29,7 +29,7 @@ help:
 bench:
 	@scripts/setup.sh bench
 	@$(folioscale) bench $(vm_flags) $(host_flags) $(call flag,--suite,SUITE) \
-		$(call flag,--repetitions,REPS) $(call flag,--out,OUT)
+		$(call flag,--repetitions,REPS) $(call flag,--out,OUT) $(call flag,--resume,RESUME)
 
 check:
 	@scripts/setup.sh check
@@ -87,7 +87,9 @@ distclean:
 #h   ACCEL=     auto, kvm, tcg or icount (auto: KVM if a trial boot works, else tcg)
 #h   VCPUS=N    virtual CPUs (2)
 #h   MEM=MB     the VM's memory (2048)
-#h   SUITE=     bench: name under scripts/suites, or path of a .toml (default)
+#h   SUITE=     bench: name under scripts/suites (scripts/folioscale suites lists them with their
+#h              times), path of a .toml, or all (default)
+#h   RESUME=DIR bench: go on with what was interrupted, in its folder
 #h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
 #h   OUT=DIR    bench, icount, trace, perf: where the results go (a new folder under results/)
 #h   ONLY=      check: only these groups of tests (a wrong name lists them)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale bench: a suite, from the module's build to the table."""
+"""scripts/folioscale bench: suites, from the module's build to the table."""
 
 from __future__ import annotations
 
@@ -7,23 +7,36 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from . import accel, host, kernel, repo, suite, summary
+from . import accel, host, job, kernel, repo, resume, suitefile, summary
 from .accel import Accel
-from .session import Session, new_folder
+from .kernel import Kernel
+from .session import Session, keep_command, new_folder
 from .suite import Point, Suite
-from .verdict import EXIT_STATUS, SetupError
+from .verdict import EXIT_STATUS, LOST, SetupError, worst
 
 SUITES = repo.SCRIPTS / "suites"
+ALL = "all"
+# Has a command of its own, and nothing that the others have not.
+_NOT_IN_ALL = ("icount",)
 
 
-def find_suite(name: str) -> Suite:
+def names() -> list[str]:
+    return sorted(path.stem for path in SUITES.glob("*.toml"))
+
+
+def find_suite(name: str, cpus: int = 2) -> Suite:
     """A suite by its name in scripts/suites, or by its file."""
     known = SUITES / f"{name}.toml"
     file = known if known.is_file() else Path(name)
     if not file.is_file():
-        names = ", ".join(sorted(path.stem for path in SUITES.glob("*.toml")))
-        raise SetupError(f"SUITE={name}: no such suite or file; known: {names}")
-    return suite.load(file)
+        raise SetupError(f"SUITE={name}: no such suite or file; known: {', '.join(names())}, {ALL}")
+    return suitefile.load(file, cpus)
+
+
+def expected_s(chosen: Suite) -> float:
+    """Seconds that a suite takes under emulation, boots included."""
+    plain = chosen.repetitions * sum(job.plan(chosen.plain())) if chosen.plain() else 0
+    return plain + (sum(job.plan(chosen.icount())) if chosen.icount() else 0)
 
 
 def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Point], Accel | None]]:
@@ -37,7 +50,7 @@ def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Poi
 
 
 def choose(name: str, args: argparse.Namespace) -> Suite:
-    chosen = find_suite(name)
+    chosen = find_suite(name, args.vcpus)
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
 
 
@@ -45,22 +58,50 @@ def where_it_is(folder: Path) -> Path:
     return folder.relative_to(repo.ROOT) if folder.is_relative_to(repo.ROOT) else folder
 
 
+def _folder(name: str, args: argparse.Namespace) -> Path:
+    """Where all of this command goes."""
+    if not args.resume:
+        return new_folder(name, args.out)
+    if args.out:
+        raise SetupError("RESUME= goes on where it was: OUT= cannot be had with it")
+    resume.check(Path(args.resume))
+    return Path(args.resume).resolve()
+
+
+def _run(chosen: Suite, where: Kernel, modules: Path, how: Accel | None, args: argparse.Namespace, folder: Path) -> str:
+    """Run one suite and print its table; return its verdict."""
+    session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder)
+    found = session.run(passes(chosen, how, where.image.is_file()))
+    print(summary.render(found))
+    print(f"{found['verdict']}: {where_it_is(session.folder)} has result.json, summary.txt, "
+          "the raw runs, the console logs, and the command", flush=True)
+    return LOST if found["environment"]["interrupted"] else found["verdict"]
+
+
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
-    chosen = choose(args.suite, args)
+    several = args.suite == ALL
+    chosen = [choose(name, args) for name in ([name for name in names() if name not in _NOT_IN_ALL] if several
+                                              else [args.suite])]
     if args.host:
         host.consent_to(chosen, args.yes)
         where, how = kernel.running(), None
     else:
         where = kernel.choose(args.kdir, args.kernel)
         how = accel.choose(args.accel, where)
-    todo = passes(chosen, how, where.image.is_file())
-    if not todo:
-        raise SetupError(f"suite {chosen.name} has nothing to run here")
-    session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_FLOOR), how, args.vcpus, args.memory,
-                      new_folder(chosen.name, args.out))
-    found = session.run(todo)
-    print(summary.render(found))
-    print(f"{found['verdict']}: {where_it_is(session.folder)} has result.json, summary.txt, "
-          "the raw runs, the console logs, and the command")
-    return EXIT_STATUS[found["verdict"]]
+    chosen = [one for one in chosen if passes(one, how, where.image.is_file())]
+    if not chosen:
+        raise SetupError(f"suite {args.suite} has nothing to run here")
+    modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    folder = _folder(args.suite if several else chosen[0].name, args)
+    if several and not args.resume:
+        keep_command(folder)
+    verdicts = []
+    for one in chosen:
+        below = folder / one.name if several else folder
+        below.mkdir(exist_ok=True)
+        verdicts.append(_run(one, where, modules, how, args, below))
+        if verdicts[-1] == LOST:
+            print(f"The suites end here; what is there goes on with RESUME={where_it_is(folder)}")
+            break
+    return EXIT_STATUS[worst(verdicts)]

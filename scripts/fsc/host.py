@@ -47,10 +47,10 @@ def consent(busted: list[str], seconds: float, yes: bool) -> None:
         raise SetupError("debugfs is not mounted: mount -t debugfs none /sys/kernel/debug")
 
 
-def consent_to(suite: Suite, yes: bool) -> None:
-    """The same of a whole suite."""
-    busted = [point.id for point in suite.points if point.params.get("busted", "none") != "none"]
-    consent(busted, sum(point.seconds for point in suite.plain()) * suite.repetitions, yes)
+def consent_to(suites: list[Suite], yes: bool) -> None:
+    """The same of whole suites."""
+    busted = [point.id for suite in suites for point in suite.points if point.params.get("busted", "none") != "none"]
+    consent(busted, sum(point.seconds * suite.repetitions for suite in suites for point in suite.plain()), yes)
 
 
 def _ask(seconds: float) -> None:

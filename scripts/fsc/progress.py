@@ -36,20 +36,25 @@ class Progress:
         self._stream = stream or sys.stderr
         self._clock = clock
         self._begin = clock()
-        self._done = 0
+        self._done = self._skipped = 0
         self._tty = self._stream.isatty()
 
     def eta(self) -> str:
         """What the rest of the plan takes at the speed seen so far."""
-        planned, left = sum(self._plan[:self._done]), sum(self._plan[self._done:])
+        planned, left = sum(self._plan[self._skipped:self._done]), sum(self._plan[self._done:])
         pace = (self._clock() - self._begin) / planned if planned else 1.0
         minutes, seconds = divmod(round(left * pace), 60)
         return f"{minutes}:{seconds:02d}"
 
     def point(self, boot: str, point: Point, text: str) -> None:
         self._done += 1
-        self._show(f"[{self._done}/{len(self._plan)}] {boot} {point.workload} {point.protocol}: "
-                   f"{text}, ETA {self.eta()}")
+        where = " ".join([point.workload, point.protocol, *(f"{axis}={value}" for axis, value in point.axes.items())])
+        self._show(f"[{self._done}/{len(self._plan)}] {boot} {where}: {text}, ETA {self.eta()}")
+
+    def skip(self, text: str, points: int) -> None:
+        """So many points need not be run: they were, the time before. None has been run yet."""
+        self._done = self._skipped = self._done + points
+        self._show(f"[{self._done}/{len(self._plan)}] {text}")
 
     def say(self, text: str) -> None:
         """Something that is no point, to be overwritten by the next one."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import environment, fairness, host, job, metrics, repo, result, summary, vm
+from . import environment, fairness, host, job, metrics, repo, result, resume, summary, vm
 from .accel import Accel
 from .kernel import Kernel
 from .progress import Progress, figures
@@ -60,9 +60,10 @@ def outcome(point: Point, record: BootRecord) -> str:
 def again(argv: list[str]) -> str:
     """The command that runs the same again; into a folder of its own, as this one is taken."""
     words = [f"scripts/{Path(argv[0]).name}", *argv[1:]]
-    if "--out" in words:
-        at = words.index("--out")
-        del words[at:at + 2]
+    for flag in ("--out", "--resume"):
+        if flag in words:
+            at = words.index(flag)
+            del words[at:at + 2]
     return shlex.join(words)
 
 
@@ -84,11 +85,13 @@ class Session:
     boots: list[BootRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # Every boot loads these, whatever is built meanwhile.
-        for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
-            shutil.copyfile(module, self.folder / module.name)
+        # Every boot loads these, whatever is built meanwhile, those of a suite that is resumed, too.
+        if not (self.folder / "folioscale.ko").exists():
+            for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
+                shutil.copyfile(module, self.folder / module.name)
         self.modules = self.folder
-        keep_command(self.folder)
+        if not (self.folder / "command").exists():
+            keep_command(self.folder)
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; write and return the result."""
@@ -97,7 +100,8 @@ class Session:
         before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             for number, (points, accel) in enumerate(passes, 1):
-                boot = self._boot(points, accel, progress, f"boot {number}/{len(passes)}")
+                boot = (self._resumed(number, points, accel, progress)
+                        or self._boot(points, accel, progress, f"boot {number}/{len(passes)}"))
                 if boot.state in (FAIL, LOST) and number < len(passes):
                     interrupted = f"boot {number} is {boot.state}, so no more were made"
                     break
@@ -121,6 +125,14 @@ class Session:
         result.write_text(self.folder / "summary.txt", summary.render(found))
         return found
 
+    def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
+        """A boot that was done before the suite was interrupted."""
+        record = resume.load(self.folder / f"boot-{number}", number, points, accel.name if accel else "host")
+        if record:
+            self.boots.append(record)
+            progress.skip(f"boot {number} is done", len(points))
+        return record
+
     def _boot(self, points: list[Point], accel: Accel | None, progress: Progress, name: str) -> BootRecord:
         record = BootRecord(len(self.boots) + 1, points, accel.name if accel else "host")
         self.boots.append(record)
@@ -141,6 +153,7 @@ class Session:
             record.state, record.reason = LOST, "the machine did not say whether it is fair"
         if "error/config" in record.blobs:
             record.reason = record.text("error/config")
+        resume.keep(record, outdir)
         return record
 
     def _files(self, points: list[Point]) -> dict[str, Path]:

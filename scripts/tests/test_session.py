@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import synthetic
-from fsc import bench, host, session, vm
+from fsc import bench, host, resume, session, vm
 from fsc.accel import ICOUNT, KVM, TCG
 from fsc.kernel import Kernel
 from fsc.verdict import SetupError
@@ -38,12 +38,12 @@ class SessionTest(unittest.TestCase):
                 spoil(self.booted, name)
         return vm.Boot("PASS", "", [], spec.outdir / "console.log", 30.0)
 
-    def run_session(self, **how: object) -> dict:
+    def run_session(self, folder: Path | None = None, **how: object) -> dict:
         with tempfile.TemporaryDirectory() as modules, redirect_stderr(io.StringIO()), \
                 mock.patch.object(vm, "boot", lambda spec: self.fake_boot(spec, **how)):
             (Path(modules) / "fsc_floor.ko").touch()
             found = session.Session(self.suite, Kernel("t", "t", Path("/"), Path("/")), Path(modules), TCG, 2, 512,
-                                    session.new_folder("default", str(self.folder)))
+                                    folder or session.new_folder("default", str(self.folder)))
             return found.run(bench.passes(self.suite, TCG, True))
 
     # The first blob of every boot is slabs: the config must be known by then.
@@ -78,6 +78,50 @@ class SessionTest(unittest.TestCase):
         self.assertEqual(sum(1 for p in found["points"] for r in p["repetitions"] if r["counters"]), 13)
         self.assertEqual(len(list(self.folder.glob("boot-2/runs/run.*"))), 1)
 
+    def test_resumed(self) -> None:
+        self.fake_config_first()
+
+        def spoil(boot: int, blob: str) -> None:
+            if boot == 3 and blob.startswith("run/"):
+                os.kill(os.getpid(), signal.SIGTERM)
+        cut = self.run_session(spoil=spoil)
+        self.assertEqual(cut["verdict"], "LOST")
+        kept = (self.folder / "boot-1/runs").stat().st_mtime_ns
+        self.booted = 2     # the made-up figures of a boot are those of its number
+        found = self.run_session(folder=self.folder)
+        self.assertEqual((found["verdict"], self.booted), ("PASS", 7))
+        self.assertEqual((self.folder / "boot-1/runs").stat().st_mtime_ns, kept)
+        self.assertEqual([[rep["boot"] for rep in point["repetitions"]] for point in found["points"]],
+                         [[1, 2, 3, 4, 5, 6]] * 12 + [[7]] * 8)
+        whole = self.folder
+        self.folder, self.booted = whole.with_name("at-once"), 0
+        at_once = self.run_session()
+        self.assertEqual(found["points"], at_once["points"])
+
+    def test_resumed_only_what_is_the_same(self) -> None:
+        self.fake_config_first()
+        self.run_session()
+        for spoil in (lambda found: found.update(state="FAIL"), lambda found: found.update(accelerator="kvm"),
+                      lambda found: found["points"][0].__setitem__(1, "order=1")):
+            file = self.folder / "boot-2/boot.json"
+            good = file.read_text()
+            found = json.loads(good)
+            spoil(found)
+            file.write_text(json.dumps(found))
+            self.booted = 1
+            self.run_session(folder=self.folder)
+            self.assertEqual(self.booted, 2)    # that one again, and no other
+
+    def test_resume_is_refused(self) -> None:
+        self.folder.mkdir()
+        with self.assertRaisesRegex(SetupError, "RESUME=.*allowed: a folder that make bench"):
+            resume.check(self.folder)
+        (self.folder / "command").write_text("# at revision 0000000, in the top folder:\nscripts/folioscale bench\n")
+        with self.assertRaisesRegex(SetupError, "it is of revision 0000000, this tree is"):
+            resume.check(self.folder)
+        session.keep_command(self.folder)
+        resume.check(self.folder)
+
     def test_unfair_is_refused(self) -> None:
         self.fake_config_first()
         with self.assertRaisesRegex(SetupError, "refused: slab_debug is on for kmalloc-64"):
@@ -104,7 +148,7 @@ class PassesTest(unittest.TestCase):
         self.assertEqual([how for _, how in bench.passes(suite, ICOUNT, True)], [ICOUNT])
 
     def test_unknown_suite(self) -> None:
-        with self.assertRaisesRegex(SetupError, "known: default, icount"):
+        with self.assertRaisesRegex(SetupError, "known: alloc, default, icount, .*, all"):
             bench.find_suite("nonsense")
 
 
@@ -113,13 +157,13 @@ class HostTest(unittest.TestCase):
         suite = synthetic.suite()
         suite.points[3].params["busted"] = "norecheck"
         with self.assertRaisesRegex(SetupError, "busted"):
-            host.consent_to(suite, True)
+            host.consent_to([suite], True)
 
     @unittest.skipUnless(os.geteuid() == 0, "wants root")
     def test_asks_first(self) -> None:
         with mock.patch("sys.stdin", io.StringIO("n\n")), mock.patch("builtins.print") as asked, \
                 self.assertRaisesRegex(SetupError, "not confirmed"):
-            host.consent_to(synthetic.suite(), False)
+            host.consent_to([synthetic.suite()], False)
         self.assertIn("[y/N]", asked.call_args[0][0])
 
 

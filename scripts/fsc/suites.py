@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale suites: what there is, the question of each, and how long it takes."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import bench
+from .table import wrap
+from .verdict import EXIT_STATUS, PASS
+
+
+def main(_args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    print("Minutes under emulation, for 2 CPUs; make bench SUITE=NAME. SUITE=all: all but icount.\n")
+    print(f"{'suite':<10}{'minutes':>8}{'boots':>7}{'points':>8}  question")
+    for name in bench.names():
+        found = bench.find_suite(name)
+        boots = (found.repetitions if found.plain() else 0) + bool(found.icount())
+        head = f"{name:<10}{bench.expected_s(found) / 60:>8.0f}{boots:>7}{len(found.points):>8}  "
+        print("\n".join(wrap(found.question, head)))
+    return EXIT_STATUS[PASS]
