@@ -19,7 +19,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench check icount trace perf shell gdb module clean distclean
+.PHONY: help bench check compare icount trace perf shell gdb module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -34,6 +34,10 @@ bench:
 check:
 	@scripts/setup.sh check
 	@$(folioscale) check $(kernel_flags) $(call flag,--accel,ACCEL) $(foreach group,$(ONLY),--only $(group))
+
+compare:
+	@scripts/setup.sh bench
+	@$(folioscale) compare $(if $(filter 1,$(FORCE)),--force) $(call flag,--json,JSON) -- $(call quote,$(A)) $(call quote,$(B))
 
 icount:
 	@scripts/setup.sh bench
@@ -73,6 +77,7 @@ distclean:
 #h Targets:
 #h   bench      install what is missing, boot a VM, run the suite, print the table
 #h   check      install what is missing, run every test
+#h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
 #h   trace      one run of the module in the VM under a bpftrace script or hist: triggers
 #h   perf       one run of the module in the VM under perf, and where its time goes
@@ -93,6 +98,9 @@ distclean:
 #h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
 #h   OUT=DIR    bench, icount, trace, perf: where the results go (a new folder under results/)
 #h   ONLY=      check: only these groups of tests (a wrong name lists them)
+#h   A= B=      compare: folders of results, or their result.json
+#h   JSON=FILE  compare: write it there as JSON, too
+#h   FORCE=1    compare: even if emulation, accelerator or parameters differ
 #h   HOST=1     bench, trace, perf: load the module on this machine, not in a VM; asks first
 #h   YES=1      bench, trace, perf: do not ask
 #h   SCRIPT=    trace: name under scripts/bpftrace or scripts/hist (a wrong name lists them),

@@ -49,6 +49,11 @@ class TestTest(unittest.TestCase):
         self.assertAlmostEqual(own.p_value([0] * 6, [1] * 6), 2 / 924)
         self.assertIsNone(own.p_value([1], [2, 3]))
 
+    def test_larger(self) -> None:
+        self.assertTrue(own.larger([0, 0, 0, 0, 1, 9], [0] * 6))
+        self.assertFalse(own.larger([0] * 6, [0, 0, 0, 0, 0, 9]))
+        self.assertFalse(own.larger([1, 2], [2, 1]))
+
     def test_false_positives(self) -> None:
         rng = np.random.default_rng(4)
         plain = [own.p_value(rng.normal(size=6), rng.normal(size=6)) for _ in range(2000)]

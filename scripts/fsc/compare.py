@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale compare: what differs between two results, and what was not shown to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from . import result, stats, table
+from .icount import BOOTS_LIMIT
+from .metrics import METRICS
+from .notes import ENOUGH_REPETITIONS
+from .repo import ROOT
+from .table import WIDTH, row, wrap
+from .verdict import PASS, SetupError, worst
+
+SCHEMA = 1
+NO_DIFFERENCE, SAME, DIFFER = "no difference shown", "same", "differ"
+# Rates of which more, and times of which less, is what everybody wants. The others have no
+# better side: expedited grace periods are no speed, nor is a descriptor that comes back soon.
+RATES = ("lookups_per_second", "turnovers_per_second")
+TIMES = ("lookup_ns_p50", "lookup_ns_p99", "lookup_ns_p999", "lookup_ns_max")
+# Of an environment: what has a line of its own, or is another in every run.
+ELSEWHERE = ("uname", "cmdline", "accelerator", "times_emulated", "revision", "date", "interrupted", "suite",
+             "boots", "not_measured", "icount", "kernel.release")
+MEDIAN, INTERVAL = 10, -19
+
+Point = dict[str, Any]
+Figures = dict[str, Any]
+Key = tuple[str, str, str, tuple[tuple[str, Any], ...]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two results."""
+    letter: str
+    file: Path
+    result: dict[str, Any]
+
+    @property
+    def env(self) -> dict[str, Any]:
+        return self.result["environment"]
+
+    def points(self) -> dict[Key, Point]:
+        found: dict[Key, Point] = {}
+        for point in self.result["points"]:
+            if key(point) in found:
+                raise SetupError(f"{self.letter}: {self.file}: {name_of(point)} is there twice; each point must be "
+                                 "there once")
+            found[key(point)] = point
+        return found
+
+
+def key(point: Point) -> Key:
+    """What makes a point the same in both."""
+    return point["workload"], point["path"], point["protocol"], tuple(sorted(point.get("axes", {}).items()))
+
+
+def label(point: Point) -> str:
+    return " ".join([point["protocol"], *(f"{name}={value}" for name, value in point.get("axes", {}).items())])
+
+
+def name_of(point: Point) -> str:
+    return f"{table.place(point['path'], point['workload'])}, {label(point)}"
+
+
+def load(letter: str, path: str) -> Side:
+    """Read a result, given as its folder or its file."""
+    file = Path(path)
+    if file.is_dir():
+        file = file / "result.json"
+    if not file.is_file():
+        raise SetupError(f"{letter}: {file}: no such file; A and B are folders of results, or their result.json")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        result.validate(found)
+    except jsonschema.ValidationError as error:
+        # The message may have the whole of what is wrong in it.
+        why = f"{error.json_path}: {textwrap.shorten(error.message, 100)}"
+    except ValueError as error:
+        why = f"not JSON: {error}"
+    else:
+        return Side(letter, file, found)
+    raise SetupError(f"{letter}: {file} is no result of this folioscale: {why}; what is one says "
+                     f"{result.SCHEMA_FILE.relative_to(ROOT)}")
+
+
+def values(point: Point, name: str) -> list[float]:
+    return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
+
+
+def _and_more(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+
+
+def _said(value: Any) -> str:
+    return "unknown" if value is None else str(value) or "empty"
+
+
+def _check(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> None:
+    """Refuse what nothing can be concluded from, --force or not."""
+    for side in (a, b):
+        verdict = worst([side.result["verdict"], *(point["verdict"] for point in side.result["points"])])
+        if verdict != PASS:
+            raise SetupError(f"{side.letter}: {side.file}: its verdict is {verdict}; only {PASS} is compared")
+    if not pairs:
+        known = " and ".join(f"{side.letter} ({side.env['suite']['name']}) has "
+                             f"{', '.join(dict.fromkeys(point['workload'] for point in side.result['points']))}"
+                             for side in (a, b))
+        raise SetupError(f"no point is in both: workloads, {known}; results of the same suite have them")
+    for side, own in ((a, [pair[0] for pair in pairs]), (b, [pair[1] for pair in pairs])):
+        for point in own:
+            tested = any(not METRICS[name].deterministic for name in point["summary"])
+            if tested and len(point["repetitions"]) < ENOUGH_REPETITIONS:
+                raise SetupError(f"{side.letter}: {side.file}: {name_of(point)}: {len(point['repetitions'])} "
+                                 f"repetitions; a test takes {ENOUGH_REPETITIONS} at least")
+
+
+def _unlike(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> Iterator[str]:
+    """Reasons to refuse that --force overrides."""
+    if a.env["times_emulated"] != b.env["times_emulated"]:
+        how = {True: "emulated", False: "real"}
+        yield (f"times are {how[a.env['times_emulated']]} in A, {how[b.env['times_emulated']]} in B; both must be "
+               "emulated, or both real")
+    if a.env["accelerator"] != b.env["accelerator"]:
+        yield (f"the accelerator is {_said(a.env['accelerator'])} in A, {_said(b.env['accelerator'])} in B; both "
+               "must have the same")
+    where: dict[tuple[str, str, str], list[str]] = {}
+    for one, other in pairs:
+        for name in one["params"] | other["params"]:
+            both = one["params"].get(name), other["params"].get(name)
+            if both[0] != both[1]:
+                where.setdefault((name, _said(both[0]), _said(both[1])), []).append(name_of(one))
+    if where:
+        yield ("parameters must be the same: "
+               + ", ".join(f"{name} is {one} in A, {other} in B ({_and_more(points)})"
+                           for (name, one, other), points in where.items()))
+
+
+def _word(name: str, more: bool) -> str:
+    """What B is."""
+    if name in RATES + TIMES:
+        return "faster" if more == (name in RATES) else "slower"
+    return "more" if more else "less"
+
+
+def _counted(one: list[float], other: list[float]) -> Figures:
+    """Counted, not sampled: a ratio, and whether it is more than boots of one kernel differ by."""
+    ratio = stats.ratio(other, one)
+    if ratio is None:
+        return {"verdict": SAME if one == other else DIFFER}
+    by = ratio.centre - 1
+    return {"ratio": ratio.centre, "verdict": SAME if abs(by) <= BOOTS_LIMIT else f"{DIFFER} by {100 * by:+.1f}%"}
+
+
+def _compare(name: str, a: Point, b: Point) -> Figures:
+    """All but what needs the others of the family: p is not adjusted yet, and no test has a verdict."""
+    found: Figures = {letter: {member: point["summary"][name][member]
+                               for member in ("median", "low", "high", "n", "coverage")}
+                      for letter, point in (("a", a), ("b", b))}
+    found |= {"rankable": a["summary"][name]["rankable"] and b["summary"][name]["rankable"]}
+    found |= dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "verdict"))
+    one, other = values(a, name), values(b, name)
+    if not found["rankable"]:
+        return found
+    if METRICS[name].deterministic:
+        return found | _counted(one, other)
+    # What not every boot has seen, such as a descriptor that came back, may be had by too few.
+    if min(len(one), len(other)) < ENOUGH_REPETITIONS:
+        return found
+    if ratio := stats.ratio(other, one):
+        found |= {"ratio": ratio.centre, "ratio_low": ratio.low, "ratio_high": ratio.high}
+    return found | {"p": stats.p_value(other, one)}
+
+
+def family(pairs: list[tuple[Point, Point]]) -> list[dict[str, Figures]]:
+    """Compare the points of one workload and path, each metric of which Holm adjusts for itself."""
+    found: list[dict[str, Figures]] = [{} for _ in pairs]
+    for name in METRICS:
+        tested = []
+        for own, (a, b) in zip(found, pairs):
+            if name not in a["summary"] or name not in b["summary"]:
+                continue
+            own[name] = _compare(name, a, b)
+            if own[name]["p"] is not None:
+                tested.append((own[name], values(a, name), values(b, name)))
+        adjusted = stats.holm([figures["p"] for figures, _, _ in tested])
+        for (figures, one, other), p in zip(tested, adjusted):
+            shown = p < stats.ALPHA
+            figures |= {"p": p, "verdict": _word(name, stats.larger(other, one)) if shown else NO_DIFFERENCE}
+    return found
+
+
+def _flat(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in found.items():
+        if prefix + name in ELSEWHERE:
+            continue
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _machine(env: dict[str, Any]) -> dict[str, Any]:
+    """One of 2GB has a few KB more or less with every kernel."""
+    return _flat(env | {"memory": f"{table.size(env['memory'])}B" if env["memory"] else None})
+
+
+def _differences(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: {"a": a.get(name), "b": b.get(name)} for name in a | b if a.get(name) != b.get(name)}
+
+
+def _environment(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Facts that differ: of the machine, of the one that counted instructions, of the suite."""
+    found = _differences(_machine(a), _machine(b))
+    if a["icount"] and b["icount"]:
+        # It has the same kernel, whose facts need not be said twice.
+        found |= {f"icount {name}": both for name, both in _differences(
+            _machine(a["icount"]), _machine(b["icount"])).items() if both != found.get(name)}
+    suites = [{f"suite {name}": env["suite"][name] for name in ("name", "seed", "repetitions")} for env in (a, b)]
+    return found | _differences(*suites)
+
+
+def _words_of_one(cmdline: str | None, other: str | None) -> list[str]:
+    return [word for word in (cmdline or "").split() if word not in (other or "").split()]
+
+
+def _side(side: Side, other: Side) -> dict[str, Any]:
+    env = side.env
+    return {"file": str(side.file), "kernel": env["kernel"]["release"] if env["kernel"] else None,
+            "accelerator": env["accelerator"], "revision": env["revision"], "date": env["date"],
+            "times_emulated": env["times_emulated"],
+            "cmdline_alone": _words_of_one(env["cmdline"], other.env["cmdline"])}
+
+
+def _alone(own: dict[Key, Point], other: dict[Key, Point], letter: str) -> Iterator[str]:
+    """Points of one result, a line for each workload and path."""
+    found: dict[str, list[str]] = {}
+    for name, point in own.items():
+        if name not in other:
+            found.setdefault(table.place(point["path"], point["workload"]), []).append(label(point))
+    for place, labels in found.items():
+        yield f"only in {letter}: {place}: {', '.join(labels)}"
+
+
+def _about_family(place: str, points: list[Point], compared: list[dict[str, Figures]]) -> Iterator[str]:
+    """What a reader must know of one workload and path before believing its verdicts."""
+    hopeless: list[str] = []
+    for name in METRICS:
+        own = [(point, figures[name]) for point, figures in zip(points, compared) if name in figures]
+        tested = [figures for _, figures in own if figures["p"] is not None]
+        if tested:
+            least = min(stats.p_value(range(f["a"]["n"]), range(f["a"]["n"], f["a"]["n"] + f["b"]["n"])) or 1
+                        for f in tested)
+            hopeless += [name] if least * len(tested) >= stats.ALPHA else []
+        for point, figures in own:
+            if figures["rankable"] and not figures["verdict"]:
+                yield (f"{place}, {label(point)}: {name}: not tested, {figures['a']['n']} boots have it in A, "
+                       f"{figures['b']['n']} in B ({ENOUGH_REPETITIONS} are enough)")
+    if hopeless:
+        yield (f"{place}: so many points are tested that nothing can be shown of {_and_more(hopeless)}: Holm wants "
+               "more repetitions, or fewer points")
+
+
+def _metrics_alone(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
+    for a, b in pairs:
+        for letter, one, other in (("A", a, b), ("B", b, a)):
+            if names := [name for name in METRICS if name in one["summary"] and name not in other["summary"]]:
+                yield f"only in {letter}: {name_of(one)}: {', '.join(names)}"
+
+
+def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
+    """All that is said of the two, as --json writes it."""
+    of_a, of_b = a.points(), b.points()
+    common = [(point, of_b[name]) for name, point in of_a.items() if name in of_b]
+    _check(a, b, common)
+    unlike = list(_unlike(a, b, common))
+    if unlike and not force:
+        raise SetupError(f"comparison refused: {'; '.join(unlike)} (--force compares all the same)")
+
+    families: dict[tuple[str, str], list[tuple[Point, Point]]] = {}
+    for pair in common:
+        families.setdefault((pair[0]["workload"], pair[0]["path"]), []).append(pair)
+    notes = [*_alone(of_a, of_b, "A"), *_alone(of_b, of_a, "B"), *_metrics_alone(common)]
+    points = []
+    for (workload, path), pairs in families.items():
+        compared = family(pairs)
+        own = [one for one, _ in pairs]
+        notes += _about_family(table.place(path, workload), own, compared)
+        points += [{"workload": workload, "title": a.env["suite"]["workloads"].get(workload, workload), "path": path,
+                    "protocol": point["protocol"], "axes": point.get("axes", {}), "metrics": figures}
+                   for point, figures in zip(own, compared)]
+    return {"schema": SCHEMA, "a": _side(a, b), "b": _side(b, a), "overridden": unlike,
+            "environment": _environment(a.env, b.env), "points": points, "notes": notes}
+
+
+def _unit(name: str) -> table.Unit:
+    if name.endswith("_over_floor"):
+        return lambda value: f"{value:.3f}"
+    if METRICS[name].deterministic:
+        return lambda value: f"{value:,.1f}"
+    return table.size if "_bytes_" in name else table.nanoseconds if "_ns_" in name else table.si
+
+
+def _times(value: float) -> str:
+    return (f"{value:#.3g}".rstrip(".") if value < 999.5 else table.si(value)) + "x"
+
+
+def _second_line(figures: Figures) -> str:
+    """Ratio and verdict; nothing where there is neither."""
+    parts = []
+    if figures["ratio"] is not None:
+        ends = (figures["ratio_low"], figures["ratio_high"])
+        parts.append(f"B/A {_times(figures['ratio'])}"
+                     + (f" [{', '.join(map(_times, ends))}]" if ends[0] is not None else ""))
+    elif figures["verdict"]:
+        parts.append("B/A: none, a zero has no ratio")
+    if figures["verdict"]:
+        parts.append(figures["verdict"] + (f", p {figures['p']:.2g}" if figures["p"] is not None else ""))
+    return row("", [(parts[0], -31), *((part, -30) for part in parts[1:])]) if parts else ""
+
+
+def _is_nothing(figures: Figures) -> bool:
+    return not any(figures[side][member] for side in "ab" for member in ("median", "high"))
+
+
+def _metric(name: str, points: list[Point]) -> list[str]:
+    """A metric under every protocol; two lines for each, the second where something is compared."""
+    unit, lines, nothing = _unit(name), [name], []
+    for point in points:
+        figures, words = point["metrics"][name], label(point)
+        if _is_nothing(figures):
+            nothing.append(words)
+            continue
+        if len(words) >= table.NAME_WIDTH:
+            lines += wrap(words)
+            words = ""
+        lines.append(row(words, [cell for side in (figures["a"], figures["b"]) for cell in (
+            (unit(side["median"]), MEDIAN), (table.interval(side, unit), INTERVAL))]))
+        lines += filter(None, [_second_line(figures)])
+    return lines + (wrap(f"0 in A and B: {', '.join(nothing)}") if nothing else []) + [""]
+
+
+def _workload(points: list[Point]) -> list[str]:
+    lines = wrap(f"--- {table.place(points[0]['path'], points[0]['workload'])}: {points[0]['title']} ---")
+    lines += [row("", [("A median", MEDIAN), ("[interval]", INTERVAL), ("B median", MEDIAN), ("[interval]", INTERVAL)])]
+    nothing = []
+    for name in METRICS:
+        own = [point for point in points if name in point["metrics"]]
+        if own and all(_is_nothing(point["metrics"][name]) for point in own):
+            nothing.append(name)
+        elif own:
+            lines += _metric(name, own)
+    return lines + (wrap(f"0 in all of A and B: {', '.join(nothing)}") + [""] if nothing else [])
+
+
+def _verdicts(figures: list[Figures]) -> str:
+    """How often which verdict was given: a reader's first look."""
+    tested = Counter(f["verdict"] for f in figures if f["p"] is not None)
+    counted = Counter(f["verdict"].split()[0] for f in figures if f["verdict"] and f["p"] is None)
+    parts = [f"of {seen.total()} {how}: " + ", ".join(f"{count} {word}" for word, count in sorted(seen.items()))
+             for how, seen in (("tested", tested), ("counted", counted)) if seen]
+    return "; ".join(parts) or "none"
+
+
+def _head(found: dict[str, Any], figures: list[Figures]) -> list[str]:
+    lines = ["folioscale: B against A", "=" * WIDTH]
+    for reason in found["overridden"]:
+        lines += wrap(f"FORCED. Refused otherwise: {reason}.") + [""]
+    if emulated := [side.upper() for side in "ab" if found[side]["times_emulated"]]:
+        lines += wrap(f"TIMES ARE EMULATED in {' and '.join(emulated)} (QEMU without KVM), and a clock that is "
+                      "emulated ranks nothing: no ratio and no verdict for times and rates.") + [""]
+    fields = {side.upper(): f"{own['file']}: {_said(own['kernel'])}, accelerator {_said(own['accelerator'])}, "
+                            f"revision {own['revision']}, {own['date']}"
+              for side, own in (("a", found["a"]), ("b", found["b"]))}
+    alone = [f"only in {side.upper()}: {' '.join(words)}" for side in "ab" if (words := found[side]["cmdline_alone"])]
+    fields |= {"cmdline": "; ".join(alone) or "the same words in both",
+               "environment": "; ".join(f"{name}: {_said(both['a'])} in A, {_said(both['b'])} in B"
+                                        for name, both in found["environment"].items()) or "the same in both",
+               "verdicts": _verdicts(figures)}
+    for name, text in fields.items():
+        lines += wrap(text, f"{name:<{table.NAME_WIDTH + 1}}")
+    return lines + [""]
+
+
+def _boots(figures: list[Figures], side: str) -> str:
+    return " to ".join(str(n) for n in dict.fromkeys(
+        (min(f[side]["n"] for f in figures), max(f[side]["n"] for f in figures))))
+
+
+def _legend(figures: list[Figures]) -> list[str]:
+    lines: list[str] = []
+    sampled = [f for f in figures if f["a"]["coverage"] is not None and f["b"]["coverage"] is not None]
+    if sampled:
+        coverage = min(f[side]["coverage"] for f in sampled for side in "ab")
+        lines += wrap(f"median [interval]: of {_boots(sampled, 'a')} boots in A, {_boots(sampled, 'b')} in B; order "
+                      f"statistics, exact coverage {100 * coverage:.1f}%; none where all are alike. k, M: thousand, "
+                      "million; of bytes: 1024.")
+    if any(f["p"] is not None for f in figures):
+        lines += wrap("B/A: Hodges-Lehmann on logs, with the interval that inverts the test at 95% or more, not "
+                      "adjusted. faster, slower, more, less: that is what B is. p: exact Mann-Whitney, permutation of "
+                      "the ranks where there are ties; Holm over the points of one metric, workload and path: of "
+                      f"twenty such groups one may show what is none. {NO_DIFFERENCE}: p >= {stats.ALPHA}, and so is "
+                      "what is 0 in A and B. The test tells the runs apart, not why: the host's load is in it, too.")
+    if any(f["p"] is None and f["verdict"] for f in figures):
+        lines += wrap(f"instructions: counted, no test. {SAME}: within {100 * BOOTS_LIMIT:g}%, by which "
+                      "boots of one kernel differ.")
+    return lines
+
+
+def render(found: dict[str, Any]) -> str:
+    """The text, made of what --json writes alone."""
+    figures = [figures for point in found["points"] for figures in point["metrics"].values()]
+    lines = _head(found, figures)
+    for name in dict.fromkeys((point["workload"], point["path"]) for point in found["points"]):
+        lines += _workload([point for point in found["points"] if (point["workload"], point["path"]) == name])
+    lines += _legend(figures)
+    if found["notes"]:
+        lines += ["", "Notes:"]
+        for text in found["notes"]:
+            lines += wrap(text, "- ")
+    return "\n".join(lines) + "\n"
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    sides = [load("A", args.a), load("B", args.b)]
+    file = Path(args.json) if args.json else None
+    if file and (file.is_dir() or file.resolve() in [side.file.resolve() for side in sides]):
+        raise SetupError(f"--json {file}: is a folder or one of the results; it must be a file of its own")
+    found = compare(*sides, args.force)
+    if file:
+        result.write_text(file, result.dumps(found))
+    print(render(found), end="")
+    return 0
