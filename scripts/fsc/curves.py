@@ -92,12 +92,12 @@ def legend(suite: dict[str, Any]) -> list[str]:
         return []
     shown = {metric for curve in found.values() for metric in curve["show"]}
     boots = suite["repetitions"]
-    lines = wrap("A table for each metric, a column for each value of " + ", ".join(dict.fromkeys(
+    lines = ["A table for each metric, a column for each value of " + ", ".join(dict.fromkeys(
         curve["x"] for curve in found.values())) + ": " + (
         f"medians of {boots} boots, whose intervals are in result.json" if boots > 1 else "one boot, so no intervals")
-        + ", and no tests. -: nothing was seen. k, M: thousand, million; of bytes (B): 1024.")
+        + ", and no tests. -: nothing was seen. k, M: thousand, million; of bytes (B): 1024."]
     if any(metric.startswith("limbo_") for metric in shown):
-        lines += wrap("limbo: freed by a freer, not yet reusable.")
+        lines.append("limbo: freed by a freer, not yet reusable.")
     return lines
 
 

@@ -56,6 +56,10 @@ OWN_TABLES = [
      Column("seq_fallbacks_per_million", "took a ref. /M {lookups}")],
 ]
 NAME = table.NAME_WIDTH
+TITLE = "folioscale: ways to RCU-free a folio"
+EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates and",
+            "times show that the load ran, no more; compare instructions, counts",
+            "and limbo.")
 MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 
@@ -67,20 +71,16 @@ def _boots(env: Figures) -> str:
     return ", ".join(counts + ([f"{icount} that count{'s' * (icount == 1)} instructions"] if icount else []))
 
 
-def _head(result: Result) -> list[str]:
+def facts(result: Result) -> dict[str, str]:
+    """What was asked, what came of it, and where it was measured; in words."""
     env = result["environment"]
-    lines = ["folioscale: ways to RCU-free a folio", "=" * WIDTH]
-    if env["times_emulated"]:
-        lines += ["TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates and",
-                  "times show that the load ran, no more; compare instructions, counts",
-                  "and limbo.", ""]
     kernel = env["kernel"]
     release = "unknown" if not kernel else (
         f"{kernel['release']}, preempt {kernel['preempt']}, HZ {kernel['hz']}")
     memory = f"{table.size(env['memory'])}B" if env["memory"] else "unknown memory"
     costs = [rep["clock"]["cost_ns"] for point in result["points"] for rep in point["repetitions"]
              if rep["clock"] and "instructions_per_lookup" not in rep["metrics"]]
-    fields = {
+    return {
         "question": env["suite"]["question"], "verdict": result["verdict"], "kernel": release,
         "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}, "
                    f"accelerator {env['accelerator']}",
@@ -89,22 +89,29 @@ def _head(result: Result) -> list[str]:
         "suite": f"{env['suite']['name']}, {_boots(env)}, seed {env['suite']['seed']}",
         "revision": f"{env['revision']}, {env['date']}",
     }
-    for name, text in fields.items():
+
+
+def _head(result: Result) -> list[str]:
+    lines = [TITLE, "=" * WIDTH]
+    if result["environment"]["times_emulated"]:
+        lines += [*EMULATED, ""]
+    for name, text in facts(result).items():
         lines += wrap(text, f"{name:<{NAME}}")
     return lines
 
 
-def _ratio(figures: Figures, baseline: bool) -> str:
+def ratio(figures: Figures, baseline: bool) -> str:
+    """How figures compare with the baseline's; empty where time is emulated."""
     if not figures["rankable"]:
         return ""
     if baseline:
         return "1"
-    ratio, p = figures.get("ratio"), figures.get("p")
+    found, p = figures.get("ratio"), figures.get("p")
     if p is not None and p >= stats.ALPHA:
         return "n.d."
-    if ratio is None:
+    if found is None:
         return "-" if p is None else "diff."
-    return f"{ratio:.2f}x" if ratio < 99.995 else f"{table.si(ratio)}x"
+    return f"{found:.2f}x" if found < 99.995 else f"{table.si(found)}x"
 
 
 def _objects(point: Figures, name: str) -> str:
@@ -124,18 +131,18 @@ def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list
     if figures is None:
         return [("-", MEDIAN), ("", INTERVAL), ("", RATIO)]
     last = (_objects(point, column.objects) if column.objects
-            else _ratio(figures, point["protocol"] == baseline) if compared else "")
+            else ratio(figures, point["protocol"] == baseline) if compared else "")
     return [(column.unit(figures["median"]), MEDIAN),
             (table.interval(figures, column.unit), INTERVAL), (last, RATIO)]
 
 
-def _holds(point: Figures) -> bool:
+def holds(point: Figures) -> bool:
     """Whether its readers can keep a folio; True of a point that never ran."""
     return all(rep["resolved"].get("holds", 1) for rep in point["repetitions"] if rep["resolved"])
 
 
-def _label(point: Figures) -> str:
-    return point["protocol"] + ("" if _holds(point) else "*")
+def label(point: Figures) -> str:
+    return point["protocol"] + ("" if holds(point) else "*")
 
 
 def _sub_table(points: list[Figures], columns: list[Column], baseline: str) -> list[str]:
@@ -152,8 +159,8 @@ def _sub_table(points: list[Figures], columns: list[Column], baseline: str) -> l
         heads += [("median", MEDIAN), ("[interval]", INTERVAL),
                   ("count" if column.objects else "ratio" if compared[column.metric] else "", RATIO)]
     lines = [(" " * NAME + titles).rstrip(), row("", heads)]
-    lines += [row(_label(point), [cell for column in columns
-                                  for cell in _cell(point, column, baseline, compared[column.metric])])
+    lines += [row(label(point), [cell for column in columns
+                                 for cell in _cell(point, column, baseline, compared[column.metric])])
               for point in points]
     return lines + [""]
 
@@ -199,7 +206,7 @@ def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> lis
 _EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms"}
 
 
-def _kinds(points: list[Figures]) -> dict[str, list[Figures]]:
+def kinds_of(points: list[Figures]) -> dict[str, list[Figures]]:
     """Points that are told apart by path or parameters, under the words that do it. What
     comes first on a path is called by the path alone."""
     first: dict[str, Figures] = {}
@@ -214,8 +221,8 @@ def _kinds(points: list[Figures]) -> dict[str, list[Figures]]:
 
 def _instructions(points: list[Figures], baseline: str) -> list[str]:
     """A table for each kind of point that was counted."""
-    kinds = _kinds([point for point in points
-                    if any(METRICS[name].deterministic for name in point["summary"])])
+    kinds = kinds_of([point for point in points
+                      if any(METRICS[name].deterministic for name in point["summary"])])
     lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", ""] if kinds else []
     for words, points in kinds.items():
         if len(kinds) > 1:
@@ -227,7 +234,7 @@ def _instructions(points: list[Figures], baseline: str) -> list[str]:
 def _instruction_table(points: list[Figures], baseline: str) -> list[str]:
     """Per lookup and per turnover side by side, though different points count them."""
     figures: dict[str, Figures] = {}
-    labels = {point["protocol"]: _label(point) for point in points}
+    labels = {point["protocol"]: label(point) for point in points}
     for point in points:
         figures.setdefault(point["protocol"], {}).update(point["summary"])
     columns = [("instructions_per_lookup", 10, True), ("floor_instructions_per_lookup", 9, False),
@@ -244,7 +251,7 @@ def _instruction_table(points: list[Figures], baseline: str) -> list[str]:
                           else f"{found['median']:,.0f}" if name.endswith("_per_turnover")
                           else f"{found['median']:,.1f}", width))
             if compared:
-                cells.append((_ratio(found, protocol == baseline) if found else "", 8))
+                cells.append((ratio(found, protocol == baseline) if found else "", 8))
         lines.append(row(labels[protocol], cells))
     return lines + [""]
 
@@ -275,41 +282,42 @@ def _without(result: Result, baseline: str) -> str:
     return f"; none in {', '.join(missing)}, where {baseline} is not" if missing else ""
 
 
-def _legend(result: Result) -> list[str]:
+def legend(result: Result) -> list[str]:
+    """What the words and figures mean, a paragraph each."""
     env = result["environment"]
     baseline = env["suite"]["baseline"]
     seen = {figures["coverage"] for point in result["points"]
             for figures in point["summary"].values() if figures["coverage"] is not None}
     counts = {figures["n"] for point in result["points"] for figures in point["summary"].values()
               if figures["coverage"] is not None}
-    lines: list[str] = []
+    found: list[str] = []
     if seen:
         n = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        lines += wrap(f"median [interval]: of n = {n} boots; order statistics, exact coverage "
-                      f"{100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
-                      "of bytes (B): 1024.")
+        found.append(f"median [interval]: of n = {n} boots; order statistics, exact coverage "
+                     f"{100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
+                     "of bytes (B): 1024.")
         if baseline:
-            lines += wrap(f"ratio: to {baseline}, Hodges-Lehmann on logs (its interval is in result.json); "
-                          f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
-                          "the ranks where there are ties; Holm over the protocols of one metric and "
-                          "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + ".")
+            found.append(f"ratio: to {baseline}, Hodges-Lehmann on logs (its interval is in result.json); "
+                         f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
+                         "the ranks where there are ties; Holm over the protocols of one metric and "
+                         "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + ".")
     if seen and env["times_emulated"]:
-        lines += wrap("No ratio and no test for times and rates: the clock is emulated, and drifts "
-                      "between boots by more than protocols differ. A virtual CPU that the host takes away "
-                      "in the middle of a removal lets readers meet zero many times over.")
+        found.append("No ratio and no test for times and rates: the clock is emulated, and drifts "
+                     "between boots by more than protocols differ. A virtual CPU that the host takes away "
+                     "in the middle of a removal lets readers meet zero many times over.")
     if seen:
-        lines += wrap("tryget met zero: the reader found a folio being freed, and started over. recheck "
-                      "failed: the reference was to a folio that had left its slot. limbo: freed by a freer, "
-                      "not yet reusable. reused after: from its free until the same descriptor is allocated again.")
-    if not all(_holds(point) for point in result["points"]):
-        lines += wrap("*: cannot hold a folio past its section: nobody who keeps one (I/O, pins) can be served.")
-    lines += curves.legend(env["suite"])
+        found.append("tryget met zero: the reader found a folio being freed, and started over. recheck "
+                     "failed: the reference was to a folio that had left its slot. limbo: freed by a freer, "
+                     "not yet reusable. reused after: from its free until the same descriptor is allocated again.")
+    if not all(holds(point) for point in result["points"]):
+        found.append("*: cannot hold a folio past its section: nobody who keeps one (I/O, pins) can be served.")
+    found += curves.legend(env["suite"])
     told = {name for point in result["points"] if not point.get("axes") for name in point["summary"]}
     for name, text in LEGENDS.items():
-        lines += wrap(text) if name in told else []
+        found += [text] if name in told else []
     if any("instructions_per_turnover" in point["summary"] for point in result["points"]):
-        lines += wrap("Per turnover: removal, free, allocation, publishing, and the deferred work.")
-    return lines + wrap("Not measured: " + "; ".join(env["not_measured"]) + ".")
+        found.append("Per turnover: removal, free, allocation, publishing, and the deferred work.")
+    return found + ["Not measured: " + "; ".join(env["not_measured"]) + "."]
 
 
 def render(result: Result) -> str:
@@ -324,7 +332,8 @@ def render(result: Result) -> str:
         curve = suite.get("curves", {}).get(name)
         lines += (curves.render(where, own, curve, title) if curve
                   else _workload(where, title, own, suite["baseline"]))
-    lines += _legend(result)
+    for text in legend(result):
+        lines += wrap(text)
     found = notes(result)
     if found:
         lines += ["", "Notes:"]
