@@ -19,7 +19,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench check compare icount trace perf shell gdb module clean distclean
+.PHONY: help bench report check compare icount trace perf shell gdb module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -30,6 +30,10 @@ bench:
 	@scripts/setup.sh bench
 	@$(folioscale) bench $(vm_flags) $(host_flags) $(call flag,--suite,SUITE) \
 		$(call flag,--repetitions,REPS) $(call flag,--out,OUT) $(call flag,--resume,RESUME)
+
+report:
+	@scripts/setup.sh bench
+	@$(folioscale) report -- $(RESULTS)
 
 check:
 	@scripts/setup.sh check
@@ -76,6 +80,7 @@ distclean:
 
 #h Targets:
 #h   bench      install what is missing, boot a VM, run the suite, print the table
+#h   report     write report.html for the folders RESULTS, into the first of them
 #h   check      install what is missing, run every test
 #h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
@@ -97,6 +102,7 @@ distclean:
 #h   RESUME=DIR bench: go on with what was interrupted, in its folder
 #h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
 #h   OUT=DIR    bench, icount, trace, perf: where the results go (a new folder under results/)
+#h   RESULTS=   report: folders with a result.json, one for each suite: "results/A results/B"
 #h   ONLY=      check: only these groups of tests (a wrong name lists them)
 #h   A= B=      compare: folders of results, or their result.json
 #h   JSON=FILE  compare: write it there as JSON, too

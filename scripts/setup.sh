@@ -20,6 +20,7 @@ python3             the runner
 python3-numpy       statistics
 python3-scipy       statistics
 python3-jsonschema  checks result.json
+python3-matplotlib  draws the plots of report.html
 '
 trace_packages="$bench_packages
 qemu-system-common  has virtiofsd, by which a virtual machine reads this one's root

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import sys
@@ -87,8 +88,17 @@ def run(point: Point, seed: int = 1, **changes: Any) -> dict[str, Any]:
                   "page_objects_peak": pages, "page_objects_mean_milli": pages * 600,
                   "descriptor_bytes_peak": limbo * 80, "descriptor_bytes_mean": limbo * 48,
                   "page_bytes_peak": pages * 4096, "page_bytes_mean": pages * 2458},
+        "series": series(params, limbo, pages),
         "tries": [lookups // 3000, lookups // 9000] if turnovers else [], "violations": [], "balance": {},
     } | changes
+
+
+def series(params: dict[str, Any], limbo: int, pages: int) -> dict[str, Any]:
+    """A sawtooth that rises from the start of the warm-up."""
+    rows = [[10_000_000 * (i + 1), 1000 * i, 100 * i, limbo * (i % 10) // 9, pages * (i % 10) // 9, 2800, 480_000]
+            for i in range((params.get("warmup_ms", 500) + params["duration_ms"]) // 10)]
+    return {"columns": ["t_ns", "lookups", "turnovers", "limbo_descriptors", "limbo_pages", "slab_pages", "free_pages"],
+            "rows": rows if params.get("sample_ms", 10) else []}
 
 
 def slab(objects: list[int]) -> dict[str, Any]:
@@ -130,6 +140,42 @@ def boot(number: int, points: list[Point], accelerator: str = "tcg") -> BootReco
 
 def put(record: BootRecord, name: str, value: dict[str, Any]) -> None:
     record.blobs[name] = json.dumps(value).encode()
+
+
+def with_curves(found: dict[str, Any], readers: tuple[int, ...] = (1, 2)) -> dict[str, Any]:
+    """A result that has a matrix, too: made of churn, against free_rate (and readers). One point of it was lost."""
+    found = copy.deepcopy(found)
+    settings = found["environment"]["suite"]
+    settings["workloads"]["rates"] = "1 freer, ever faster"
+    settings["curves"] = {"rates": {"x": "free_rate", "show": ["limbo_descriptor_bytes_mean", "turnovers_per_second"]}}
+    for churn in [point for point in found["points"] if point["workload"] == "churn"]:
+        for rate in (0, 50, 1000, 20_000):
+            for nr in readers:
+                point = copy.deepcopy(churn)
+                point |= {"workload": "rates", "axes": {"free_rate": rate, "nr_readers": nr}}
+                point["params"] |= point["axes"]
+                for figures in point["summary"].values():
+                    figures |= {key: figures[key] * nr * (rate or 50_000) / 50_000 for key in ("median", "low", "high")}
+                    for key in ("ratio", "ratio_low", "ratio_high", "p"):
+                        figures.pop(key, None)
+                found["points"].append(point)
+    lost = found["points"][-1]
+    lost |= {"verdict": "LOST", "reason": "silent at the timeout", "summary": {}}
+    lost["repetitions"] = [rep | dict.fromkeys(("resolved", "latency", "counters", "limbo")) | {
+        "verdict": "LOST", "metrics": {}} for rep in lost["repetitions"]]
+    return found
+
+
+def put_folder(folder: Path, found: dict[str, Any], of: list[BootRecord]) -> None:
+    """What a suite leaves behind: its result, and the blobs of its boots."""
+    folder.mkdir(exist_ok=True)
+    (folder / "result.json").write_text(json.dumps(found))
+    (folder / "command").write_text("# at revision test, in the top folder:\nscripts/folioscale bench --suite default\n")
+    for record in of:
+        runs = folder / f"boot-{record.number}/runs"
+        runs.mkdir(parents=True)
+        for name, data in record.blobs.items():
+            (runs / name.replace("/", ".")).write_bytes(data)
 
 
 def suite(name: str = "default") -> Suite:

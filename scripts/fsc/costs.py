@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a report compares: sections of points, and groups of metrics that share a plot and are rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from . import metrics, summary, table
+from .table import Unit
+from .verdict import PASS, worst
+
+Point = dict[str, Any]
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Metrics of one plot: what each is called. {lookups} is what the path's readers count."""
+    key: str
+    title: str
+    metrics: dict[str, str]
+    kind: str = "dots"             # dots, bars, cdf, curve
+    ranked: bool = False           # nothing but speed: left out where the clock is emulated
+    histogram: str = ""            # of a cdf: the latency that it is of
+
+
+INSTRUCTIONS = (
+    Group("lookup", "Instructions per {lookup}", {
+        "instructions_per_lookup": "instructions per {lookup}",
+        "floor_instructions_per_lookup": "the same by hand (floor)"}, "bars"),
+    Group("turnover", "Instructions per turnover", {"instructions_per_turnover": "instructions per turnover"}, "bars"),
+)
+GROUPS = (
+    Group("limbo-descriptors", "Descriptors in limbo", {
+        "limbo_descriptor_bytes_peak": "descriptors in limbo, peak bytes",
+        "limbo_descriptor_bytes_mean": "descriptors in limbo, mean bytes",
+        "limbo_pointer_bytes_bound": "kfree_rcu's pointer pages, at most, bytes"}),
+    Group("limbo-pages", "Pages in limbo", {
+        "limbo_page_bytes_peak": "pages in limbo, peak bytes",
+        "limbo_page_bytes_mean": "pages in limbo, mean bytes"}),
+    Group("retries", "What kept {lookups} from succeeding at once", {
+        "tryget_zero_per_million": "tryget met zero, per million {lookups}",
+        "recheck_fail_per_million": "recheck failed, per million {lookups}",
+        "fallbacks_per_million": "fell back, per million {lookups}",
+        "hazard_moved_per_million": "hazard moved, per million {lookups}",
+        "seq_retries_per_million": "copied again, per million {lookups}",
+        "seq_fallbacks_per_million": "took a reference after all, per million {lookups}"}),
+    Group("tries", "Tries of the worst lookup", {"tries_worst": "tries of the worst lookup"}),
+    Group("reuse", "From a descriptor's free to its next allocation", {
+        "reuse_ns_p50": "reused after, p50",
+        "reuse_ns_p99": "reused after, p99"}),
+    Group("gp", "Grace periods", {
+        "gp_ns_p50": "grace period, p50",
+        "gp_ns_p99": "grace period, p99"}, "cdf", histogram="gp"),
+    Group("drain", "Until all was reusable", {"drain_ns": "until all was reusable, at the end"}),
+    Group("latency", "Lookup latency", {
+        "lookup_ns_p50": "lookup latency, p50",
+        "lookup_ns_p99": "lookup latency, p99"}, "cdf", histogram="lookup"),
+    Group("expedited", "Expedited grace periods", {"expedited_per_second": "expedited grace periods, per second"}),
+    Group("lookups", "{lookups} per second", {"lookups_per_second": "{lookups} per second"}, ranked=True),
+    Group("turnovers", "Turnovers per second", {"turnovers_per_second": "turnovers per second"}, ranked=True),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Points that are compared with one another, and what of them."""
+    id: str                        # of HTML; a group's plot has it ahead of its key
+    title: str
+    path: str
+    points: list[Point]
+    groups: tuple[Group, ...]
+    x: str = ""                    # of a curve: the parameter that it is drawn against
+    counted: bool = False          # instructions
+
+    def plot_id(self, group: Group) -> str:
+        return f"{self.id}-{group.key}"
+
+    def words(self, text: str) -> str:
+        """A group's or a metric's title on this path."""
+        lookups = metrics.lookups(self.path)
+        text = text.replace("{lookups}", lookups).replace("{lookup}", lookups.removesuffix("s"))
+        return text[:1].upper() + text[1:] if text.startswith(lookups) else text
+
+    def having(self, metric: str, protocol: str = "") -> list[Point]:
+        return [point for point in self.points if metric in point["summary"] and protocol in ("", point["protocol"])]
+
+    def figures(self, group: Group) -> list[Figures]:
+        return [point["summary"][metric] for metric in group.metrics for point in self.having(metric)]
+
+    def timed(self, group: Group) -> dict[str, list[Figures]]:
+        """Histograms of each protocol that has timed anything: one for each repetition."""
+        found: dict[str, list[Figures]] = {}
+        for point in self.points:
+            own = [(rep["latency"] or {}).get(group.histogram) for rep in point["repetitions"]]
+            if own := [histogram for histogram in own if histogram and histogram["count"] and histogram["buckets"]]:
+                found[point["protocol"]] = own
+        return found
+
+    def present(self) -> list[Group]:
+        """Groups that any point has a figure of, or has timed."""
+        return [group for group in self.groups if self.figures(group) or (group.histogram and self.timed(group))]
+
+
+def unit(metric: str) -> Unit:
+    """How a metric is written, by its name: those of curves may be any."""
+    if "instructions" in metric:
+        return lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+    if "_bytes" in metric:
+        return table.size
+    return table.nanoseconds if "_ns" in metric else table.si
+
+
+def told(figures: Figures, metric: str) -> str:
+    """Median and interval."""
+    how = unit(metric)
+    return f"{how(figures['median'])} {table.interval(figures, how)}".rstrip()
+
+
+def numbers(found: Iterable[Figures]) -> list[float]:
+    """All that is to be seen of figures in a plot."""
+    return [value for figures in found for value in (figures["median"], figures["low"], figures["high"])
+            if value is not None]
+
+
+def curve_title(metric: str) -> str:
+    """A metric of a curve by the name that it has elsewhere, if it has one."""
+    names = {name: title for group in INSTRUCTIONS + GROUPS for name, title in group.metrics.items()}
+    title = names.get(metric, metric.replace("_", " "))
+    return title[:1].upper() + title[1:]
+
+
+def _counted(points: list[Point]) -> list[tuple[str, list[Point]]]:
+    """Points that count instructions, by what is counted. One that was lost goes with the others of its workload."""
+    workloads = {point["workload"] for point in points if any("instructions" in name for name in point["summary"])}
+    own = [point for point in points if point["workload"] in workloads]
+    kinds = summary.kinds_of([point for point in own if point["summary"]])
+    for point in own:
+        if not point["summary"]:
+            next(found for found in kinds.values() if point["workload"] in {p["workload"] for p in found}).append(point)
+    return [(words, sorted(found, key=points.index)) for words, found in kinds.items()]
+
+
+def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], tuple[Group, ...], str]]:
+    suite = result["environment"]["suite"]
+    curves = suite.get("curves") or {}
+    own = [point for point in result["points"] if point["path"] == path]
+    counted = _counted([point for point in own if point["workload"] not in curves])
+    done = {point["workload"] for _, points in counted for point in points}
+    found: list[tuple[str, list[Point], tuple[Group, ...], str]] = []
+    for words, points in counted:
+        more = words.partition(", ")[2]
+        found.append(("instructions" + (f", {more}" if more else ""), points, INSTRUCTIONS, ""))
+    emulated = result["environment"]["times_emulated"]
+    plain = tuple(group for group in GROUPS if not (group.ranked and emulated))
+    for workload in dict.fromkeys(point["workload"] for point in own):
+        points = [point for point in own if point["workload"] == workload]
+        title = f"{workload}: {suite['workloads'].get(workload, workload)}"
+        if workload in curves:
+            groups = tuple(Group(f"curve-{number}", curve_title(metric), {metric: curve_title(metric)}, "curve")
+                           for number, metric in enumerate(curves[workload]["show"], 1))
+            found.append((title, points, groups, curves[workload]["x"]))
+        elif workload not in done:
+            found.append((title, points, plain, ""))
+    return found
+
+
+def sections(result: dict[str, Any], prefix: str = "s") -> list[Section]:
+    """A result's points, path by path; ids begin with @prefix."""
+    found: list[Section] = []
+    for path in dict.fromkeys(point["path"] for point in result["points"]):
+        for title, points, groups, x in _of_path(result, path):
+            found.append(Section(f"{prefix}-{len(found) + 1}", title, path, points, groups, x, groups is INSTRUCTIONS))
+    return found
+
+
+def _believed(section: Section, metric: str) -> list[tuple[str, Figures]]:
+    """Figures that passed, smallest median first."""
+    found = [(point["protocol"], point["summary"][metric]) for point in section.having(metric)
+             if point["verdict"] == PASS]
+    return sorted(found, key=lambda one: one[1]["median"])
+
+
+def _span(section: Section, metric: str) -> str:
+    """From the smallest to the largest: whose, and how much."""
+    found = _believed(section, metric)
+    if not found:
+        return ""
+    how = unit(metric)
+    by_text: dict[str, list[str]] = {}
+    for protocol, figures in found:
+        by_text.setdefault(how(figures["median"]), []).append(protocol)
+    ends = [f"{text} ({', '.join(dict.fromkeys(by_text[text]))})"
+            for text in dict.fromkeys((next(iter(by_text)), list(by_text)[-1]))]
+    return " to ".join(ends)
+
+
+def _ranked_span(section: Section, metric: str) -> str:
+    """The same; empty for what an emulated clock has told."""
+    return _span(section, metric) if all(figures["rankable"] for _, figures in _believed(section, metric)) else ""
+
+
+def _limbo(section: Section) -> str:
+    """What is in limbo at its peak, the most first, and where nothing is."""
+    kinds = {"limbo_page_bytes_peak": "of pages", "limbo_descriptor_bytes_peak": "of descriptors"}
+    held: dict[str, dict[str, Figures]] = {}
+    for metric in kinds:
+        for protocol, figures in _believed(section, metric):
+            held.setdefault(protocol, {})[metric] = figures
+    if not held:
+        return ""
+    some: dict[str, list[str]] = {}
+    for protocol in sorted(held, key=lambda name: -sum(f["median"] for f in held[name].values())):
+        if parts := [f"{told(figures, metric)} {kinds[metric]}" for metric, figures in held[protocol].items()
+                     if figures["median"] or figures["high"]]:
+            some[protocol] = parts
+    nothing = [protocol for protocol in held if protocol not in some]
+    parts = [f"{protocol} {' and '.join(texts)}" for protocol, texts in some.items()]
+    parts += [f"nothing under {', '.join(nothing)}"] if nothing else []
+    return f"Bytes in limbo at the peak ({section.title.partition(':')[0]}): {'; '.join(parts)}."
+
+
+def says(found: list[Section]) -> list[str]:
+    """A few sentences on the sections of one path: figures that passed, and no claim beyond them. Times and rates only
+    where the clock is one."""
+    points = [point for section in found for point in section.points]
+    sentences = []
+    bad = [point for point in points if point["verdict"] != PASS]
+    if bad:
+        sentences.append(f"{len(bad)} of {len(points)} points did not pass ({worst([p['verdict'] for p in bad])} at "
+                         "worst); their figures are in the table and not in these sentences.")
+    counted = next((section for section in found if section.counted), None)
+    if counted:
+        parts = [f"a {what} takes {span}" for what, metric in (
+            (metrics.lookups(counted.path).removesuffix("s"), "instructions_per_lookup"),
+            ("turnover", "instructions_per_turnover")) if (span := _span(counted, metric))]
+        if parts:
+            sentences.append(f"Instructions: {', '.join(parts)}.")
+    plain = [section for section in found if not section.counted and not section.x]
+    for section in plain:
+        if span := _ranked_span(section, "lookups_per_second"):
+            sentences.append(f"{section.words('{lookups}')} per second ({section.title.partition(':')[0]}): {span}.")
+            break
+    limbo = next(filter(None, map(_limbo, plain)), "")
+    sentences += [limbo] if limbo else []
+    if not counted and not plain:
+        for section in found:
+            spans = ((title, _ranked_span(section, metric)) for group in section.groups
+                     for metric, title in group.metrics.items())
+            if told_first := next((f"{section.words(title)} from {span}" for title, span in spans if span), ""):
+                sentences.append(f"{section.title.partition(':')[0]}, over {section.x}: {told_first}.")
+    without = list(dict.fromkeys(point["protocol"] for point in points if not summary.holds(point)))
+    if without:
+        sentences.append(f"{', '.join(without)} cannot hold a folio past its section: the figures are of users who "
+                         "need not.")
+    return sentences

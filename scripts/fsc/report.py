@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale report: report.html, results for somebody who has neither this tree nor the time to read it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from . import costs, fairness, plots, result, summary
+from .costs import Group, Point, Section
+from .notes import notes
+from .plots import Plot
+from .verdict import PASS, SetupError, worst
+
+CSS = Path(__file__).with_name("report.css")
+NAME = "report.html"
+# What the module calls them, and what they are.
+OPTIONS = {
+    "overlay": "no descriptor of its own: struct folio over struct page, as today's kernel has it; pages freed at once",
+    "typesafe": "option 1: the descriptor is freed at once into a SLAB_TYPESAFE_BY_RCU cache, pages at once; readers "
+                "look again",
+    "rcu_desc": "option 2: the descriptor is freed by kfree_rcu(), pages at once",
+    "rcu_full": "option 3: descriptor and pages are freed after a grace period; readers take no reference, so nobody "
+                "who keeps a folio or sleeps with it can be served",
+    "seqcount": "the descriptor as with typesafe; readers copy what they want and believe it if nothing was removed "
+                "meanwhile",
+    "hazptr": "the descriptor is freed when no reader has published that it follows it; no grace period",
+    "rcu_bounded": "the descriptor waits on its CPU for a grace period; at a ceiling the freer expedites one",
+    "locked": "freed at once; every lookup is under the mapping's lock: the floor that lockless lookups exist to beat",
+}
+METHOD = (
+    "A kernel module has descriptor caches of its own over real page allocations; kernel threads look folios up, "
+    "others remove, free, allocate and publish them, and every lookup is checked. A repetition is a boot that runs "
+    "every point once in an order of its own. Instructions are counted in a boot of their own under QEMU's -icount, "
+    "with one CPU: no contention, no cache misses, and an atomic costs as much as an add.")
+# A parameter that names the point, and one that stands in the table of options.
+_NAMED = ("path", "protocol")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder, and what is in it."""
+    folder: Path
+    result: dict[str, Any]
+    sections: list[Section]
+    plots: dict[str, list[Plot]]     # by a section's id
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        return self.result["environment"]
+
+    @property
+    def name(self) -> str:
+        return self.environment["suite"]["name"]
+
+
+def load(folder: Path, number: int) -> Source:
+    """Read a folder and draw what is in it."""
+    file = folder / "result.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SetupError(f"{file}: {error.strerror}") from None
+    except ValueError as error:
+        raise SetupError(f"{file}: not JSON: {error}") from None
+    if not isinstance(found, dict) or found.get("schema") != result.SCHEMA:
+        raise SetupError(f"{file}: not a result of schema {result.SCHEMA}")
+    sections = costs.sections(found, f"s{number}")
+    emulated = found["environment"]["times_emulated"]
+    return Source(folder, found, sections,
+                  {section.id: plots.of_section(section, folder, emulated) for section in sections})
+
+
+def _table(caption: str, head: list[str], body: str, kind: str = "") -> str:
+    """A table in a box that scrolls; the first of @head is over the rows' own heads."""
+    heads = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    return (f'<div class="box" role="region" tabindex="0" aria-label="{escape(caption)}"><table class="{kind}">'
+            f"<caption><span>{escape(caption)}</span></caption><thead><tr>{heads}</tr></thead>{body}</table></div>")
+
+
+def _row(head: str, cells: list[str]) -> str:
+    """Cells are HTML already."""
+    return f'<tr><th scope="row">{escape(head)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+def _list(pairs: dict[str, str]) -> str:
+    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in pairs.items())}</dl>"
+
+
+def _folded(title: str, inside: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{inside}</details>"
+
+
+# The answer
+
+def _does(points: list[Point]) -> str:
+    """What a lookup does to be sure of its folio."""
+    resolved = next((rep["resolved"] for point in points for rep in point["repetitions"] if rep["resolved"]), None)
+    if resolved is None:
+        return "unknown"
+    if resolved.get("locked"):
+        return "takes a lock"
+    if resolved.get("copies"):
+        return "copies, looks at a sequence"
+    steps = [word for key, word in (("hazard", "hazard"), ("refcounted", "tryget"), ("recheck", "recheck"))
+             if resolved.get(key)]
+    return ", ".join(steps) or "nothing"
+
+
+def _holds(points: list[Point]) -> str:
+    ran = [point for point in points if any(rep["resolved"] for rep in point["repetitions"])]
+    return "unknown" if not ran else "yes" if all(map(summary.holds, ran)) else "no"
+
+
+def _cell(section: Section, group: Group, metric: str, protocol: str, baseline: str) -> str:
+    """A figure with its interval, linked to its plot; of a curve the smallest and the largest median."""
+    points = section.having(metric, protocol)
+    if not points:
+        lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
+        return escape(worst(lost)) if lost else "n/a"
+    unit = costs.unit(metric)
+    medians = sorted(point["summary"][metric]["median"] for point in points)
+    text = " to ".join(dict.fromkeys((unit(medians[0]), unit(medians[-1]))))
+    more = []
+    if len(points) == 1:
+        figures = points[0]["summary"][metric]
+        how = summary.ratio(figures, protocol == baseline) if "ratio" in figures else ""
+        more = [costs.told(figures, metric).partition(" ")[2], "" if how == "-" else how]
+    return (f'<a href="#{section.plot_id(group)}">{escape(text)}</a>'
+            + "".join(f"<span>{escape(line)}</span>" for line in more if line))
+
+
+def _verdicts(section: Section, protocols: list[str]) -> str:
+    """A row where not all have passed."""
+    found = {protocol: [p["verdict"] for p in section.points if p["protocol"] == protocol] for protocol in protocols}
+    if all(verdict == PASS for own in found.values() for verdict in own):
+        return ""
+    return _row("verdict", [f"<strong>{escape(worst(own))}</strong>" if own and worst(own) != PASS
+                            else PASS if own else "n/a" for own in found.values()])
+
+
+def _answer(source: Source, path: str) -> str:
+    """The table of one path."""
+    sections = [section for section in source.sections if section.path == path]
+    points = [point for point in source.result["points"] if point["path"] == path]
+    own = {name: [p for p in points if p["protocol"] == name] for name in dict.fromkeys(p["protocol"] for p in points)}
+    baseline = source.environment["suite"]["baseline"]
+    body = "<tbody>" + _row("a reader does", [escape(_does(found)) for found in own.values()])
+    body += _row("can hold a folio past its section", [_holds(found) for found in own.values()]) + "</tbody>"
+    for section in sections:
+        title = section.title + (f", over {section.x}: smallest to largest median" if section.x else "")
+        body += (f'<tbody><tr><th scope="rowgroup" colspan="{len(own) + 1}"><span>{escape(title)}</span></th></tr>'
+                 + _verdicts(section, list(own)))
+        for group in section.present():
+            for metric, name in group.metrics.items():
+                if not (found := section.having(metric)):
+                    continue
+                timed = any(not point["summary"][metric]["rankable"] for point in found)
+                body += _row(section.words(name) + (" (emulated time)" if timed else ""),
+                             [_cell(section, group, metric, protocol, baseline) for protocol in own])
+        body += "</tbody>"
+    said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections))
+    compared = f", and how it compares with {baseline} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
+    caption = (f"{path}: what each option costs. Median, [interval]{compared if baseline else ''}. n/a: no such step, "
+               "or not in this workload. Figures lead to their plots.")
+    return f"{said}{_table(caption, ['cost', *own], body)}"
+
+
+def _answers(sources: list[Source]) -> str:
+    parts = []
+    for source in sources:
+        paths = list(dict.fromkeys(section.path for section in source.sections))
+        for path in paths:
+            where = f", {path}" if len(paths) > 1 or path != "pagecache" else ""
+            parts.append(f"<h3>{escape(source.environment['suite']['question'])} ({escape(source.name + where)})</h3>"
+                         + _answer(source, path))
+        if not paths:
+            parts.append(f"<h3>{escape(source.name)}</h3><p>Nothing was measured.</p>")
+    return "".join(parts)
+
+
+# Plots
+
+def _figures(section: Section, group: Group) -> str:
+    """A curve's figures as a table, for who wants them exactly."""
+    metric = next(iter(group.metrics))
+    found = plots.lines(section, metric)
+    body = ""
+    for line, by_x in found.items():
+        rows = [_row(str(x), [escape(costs.told(by_x[x], metric)) if by_x[x] else "none"])
+                for x in plots.places(found) if x in by_x]
+        body += (f'<tbody><tr><th scope="rowgroup" colspan="2"><span>{escape(plots.line_label(line))}</span></th></tr>'
+                 f'{"".join(rows)}</tbody>')
+    caption = f"{section.words(group.title)}, by {section.x}"
+    return _folded("The figures", _table(caption, [section.x, "median [interval]"], body))
+
+
+def _plot(plot: Plot, more: str) -> str:
+    if not plot.svg:
+        return f'<p id="{plot.id}"><b>{escape(plot.title)}</b>: {escape(plot.text)}</p>'
+    caption = f"<figcaption><b>{escape(plot.title)}.</b> {escape(plot.caption)}</figcaption>"
+    return f'<figure id="{plot.id}">{caption}{plot.svg}{more}</figure>'
+
+
+def _all_plots(source: Source) -> str:
+    parts = []
+    several = len({section.path for section in source.sections}) > 1
+    for section in source.sections:
+        groups = {section.plot_id(group): group for group in section.present() if group.kind == "curve"}
+        drawn = "".join(_plot(plot, _figures(section, groups[plot.id]) if plot.id in groups and plot.svg else "")
+                        for plot in source.plots[section.id])
+        head = f"{section.path}, {section.title}" if several else section.title
+        parts.append(f'<h4 id="{section.id}">{escape(head)}</h4>'
+                     f'<div class="plots">{drawn or "<p>No figures.</p>"}</div>')
+    timed = any("-time-" in plot.id for found in source.plots.values() for plot in found)
+    if not timed:
+        parts.append("<p>Limbo over time is not drawn: the folder has no runs with a time series "
+                     "(boot-N/runs/run.POINT), or nothing was in limbo.</p>")
+    return "".join(parts)
+
+
+# What it was measured on
+
+def _parameters(source: Source) -> str:
+    """What is the same everywhere, and what is not, by workload."""
+    found: dict[tuple[str, str], dict[str, list[Any]]] = {}
+    for point in source.result["points"]:
+        own = found.setdefault((point["workload"], point["path"]), {})
+        for name, value in point["params"].items():
+            if name not in _NAMED and value not in own.setdefault(name, []):
+                own[name].append(value)
+    # One that was lost knows no more than what the suite has set.
+    names = list(dict.fromkeys(name for own in found.values() for name in own))
+    values = {name: {str(v) for own in found.values() for v in own.get(name, [])} for name in names}
+    common = {name: next(iter(values[name])) for name in names if len(values[name]) == 1}
+    differing = [name for name in names if name not in common]
+    rows = "".join(_row(f"{workload}, {path}", [escape(", ".join(map(str, own.get(name, [])))) for name in differing])
+                   for (workload, path), own in found.items())
+    table = _table("Parameters of the module that differ", ["workload, path", *differing], f"<tbody>{rows}</tbody>")
+    text = " ".join(f"{name}={value}" for name, value in common.items())
+    return f"{table}<p>The same everywhere: {escape(text)}</p>"
+
+
+def _facts(source: Source) -> str:
+    """What decides whether a comparison is fair, and what else is known of the kernel."""
+    facts = (source.environment["kernel"] or {}).get("facts") or {}
+    rows = []
+    for name in (*fairness.UNFAIR_FACTS, *(name for name in facts if name not in fairness.UNFAIR_FACTS)):
+        wanted = ("must be off" if name in fairness.UNFAIR_FACTS else
+                  "slows everything down" if name in fairness.HEAVY_FACTS else "")
+        is_on = {1: "on", 0: "off"}.get(facts.get(name), "unknown")
+        rows.append(_row(name, [is_on, wanted]))
+    return _table("Kernel facts", ["fact", "is", "for a comparison"], f"<tbody>{''.join(rows)}</tbody>", "text")
+
+
+def _fair(source: Source) -> str:
+    facts = (source.environment["kernel"] or {}).get("facts") or {}
+    unfair = fairness.complaints(facts, {})
+    unknown = [name for name in fairness.UNFAIR_FACTS if facts.get(name) is None]
+    heavy = fairness.heavy(facts)
+    parts = [f'<p class="warning">Not a fair comparison: {escape(text)}</p>' for text in unfair]
+    parts += [f"<p>Not known: {escape(', '.join(unknown))}.</p>"] if unknown else []
+    if not unfair and not unknown:
+        parts.append(f"<p>Off, as a comparison needs: {escape(', '.join(fairness.UNFAIR_FACTS))}.</p>")
+    parts.append(f"<p>What slows every option down: {escape(', '.join(heavy) or 'nothing that is known')}.</p>")
+    parts.append("<p>slab_debug is looked for before the first run and after each: with it there is no result.</p>")
+    return "".join(parts) + _folded("All facts", _facts(source))
+
+
+def _boots(source: Source) -> str:
+    keys = ("accelerator", "state", "seconds", "reason")
+    rows = "".join(_row(str(boot["boot"]), [escape(str(boot[key])) for key in keys])
+                   for boot in source.environment["boots"])
+    return _folded("Boots", _table("Boots", ["boot", *keys], f"<tbody>{rows}</tbody>", "text"))
+
+
+def _machine(source: Source) -> str:
+    layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
+    return _list(summary.facts(source.result) | {"CPU layout": layout or "unknown"}) + _boots(source)
+
+
+def _command(source: Source) -> str:
+    try:
+        text = (source.folder / "command").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "<p>The folder has no file command, which would say it.</p>"
+    return f"<pre><code>{escape(text)}</code></pre>"
+
+
+def _about(source: Source) -> str:
+    """All of a suite that is no figure."""
+    warnings = "".join(f"<li>{escape(' '.join(text.split()))}</li>" for text in notes(source.result))
+    return "".join((
+        f"<h3>{escape(source.name)}: machine</h3>", _machine(source),
+        f"<h3>{escape(source.name)}: fairness</h3>", _fair(source),
+        f"<h3>{escape(source.name)}: parameters</h3>", _parameters(source),
+        f"<h3>{escape(source.name)}: warnings</h3>", f"<ul>{warnings}</ul>" if warnings else "<p>None.</p>",
+        f"<h3>{escape(source.name)}: to repeat it</h3>", _command(source)))
+
+
+def _method(sources: list[Source]) -> str:
+    used = list(dict.fromkeys(point["protocol"] for source in sources for point in source.result["points"]))
+    legends = dict.fromkeys(text for source in sources for text in summary.legend(source.result)
+                            if not text.startswith("Not measured"))
+    missing = dict.fromkeys(text for source in sources for text in source.environment["not_measured"])
+    return (f"<p>{escape(METHOD)}</p>" + _list({name: OPTIONS.get(name, "not described here") for name in used})
+            + "".join(f"<p>{escape(text)}</p>" for text in legends)
+            + f"<h3>Not measured</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in missing)}</ul>")
+
+
+def _top(sources: list[Source]) -> str:
+    """What must be known before any figure is read."""
+    emulated = [source for source in sources if source.environment["times_emulated"]]
+    parts = []
+    if emulated:
+        whose = "" if len(emulated) == len(sources) else f" ({', '.join(source.name for source in emulated)})"
+        parts.append(f'<p class="warning"><strong>{escape(" ".join(summary.EMULATED) + whose)}</strong></p>')
+    for source in sources:
+        env, verdict = source.environment, source.result["verdict"]
+        kernel = (env["kernel"] or {}).get("release", "an unknown kernel")
+        line = (f"Suite {source.name}: {verdict}; {kernel}, {env['cpu'] or 'unknown CPU'}; folioscale "
+                f"{env['revision']}, {env['date']}.")
+        if env["interrupted"]:
+            line += f" Cut short: {env['interrupted']}."
+        parts.append(f'<p{"" if verdict == PASS else " class=warning"}>{escape(line)}</p>')
+    return "".join(parts)
+
+
+def render(sources: list[Source]) -> str:
+    """The page: whole in itself, without a script."""
+    parts = (("answer", "The answer", _answers(sources)),
+             ("plots", "Plots", "".join(f"<h3>{escape(source.name)}</h3>{_all_plots(source)}" for source in sources)),
+             ("method", "Method", _method(sources)),
+             ("about", "Machine, fairness, parameters, warnings", "".join(map(_about, sources))))
+    links = "".join(f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title, _ in parts)
+    main = "".join(f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(title)}</h2>{inside}</section>'
+                   for name, title, inside in parts)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{escape(summary.TITLE)}: {escape(', '.join(source.name for source in sources))}</title>
+<style>
+{CSS.read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<a class="skip" href="#answer">To the answer</a>
+<header><h1>{escape(summary.TITLE)}</h1>{_top(sources)}<nav aria-label="Parts"><ul>{links}</ul></nav></header>
+<main>{main}</main>
+<footer><p>Made of result.json by scripts/folioscale report.</p></footer>
+</body>
+</html>
+"""
+
+
+def write(folders: list[Path], file: Path) -> None:
+    """Whole or not at all."""
+    result.write_text(file, render([load(folder, number) for number, folder in enumerate(folders, 1)]))
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    folders = [Path(folder) for folder in args.folder]
+    file = Path(args.out) if args.out else folders[0] / NAME
+    write(folders, file)
+    print(file)
+    return 0
