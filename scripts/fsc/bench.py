@@ -7,7 +7,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from . import accel, host, job, kernel, repo, resume, suitefile, summary
+from . import accel, host, job, kernel, repo, report, resume, suitefile, summary
 from .accel import Accel
 from .kernel import Kernel
 from .session import Session, keep_command, new_folder
@@ -73,7 +73,8 @@ def _run(chosen: Suite, where: Kernel, modules: Path, how: Accel | None, args: a
     session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder)
     found = session.run(passes(chosen, how, where.image.is_file()))
     print(summary.render(found))
-    print(f"{found['verdict']}: {where_it_is(session.folder)} has result.json, summary.txt, "
+    report.write([session.folder], session.folder / report.NAME)
+    print(f"{found['verdict']}: {where_it_is(session.folder)} has {report.NAME} to open, result.json, summary.txt, "
           "the raw runs, the console logs, and the command", flush=True)
     return LOST if found["environment"]["interrupted"] else found["verdict"]
 
@@ -96,12 +97,15 @@ def main(args: argparse.Namespace) -> int:
     folder = _folder(args.suite if several else chosen[0].name, args)
     if several and not args.resume:
         keep_command(folder)
-    verdicts = []
+    done: dict[Path, str] = {}
     for one in chosen:
         below = folder / one.name if several else folder
         below.mkdir(exist_ok=True)
-        verdicts.append(_run(one, where, modules, how, args, below))
-        if verdicts[-1] == LOST:
+        done[below] = _run(one, where, modules, how, args, below)
+        if done[below] == LOST:
             print(f"The suites end here; what is there goes on with RESUME={where_it_is(folder)}")
             break
-    return EXIT_STATUS[worst(verdicts)]
+    if several:
+        report.write(list(done), folder / report.NAME)
+        print(f"{worst(list(done.values()))}: {where_it_is(folder)} has {report.NAME} of all of them, and a folder for each")
+    return EXIT_STATUS[worst(list(done.values()))]

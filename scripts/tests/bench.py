@@ -76,6 +76,8 @@ def files(out: Ktap, run: Bench) -> None:
     text = "\n".join(lines)
     missing = [word for word in ("overlay", "rcu_desc", "PASS") if word not in text]
     out.result(not missing and text in run.said, "summary.txt is what was printed", f"missing: {missing}")
+    page = (run.folder / "report.html").read_text()
+    out.result("-time-descriptors" in page and "</html>" in page, "report.html is there, with limbo over time")
     command = (run.folder / "command").read_text()
     out.result(f"--suite {TESTS / 'tiny.toml'}" in command, "the command that runs it again", command)
 
@@ -83,7 +85,7 @@ def files(out: Ktap, run: Bench) -> None:
 def main() -> int:
     """Return the exit status."""
     flags = sys.argv[1:]
-    out = Ktap(lambda line: print(line, flush=True), 6 + 2 + 2 + 2 + 2 * len(DISASTERS))
+    out = Ktap(lambda line: print(line, flush=True), 7 + 2 + 2 + 2 + 2 * len(DISASTERS))
     given = dict(zip(flags[::2], flags[1::2]))
     where = kernel.choose(given.get("--kdir"), given.get("--kernel"))
     crash = kernel.build_module(where, "crash", root=TESTS / "crash") / "fsc_crash.ko"
