@@ -35,6 +35,9 @@ sparse              static checks of the module
 shellcheck          static checks of the scripts
 linux-source-6.12   has checkpatch.pl
 perl                runs checkpatch.pl
+chromium            opens report.html as a reader would
+chromium-driver     lets a test look at what chromium shows
+python3-selenium    what that test is written with
 "
 
 usage() { echo 'usage: setup.sh bench|trace|check' >&2; exit 2; }

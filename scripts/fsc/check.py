@@ -91,6 +91,7 @@ GROUPS = (
     Guest("paths", "paths"),
     Guest("limbo", "limbo"),
     Guest("axes", "axes"),
+    Program("report", "report.py"),
     Program("static", "static.py", takes_kernel=True),
     Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
     Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
