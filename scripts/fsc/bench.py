@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from . import accel, host, job, kernel, repo, report, resume, suitefile, summary
 from .accel import Accel
 from .kernel import Kernel
-from .session import Session, keep_command, new_folder
+from .session import Session, again, keep_command, new_folder
 from .suite import Point, Suite
-from .verdict import EXIT_STATUS, LOST, SetupError, worst
+from .verdict import EXIT_STATUS, SetupError, worst
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
@@ -50,7 +52,7 @@ def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Poi
 
 
 def choose(name: str, args: argparse.Namespace) -> Suite:
-    chosen = find_suite(name, args.vcpus)
+    chosen = find_suite(name, (os.cpu_count() or 1) if getattr(args, "host", False) else args.vcpus)
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
 
 
@@ -64,19 +66,20 @@ def _folder(name: str, args: argparse.Namespace) -> Path:
         return new_folder(name, args.out)
     if args.out:
         raise SetupError("RESUME= goes on where it was: OUT= cannot be had with it")
-    resume.check(Path(args.resume))
+    resume.check(Path(args.resume), again(sys.argv))
     return Path(args.resume).resolve()
 
 
-def _run(chosen: Suite, where: Kernel, modules: Path, how: Accel | None, args: argparse.Namespace, folder: Path) -> str:
-    """Run one suite and print its table; return its verdict."""
+def _run(chosen: Suite, where: Kernel, modules: Path, how: Accel | None, args: argparse.Namespace,
+         folder: Path) -> tuple[str, bool]:
+    """Run one suite and print its table; return its verdict, and whether it is whole."""
     session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder)
     found = session.run(passes(chosen, how, where.image.is_file()))
     print(summary.render(found))
     report.write([session.folder], session.folder / report.NAME)
     print(f"{found['verdict']}: {where_it_is(session.folder)} has {report.NAME} to open, result.json, summary.txt, "
           "the raw runs, the console logs, and the command", flush=True)
-    return LOST if found["environment"]["interrupted"] else found["verdict"]
+    return found["verdict"], not found["environment"]["interrupted"]
 
 
 def main(args: argparse.Namespace) -> int:
@@ -95,15 +98,15 @@ def main(args: argparse.Namespace) -> int:
         raise SetupError(f"suite {args.suite} has nothing to run here")
     modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
     folder = _folder(args.suite if several else chosen[0].name, args)
-    if several and not args.resume:
+    if several:
         keep_command(folder)
     done: dict[Path, str] = {}
     for one in chosen:
         below = folder / one.name if several else folder
         below.mkdir(exist_ok=True)
-        done[below] = _run(one, where, modules, how, args, below)
-        if done[below] == LOST:
-            print(f"The suites end here; what is there goes on with RESUME={where_it_is(folder)}")
+        done[below], whole = _run(one, where, modules, how, args, below)
+        if not whole:
+            print(f"Cut short; what is missing is made by {again(sys.argv)} --resume {where_it_is(folder)}")
             break
     if several:
         report.write(list(done), folder / report.NAME)

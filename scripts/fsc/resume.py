@@ -3,35 +3,61 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
-from . import environment
+from . import repo
+from .environment import SOURCES
 from .result import BootRecord, write_text
 from .suite import Point
-from .verdict import INCONCLUSIVE, PASS, SetupError
+from .verdict import FAIL, INCONCLUSIVE, PASS, SetupError
 
-_FILE = "boot.json"
+FILE = "boot.json"
 _AS_KEPT = ("state", "reason", "first", "seconds")
 
 
-def keep(record: BootRecord, outdir: Path) -> None:
-    """Say of a boot that it is over; what it sent is in its runs/ already."""
-    found = {name: getattr(record, name) for name in _AS_KEPT}
-    found |= {"accelerator": record.accelerator, "points": [[point.id, point.module_args] for point in record.points]}
-    write_text(outdir / _FILE, json.dumps(found, indent=1) + "\n")
+def sources() -> str:
+    """A digest of what runs: of two trees with changes of their own git says the same."""
+    digest = hashlib.sha256()
+    for file in sorted(path for name in SOURCES for path in (repo.ROOT / name, *(repo.ROOT / name).rglob("*"))
+                       if path.is_file() and path.suffix != ".pyc"):
+        digest.update(f"{file.relative_to(repo.ROOT)} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
-def load(outdir: Path, number: int, points: list[Point], accelerator: str) -> BootRecord | None:
-    """Boot @number as it was; None, and its folder is gone, if it was not done, or not this one."""
+def _made(points: list[Point], made_by: dict[str, str]) -> dict[str, object]:
+    return made_by | {"points": [[point.id, point.module_args] for point in points]}
+
+
+def keep(record: BootRecord, outdir: Path, made_by: dict[str, str]) -> None:
+    """Say of a boot that it is over, and of what made it all that must be the same of the others."""
+    found = {name: getattr(record, name) for name in _AS_KEPT} | {"made": _made(record.points, made_by)}
+    write_text(outdir / FILE, json.dumps(found, indent=1) + "\n")
+
+
+def load(outdir: Path, number: int, points: list[Point], accelerator: str, made_by: dict[str, str]) -> BootRecord | None:
+    """Boot @number as it was; None, and no folder is left, if it was not done, or the machine was lost.
+
+    What is there and does not belong to the rest is never thrown away: it is a SetupError.
+    """
     try:
-        found = json.loads((outdir / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = {}
-    if (found.get("state") not in (PASS, INCONCLUSIVE) or found["accelerator"] != accelerator
-            or found["points"] != [[point.id, point.module_args] for point in points]):
+        found = json.loads((outdir / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
         shutil.rmtree(outdir, ignore_errors=True)
+        return None
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{outdir / FILE}: {error}") from None
+    made = _made(points, made_by)
+    if differ := [name for name, value in made.items() if found["made"].get(name) != value]:
+        raise SetupError(f"RESUME={outdir.parent}: {outdir.name} was made with other {', '.join(differ)}: allowed: what "
+                         "made it, or a new folder")
+    if found["state"] == FAIL:
+        raise SetupError(f"RESUME={outdir.parent}: {outdir.name} is FAIL ({found['reason'].splitlines()[0]}): a finding "
+                         "stays; begin anew")
+    if found["state"] not in (PASS, INCONCLUSIVE):
+        outdir.rename(outdir.with_name(f"{outdir.name}-{found['state'].lower()}-{outdir.stat().st_mtime_ns}"))
         return None
     record = BootRecord(number, points, accelerator, **{name: found[name] for name in _AS_KEPT})
     for file in sorted((outdir / "runs").iterdir()):
@@ -40,14 +66,13 @@ def load(outdir: Path, number: int, points: list[Point], accelerator: str) -> Bo
     return record
 
 
-def check(folder: Path) -> None:
-    """Refuse a folder that is none of ours, or of another revision: its boots ran other code."""
+def check(folder: Path, command: str) -> None:
+    """Refuse a folder that another command, or none of ours, has written."""
     file = folder / "command"
     try:
-        first = file.read_text(encoding="utf-8").partition("\n")[0]
-    except OSError as error:
-        raise SetupError(f"RESUME={folder}: {file.name}: {error.strerror}: allowed: a folder that make bench "
-                         "has written into") from None
-    if f"revision {environment.revision()}," not in first:
-        raise SetupError(f"RESUME={folder}: it is of {first.strip('# ').partition(',')[0].removeprefix('at ')}, "
-                         f"this tree is {environment.revision()}: begin anew, or check that revision out")
+        kept = file.read_text(encoding="utf-8").splitlines()[-1]
+    except (OSError, IndexError) as error:
+        raise SetupError(f"RESUME={folder}: {file.name}: {getattr(error, 'strerror', 'empty')}: allowed: a folder that "
+                         "make bench has written into") from None
+    if kept != command:
+        raise SetupError(f"RESUME={folder}: that was '{kept}', and this is '{command}'; allowed: the same")

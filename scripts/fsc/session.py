@@ -83,15 +83,23 @@ class Session:
     memory_mb: int
     folder: Path
     boots: list[BootRecord] = field(default_factory=list)
+    made_by: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         # Every boot loads these, whatever is built meanwhile, those of a suite that is resumed, too.
-        if not (self.folder / "folioscale.ko").exists():
+        self.made_by = {"sources": resume.sources(), "kernel": self._kernel_words(), "vcpus": str(self.vcpus),
+                        "memory": str(self.memory_mb)}
+        if not list(self.folder.glob(f"boot-*/{resume.FILE}")):
             for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
                 shutil.copyfile(module, self.folder / module.name)
         self.modules = self.folder
-        if not (self.folder / "command").exists():
-            keep_command(self.folder)
+        keep_command(self.folder)
+
+    def _kernel_words(self) -> str:
+        """Which kernel: another may be put in the image's place."""
+        image = self.kernel.image
+        at = image.stat() if image.is_file() else None
+        return " ".join([self.kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])])
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; write and return the result."""
@@ -127,7 +135,8 @@ class Session:
 
     def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
         """A boot that was done before the suite was interrupted."""
-        record = resume.load(self.folder / f"boot-{number}", number, points, accel.name if accel else "host")
+        how = accel.name if accel else "host"
+        record = resume.load(self.folder / f"boot-{number}", number, points, how, self.made_by | {"accelerator": how})
         if record:
             self.boots.append(record)
             progress.skip(f"boot {number} is done", len(points))
@@ -153,7 +162,7 @@ class Session:
             record.state, record.reason = LOST, "the machine did not say whether it is fair"
         if "error/config" in record.blobs:
             record.reason = record.text("error/config")
-        resume.keep(record, outdir)
+        resume.keep(record, outdir, self.made_by | {"accelerator": record.accelerator})
         return record
 
     def _files(self, points: list[Point]) -> dict[str, Path]:

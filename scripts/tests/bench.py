@@ -3,6 +3,7 @@
 """scripts/folioscale bench from the command line to its files and its exit status. KTAP."""
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -82,10 +83,32 @@ def files(out: Ktap, run: Bench) -> None:
     out.result(f"--suite {TESTS / 'tiny.toml'}" in command, "the command that runs it again", command)
 
 
+def resumed(out: Ktap, folder: Path, flags: list[str]) -> None:
+    """Ctrl-C in the second of two boots, and RESUME=."""
+    argv = [FOLIOSCALE, "bench", *flags, "--suite", str(TESTS / "tiny.toml")]
+    with subprocess.Popen([*argv, "--out", str(folder)], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as bench:
+        lines = []
+        for line in bench.stdout:
+            lines.append(line)
+            if "boot 2/2" in line:
+                bench.send_signal(signal.SIGINT)
+    out.result(bench.returncode == 4 and f"--resume {folder}" in lines[-1], "Ctrl-C: exit status 4, and how to go on",
+               f"exit status {bench.returncode}\n{''.join(lines)}")
+    first = (folder / "boot-1/console.log").stat().st_ino
+    done = subprocess.run([*argv, "--resume", str(folder)], check=False, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    found = json.loads((folder / "result.json").read_text())
+    shape = (found["verdict"], found["environment"]["interrupted"], [len(point["repetitions"]) for point in found["points"]])
+    out.result(done.returncode == 0 and shape == ("PASS", "", [2, 2]), "RESUME: the whole result", f"{shape}\n{done.stdout}")
+    out.result((folder / "boot-1/console.log").stat().st_ino == first and "boot 1 is done" in done.stdout,
+               "RESUME: what was done is not done again", done.stdout)
+
+
 def main() -> int:
     """Return the exit status."""
     flags = sys.argv[1:]
-    out = Ktap(lambda line: print(line, flush=True), 7 + 2 + 2 + 2 + 2 * len(DISASTERS))
+    out = Ktap(lambda line: print(line, flush=True), 7 + 2 + 2 + 3 + 2 + 2 * len(DISASTERS))
     given = dict(zip(flags[::2], flags[1::2]))
     where = kernel.choose(given.get("--kdir"), given.get("--kernel"))
     crash = kernel.build_module(where, "crash", root=TESTS / "crash") / "fsc_crash.ko"
@@ -98,6 +121,7 @@ def main() -> int:
             out.result(run.status == status, f"{suite}.toml: exit status {status}", f"exit status {run.status}\n{run.said}")
             found = [run.result()["verdict"], *(point["verdict"] for point in run.result()["points"])]
             out.result(found == [verdict, verdict], f"{suite}.toml: {verdict}", str(found))
+        resumed(out, folder / "resumed", flags)
         run = Bench("no-such-suite", folder / "none", flags)
         out.result(run.status == 2 and "no such suite" in run.said, "a wrong suite: exit status 2", run.said)
         run = Bench("default", folder / "none", [*flags, "--nonsense"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import synthetic
-from fsc import bench, host, resume, session, vm
+from fsc import bench, host, repo, resume, session, vm
 from fsc.accel import ICOUNT, KVM, TCG
 from fsc.kernel import Kernel
 from fsc.verdict import SetupError
@@ -98,29 +98,46 @@ class SessionTest(unittest.TestCase):
         at_once = self.run_session()
         self.assertEqual(found["points"], at_once["points"])
 
-    def test_resumed_only_what_is_the_same(self) -> None:
+    def test_resumed_only_with_what_is_the_same(self) -> None:
         self.fake_config_first()
         self.run_session()
-        for spoil in (lambda found: found.update(state="FAIL"), lambda found: found.update(accelerator="kvm"),
-                      lambda found: found["points"][0].__setitem__(1, "order=1")):
-            file = self.folder / "boot-2/boot.json"
-            good = file.read_text()
-            found = json.loads(good)
-            spoil(found)
-            file.write_text(json.dumps(found))
-            self.booted = 1
+        file = self.folder / "boot-2/boot.json"
+        good = json.loads(file.read_text())
+        for name in good["made"]:
+            file.write_text(json.dumps(good | {"made": good["made"] | {name: "other"}}))
+            with self.assertRaisesRegex(SetupError, f"boot-2 was made with other {name}: allowed"):
+                self.run_session(folder=self.folder)
+            self.assertTrue((self.folder / "boot-2/runs").is_dir())     # what is there is not thrown away
+
+    def test_a_finding_stays(self) -> None:
+        self.fake_config_first()
+        self.run_session()
+        file = self.folder / "boot-2/boot.json"
+        found = json.loads(file.read_text())
+        file.write_text(json.dumps(found | {"state": "FAIL", "reason": "on the console:\nWARNING"}))
+        with self.assertRaisesRegex(SetupError, "boot-2 is FAIL .on the console:.: a finding stays"):
             self.run_session(folder=self.folder)
-            self.assertEqual(self.booted, 2)    # that one again, and no other
+        # A machine that was lost is none: another is tried, and what it left is kept.
+        file.write_text(json.dumps(found | {"state": "LOST", "reason": "silent"}))
+        self.booted = 1
+        self.run_session(folder=self.folder)
+        self.assertEqual(self.booted, 2)
+        self.assertEqual(len(list(self.folder.glob("boot-2-lost-*/runs"))), 1)
 
     def test_resume_is_refused(self) -> None:
         self.folder.mkdir()
         with self.assertRaisesRegex(SetupError, "RESUME=.*allowed: a folder that make bench"):
-            resume.check(self.folder)
-        (self.folder / "command").write_text("# at revision 0000000, in the top folder:\nscripts/folioscale bench\n")
-        with self.assertRaisesRegex(SetupError, "it is of revision 0000000, this tree is"):
-            resume.check(self.folder)
-        session.keep_command(self.folder)
-        resume.check(self.folder)
+            resume.check(self.folder, "scripts/folioscale bench")
+        (self.folder / "command").write_text("# at revision 0, in the top folder:\nscripts/folioscale bench --suite paths\n")
+        with self.assertRaisesRegex(SetupError, "that was 'scripts/folioscale bench --suite paths', and this is"):
+            resume.check(self.folder, "scripts/folioscale bench")
+        resume.check(self.folder, "scripts/folioscale bench --suite paths")
+
+    def test_sources(self) -> None:
+        before = resume.sources()
+        self.assertEqual(resume.sources(), before)
+        with tempfile.NamedTemporaryFile(dir=repo.SCRIPTS / "suites", suffix=".toml"):
+            self.assertNotEqual(resume.sources(), before)
 
     def test_unfair_is_refused(self) -> None:
         self.fake_config_first()
