@@ -8,6 +8,7 @@ from typing import Any
 
 from . import table
 from .table import WIDTH, wrap
+from .verdict import PASS
 
 _GAP = 2
 
@@ -29,7 +30,8 @@ TITLES = {
     "limbo_descriptor_bytes_mean": Shown("descriptors in limbo, mean, B", table.size),
     "limbo_page_bytes_peak": Shown("pages in limbo, peak, B", table.size),
     "limbo_page_bytes_mean": Shown("pages in limbo, mean, B", table.size),
-    "limbo_pointer_bytes_bound": Shown("kfree_rcu's own pages of pointers, at most, B", table.size),
+    "limbo_pointer_bytes_bound": Shown("kfree_rcu's own pages of pointers, full ones, estimated, B", table.size),
+    "hazard_moved_per_million": Shown("hazard moved, per million lookups"),
     "instructions_per_turnover": Shown("instructions per turnover", "{:,.0f}".format),
     "rest_bytes_per_folio": Shown("descriptor and memdesc words, or struct pages, of a folio, B", table.size),
     "reused_other_key_share": Shown("share of descriptors that came back under another key"),
@@ -48,19 +50,24 @@ def title(metric: str) -> Shown:
     return TITLES.get(metric) or Shown(metric.replace("_", " "))
 
 
-def arm(point: dict[str, Any], x: str, paths: bool = False) -> str:
+def arm(point: dict[str, Any], x: str) -> str:
     """What a row is called: the protocol, and where the point is on the other axes."""
-    words = [point["protocol"]] + [f"{value}" if isinstance(value, str) else f"{axis}={value}"
-                                   for axis, value in point["axes"].items() if axis != x]
-    return " ".join([f"{point['path']}:"] * paths + words)
+    return " ".join([point["protocol"], *(f"{value}" if isinstance(value, str) else f"{axis}={value}"
+                                          for axis, value in point["axes"].items() if axis != x)])
 
 
 def _number(value: int | str) -> str:
     return table.si(value) if isinstance(value, int) else value
 
 
-def _cell(figures: dict[str, Any] | None, shown: Shown) -> str:
-    return shown.unit(figures["median"]) if figures else "-"
+def _cell(point: dict[str, Any], metric: str) -> str:
+    """~ is an estimate; what did not pass says so."""
+    figures, bad = point["summary"].get(metric), "" if point["verdict"] == PASS else "!"
+    if not figures:
+        return point["verdict"] if bad else "-"
+    estimated = metric.startswith("limbo_descriptor") and any(
+        rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
+    return "~" * estimated + title(metric).unit(figures["median"]) + bad
 
 
 def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]:
@@ -68,7 +75,7 @@ def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]
     arms: dict[str, dict[int | str, str]] = {}
     for point in points:
         if any(metric in other["summary"] for other in points if arm(other, x) == arm(point, x)):
-            arms.setdefault(arm(point, x), {})[point["axes"][x]] = _cell(point["summary"].get(metric), title(metric))
+            arms.setdefault(arm(point, x), {})[point["axes"][x]] = _cell(point, metric)
     if not arms:
         return []
     columns = list(dict.fromkeys(point["axes"][x] for point in points))
@@ -95,7 +102,7 @@ def legend(suite: dict[str, Any]) -> list[str]:
     lines = ["A table for each metric, a column for each value of " + ", ".join(dict.fromkeys(
         curve["x"] for curve in found.values())) + ": " + (
         f"medians of {boots} boots, whose intervals are in result.json" if boots > 1 else "one boot, so no intervals")
-        + ", and no tests. -: nothing was seen. k, M: thousand, million; of bytes (B): 1024."]
+        + ", and no tests. -: nothing was seen. ~: an estimate, see the notes. !: did not pass. k, M: thousand, million; of bytes (B): 1024."]
     if any(metric.startswith("limbo_") for metric in shown):
         lines.append("limbo: freed by a freer, not yet reusable.")
     return lines

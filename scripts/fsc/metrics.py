@@ -187,8 +187,10 @@ def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | Non
     if params["nr_readers"]:
         values |= _events(run) | {"lookups_per_second": run["rates"]["lookups_per_second"]}
         values |= _times(run["latency"].get("lookup"), "lookup", {"p50": 0.5, "p99": 0.99, "p999": 0.999})
-        # Who starts over: the others have one try, whose failure is counted by what it met.
-        if run["resolved"]["refcounted"] and not (run["resolved"]["falls_back"] or run["resolved"]["walks"]):
+        # Who starts over. The others have one try, whose failure is counted by what it met, or two
+        # kinds of tries (copies).
+        if run["resolved"]["refcounted"] and not any(run["resolved"][way] for way in (
+                "falls_back", "walks", "locked", "copies")):
             values["tries_worst"] = len(run.get("tries") or []) + 1
     if params["nr_freers"]:
         reuse = run["latency"].get("reuse")

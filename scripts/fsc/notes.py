@@ -30,6 +30,11 @@ def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
         yield "no icount boot: instructions are not known"
 
 
+def _stays(params: dict[str, Any]) -> bool:
+    """Whether a thread may sit in one lookup for as long as windows are held apart by."""
+    return (params.get("hold_ns") or 0) >= 10 ** 7 or (params.get("stall_ms") or 0) >= 10
+
+
 def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
     """kfree_rcu has no callback of ours: say how its limbo was had."""
     limbos = [rep["limbo"] for point in points if "limbo_descriptor_bytes_peak" in point["summary"]
@@ -74,8 +79,9 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     wanted_ns = 0 if counted else 1e6 * (point["params"].get("duration_ms") or 0)
     if wanted_ns and not point["params"].get("max_turnovers") and (starved := count(
             lambda rep: rep["window_ns"] > MAX_STRETCH * wanted_ns or rep["overlap"] < MIN_OVERLAP)):
+        why = "a lookup stays for as long as it does" if _stays(point["params"]) else "the host was busy"
         yield f"{starved} stretched or apart (over {MAX_STRETCH:.1f} of the time, or under {MIN_OVERLAP:.2f} " \
-              "of it together): the host was busy"
+              f"of it together): {why}"
     if incomplete := count(lambda rep: not rep["window"]["complete"]):
         yield f"{incomplete} too short for the limbo's cycle"
     if failed := sum(rep["counters"].get("alloc_failed") or 0 for rep in reps):
@@ -119,4 +125,6 @@ def notes(result: dict[str, Any]) -> list[str]:
         found.append(f"{repetitions} repetitions are too few: {ENOUGH_REPETITIONS} "
                      "give a 95% interval of a median (here it is smallest to largest, if there is one) and "
                      "can show a difference after Holm")
+    elif repetitions == 1:
+        found.append("one boot: how boots differ is not in these figures")
     return found

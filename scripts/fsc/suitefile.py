@@ -159,12 +159,20 @@ class _Loader:
                 if key in found:
                     self.refuse(table, key, f"'{key}' is for a workload that has a matrix")
             return None
+        for axis in matrix:
+            if axis in found.get("params", {}):
+                self.refuse(table, "params", f"'params' and 'matrix' both have '{axis}'")
         show = found.get("show", [])
         if not show:
             self.refuse(table, "matrix", "a matrix wants 'show', the metrics that are tabulated")
         for name in show:
-            if name not in metrics.METRICS:
+            if not isinstance(name, str) or name not in metrics.METRICS:
                 self.refuse(table, "show", f"unknown metric {name!r}; known: {', '.join(metrics.METRICS)}")
+            if metrics.METRICS[name].deterministic != found.get("icount", False):
+                self.refuse(table, "show", f"{name!r} is of a workload with icount = "
+                                           f"{str(metrics.METRICS[name].deterministic).lower()}")
+        if len(set(show)) != len(show):
+            self.refuse(table, "show", "'show' names something twice")
         return Curve(next(iter(matrix)), tuple(show))
 
     def cells(self, table: str, found: dict[str, Any], names: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -176,6 +184,8 @@ class _Loader:
         for one in found.get("override", []):
             if not isinstance(one, dict) or set(one) != {"when", "params"}:
                 self.refuse(table, "override", "'override' must have tables of: when, params")
+            if both := [axis for axis in matrix if axis in one["params"]]:
+                self.refuse(table, "override", f"'override' cannot set an axis: {', '.join(both)}")
             overrides.append((self.condition(table, "override", one["when"], matrix, names),
                               self.params(table, one["params"], "override")))
 

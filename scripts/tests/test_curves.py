@@ -47,7 +47,8 @@ class CurvesTest(unittest.TestCase):
         self.assertEqual(curves.metric_table(points, "gp_ns_p50", "free_rate"), [])
 
     def test_columns_that_do_not_fit_go_below(self) -> None:
-        points = [{"protocol": "rcu_desc", "path": "pagecache", "axes": {"hold_ns": 10 ** n, "deferral": "call_rcu_hurry"},
+        points = [{"protocol": "rcu_desc", "path": "pagecache", "verdict": "PASS",
+                   "axes": {"hold_ns": 10 ** n, "deferral": "call_rcu_hurry"},
                    "summary": {"drain_ns": {"median": 123e6}}} for n in range(9)]
         lines = curves.metric_table(points, "drain_ns", "hold_ns")
         self.assertTrue(all(len(line) <= 72 for line in lines))
@@ -73,10 +74,20 @@ class CurvesTest(unittest.TestCase):
         self.assertIn("12 of 12 points", said[0])
         self.assertEqual(len([text for text in notes.notes(found) if "is an estimate" in text]), 2)
         self.assertFalse([text for text in notes.notes(found) if "too few" in text])
+        self.assertEqual(notes.notes(found)[-1], "one boot: how boots differ is not in these figures")
 
-    def test_every_metric_has_a_title(self) -> None:
-        for metric in metrics.METRICS:
-            self.assertTrue(curves.title(metric).title)
+    def test_what_suites_show_has_a_title(self) -> None:
+        shown = {metric for chosen in self.suites.values() for curve in chosen.curves.values() for metric in curve.show}
+        self.assertEqual(shown - set(curves.TITLES), set())
+
+    def test_estimates_and_what_did_not_pass(self) -> None:
+        points = [p for p in self.build(self.suites["limbo"])["points"] if p["workload"] == "order"]
+        points[0]["verdict"] = "FAIL"
+        points[1] |= {"verdict": "LOST", "summary": {}}
+        text = "\n".join(curves.metric_table(points, "limbo_descriptor_bytes_mean", "order"))
+        self.assertRegex(text, r"overlay auto +0! +LOST +0 +0\n")
+        self.assertRegex(text, r"rcu_desc kfree_rcu( +~\S+){4}\n")
+        self.assertRegex(text, r"rcu_full call_rcu( +[0-9]\S+){4}\n")
 
 
 class MetricsTest(unittest.TestCase):
@@ -89,6 +100,10 @@ class MetricsTest(unittest.TestCase):
         self.assertEqual(self.values("hold", "typesafe", tries=[])["tries_worst"], 1)
         self.assertEqual(self.values("hold", "typesafe", tries=[9, 4, 1])["tries_worst"], 4)
         self.assertNotIn("tries_worst", self.values("hold", "rcu_full"))
+        for protocol in ("locked", "seqcount"):
+            point = next(p for p in synthetic.suite("paths").plain() if p.protocol == protocol)
+            run = synthetic.run(point, tries=[1])
+            self.assertNotIn("tries_worst", metrics.plain(run, metrics.limbo(run, None)))
 
     def test_grace_periods(self) -> None:
         gp = synthetic.histogram([10_000, 20_000, 900_000])

@@ -121,6 +121,11 @@ class SuiteTest(unittest.TestCase):
                 ("params = { duration_ms = 15000 }", "param = { duration_ms = 15000 }", 4, "when, params"),
                 ("{ duration_ms = 15000 }", '{ duration_ms = "15000" }', 4, "duration_ms"),
                 ("limbo_page_bytes_peak", "limbo", 5, "limbo"),
+                ("{ duration_ms = 15000 }", "{ free_rate = 15000 }", 4, "free_rate"),
+                ("params = { duration_ms = 2000 }", "params = { free_rate = 1 }", 2, "free_rate"),
+                ('"limbo_page_bytes_peak"]', '"limbo_page_bytes_peak", "limbo_page_bytes_peak"]', 5, "twice"),
+                ('"limbo_page_bytes_peak"]', '["limbo"]]', 5, "limbo"),
+                ('"limbo_page_bytes_peak"]', '"instructions_per_lookup"]', 5, "icount = true"),
                 ('show = ["limbo_page_bytes_peak"]', "", 1, "show")):
             with self.subTest(wrong):
                 self.assertIn(right, MATRIX)
