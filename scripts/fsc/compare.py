@@ -309,7 +309,7 @@ def _unit(name: str) -> table.Unit:
         return lambda value: f"{value:.3f}"
     if METRICS[name].deterministic:
         return lambda value: f"{value:,.1f}"
-    return table.size if "_bytes_" in name else table.nanoseconds if "_ns_" in name else table.si
+    return table.size if "_bytes_" in name else table.nanoseconds if "_ns" in name else table.si
 
 
 def _times(value: float) -> str:

@@ -36,7 +36,7 @@ GROUPS = (
     Group("limbo-descriptors", "Descriptors in limbo", {
         "limbo_descriptor_bytes_peak": "descriptors in limbo, peak bytes",
         "limbo_descriptor_bytes_mean": "descriptors in limbo, mean bytes",
-        "limbo_pointer_bytes_bound": "kfree_rcu's pointer pages, at most, bytes"}),
+        "limbo_pointer_bytes_bound": "kfree_rcu's full pages of pointers, estimated, bytes"}),
     Group("limbo-pages", "Pages in limbo", {
         "limbo_page_bytes_peak": "pages in limbo, peak bytes",
         "limbo_page_bytes_mean": "pages in limbo, mean bytes"}),
@@ -245,12 +245,6 @@ def says(found: list[Section]) -> list[str]:
             break
     limbo = next(filter(None, map(_limbo, plain)), "")
     sentences += [limbo] if limbo else []
-    if not counted and not plain:
-        for section in found:
-            spans = ((title, _ranked_span(section, metric)) for group in section.groups
-                     for metric, title in group.metrics.items())
-            if told_first := next((f"{section.words(title)} from {span}" for title, span in spans if span), ""):
-                sentences.append(f"{section.title.partition(':')[0]}, over {section.x}: {told_first}.")
     without = list(dict.fromkeys(point["protocol"] for point in points if not summary.holds(point)))
     if without:
         sentences.append(f"{', '.join(without)} cannot hold a folio past its section: the figures are of users who "

@@ -267,7 +267,8 @@ def _curves(section: Section, group: Group, emulated: bool) -> Iterator[Plot]:
     if len(found) > MOST_LINES:
         parts = [{line: by_x for line, by_x in found.items() if line[1] == other}
                  for other in dict.fromkeys(line[1] for line in found)]
-    caption = "Medians with intervals, no tests." + (
+    several = any(figures["n"] > 1 for figures in section.figures(group))
+    caption = ("Medians with intervals, no tests." if several else "One boot, so no intervals.") + (
         " Emulated time: not to be compared." if emulated and not section.figures(group)[0]["rankable"] else "")
     missing = [f"{line_label(line)} at {section.x}={x}"
                for line, by_x in found.items() for x, figures in by_x.items() if not figures]
@@ -349,8 +350,7 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
         boots = sorted({series["boot"] for series in drawn.values()})
         caption = f"One run each, of boot {', '.join(map(str, boots))}."
         if any(series["estimate"] for series in drawn.values()) and what == "descriptors":
-            caption += (" kfree_rcu's is the slab's estimate, a sample each 0.1 s of the window: peaks between are "
-                        "missed.")
+            caption += (" kfree_rcu's is the slab's estimate, samples of the window: peaks between are missed.")
         yield Plot(name, title, text, canvas.svg(figure, name, f"{title}, {section.title}", text), caption)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
+
+import jsonschema
 
 from . import costs, fairness, plots, result, summary
 from .costs import Group, Point, Section
@@ -67,8 +70,11 @@ def load(folder: Path, number: int) -> Source:
         raise SetupError(f"{file}: {error.strerror}") from None
     except ValueError as error:
         raise SetupError(f"{file}: not JSON: {error}") from None
-    if not isinstance(found, dict) or found.get("schema") != result.SCHEMA:
-        raise SetupError(f"{file}: not a result of schema {result.SCHEMA}")
+    try:
+        result.validate(found)
+    except jsonschema.ValidationError as error:
+        raise SetupError(f"{file} is no result of this folioscale: {error.json_path}: "
+                         f"{textwrap.shorten(error.message, 100)}") from None
     sections = costs.sections(found, f"s{number}")
     emulated = found["environment"]["times_emulated"]
     return Source(folder, found, sections,

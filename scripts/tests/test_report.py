@@ -2,7 +2,9 @@
 """report.html, from made-up boots: what it has, what it says, and what it must not."""
 
 import argparse
+import contextlib
 import functools
+import io
 import re
 import tempfile
 import unittest
@@ -167,7 +169,10 @@ class StructureTest(ReportCase):
         other = self.folder.with_name("other")
         synthetic.put_folder(other, self.build(), [])
         args = argparse.Namespace(folder=[str(other), str(self.folder)], out=None)
-        self.assertEqual(report.main(args), 0)
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            self.assertEqual(report.main(args), 0)
+        self.assertIn(f"{other / 'report.html'}", said.getvalue())
         ids = Page((other / "report.html").read_text()).ids()
         self.assertEqual(len(ids), len(set(ids)))
         self.assertIn("s1-1-lookup", ids)
@@ -354,7 +359,8 @@ class CurvesTest(ReportCase):
     def test_nothing_but_curves(self) -> None:
         found, _ = self.curves()
         found["points"] = [point for point in found["points"] if point["workload"] == "rates"]
-        self.assertRegex(" ".join(costs.says(costs.sections(found))), r"rates, over free_rate: Descriptors in limbo")
+        # Its ends would be at different places of the matrix.
+        self.assertNotIn(" to ", " ".join(costs.says(costs.sections(found))))
         self.assertEqual(len(self.page(found).all("svg")), 2)
 
 
