@@ -19,7 +19,7 @@ from . import canvas, costs, metrics, summary, table
 from .costs import Figures, Group, Point, Section
 
 # Of a curve; more are drawn in several plots, one for each place on the other axes.
-MOST_LINES = 8
+MOST_LINES = 9
 MOST_STEPS = 120                   # of a distribution's line: more cannot be told apart
 BAR = "#6ba3d6"
 
@@ -247,7 +247,7 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
         apart = ScaledTranslation((number - (len(found) - 1) / 2) * 2 / 72, 0, figure.dpi_scale_trans)
         handles.append(ax.errorbar(at, [f["median"] for f in drawn], yerr=_whiskers(drawn), color=look.colour,
                                    marker=look.marker, linestyle=dashes, elinewidth=1, capsize=2.5,
-                                   markerfacecolor=look.colour if other % 2 == 0 else "white"))
+                                   markerfacecolor=(look.colour, "white", "#c8c8c8")[other % 3]))
         for artist in (handles[-1].lines[0], *handles[-1].lines[1], *handles[-1].lines[2]):
             artist.set_transform(ax.transData + apart)
     ax.set_xlabel(section.x)
@@ -279,6 +279,9 @@ def _curves(section: Section, group: Group, emulated: bool) -> Iterator[Plot]:
         if len(parts) > 1:
             title += ", " + ", ".join(f"{axis}={value}" for axis, value in next(iter(part))[1])
         end = f"-part-{number}" if number else ""
+        if not any(costs.numbers(figures for by_x in part.values() for figures in by_x.values() if figures)):
+            yield Plot(section.plot_id(group) + end, title, "0 at every point.")
+            continue
         yield Plot(section.plot_id(group) + end, title, _told_curve(part, metric, section.x),
                    _curve(section, group, end, part), caption)
 

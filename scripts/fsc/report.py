@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -365,15 +366,27 @@ def render(sources: list[Source]) -> str:
 """
 
 
-def write(folders: list[Path], file: Path) -> None:
-    """Whole or not at all."""
-    result.write_text(file, render([load(folder, number) for number, folder in enumerate(folders, 1)]))
+def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
+    """Plots by their ids, which a link to one in the page ends in."""
+    known = {plot.id: plot.svg for source in sources for plots_of in source.plots.values() for plot in plots_of if plot.svg}
+    if unknown := [name for name in wanted if name not in known]:
+        raise SetupError(f"--plot {unknown[0]}: no such plot; known: {', '.join(known)}")
+    return {name: known[name] for name in wanted}
+
+
+def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> list[Path]:
+    """Whole or not at all; return the files, the plots that are wanted as files of their own as well."""
+    sources = [load(folder, number) for number, folder in enumerate(folders, 1)]
+    texts = {file: render(sources)} | {file.with_name(f"{name}.svg"): f"{svg}\n"
+                                       for name, svg in _svgs(sources, plots_wanted).items()}
+    for path, text in texts.items():
+        result.write_text(path, text)
+    return list(texts)
 
 
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     folders = [Path(folder) for folder in args.folder]
     file = Path(args.out) if args.out else folders[0] / NAME
-    write(folders, file)
-    print(file)
+    print("\n".join(str(path) for path in write(folders, file, args.plot)))
     return 0

@@ -8,6 +8,7 @@ import io
 import re
 import tempfile
 import unittest
+import xml.etree.ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -164,11 +165,22 @@ class StructureTest(ReportCase):
         report.write([self.folder], self.folder / "report.html")
         self.assertEqual(self.text(), before)
 
+    def test_a_plot_by_itself(self) -> None:
+        self.page()
+        file = self.folder / "report.html"
+        name = next(name for name in Page(file.read_text()).ids() if name.endswith("-lookup-title")).removesuffix("-title")
+        files = report.write([self.folder], file, [name])
+        self.assertEqual(files, [file, self.folder / f"{name}.svg"])
+        tree = xml.etree.ElementTree.parse(files[1])
+        self.assertEqual(tree.getroot().tag, "{http://www.w3.org/2000/svg}svg")
+        with self.assertRaisesRegex(SetupError, f"--plot nonsense: no such plot; known: .*{name}"):
+            report.write([self.folder], file, ["nonsense"])
+
     def test_several_folders(self) -> None:
         self.page()
         other = self.folder.with_name("other")
         synthetic.put_folder(other, self.build(), [])
-        args = argparse.Namespace(folder=[str(other), str(self.folder)], out=None)
+        args = argparse.Namespace(folder=[str(other), str(self.folder)], out=None, plot=[])
         said = io.StringIO()
         with contextlib.redirect_stdout(said):
             self.assertEqual(report.main(args), 0)
