@@ -37,7 +37,7 @@ def keep(record: BootRecord, outdir: Path, made_by: dict[str, str]) -> None:
     write_text(outdir / FILE, json.dumps(found, indent=1) + "\n")
 
 
-def load(outdir: Path, number: int, points: list[Point], accelerator: str, made_by: dict[str, str]) -> BootRecord | None:
+def load(outdir: Path, number: int, points: list[Point], made_by: dict[str, str]) -> BootRecord | None:
     """Boot @number as it was; None, and no folder is left, if it was not done, or the machine was lost.
 
     What is there and does not belong to the rest is never thrown away: it is a SetupError.
@@ -59,7 +59,7 @@ def load(outdir: Path, number: int, points: list[Point], accelerator: str, made_
     if found["state"] not in (PASS, INCONCLUSIVE):
         outdir.rename(outdir.with_name(f"{outdir.name}-{found['state'].lower()}-{outdir.stat().st_mtime_ns}"))
         return None
-    record = BootRecord(number, points, accelerator, **{name: found[name] for name in _AS_KEPT})
+    record = BootRecord(number, points, made_by["accelerator"], **{name: found[name] for name in _AS_KEPT})
     for file in sorted((outdir / "runs").iterdir()):
         # As _keeper() calls them: what a blob is has no dot in it.
         record.keep(file.name.replace(".", "/", 1), file.read_bytes())

@@ -72,6 +72,10 @@ def keep_command(folder: Path) -> None:
         f"# at revision {environment.revision()}, in the top folder:\n{again(sys.argv)}\n")
 
 
+def _name(accel: Accel | None) -> str:
+    return accel.name if accel else "host"
+
+
 @dataclass
 class Session:
     """Boots of one suite on one kernel. accel None is this machine itself."""
@@ -83,23 +87,24 @@ class Session:
     memory_mb: int
     folder: Path
     boots: list[BootRecord] = field(default_factory=list)
-    made_by: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         # Every boot loads these, whatever is built meanwhile, those of a suite that is resumed, too.
-        self.made_by = {"sources": resume.sources(), "kernel": self._kernel_words(), "vcpus": str(self.vcpus),
-                        "memory": str(self.memory_mb)}
+        self._sources = resume.sources()
         if not list(self.folder.glob(f"boot-*/{resume.FILE}")):
             for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
                 shutil.copyfile(module, self.folder / module.name)
         self.modules = self.folder
         keep_command(self.folder)
 
-    def _kernel_words(self) -> str:
-        """Which kernel: another may be put in the image's place."""
+    def _made_by(self, accel: Accel | None) -> dict[str, str]:
+        """What boots must have in common with those that a resumed suite has made already."""
         image = self.kernel.image
+        # Another kernel may be put in the image's place.
         at = image.stat() if image.is_file() else None
-        return " ".join([self.kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])])
+        words = [self.kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])]
+        return {"sources": self._sources, "kernel": " ".join(words), "vcpus": str(self.vcpus),
+                "memory": str(self.memory_mb), "accelerator": _name(accel)}
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; write and return the result."""
@@ -135,15 +140,14 @@ class Session:
 
     def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
         """A boot that was done before the suite was interrupted."""
-        how = accel.name if accel else "host"
-        record = resume.load(self.folder / f"boot-{number}", number, points, how, self.made_by | {"accelerator": how})
+        record = resume.load(self.folder / f"boot-{number}", number, points, self._made_by(accel))
         if record:
             self.boots.append(record)
             progress.skip(f"boot {number} is done", len(points))
         return record
 
     def _boot(self, points: list[Point], accel: Accel | None, progress: Progress, name: str) -> BootRecord:
-        record = BootRecord(len(self.boots) + 1, points, accel.name if accel else "host")
+        record = BootRecord(len(self.boots) + 1, points, _name(accel))
         self.boots.append(record)
         outdir = self.folder / f"boot-{record.number}"
         on_blob = self._keeper(record, outdir, progress, name)
@@ -162,7 +166,7 @@ class Session:
             record.state, record.reason = LOST, "the machine did not say whether it is fair"
         if "error/config" in record.blobs:
             record.reason = record.text("error/config")
-        resume.keep(record, outdir, self.made_by | {"accelerator": record.accelerator})
+        resume.keep(record, outdir, self._made_by(accel))
         return record
 
     def _files(self, points: list[Point]) -> dict[str, Path]:
