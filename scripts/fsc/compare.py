@@ -4,21 +4,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
 from . import result, stats, table
 from .icount import BOOTS_LIMIT
-from .metrics import METRICS
+from .metrics import METRICS, unit
 from .notes import ENOUGH_REPETITIONS
-from .repo import ROOT
 from .table import WIDTH, row, wrap
 from .verdict import PASS, SetupError, worst
 
@@ -80,17 +75,9 @@ def load(letter: str, path: str) -> Side:
     if not file.is_file():
         raise SetupError(f"{letter}: {file}: no such file; A and B are folders of results, or their result.json")
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        result.validate(found)
-    except jsonschema.ValidationError as error:
-        # The message may have the whole of what is wrong in it.
-        why = f"{error.json_path}: {textwrap.shorten(error.message, 100)}"
-    except ValueError as error:
-        why = f"not JSON: {error}"
-    else:
-        return Side(letter, file, found)
-    raise SetupError(f"{letter}: {file} is no result of this folioscale: {why}; what is one says "
-                     f"{result.SCHEMA_FILE.relative_to(ROOT)}")
+        return Side(letter, file, result.read(file))
+    except SetupError as error:
+        raise SetupError(f"{letter}: {error}") from None
 
 
 def values(point: Point, name: str) -> list[float]:
@@ -305,11 +292,10 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
 
 
 def _unit(name: str) -> table.Unit:
-    if name.endswith("_over_floor"):
-        return lambda value: f"{value:.3f}"
-    if METRICS[name].deterministic:
+    # Held to 0.1%, also where there are thousands.
+    if METRICS[name].deterministic and not name.endswith("_over_floor"):
         return lambda value: f"{value:,.1f}"
-    return table.size if "_bytes_" in name else table.nanoseconds if "_ns" in name else table.si
+    return unit(name)
 
 
 def _times(value: float) -> str:
@@ -336,7 +322,7 @@ def _is_nothing(figures: Figures) -> bool:
 
 def _metric(name: str, points: list[Point]) -> list[str]:
     """A metric under every protocol; two lines for each, the second where something is compared."""
-    unit, lines, nothing = _unit(name), [name], []
+    how, lines, nothing = _unit(name), [name], []
     for point in points:
         figures, words = point["metrics"][name], label(point)
         if _is_nothing(figures):
@@ -346,7 +332,7 @@ def _metric(name: str, points: list[Point]) -> list[str]:
             lines += wrap(words)
             words = ""
         lines.append(row(words, [cell for side in (figures["a"], figures["b"]) for cell in (
-            (unit(side["median"]), MEDIAN), (table.interval(side, unit), INTERVAL))]))
+            (how(side["median"]), MEDIAN), (table.interval(side, how), INTERVAL))]))
         lines += filter(None, [_second_line(figures)])
     return lines + (wrap(f"0 in A and B: {', '.join(nothing)}") if nothing else []) + [""]
 

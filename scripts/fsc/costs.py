@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import metrics, summary, table
-from .table import Unit
 from .verdict import PASS, worst
 
 Point = dict[str, Any]
@@ -104,18 +103,9 @@ class Section:
         return [group for group in self.groups if self.figures(group) or (group.histogram and self.timed(group))]
 
 
-def unit(metric: str) -> Unit:
-    """How a metric is written, by its name: those of curves may be any."""
-    if "instructions" in metric:
-        return lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
-    if "_bytes" in metric:
-        return table.size
-    return table.nanoseconds if "_ns" in metric else table.si
-
-
 def told(figures: Figures, metric: str) -> str:
     """Median and interval."""
-    how = unit(metric)
+    how = metrics.unit(metric)
     return f"{how(figures['median'])} {table.interval(figures, how)}".rstrip()
 
 
@@ -188,7 +178,7 @@ def _span(section: Section, metric: str) -> str:
     found = _believed(section, metric)
     if not found:
         return ""
-    how = unit(metric)
+    how = metrics.unit(metric)
     by_text: dict[str, list[str]] = {}
     for protocol, figures in found:
         by_text.setdefault(how(figures["median"]), []).append(protocol)

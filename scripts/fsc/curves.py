@@ -3,51 +3,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from . import table
+from . import metrics, table
 from .table import WIDTH, wrap
 from .verdict import PASS
 
 _GAP = 2
 
 
-@dataclass(frozen=True)
-class Shown:
-    """How a metric is called and written where it stands alone."""
-    title: str
-    unit: table.Unit = table.si
-
-
+# How a metric is called where it stands alone.
 TITLES = {
-    "lookups_per_second": Shown("lookups/s"),
-    "instructions_per_lookup": Shown("instructions per lookup", "{:,.1f}".format),
-    "turnovers_per_second": Shown("turnovers/s that were reached"),
-    "tryget_zero_per_million": Shown("tryget met zero, per million lookups"),
-    "recheck_fail_per_million": Shown("recheck failed, per million lookups"),
-    "limbo_descriptor_bytes_peak": Shown("descriptors in limbo, peak, B", table.size),
-    "limbo_descriptor_bytes_mean": Shown("descriptors in limbo, mean, B", table.size),
-    "limbo_page_bytes_peak": Shown("pages in limbo, peak, B", table.size),
-    "limbo_page_bytes_mean": Shown("pages in limbo, mean, B", table.size),
-    "limbo_pointer_bytes_bound": Shown("kfree_rcu's own pages of pointers, full ones, estimated, B", table.size),
-    "hazard_moved_per_million": Shown("hazard moved, per million lookups"),
-    "instructions_per_turnover": Shown("instructions per turnover", "{:,.0f}".format),
-    "rest_bytes_per_folio": Shown("descriptor and memdesc words, or struct pages, of a folio, B", table.size),
-    "reused_other_key_share": Shown("share of descriptors that came back under another key"),
-    "tries_worst": Shown("tries of the lookup that needed most"),
-    "drain_ns": Shown("time until all was reusable, once the threads had stopped", table.nanoseconds),
+    "lookups_per_second": "lookups/s",
+    "instructions_per_lookup": "instructions per lookup",
+    "turnovers_per_second": "turnovers/s that were reached",
+    "tryget_zero_per_million": "tryget met zero, per million lookups",
+    "recheck_fail_per_million": "recheck failed, per million lookups",
+    "limbo_descriptor_bytes_peak": "descriptors in limbo, peak, B",
+    "limbo_descriptor_bytes_mean": "descriptors in limbo, mean, B",
+    "limbo_page_bytes_peak": "pages in limbo, peak, B",
+    "limbo_page_bytes_mean": "pages in limbo, mean, B",
+    "limbo_pointer_bytes_bound": "kfree_rcu's own pages of pointers, full ones, estimated, B",
+    "hazard_moved_per_million": "hazard moved, per million lookups",
+    "instructions_per_turnover": "instructions per turnover",
+    "rest_bytes_per_folio": "descriptor and memdesc words, or struct pages, of a folio, B",
+    "reused_other_key_share": "share of descriptors that came back under another key",
+    "tries_worst": "tries of the lookup that needed most",
+    "drain_ns": "time until all was reusable, once the threads had stopped",
 } | {
-    f"{latency}_ns_{kind}": Shown(f"{title}, {word}", table.nanoseconds)
+    f"{latency}_ns_{kind}": f"{title}, {word}"
     for latency, title in (("reuse", "time until a descriptor came back"), ("allocate", "time of an allocation"),
-                           ("lookup", "time of a lookup"),
-                           ("gp", "grace period (probed)"))
-    for kind, word in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"), ("max", "maximum"))
+                           ("lookup", "time of a lookup"), ("gp", "grace period (probed)"))
+    for kind, word in {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "maximum"}.items()
 }
 
 
-def title(metric: str) -> Shown:
-    return TITLES.get(metric) or Shown(metric.replace("_", " "))
+def title(metric: str) -> str:
+    return TITLES.get(metric) or metric.replace("_", " ")
 
 
 def arm(point: dict[str, Any], x: str) -> str:
@@ -67,15 +59,16 @@ def _cell(point: dict[str, Any], metric: str) -> str:
         return point["verdict"] if bad else "-"
     estimated = metric.startswith("limbo_descriptor") and any(
         rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
-    return "~" * estimated + title(metric).unit(figures["median"]) + bad
+    return "~" * estimated + metrics.unit(metric)(figures["median"]) + bad
 
 
 def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]:
     """Blocks of as many columns as fit; an arm that never has the metric has no row."""
+    having = {arm(point, x) for point in points if metric in point["summary"]}
     arms: dict[str, dict[int | str, str]] = {}
     for point in points:
-        if any(metric in other["summary"] for other in points if arm(other, x) == arm(point, x)):
-            arms.setdefault(arm(point, x), {})[point["axes"][x]] = _cell(point, metric)
+        if (name := arm(point, x)) in having:
+            arms.setdefault(name, {})[point["axes"][x]] = _cell(point, metric)
     if not arms:
         return []
     columns = list(dict.fromkeys(point["axes"][x] for point in points))
@@ -83,7 +76,7 @@ def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]
     texts = [*map(_number, columns), *(cell for row in arms.values() for cell in row.values())]
     width = _GAP + max(map(len, texts))
     fit = max(1, (WIDTH - name_width) // width)
-    lines = wrap(title(metric).title)
+    lines = wrap(title(metric))
     for at in range(0, len(columns), fit):
         block = columns[at:at + fit]
         lines.append(f"{x:<{name_width}}" + "".join(f"{_number(value):>{width}}" for value in block))
@@ -102,7 +95,8 @@ def legend(suite: dict[str, Any]) -> list[str]:
     lines = ["A table for each metric, a column for each value of " + ", ".join(dict.fromkeys(
         curve["x"] for curve in found.values())) + ": " + (
         f"medians of {boots} boots, whose intervals are in result.json" if boots > 1 else "one boot, so no intervals")
-        + ", and no tests. -: nothing was seen. ~: an estimate, see the notes. !: did not pass. k, M: thousand, million; of bytes (B): 1024."]
+        + ", and no tests. -: nothing was seen. ~: an estimate, see the notes. !: did not pass. k, M: thousand, "
+          "million; of bytes (B): 1024."]
     if any(metric.startswith("limbo_") for metric in shown):
         lines.append("limbo: freed by a freer, not yet reusable.")
     return lines

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from . import table
+
 # struct kvfree_rcu_bulk_data: a page less 40 bytes of head, a pointer for each object.
 POINTERS_PER_PAGE = 507
 MEMDESC_WORD = 8
@@ -87,6 +89,17 @@ EVENTS = {
     "trygets": Events(("trygets",), ("walks", "refcounted")),
     "trygets_avoided": Events(("trygets_avoided",), ("walks", "refcounted")),
 }
+
+
+def unit(metric: str) -> table.Unit:
+    """How a metric is written where it stands alone."""
+    if metric.endswith("_over_floor"):
+        return lambda value: f"{value:.3f}"
+    if "instructions" in metric:
+        return lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+    if "_bytes" in metric:
+        return table.size
+    return table.nanoseconds if "_ns" in metric else table.si
 
 
 def lookups(path: str) -> str:

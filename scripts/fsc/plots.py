@@ -91,7 +91,7 @@ def _dots(section: Section, group: Group) -> str:
             # Empty ones let what they cover be seen.
             markerfacecolor=look.colour if number == 0 else "white"))
     _rows(ax, [labels[name] for name in protocols])
-    canvas.scale(ax, "x", costs.numbers(section.figures(group)), costs.unit(names[0]))
+    canvas.scale(ax, "x", costs.numbers(section.figures(group)), metrics.unit(names[0]))
     if len(names) > 1:
         canvas.legend(figure, handles, [section.words(group.metrics[metric]) for metric in names])
     return _done(figure, section, group)
@@ -107,13 +107,13 @@ def _bars(section: Section, group: Group) -> str:
     for row, point in enumerate(points):
         value = point["summary"][metric]["median"]
         ax.barh(row, value, height=0.62, color=BAR)
-        ax.text(value + 0.015 * top, row, costs.unit(metric)(value), va="center", fontsize=9.5)
+        ax.text(value + 0.015 * top, row, metrics.unit(metric)(value), va="center", fontsize=9.5)
     floor = None
     for row, point in enumerate(points):
         if (by_hand := point["summary"].get(floors[0]) if floors else None):
             floor, = ax.plot([by_hand["median"]] * 2, [row - 0.42, row + 0.42], color="#000000", linewidth=2.4)
     _rows(ax, [labels[point["protocol"]] for point in points])
-    canvas.scale(ax, "x", [0, top], costs.unit(metric))
+    canvas.scale(ax, "x", [0, top], metrics.unit(metric))
     ax.set_xlim(0, 1.2 * top)
     if floor:
         canvas.legend(figure, [Patch(color=BAR), floor],
@@ -230,7 +230,7 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
     handles = []
     others = list(dict.fromkeys(line[1] for line in found))
     values = costs.numbers(f for by_x in found.values() for f in by_x.values() if f)
-    canvas.scale(ax, "y", values, costs.unit(metric))
+    canvas.scale(ax, "y", values, metrics.unit(metric))
     if not numeric:
         ax.set_xticks(range(len(xs)), [str(x) for x in xs])
     elif canvas.scale(ax, "x", xs, table.si):

@@ -4,17 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
-from . import costs, fairness, plots, result, summary
+from . import costs, fairness, metrics, plots, result, summary
 from .costs import Group, Point, Section
 from .notes import notes
 from .plots import Plot
@@ -64,18 +60,7 @@ class Source:
 
 def load(folder: Path, number: int) -> Source:
     """Read a folder and draw what is in it."""
-    file = folder / "result.json"
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SetupError(f"{file}: {error.strerror}") from None
-    except ValueError as error:
-        raise SetupError(f"{file}: not JSON: {error}") from None
-    try:
-        result.validate(found)
-    except jsonschema.ValidationError as error:
-        raise SetupError(f"{file} is no result of this folioscale: {error.json_path}: "
-                         f"{textwrap.shorten(error.message, 100)}") from None
+    found = result.read(folder / "result.json")
     sections = costs.sections(found, f"s{number}")
     emulated = found["environment"]["times_emulated"]
     return Source(folder, found, sections,
@@ -129,7 +114,7 @@ def _cell(section: Section, group: Group, metric: str, protocol: str, baseline: 
     if not points:
         lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
         return escape(worst(lost)) if lost else "n/a"
-    unit = costs.unit(metric)
+    unit = metrics.unit(metric)
     medians = sorted(point["summary"][metric]["median"] for point in points)
     text = " to ".join(dict.fromkeys((unit(medians[0]), unit(medians[-1]))))
     more = []

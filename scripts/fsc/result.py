@@ -6,15 +6,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
-from . import metrics, stats
+from . import metrics, repo, stats
 from .suite import Point, Suite
-from .verdict import FAIL, LOST, PASS, worst
+from .verdict import FAIL, LOST, PASS, SetupError, worst
 
 SCHEMA = 1
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
@@ -163,6 +164,24 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
 
 def validate(result: dict[str, Any]) -> None:
     jsonschema.validate(result, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A result of this schema; what is none is a SetupError that says why."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        validate(found)
+    except OSError as error:
+        raise SetupError(f"{file}: {error.strerror}") from None
+    except jsonschema.ValidationError as error:
+        # The message may have the whole of what is wrong in it.
+        why = f"{error.json_path}: {textwrap.shorten(error.message, 100)}"
+    except ValueError as error:
+        why = f"not JSON: {error}"
+    else:
+        return found
+    raise SetupError(f"{file} is no result of this folioscale: {why}; what is one says "
+                     f"{SCHEMA_FILE.relative_to(repo.ROOT)}")
 
 
 def write_text(file: Path, text: str) -> None:

@@ -26,7 +26,7 @@ class CurvesTest(unittest.TestCase):
             for workload, curve in chosen.curves.items():
                 for metric in curve.show:
                     title = " ".join(text.split())
-                    self.assertIn(curves.title(metric).title, title, f"{name} {workload} {metric}")
+                    self.assertIn(curves.title(metric), title, f"{name} {workload} {metric}")
 
     def test_every_point_is_in_a_cell(self) -> None:
         chosen = self.suites["limbo"]
