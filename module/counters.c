@@ -41,6 +41,7 @@ const char *const fsc_counter_names[FSC_NR_COUNTERS] = {
 	[FSC_PUBLISH_FAILED]		= "publish_failed",
 	[FSC_LIMBO_WAITS]		= "limbo_waits",
 	[FSC_LIMBO_BARRIERS]		= "limbo_barriers",
+	[FSC_LIMBO_WAIT_NS]		= "limbo_wait_ns",
 	[FSC_EXPEDITED]			= "expedited",
 	[FSC_HAZARD_SCANS]		= "hazard_scans",
 	[FSC_FREED_PAGES]		= "freed_pages",

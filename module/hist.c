@@ -14,6 +14,7 @@ const char *const fsc_latency_names[FSC_NR_LATENCIES] = {
 	[FSC_LAT_FREE]		= "free",
 	[FSC_LAT_REUSE]		= "reuse",
 	[FSC_LAT_TURNOVER]	= "turnover",
+	[FSC_LAT_RECLAIM]	= "reclaim",
 	[FSC_LAT_GP]		= "gp",
 };
 

@@ -2,6 +2,7 @@
 /* The accounts of what is freed and not yet reusable, and the cap on it. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/hrtimer.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -11,6 +12,7 @@
 #include <folioscale/folio.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
+#include <folioscale/stamp.h>
 
 #include <trace/events/folioscale.h>
 
@@ -83,6 +85,60 @@ struct fsc_limbo_level fsc_limbo_released(const struct fsc_run *run)
 	}
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
 		sum.descriptors = atomic64_read(&run->limbo.barrier_base);
+	return sum;
+}
+
+/**
+ * fsc_limbo_note_wait - a descriptor whose free was timed leaves limbo
+ * @run: the run
+ * @freed: when it was freed, as fsc_freed_time() gave it
+ *
+ * What it waited inside the window, whose edges cut off the rest, is what it
+ * adds to the window's mean limbo (Little's law, with the edges).
+ *
+ * Context: Any.
+ */
+void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed)
+{
+	u64 from = READ_ONCE(run->window_from), to = READ_ONCE(run->window_to);
+	struct fsc_released __percpu *released = run->limbo.released;
+	u64 now = fsc_clock();
+	u64 wait = fsc_freed_time(now - run->started - freed);
+
+	this_cpu_inc(released->timed);
+	if (!from || now <= from)
+		return;
+	if (!to) {
+		this_cpu_inc(released->ended);
+		this_cpu_add(released->wait_ns, wait);
+		to = now;
+	}
+	from = max(from, now - wait);
+	to = min(to, now);
+	if (to > from)
+		this_cpu_add(released->waited_ns, to - from);
+}
+
+/**
+ * fsc_limbo_waits - how long descriptors were in limbo
+ * @run: a run that is drained
+ *
+ * Context: Any.
+ * Return: The sums over CPUs; all zero where nothing tells when it frees.
+ */
+struct fsc_released fsc_limbo_waits(const struct fsc_run *run)
+{
+	struct fsc_released sum = {};
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct fsc_released *released = per_cpu_ptr(run->limbo.released, cpu);
+
+		sum.timed += READ_ONCE(released->timed);
+		sum.waited_ns += READ_ONCE(released->waited_ns);
+		sum.ended += READ_ONCE(released->ended);
+		sum.wait_ns += READ_ONCE(released->wait_ns);
+	}
 	return sum;
 }
 
@@ -227,5 +283,31 @@ void fsc_limbo_check(struct fsc_thread *t)
 		mark_throttled(run);
 	} while (level_bytes(run, fsc_limbo_look(run)) >= run->limbo.wait_bytes &&
 		 fsc_phase_read(run) <= FSC_MEASURE);
-	trace_fsc_throttle(t->nr, bytes, fsc_clock_since(from));
+	from = fsc_clock_since(from);
+	fsc_count_add(&t->counters, FSC_LIMBO_WAIT_NS, from);
+	trace_fsc_throttle(t->nr, bytes, from);
+}
+
+/* Between two looks at whether the pages are back. */
+#define RECLAIM_NAP_NS		(50 * NSEC_PER_USEC)
+
+/**
+ * fsc_limbo_reclaim - wait until the pages that were freed can be allocated again
+ * @t: a freer, which has freed some
+ *
+ * What reclaim asks: not when folios are freed, but when their memory is had.
+ * Pages that were freed before this call are in it, other freers' too.
+ *
+ * Context: Process context, sleeps.
+ */
+void fsc_limbo_reclaim(struct fsc_thread *t)
+{
+	struct fsc_run *run = t->run;
+	u64 freed = fsc_run_count(run, FSC_FREED_PAGES);
+	ktime_t nap = ns_to_ktime(RECLAIM_NAP_NS);
+
+	while (fsc_limbo_released(run).pages < freed && !fsc_must_give_up(t)) {
+		set_current_state(TASK_IDLE);
+		schedule_hrtimeout_range(&nap, 0, HRTIMER_MODE_REL);
+	}
 }

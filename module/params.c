@@ -150,6 +150,7 @@ static const char *churn_name(unsigned int i)
 	static const char *const names[] = {
 		[FSC_CHURN_REPLACE]	= "replace",
 		[FSC_CHURN_REFREEZE]	= "refreeze",
+		[FSC_CHURN_RECLAIM]	= "reclaim",
 	};
 
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;
@@ -427,7 +428,7 @@ MODULE_PARM_DESC(tryget, "how references are counted");
 module_param_cb(pin, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(pin, "get or pin, with path=gup");
 module_param_cb(churn, &param_ops, NULL, 0644);
-MODULE_PARM_DESC(churn, "replace folios, or freeze and unfreeze them");
+MODULE_PARM_DESC(churn, "replace folios; freeze and unfreeze them; reclaim: wait for a burst's memory");
 module_param_cb(burst, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(burst, "folios that are freed before as many are allocated");
 module_param_cb(bounded_max, &param_ops, NULL, 0644);

@@ -194,12 +194,31 @@ static void show_tries(struct seq_file *m, const struct fsc_run *run)
 	seq_puts(m, "],\n");
 }
 
-static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 samples, u64 scale)
+static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 ns, u64 scale)
 {
-	if (samples)
-		seq_printf(m, "\"%s\": %llu, ", name, mul_u64_u64_div_u64(sum, scale, samples));
+	if (ns)
+		seq_printf(m, "\"%s\": %llu, ", name, mul_u64_u64_div_u64(sum, scale, ns));
 	else
 		seq_printf(m, "\"%s\": null, ", name);
+}
+
+/* What Little's law needs to say how much is in limbo, out of times alone. */
+static void show_waits(struct seq_file *m, const struct fsc_run *run)
+{
+	struct fsc_released sum = fsc_limbo_waits(run);
+	u64 frees = 0;
+	unsigned int i;
+
+	if (!sum.timed || !run->window_to) {
+		seq_puts(m, "\"waits\": null},\n");
+		return;
+	}
+	/* Not the keeper's, which drains, and times nothing. */
+	for (i = 0; i < run->nr_threads; i++)
+		frees += fsc_counter_read(&run->threads[i]->counters, FSC_FREES);
+	seq_printf(m, "\"waits\": %llu, \"frees\": %llu, \"window_ns\": %llu, \"waited_ns\": %llu, \"released\": %llu, \"wait_ns\": %llu},\n",
+		   sum.timed, frees, run->window_to - run->window_from, sum.waited_ns, sum.ended,
+		   sum.wait_ns);
 }
 
 static void show_limbo(struct seq_file *m, const struct fsc_run *run)
@@ -208,17 +227,18 @@ static void show_limbo(struct seq_file *m, const struct fsc_run *run)
 	u64 descriptors = atomic64_read(&limbo->peak_descriptors);
 	u64 folios = atomic64_read(&limbo->peak_folios);
 	u64 pages = atomic64_read(&limbo->peak_pages);
-	u64 samples = READ_ONCE(limbo->samples);
+	u64 ns = READ_ONCE(limbo->summed_ns);
 
 	seq_printf(m, "\"limbo\": {\"exact\": %d, \"descriptor_objects_peak\": %llu, \"page_objects_peak\": %llu, \"descriptor_bytes_peak\": %llu, \"page_bytes_peak\": %llu, ",
 		   run->deferral != FSC_DEFER_KFREE_RCU, descriptors, folios,
 		   descriptors * sizeof(struct fsc_folio), pages * PAGE_SIZE);
-	show_mean(m, "descriptor_objects_mean_milli", limbo->sum.descriptors, samples, 1000);
-	show_mean(m, "page_objects_mean_milli", limbo->sum.folios, samples, 1000);
-	show_mean(m, "descriptor_bytes_mean", limbo->sum.descriptors, samples,
+	show_mean(m, "descriptor_objects_mean_milli", limbo->sum.descriptors, ns, 1000);
+	show_mean(m, "page_objects_mean_milli", limbo->sum.folios, ns, 1000);
+	show_mean(m, "descriptor_bytes_mean", limbo->sum.descriptors, ns,
 		  sizeof(struct fsc_folio));
-	show_mean(m, "page_bytes_mean", limbo->sum.pages, samples, PAGE_SIZE);
-	seq_printf(m, "\"samples\": %llu},\n", samples);
+	show_mean(m, "page_bytes_mean", limbo->sum.pages, ns, PAGE_SIZE);
+	seq_printf(m, "\"samples\": %llu, ", READ_ONCE(limbo->samples));
+	show_waits(m, run);
 }
 
 static void show_series(struct seq_file *m, struct fsc_run *run)

@@ -177,6 +177,7 @@ static void measure(struct fsc_run *run)
 	run->cpu_start = read_cpu_times();
 	run->whole_ns = fsc_clock();
 	run->whole_idle_ns = read_idle_ns();
+	WRITE_ONCE(run->window_from, fsc_clock());
 	set_phase(run, FSC_MEASURE);
 	if (config->max_turnovers)
 		wait_event_idle(run->wq, freers_done(run));
@@ -188,6 +189,7 @@ static void measure(struct fsc_run *run)
 		run->window_complete = !atomic_read(&run->unfinished);
 	else
 		run->window_complete = !READ_ONCE(run->stopping) || !config->duration_ms;
+	WRITE_ONCE(run->window_to, fsc_clock());
 	set_phase(run, FSC_STOP);
 	times = read_cpu_times();
 	run->cpu_used = (struct fsc_cpu_times) {

@@ -2,6 +2,7 @@
 /* The sampler: a row every sample_ms, and the mean of the limbo over the window. */
 #include <linux/array_size.h>
 #include <linux/kthread.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -35,18 +36,31 @@ static void halve(struct fsc_sampler *sampler)
 	sampler->stride *= 2;
 }
 
+/* What was there between two looks is taken for the mean of both: one may come late. */
+static void add_to_mean(struct fsc_run *run, struct fsc_limbo_level level)
+{
+	struct fsc_limbo_level *last = &run->sampler.last, *sum = &run->limbo.sum;
+	u64 now = fsc_clock(), ns = now - run->sampler.last_at;
+
+	if (run->sampler.last_at) {
+		sum->descriptors += (last->descriptors + level.descriptors) * ns / 2;
+		sum->folios += (last->folios + level.folios) * ns / 2;
+		sum->pages += (last->pages + level.pages) * ns / 2;
+		run->limbo.summed_ns += ns;
+	}
+	run->sampler.last = level;
+	run->sampler.last_at = now;
+	run->limbo.samples++;
+}
+
 static void sample(struct fsc_run *run, u64 nr)
 {
 	struct fsc_limbo_level level = fsc_limbo_look(run);
 	struct fsc_sampler *sampler = &run->sampler;
 	struct fsc_series_row row;
 
-	if (fsc_phase_read(run) == FSC_MEASURE) {
-		run->limbo.sum.descriptors += level.descriptors;
-		run->limbo.sum.folios += level.folios;
-		run->limbo.sum.pages += level.pages;
-		run->limbo.samples++;
-	}
+	if (fsc_phase_read(run) == FSC_MEASURE)
+		add_to_mean(run, level);
 	if (nr % sampler->stride)
 		return;
 	row = (struct fsc_series_row) {
@@ -74,6 +88,8 @@ static int fsc_sampler(void *arg)
 	struct fsc_run *run = arg;
 	u64 nr = 0;
 
+	/* Ahead of those whose limbo it looks at: else it would see what their pauses leave. */
+	sched_set_fifo_low(current);
 	while (!kthread_should_stop()) {
 		/* Only what a thread has done: rows before the start would all be alike. */
 		if (fsc_phase_read(run) >= FSC_WARMUP)

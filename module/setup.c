@@ -145,13 +145,17 @@ static int check_freers(const struct fsc_run *run)
 		pr_err("churn=refreeze: allowed: with removal=reclaim burst=1\n");
 		return -EINVAL;
 	}
+	if (config->churn == FSC_CHURN_RECLAIM && config->removal != FSC_RECLAIM) {
+		pr_err("churn=reclaim: allowed: with removal=reclaim\n");
+		return -EINVAL;
+	}
 	if (config->burst > config->nr_folios) {
 		pr_err("burst=%u: allowed: up to nr_folios=%u\n", config->burst, config->nr_folios);
 		return -EINVAL;
 	}
 	/* A freer that only meets what its own CPU allocated would never have enough. */
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
-				  config->max_turnovers || config->churn == FSC_CHURN_REFREEZE)) {
+				  config->max_turnovers || config->churn != FSC_CHURN_REPLACE)) {
 		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
 		return -EINVAL;
 	}

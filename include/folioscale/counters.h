@@ -45,6 +45,7 @@ enum fsc_counter {
 	FSC_PUBLISH_FAILED,
 	FSC_LIMBO_WAITS,
 	FSC_LIMBO_BARRIERS,
+	FSC_LIMBO_WAIT_NS,
 	/* Whoever puts last. */
 	FSC_EXPEDITED,
 	FSC_HAZARD_SCANS,

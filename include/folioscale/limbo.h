@@ -19,10 +19,24 @@
 struct fsc_run;
 struct fsc_thread;
 
+/**
+ * struct fsc_released - what a CPU has made reusable, and how long that had waited
+ * @descriptors: how many
+ * @folios: whose pages are
+ * @pages: how many
+ * @timed: descriptors whose free was timed
+ * @waited_ns: of those, the part of the wait that lies in the window
+ * @ended: those of them that became reusable in the window
+ * @wait_ns: of @ended, the whole wait
+ */
 struct fsc_released {
 	u64 descriptors;
-	u64 folios;	/* whose pages are */
+	u64 folios;
 	u64 pages;
+	u64 timed;
+	u64 waited_ns;
+	u64 ended;
+	u64 wait_ns;
 };
 
 struct fsc_limbo_level {
@@ -41,7 +55,8 @@ struct fsc_limbo_level {
  * @peak_descriptors: the highest number seen by a look in the window
  * @peak_folios: likewise, of folios whose pages are in limbo
  * @peak_pages: likewise, of pages
- * @sum: of the sampler's looks in the window
+ * @sum: over the window, objects times ns, by the sampler's looks
+ * @summed_ns: from the first of those to the last
  * @samples: how many those are
  * @throttled: a freer waited in the window
  * @settling: a freer is in fsc_limbo_settle()
@@ -56,6 +71,7 @@ struct fsc_limbo {
 	atomic64_t peak_folios;
 	atomic64_t peak_pages;
 	struct fsc_limbo_level sum;
+	u64 summed_ns;
 	u64 samples;
 	bool throttled;
 	atomic_t settling;
@@ -67,6 +83,9 @@ struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run);
 void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);
 void fsc_limbo_check(struct fsc_thread *t);
+void fsc_limbo_reclaim(struct fsc_thread *t);
+void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed);
 struct fsc_limbo_level fsc_limbo_released(const struct fsc_run *run);
+struct fsc_released fsc_limbo_waits(const struct fsc_run *run);
 
 #endif /* FOLIOSCALE_LIMBO_H */

@@ -381,6 +381,7 @@ static __always_inline unsigned int fsc_turnover(struct fsc_thread *t, struct fs
 /*
  * Free config.burst folios, one after the other, and only then allocate as
  * many. A turnover is from the burst's begin until the key has a folio again.
+ * With churn=reclaim, when their memory can be had: that is clocked as well.
  */
 static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_draw *draw,
 					      const struct fsc_protocol *proto,
@@ -388,7 +389,8 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 					      bool timed)
 {
 	unsigned int vacated = 0, filled, attempts = 2 * t->run->config.burst;
-	u64 from = timed ? fsc_clock() : 0;
+	const bool reclaim = t->run->config.churn == FSC_CHURN_RECLAIM;
+	u64 from = timed || reclaim ? fsc_clock() : 0;
 
 	while (vacated < t->run->config.burst && attempts-- && !fsc_must_give_up(t)) {
 		u32 key = fsc_draw_key(draw, true);
@@ -398,6 +400,12 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
 			fsc_limbo_check(t);
 		cond_resched();
+	}
+	if (reclaim) {
+		fsc_limbo_reclaim(t);
+		/* Of what was asked for, or nothing. */
+		if (vacated == t->run->config.burst && !fsc_must_give_up(t))
+			fsc_hist_record(&t->latency[FSC_LAT_RECLAIM], fsc_clock_since(from));
 	}
 	/* What is not filled when the run ends stays vacant, its key in no ring. */
 	for (filled = 0; filled < vacated && !fsc_must_give_up(t); filled++) {
@@ -446,7 +454,7 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 
 		if (config->churn == FSC_CHURN_REFREEZE)
 			turned = fsc_refreeze(t, &draw, proto, refreeze, timed);
-		else if (config->burst > 1)
+		else if (config->burst > 1 || config->churn == FSC_CHURN_RECLAIM)
 			turned = fsc_burst(t, &draw, proto, remove, publish, timed);
 		else
 			turned = fsc_turnover(t, &draw, proto, remove, publish, timed);

@@ -95,6 +95,8 @@ struct fsc_pool {
  * @clock_cost_ns: of one fsc_clock(), calibrated
  * @cpu_start: at the window's start
  * @cpu_used: over the window
+ * @window_from: when the window began, in ns of fsc_clock(); 0: not yet
+ * @window_to: when it ended; 0: not yet
  * @window_complete: the window lasted as long as it was asked to
  * @whole_ns: from the first free until the barriers returned
  * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell
@@ -140,6 +142,8 @@ struct fsc_run {
 	u64 clock_cost_ns;
 	struct fsc_cpu_times cpu_start;
 	struct fsc_cpu_times cpu_used;
+	u64 window_from;
+	u64 window_to;
 	bool window_complete;
 	u64 whole_ns;
 	s64 whole_idle_ns;

@@ -6,6 +6,8 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
+#include <folioscale/limbo.h>
+
 struct fsc_run;
 struct seq_file;
 
@@ -35,6 +37,8 @@ struct fsc_sampler {
 	struct fsc_series_row *rows;
 	unsigned int nr_rows;
 	unsigned int stride;	/* samples a row, grows by doubling; the sampler's own */
+	struct fsc_limbo_level last;	/* what it saw at last_at, in the window; its own */
+	u64 last_at;
 };
 
 int fsc_sampler_create(struct fsc_run *run);

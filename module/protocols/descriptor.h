@@ -257,6 +257,10 @@ static __always_inline void fsc_desc_begin_free(struct fsc_thread *t, struct fsc
 static __always_inline void fsc_desc_note_release(const struct fsc_run *run,
 						  const struct fsc_folio *folio, unsigned int pages)
 {
+	u64 freed = fsc_freed_time(READ_ONCE(folio->freed));
+
+	if (unlikely(freed))
+		fsc_limbo_note_wait(run, freed);
 	if (tracepoint_enabled(fsc_limbo_release))
 		fsc_trace_release(run, READ_ONCE(folio->freed), pages);
 }

@@ -82,6 +82,24 @@ both() {
 	unload
 }
 
+# Each burst's memory is back before the next one is freed, so there is never more in limbo;
+# and it is waited for where, and only where, pages wait.
+reclaims() { # PROTOCOL PEAK
+	load protocol="$1" churn=reclaim burst=512 nr_folios=2048 hold_ns=1000000 warmup_ms=0 duration_ms=0 || return
+	wait_state measure
+	deadline=$(($(uptime_s) + 60))
+	until [ "$(sed -n 's/^count //p' "$DIR/latency/reclaim")" -ge 20 ]; do
+		[ "$(uptime_s)" -lt $deadline ] || { fail "fewer than 20 in 60 s"; break; }
+		sleep 0.1
+	done
+	note "from the first free until 512 pages are back: $(tr '\n' ' ' <"$DIR/latency/reclaim" | cut -d' ' -f1-8)"
+	stop
+	expect_verdict PASS
+	expect limbo page_objects_peak "$2"
+	expect_balance
+	unload
+}
+
 # Those that keep back descriptors without asking limbo.c have ceilings of their own, under
 # which they stay although sections are long, for any time, and so under limbo_max_mb.
 has_its_ceiling() { # PROTOCOL MOST ITS-COUNTER NAME=VALUE...
@@ -141,7 +159,7 @@ populate() { # PROTOCOL
 
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 
-ktap_plan $((4 + 3 + 4 + 2 + 6 + 4))
+ktap_plan $((4 + 3 + 4 + 2 + 3 + 6 + 4))
 
 for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
 	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
@@ -156,6 +174,9 @@ for protocol in overlay typesafe seqcount locked; do
 done
 ktap_test "rcu_desc has descriptors in limbo, no pages" only_descriptors
 ktap_test "rcu_full has both" both
+ktap_test "rcu_full reclaims after a grace period" reclaims rcu_full 512
+ktap_test "rcu_desc reclaims pages at once" reclaims rcu_desc 0
+ktap_test "typesafe reclaims at once" reclaims typesafe 0
 ktap_test "rcu_bounded stays under bounded_max" bounded 512
 ktap_test "rcu_bounded stays under a small bounded_max" bounded 16 path=gup removal=truncate
 # Half of limbo_max_mb, which with one for each thread is the most that is allowed

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Little's law: the mean limbo, by looks at the accounts, is the rate of frees times the mean
+# wait, by the clock in the callbacks. One CPU that counts instructions: the looks come in time.
+
+# LAW: in windows of a hundred waits and more, within 5%
+law() { # NAME=VALUE...
+	load nr_folios=256 sample_ms=1 warmup_ms=200 "$@" || return
+	wait_state done 600
+	expect_verdict PASS
+	expect limbo exact 1
+	[ "${run_limbo_waits:-null}" != null ] || { fail "no free was timed"; return; }
+	wait_us=$((run_limbo_wait_ns / run_limbo_released / 1000))
+	# Of objects, in thousandths, as the sampler's mean is
+	predicted=$((run_limbo_waited_ns / (run_limbo_window_ns / 1000) * run_limbo_frees / run_limbo_waits))
+	measured=$run_limbo_descriptor_objects_mean_milli
+	note "mean limbo $measured, rate x wait $predicted thousandths of an object; mean wait $wait_us us," \
+		"$((run_limbo_window_ns / 1000 / wait_us)) of them in the window, $run_limbo_samples looks"
+	[ $((run_limbo_window_ns / 1000)) -ge $((100 * wait_us)) ] || fail "fewer than a hundred waits"
+	[ $((measured * 100)) -ge $((predicted * 95)) ] && [ $((measured * 100)) -le $((predicted * 105)) ] ||
+		fail "$measured is not within 5% of $predicted"
+	unload
+}
+
+ktap_plan 5
+
+ktap_test "rcu_desc, call_rcu, at full rate" law protocol=rcu_desc deferral=call_rcu nr_readers=1 duration_ms=2500
+ktap_test "rcu_full at full rate" law protocol=rcu_full nr_readers=1 duration_ms=2500
+ktap_test "rcu_desc, call_rcu_hurry, 10,000 frees a second" law protocol=rcu_desc deferral=call_rcu_hurry free_rate=10000 nr_readers=0 duration_ms=4000
+ktap_test "rcu_full, 1,000 frees a second" law protocol=rcu_full free_rate=1000 nr_readers=0 duration_ms=6000
+ktap_test "rcu_full under truncate" law protocol=rcu_full removal=truncate free_rate=10000 nr_readers=0 duration_ms=4000
