@@ -29,10 +29,14 @@ TITLES = {
     "rest_bytes_per_folio": "descriptor and memdesc words, or struct pages, of a folio, B",
     "reused_other_key_share": "share of descriptors that came back under another key",
     "tries_worst": "tries of the lookup that needed most",
+    "throttled_share": "share of a freer's time that it waited at limbo_max_mb",
+    "alloc_failed_per_million": "allocations that failed and were tried again, per million turnovers",
+    "largest_free_bytes": "largest free block of the page allocator, as the window ends, B",
+    "free_in_2m_share": "share of free memory in blocks of 2 MiB and more, as the window ends",
     "drain_ns": "time until all was reusable, once the threads had stopped",
 } | {
     f"{latency}_ns_{kind}": f"{title}, {word}"
-    for latency, title in (("reuse", "time until a descriptor came back"), ("allocate", "time of an allocation"),
+    for latency, title in (("reuse", "time until a descriptor came back"), ("reclaim", "from the first free until the pages are back"), ("allocate", "time of an allocation"),
                            ("lookup", "time of a lookup"), ("gp", "grace period (probed)"))
     for kind, word in {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "maximum"}.items()
 }

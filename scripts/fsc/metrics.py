@@ -11,6 +11,7 @@ from . import table
 # struct kvfree_rcu_bulk_data: a page less 40 bytes of head, a pointer for each object.
 POINTERS_PER_PAGE = 507
 MEMDESC_WORD = 8
+PAGE, HUGE = 4096, 2 << 20
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ METRICS = {
     "lookup_ns_max": Metric(time=True),
     "allocate_ns_p50": Metric(time=True),
     "allocate_ns_p99": Metric(time=True),
+    "reclaim_ns_p50": Metric(time=True),
+    "reclaim_ns_p99": Metric(time=True),
+    "reclaim_ns_max": Metric(time=True),
+    "throttled_share": Metric(time=True),
+    "alloc_failed_per_million": Metric(),
+    "largest_free_bytes": Metric(),
+    "free_in_2m_share": Metric(),
     "gp_ns_p50": Metric(time=True),
     "gp_ns_p99": Metric(time=True),
     "gp_ns_max": Metric(time=True),
@@ -193,6 +201,34 @@ def _times(histogram: dict[str, Any] | None, name: str, quantiles: dict[str, flo
     return values | {f"{name}_ns_max": histogram["max_ns"] if histogram else None}
 
 
+def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
+    """What freers do at the end of their memory."""
+    counters, window_ns = run["counters"], run["window"]["window_ns"] * run["params"]["nr_freers"]
+    values: dict[str, float | None] = {}
+    if window_ns and "limbo_wait_ns" in counters:
+        values["throttled_share"] = min(1.0, counters["limbo_wait_ns"] / window_ns)
+    if counters["turnovers"]:
+        values["alloc_failed_per_million"] = counters["alloc_failed"] * 1e6 / counters["turnovers"]
+    if run["params"].get("churn") == "reclaim":
+        values |= _times(run["latency"].get("reclaim"), "reclaim", {"p50": 0.5, "p99": 0.99})
+    return values
+
+
+def free_blocks(buddyinfo: str) -> dict[str, float]:
+    """What /proc/buddyinfo says of the memory that is free: the largest block, and the share in blocks of 2 MiB and more."""
+    by_order: dict[int, int] = {}
+    for line in buddyinfo.splitlines():
+        words = line.partition("zone")[2].split()[1:]
+        for order, blocks in enumerate(map(int, words)):
+            by_order[order] = by_order.get(order, 0) + blocks
+    free = {order: PAGE << order for order, blocks in by_order.items() if blocks}
+    if not free:
+        return {}
+    total = sum(size * by_order[order] for order, size in free.items())
+    huge = sum(size * by_order[order] for order, size in free.items() if size >= HUGE)
+    return {"largest_free_bytes": float(max(free.values())), "free_in_2m_share": huge / total}
+
+
 def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
     """Metrics of a point in an ordinary boot; None where nothing was counted."""
     params = run["params"]
@@ -215,7 +251,7 @@ def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | Non
         allocate = run["latency"].get("allocate")
         values |= {"allocate_ns_p50": quantile(allocate, 0.5), "allocate_ns_p99": quantile(allocate, 0.99),
                    "rest_bytes_per_folio": _rest(run, figures)}
-        values |= _own(run, figures) | _limbo_metrics(figures)
+        values |= _own(run, figures) | _limbo_metrics(figures) | _pressure(run)
         values["drain_ns"] = run["window"].get("drain_ns")
     if params.get("gp_probe_ms"):
         values |= _times(run["latency"].get("gp"), "gp", {"p50": 0.5, "p99": 0.99})

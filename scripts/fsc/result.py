@@ -72,7 +72,8 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         return found | {"verdict": FAIL, "reason": run["reason"] or f"ended as {run['state']}"}
     limbo = metrics.limbo(run, boot.json(f"slab/{point.id}"))
     floor = boot.json(f"floor/{point.id}")
-    values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo)
+    values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo) | metrics.free_blocks(
+        boot.text(f"buddy/{point.id}"))
     verdict, reason = run["verdict"], run["reason"] or ""
     if boot.state == FAIL:      # a complaint on the console is about every point of that boot
         verdict, reason = FAIL, boot.reason

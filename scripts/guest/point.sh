@@ -12,6 +12,7 @@
 FSC_DEBUGFS=/sys/kernel/debug/folioscale
 FSC_FLOOR_DEBUGFS=/sys/kernel/debug/fsc_floor
 FSC_SLABS=/sys/kernel/slab
+FSC_BUDDYINFO=/proc/buddyinfo
 
 # value FILE: its first word, or null, into $value; without a fork
 value() {
@@ -84,6 +85,15 @@ slab_sample() {
 	[ "$value" = null ] || objects="$objects${objects:+,}$value"
 }
 
+# buddy_sample: the page allocator's free blocks by order into $buddy; the window's last one stays
+buddy_sample() {
+	buddy=""
+	while read -r line; do
+		buddy="$buddy$line
+"
+	done <"$FSC_BUDDYINFO"
+}
+
 # wait_for_run SECONDS: until the run is over. With SECONDS > 0 (icount) sleep that long and
 # look no earlier: a polling shell's instructions would count. A run that never ends is the
 # runner's timeout to find.
@@ -93,7 +103,7 @@ wait_for_run() {
 		value "$FSC_DEBUGFS/state"
 		case $value in
 		done) return 0 ;;
-		measure) [ "$1" != 0 ] || slab_sample ;;
+		measure) [ "$1" != 0 ] || { slab_sample; buddy_sample; } ;;
 		esac
 		if [ "$1" = 0 ]; then sleep 0.1; else sleep 1; fi
 	done
@@ -101,7 +111,7 @@ wait_for_run() {
 
 # point ID "NAME=VALUE ..." [SECONDS]: one run of the module
 point() {
-	objects="" layout="" flags=""
+	objects="" layout="" flags="" buddy=""
 	# shellcheck disable=SC2086 # a list of words
 	if ! insmod "$FSC_KO" $2 2>"$FSC_TMP/insmod"; then
 		error "error/$1" "$FSC_TMP/insmod"
@@ -111,6 +121,10 @@ point() {
 	if [ -n "$layout" ]; then
 		echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"flags\":{$flags},\"objects\":[$objects]}" >"$FSC_TMP/slab"
 		emit "slab/$1" "$FSC_TMP/slab"
+	fi
+	if [ -n "$buddy" ]; then
+		echo "$buddy" >"$FSC_TMP/buddy"
+		emit "buddy/$1" "$FSC_TMP/buddy"
 	fi
 	emit "run/$1" "$FSC_DEBUGFS/run.json"
 	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$1" "$FSC_TMP/rmmod"

@@ -15,7 +15,7 @@ SHELLS = (["busybox", "ash"], ["sh"])
 STUBS = """
 FSC_TMP=$TOP/tmp FSC_DEBUGFS=$TOP/debugfs
 . "$POINT_SH"
-FSC_DEBUGFS=$TOP/debugfs FSC_FLOOR_DEBUGFS=$TOP/floor FSC_SLABS=$TOP/slab
+FSC_DEBUGFS=$TOP/debugfs FSC_FLOOR_DEBUGFS=$TOP/floor FSC_SLABS=$TOP/slab FSC_BUDDYINFO=$TOP/buddyinfo
 emit() { mkdir -p "$(dirname "$TOP/out/$1")"; cp "$2" "$TOP/out/$1"; }
 dmesg() { echo "[ 1.0] folioscale: order=99: allowed: 0..9"; }
 insmod() { echo "insmod $*" >>"$TOP/log"; [ "$2" != order=99 ] && [ "$2" != path=none ]; }
@@ -26,6 +26,7 @@ sleep() {
 	case $step in 1) word=warmup ;; 2 | 3) word=measure ;; *) word=done ;; esac
 	echo $word >"$FSC_DEBUGFS/state"
 	echo "$((1000 * step)) N0=1" >"$FSC_SLABS/folioscale_desc/objects"
+	printf 'Node 0, zone DMA32 %s 0 1\nNode 0, zone Normal 3 0 0\n' "$step" >"$FSC_BUDDYINFO"
 }
 """
 
@@ -56,6 +57,7 @@ class PointTest(unittest.TestCase):
             self.assertEqual(slab["objects"], [2000, 3000])
             self.assertEqual(slab["slab_size"], 80)
             self.assertEqual(slab["flags"]["folioscale_desc"]["red_zone"], 1)
+            self.assertEqual(out["buddy/a.b"].split("\n")[:2], ["Node 0, zone DMA32 3 0 1", "Node 0, zone Normal 3 0 0"])
             self.assertEqual((log[0], log[-1]), ("insmod /folioscale.ko order=0 nr_freers=1", "rmmod folioscale"))
 
     def test_icount_sleeps_first_and_does_not_sample(self) -> None:

@@ -197,6 +197,35 @@ class QuantileTest(unittest.TestCase):
         self.assertEqual(metrics.quantile(histogram, 0.9), 9999)
 
 
+class PressureTest(unittest.TestCase):
+    """What is told of freers that are short of memory."""
+
+    def test_free_blocks(self) -> None:
+        # 5 pages, one of 2 pages, one of 2 MiB, none of 4 MiB
+        text = ("Node 0, zone      DMA      2      0      0      0      0      0      0      0      0      0      0\n"
+                "Node 0, zone   Normal      3      1      0      0      0      0      0      0      0      1      0\n")
+        found = metrics.free_blocks(text)
+        self.assertEqual(found["largest_free_bytes"], 2 << 20)
+        self.assertAlmostEqual(found["free_in_2m_share"], 512 / 519)
+        self.assertEqual(metrics.free_blocks(""), {})
+
+    def test_metrics(self) -> None:
+        point = next(p for p in synthetic.suite().points if p.workload == "churn" and p.protocol == "rcu_full")
+        run = synthetic.run(point)
+        run["counters"] |= {"limbo_wait_ns": run["window"]["window_ns"] // 4, "alloc_failed": 3, "turnovers": 1_000}
+        run["latency"]["reclaim"] = synthetic.histogram([1000, 2000, 9000])
+        found = metrics.plain(run, metrics.limbo(run, None))
+        self.assertAlmostEqual(found["throttled_share"], 0.25)
+        self.assertEqual(found["alloc_failed_per_million"], 3000)
+        self.assertNotIn("reclaim_ns_p50", found)
+        run["params"]["churn"] = "reclaim"
+        found = metrics.plain(run, metrics.limbo(run, None))
+        self.assertEqual((found["reclaim_ns_p50"], found["reclaim_ns_max"]), (2007, 9000))
+        # Two freers that wait all the time have no more than all of it.
+        run["counters"]["limbo_wait_ns"] = 9 * run["window"]["window_ns"]
+        self.assertEqual(metrics.plain(run, metrics.limbo(run, None))["throttled_share"], 1)
+
+
 class SummaryTest(BootsTest):
     def test_72_columns(self) -> None:
         for accelerator in ("tcg", "kvm"):
