@@ -12,7 +12,7 @@ from pathlib import Path
 from . import accel, host, job, kernel, repo, report, resume, suitefile, summary
 from .accel import Accel
 from .kernel import Kernel
-from .session import Session, again, keep_command, new_folder
+from .session import Flavours, Session, again, keep_command, new_folder
 from .suite import Point, Suite
 from .verdict import EXIT_STATUS, SetupError, worst
 
@@ -37,15 +37,15 @@ def find_suite(name: str, cpus: int = 2) -> Suite:
 
 def expected_s(chosen: Suite) -> float:
     """Seconds that a suite takes under emulation, boots included."""
-    plain = chosen.repetitions * sum(job.plan(chosen.plain())) if chosen.plain() else 0
-    return plain + (sum(job.plan(chosen.icount())) if chosen.icount() else 0)
+    return sum(sum(job.plan(points)) for points, _ in passes(chosen, accel.TCG, True))
 
 
 def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Point], Accel | None]]:
-    """Every repetition as a boot of its own, then one boot that counts instructions."""
+    """Every repetition as a boot of its own, or one of each machine, then one boot that counts instructions."""
     found: list[tuple[list[Point], Accel | None]] = []
     if chosen.plain() and how is not accel.ICOUNT:
-        found += [(chosen.order(boot), how) for boot in range(1, chosen.repetitions + 1)]
+        found += [(points, how) for repetition in range(1, chosen.repetitions + 1)
+                  for points in chosen.boots(repetition)]
     if chosen.icount() and image:
         found.append((chosen.icount(), accel.ICOUNT))
     return found
@@ -54,6 +54,25 @@ def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Poi
 def choose(name: str, args: argparse.Namespace) -> Suite:
     chosen = find_suite(name, (os.cpu_count() or 1) if getattr(args, "host", False) else args.vcpus)
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
+
+
+def here(chosen: Suite, args: argparse.Namespace) -> Suite:
+    """The suite without the machines that cannot be had, of which a line is printed."""
+    if args.host:
+        left, why = {*chosen.guests}, "HOST=1 is one machine"
+    elif args.kdir:
+        left, why = {name for name, guest in chosen.guests.items() if guest.flavour}, "KDIR= is one kernel"
+    else:
+        return chosen
+    if left:
+        print(f"{why}: {chosen.name} leaves out what is booted in {', '.join(sorted(left))}", flush=True)
+    return chosen.only(lambda point: point.boot not in left)
+
+
+def flavours(chosen: Suite) -> Flavours:
+    """The other kernels of Debian's that a suite boots, and the modules built for them."""
+    kernels = {guest.flavour: kernel.debian(guest.flavour) for guest in chosen.guests.values() if guest.flavour}
+    return {name: (where, kernel.build_module(where)) for name, where in kernels.items()}
 
 
 def where_it_is(folder: Path) -> Path:
@@ -70,10 +89,10 @@ def _folder(name: str, args: argparse.Namespace) -> Path:
     return Path(args.resume).resolve()
 
 
-def _run(chosen: Suite, where: Kernel, modules: Path, how: Accel | None, args: argparse.Namespace,
+def _run(chosen: Suite, where: Kernel, modules: Path, others: Flavours, how: Accel | None, args: argparse.Namespace,
          folder: Path) -> tuple[str, bool]:
     """Run one suite and print its table; return its verdict, and whether it is whole."""
-    session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder)
+    session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder, others)
     found = session.run(passes(chosen, how, where.image.is_file()))
     print(summary.render(found))
     report.write([session.folder], session.folder / report.NAME)
@@ -85,8 +104,8 @@ def _run(chosen: Suite, where: Kernel, modules: Path, how: Accel | None, args: a
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     several = args.suite == ALL
-    chosen = [choose(name, args) for name in ([name for name in names() if name not in _NOT_IN_ALL] if several
-                                              else [args.suite])]
+    wanted = [name for name in names() if name not in _NOT_IN_ALL] if several else [args.suite]
+    chosen = [here(choose(name, args), args) for name in wanted]
     if args.host:
         host.consent_to(chosen, args.yes)
         where, how = kernel.running(), None
@@ -97,6 +116,7 @@ def main(args: argparse.Namespace) -> int:
     if not chosen:
         raise SetupError(f"suite {args.suite} has nothing to run here")
     modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    others = {one.name: flavours(one) for one in chosen}
     folder = _folder(args.suite if several else chosen[0].name, args)
     if several:
         keep_command(folder)
@@ -104,7 +124,7 @@ def main(args: argparse.Namespace) -> int:
     for one in chosen:
         below = folder / one.name if several else folder
         below.mkdir(exist_ok=True)
-        done[below], whole = _run(one, where, modules, how, args, below)
+        done[below], whole = _run(one, where, modules, others[one.name], how, args, below)
         if not whole:
             print(f"Cut short; what is missing is made by {again(sys.argv)} --resume {where_it_is(folder)}")
             break

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import subprocess
@@ -52,9 +53,30 @@ def machine(boot: BootRecord | None) -> dict[str, Any]:
     }
 
 
+def _said(boot: BootRecord) -> dict[str, Any]:
+    """What of one boot may be another's in the next."""
+    found = machine(boot)
+    kernel = found["kernel"] or {}
+    return {"uname": found["uname"], "release": kernel.get("release"), "preempt": kernel.get("preempt"),
+            "cmdline": found["cmdline"], "memory": found["memory"]}
+
+
+def releases(environment: dict[str, Any]) -> list[str]:
+    """The kernels that a result is of: one, or those of a suite's machines."""
+    found = [environment["kernel"]["release"]] if environment["kernel"] else []
+    if environment["suite"].get("boots"):
+        found += [boot["release"] for boot in environment["boots"] if boot["release"]]
+    return list(dict.fromkeys(found))
+
+
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
-    """The environment of a result: that of the first ordinary boot, the icount one's beside it."""
-    plain = next((boot for boot in boots if boot.accelerator != "icount"), None)
+    """The environment of a result: that of the first ordinary boot, the icount one's beside it.
+
+    Of several machines it is the one that the suite names first: their order is another with every seed.
+    """
+    names = ["", *suite.guests]
+    plain = min((boot for boot in boots if boot.accelerator != "icount"),
+                key=lambda boot: names.index(boot.name), default=None)
     icount = next((boot for boot in boots if boot.accelerator == "icount"), None)
     found = machine(plain or icount)
     # HOST=1 on a machine that is itself emulated has no better clock.
@@ -68,9 +90,10 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
                   "repetitions": suite.repetitions, "baseline": suite.baseline,
                   "workloads": {point.workload: point.title for point in suite.points},
                   "curves": {workload: {"x": curve.x, "show": list(curve.show)}
-                             for workload, curve in suite.curves.items()}},
-        "boots": [{"boot": boot.number, "accelerator": boot.accelerator, "state": boot.state,
+                             for workload, curve in suite.curves.items()},
+                  "boots": {name: dataclasses.asdict(guest) for name, guest in suite.guests.items()}},
+        "boots": [{"boot": boot.number, "name": boot.name, "accelerator": boot.accelerator, "state": boot.state,
                    "reason": boot.reason, "first": boot.first, "seconds": round(boot.seconds, 1),
-                   "order": [point.id for point in boot.points]} for boot in boots],
+                   "order": [point.id for point in boot.points]} | _said(boot) for boot in boots],
         "not_measured": NOT_MEASURED,
     }

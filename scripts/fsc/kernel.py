@@ -24,6 +24,10 @@ class Kernel:
     build: Path    # for make -C
 
 
+# Debian's, beside the one that is booted anyway.
+FLAVOURS = ("rt-amd64",)
+
+
 def debian(flavour: str = "amd64") -> Kernel:
     """Return Debian's own kernel, fetched when it is not there yet."""
     done = subprocess.run([repo.SCRIPTS / "fetch-kernel.sh", flavour], check=False)

@@ -39,6 +39,11 @@ class BootRecord:
     seconds: float = 0.0
     blobs: dict[str, bytes] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """The suite's [boot.NAME]; empty for the usual machine."""
+        return self.points[0].boot if self.points else ""
+
     def keep(self, name: str, data: bytes) -> None:
         """Take a blob in. A broken one is an error of its point, and no reason to lose the rest."""
         kind, _, point_id = name.partition("/")

@@ -19,10 +19,12 @@ from .accel import Accel
 from .kernel import Kernel
 from .progress import Progress, figures
 from .result import BootRecord
-from .suite import Point, Suite
+from .suite import Guest, Point, Suite
 from .verdict import FAIL, LOST, PASS, SetupError
 
 OnBlob = Callable[[str, bytes], None]
+# Other kernels of Debian's by their flavour, each with the folder of the module built for it.
+Flavours = dict[str, tuple[Kernel, Path]]
 
 
 # A parameter that the module does not take is the suite's fault, and no finding.
@@ -86,6 +88,7 @@ class Session:
     vcpus: int
     memory_mb: int
     folder: Path
+    flavours: Flavours = field(default_factory=dict)
     boots: list[BootRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -94,17 +97,24 @@ class Session:
         if not list(self.folder.glob(f"boot-*/{resume.FILE}")):
             for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
                 shutil.copyfile(module, self.folder / module.name)
+            for flavour, (_, modules) in self.flavours.items():
+                (self.folder / flavour).mkdir(exist_ok=True)
+                shutil.copyfile(modules / "folioscale.ko", self.folder / flavour / "folioscale.ko")
         self.modules = self.folder
         keep_command(self.folder)
 
-    def _made_by(self, accel: Accel | None) -> dict[str, str]:
+    def _kernel(self, guest: Guest) -> Kernel:
+        return self.flavours[guest.flavour][0] if guest.flavour else self.kernel
+
+    def _made_by(self, guest: Guest, accel: Accel | None) -> dict[str, str]:
         """What boots must have in common with those that a resumed suite has made already."""
-        image = self.kernel.image
+        kernel = self._kernel(guest)
+        image = kernel.image
         # Another kernel may be put in the image's place.
         at = image.stat() if image.is_file() else None
-        words = [self.kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])]
+        words = [kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])]
         return {"sources": self._sources, "kernel": " ".join(words), "vcpus": str(self.vcpus),
-                "memory": str(self.memory_mb), "accelerator": _name(accel)}
+                "memory": str(guest.memory_mb or self.memory_mb), "cmdline": guest.cmdline, "accelerator": _name(accel)}
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; write and return the result."""
@@ -140,7 +150,8 @@ class Session:
 
     def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
         """A boot that was done before the suite was interrupted."""
-        record = resume.load(self.folder / f"boot-{number}", number, points, self._made_by(accel))
+        made_by = self._made_by(self.suite.guest(points), accel)
+        record = resume.load(self.folder / f"boot-{number}", number, points, made_by)
         if record:
             self.boots.append(record)
             progress.skip(f"boot {number} is done", len(points))
@@ -150,6 +161,7 @@ class Session:
         record = BootRecord(len(self.boots) + 1, points, _name(accel))
         self.boots.append(record)
         outdir = self.folder / f"boot-{record.number}"
+        guest = self.suite.guest(points)
         on_blob = self._keeper(record, outdir, progress, name)
         progress.say(name)
         if accel is None:
@@ -157,20 +169,22 @@ class Session:
             boot = host.boot(script, self.modules / "folioscale.ko", on_blob, job.timeout_s(points), outdir)
         else:
             boot = vm.boot(vm.BootSpec(
-                kernel=self.kernel, job=job.script(points, accel), accel=accel,
+                kernel=self._kernel(guest), job=job.script(points, accel), accel=accel,
                 timeout_s=job.timeout_s(points), outdir=outdir, files=self._files(points),
-                vcpus=accel.max_vcpus or self.vcpus, memory_mb=self.memory_mb, on_blob=on_blob))
+                vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
+                cmdline=guest.cmdline.split(), on_blob=on_blob))
         record.state, record.reason, record.seconds = boot.state, boot.reason, boot.seconds
         record.first = boot.first
         if record.state == PASS and not {"config", "slabs"} <= record.blobs.keys():
             record.state, record.reason = LOST, "the machine did not say whether it is fair"
         if "error/config" in record.blobs:
             record.reason = record.text("error/config")
-        resume.keep(record, outdir, self._made_by(accel))
+        resume.keep(record, outdir, self._made_by(guest, accel))
         return record
 
     def _files(self, points: list[Point]) -> dict[str, Path]:
-        files = {"/point.sh": job.POINT_SH, "/folioscale.ko": self.modules / "folioscale.ko"}
+        modules = self.modules / self.suite.guest(points).flavour
+        files = {"/point.sh": job.POINT_SH, "/folioscale.ko": modules / "folioscale.ko"}
         # Where it was not built, the guest says that there is no floor.
         floors = self.modules.rglob("fsc_floor.ko") if any(point.floor for point in points) else ()
         return files | {"/fsc_floor.ko": floor for floor in floors}

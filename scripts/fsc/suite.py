@@ -4,11 +4,23 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 # Loading, populating, draining and unloading, beside the phases themselves.
 POINT_OVERHEAD_S = 0.5
+# The axis that is no parameter of the module: which machine is booted.
+BOOT = "boot"
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A machine that points are booted in: the suite's [boot.NAME], or the usual one."""
+    title: str = ""
+    cmdline: str = ""              # words more
+    flavour: str = ""              # of Debian's kernel; the one that is booted anyway if empty
+    memory_mb: int = 0             # as the others have if 0
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,11 @@ class Point:
     def id(self) -> str:
         return ".".join([self.workload, self.path, self.protocol,
                          *(f"{axis}={value}" for axis, value in self.axes.items())])
+
+    @property
+    def boot(self) -> str:
+        """The [boot.NAME] that it runs in; empty for the usual machine."""
+        return str(self.axes.get(BOOT, ""))
 
     @property
     def module_args(self) -> str:
@@ -56,6 +73,19 @@ class Suite:
     baseline: str
     points: tuple[Point, ...]
     curves: dict[str, Curve] = field(default_factory=dict)    # by workload
+    guests: dict[str, Guest] = field(default_factory=dict)    # by name
+
+    def only(self, keep: Callable[[Point], bool]) -> Suite:
+        """The suite without the points that cannot be had."""
+        points = tuple(filter(keep, self.points))
+        workloads, used = {point.workload for point in points}, {point.boot for point in points}
+        return replace(self, points=points,
+                       curves={name: curve for name, curve in self.curves.items() if name in workloads},
+                       guests={name: guest for name, guest in self.guests.items() if name in used})
+
+    def guest(self, points: list[Point]) -> Guest:
+        """What to boot for points that share a boot."""
+        return self.guests.get(points[0].boot, Guest())
 
     def plain(self) -> list[Point]:
         return [point for point in self.points if not point.icount]
@@ -68,3 +98,10 @@ class Suite:
         points = self.plain()
         random.Random(f"{self.seed}/{boot}").shuffle(points)
         return points
+
+    def boots(self, repetition: int) -> list[list[Point]]:
+        """The same as boots, one for each machine; theirs is the order of their first points."""
+        found: dict[str, list[Point]] = {}
+        for point in self.order(repetition):
+            found.setdefault(point.boot, []).append(point)
+        return list(found.values())

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import metrics
-from .suite import Curve, Point, Suite
+from . import kernel, metrics
+from .suite import BOOT, Curve, Guest, Point, Suite
 from .verdict import SetupError
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
@@ -50,8 +50,10 @@ PARAMS |= dict.fromkeys((
 PARAMS |= {"order": ORDERS, "mix": SHARES, "reader_cpus": CPUS, "freer_cpus": CPUS}
 TOP_KEYS: dict[str, type] = {
     "question": str, "repetitions": int, "seed": int, "paths": list,
-    "protocols": list, "baseline": str, "params": dict, "workload": dict,
+    "protocols": list, "baseline": str, "params": dict, "boot": dict, "workload": dict,
 }
+BOOT_KEYS: dict[str, type] = {"title": str, "cmdline": str, "flavour": str, "memory_mb": int}
+WORDS = re.compile(r"[!-~]+( [!-~]+)*")
 # A workload's own paths and protocols stand in place of the top ones.
 WORKLOAD_KEYS: dict[str, type] = {
     "title": str, "params": dict, "icount": bool, "floor": bool, "paths": list, "protocols": list,
@@ -71,6 +73,7 @@ class _Loader:
         self.file = file
         self.cpus = cpus
         self.curves: dict[str, Curve] = {}
+        self.guests: dict[str, Guest] = {}
         try:
             self.text = file.read_text(encoding="utf-8")
             self.data = tomllib.loads(self.text)
@@ -132,9 +135,27 @@ class _Loader:
             return list(doubled(self.cpus))
         if not isinstance(value, list) or not value or len(set(map(repr, value))) != len(value):
             self.refuse(table, key, f"'{key}' must be a list of different values")
+        self.known(table, {key: value}, (BOOT, *PARAMS))
         for one in value:
-            self.params(table, {key: one})
+            if key != BOOT:
+                self.params(table, {key: one})
+            elif one not in [*self.guests]:
+                self.refuse(table, key, f"no [boot.{one}]; known: {', '.join(self.guests) or 'none'}")
         return value
+
+    def guest(self, name: str, found: Any) -> Guest:
+        """A machine that points may be booted in."""
+        table = f"{BOOT}.{name}"
+        if not isinstance(found, dict) or not NAME.fullmatch(name):
+            self.refuse(BOOT, name, f"'{name}' is no boot")
+        self.keys(table, found, BOOT_KEYS)
+        if not WORDS.fullmatch(found.get("cmdline", "quiet")):
+            self.refuse(table, "cmdline", f"'cmdline' must be words with a space between, not {found['cmdline']!r}")
+        if found.get("flavour", kernel.FLAVOURS[0]) not in kernel.FLAVOURS:
+            self.refuse(table, "flavour", f"'flavour' must be one of: {', '.join(kernel.FLAVOURS)}")
+        if found.get("memory_mb", 1) < 1:
+            self.refuse(table, "memory_mb", "'memory_mb' must be at least 1")
+        return Guest(**found)
 
     def condition(self, table: str, key: str, found: Any, matrix: dict[str, list[int | str]],
                   names: dict[str, list[str]]) -> dict[str, list[int | str]]:
@@ -159,6 +180,8 @@ class _Loader:
                 if key in found:
                     self.refuse(table, key, f"'{key}' is for a workload that has a matrix")
             return None
+        if BOOT in matrix and found.get("icount"):
+            self.refuse(table, "matrix", f"'{BOOT}' is no axis of a workload with icount = true")
         for axis in matrix:
             if axis in found.get("params", {}):
                 self.refuse(table, "params", f"'params' and 'matrix' both have '{axis}'")
@@ -176,7 +199,7 @@ class _Loader:
         return Curve(next(iter(matrix)), tuple(show))
 
     def cells(self, table: str, found: dict[str, Any], names: dict[str, list[str]]) -> list[dict[str, Any]]:
-        """Every place of a matrix that is not excluded: path, protocol, axes, and the params that override."""
+        """Every place of a matrix that is not excluded: path, protocol, axes, and its own params."""
         matrix = {key: self.axis(f"{table}.matrix" if f"[{table}.matrix]" in self.text else table, key, value)
                   for key, value in found.get("matrix", {}).items()}
         excluded = [self.condition(table, "exclude", one, matrix, names) for one in found.get("exclude", [])]
@@ -198,10 +221,10 @@ class _Loader:
             place = {"path": path, "protocol": protocol} | axes
             if any(holds(condition, place) for condition in excluded):
                 continue
-            extra: dict[str, int | str] = {}
+            own = {axis: value for axis, value in axes.items() if axis != BOOT}
             for condition, params in overrides:
-                extra |= params if holds(condition, place) else {}
-            cells.append({"path": path, "protocol": protocol, "axes": axes, "extra": extra})
+                own |= params if holds(condition, place) else {}
+            cells.append({"path": path, "protocol": protocol, "axes": axes, "params": own})
         if not cells:
             self.refuse(table, "exclude", "'exclude' leaves nothing")
         return cells
@@ -222,7 +245,7 @@ class _Loader:
         if curve:
             self.curves[name] = curve
         return [Point(workload=name, title=found.get("title", name), path=cell["path"], protocol=cell["protocol"],
-                      params=params | cell["axes"] | cell["extra"], icount=found.get("icount", False),
+                      params=params | cell["params"], icount=found.get("icount", False),
                       floor=found.get("floor", False), axes=cell["axes"])
                 for cell in self.cells(table, found, names)]
 
@@ -236,12 +259,16 @@ class _Loader:
             self.refuse("", "repetitions", "'repetitions' must be at least 1")
         top = {key: self.names("", data, key) for key in ("paths", "protocols")}
         common = self.params("params", data.get("params", {}))
+        self.guests = {name: self.guest(name, found) for name, found in data.get(BOOT, {}).items()}
         points = [p for name in data["workload"] for p in self.workload(name, top, common)]
+        for name in self.guests:
+            if name not in {point.boot for point in points}:
+                self.refuse(BOOT, name, f"no point is booted in [boot.{name}]")
         baseline = data.get("baseline", "")
         if baseline and baseline not in {point.protocol for point in points}:
             self.refuse("", "baseline", f"'{baseline}' is not among the protocols")
         return Suite(self.file.stem, self.file, data["question"], data["repetitions"],
-                     data.get("seed", 1), baseline, tuple(points), self.curves)
+                     data.get("seed", 1), baseline, tuple(points), self.curves, self.guests)
 
 
 def load(file: Path, cpus: int = 2) -> Suite:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import bench
+from . import accel, bench
 from .table import wrap
 from .verdict import EXIT_STATUS, PASS
 
@@ -16,7 +16,7 @@ def main(_args: argparse.Namespace) -> int:
     print(f"{'suite':<10}{'minutes':>8}{'boots':>7}{'points':>8}  question")
     for name in bench.names():
         found = bench.find_suite(name)
-        boots = (found.repetitions if found.plain() else 0) + bool(found.icount())
+        boots = len(bench.passes(found, accel.TCG, True))
         head = f"{name:<10}{bench.expected_s(found) / 60:>8.0f}{boots:>7}{len(found.points):>8}  "
         print("\n".join(wrap(found.question, head)))
     return EXIT_STATUS[PASS]

@@ -83,6 +83,17 @@ def files(out: Ktap, run: Bench) -> None:
     out.result(f"--suite {TESTS / 'tiny.toml'}" in command, "the command that runs it again", command)
 
 
+def boots(out: Ktap, run: Bench) -> None:
+    """A suite of two machines."""
+    said = {boot["name"]: boot for boot in run.result()["environment"]["boots"]}
+    words = {name: [word in (boot["cmdline"] or "").split() for word in ("preempt=none", "rcupdate.rcu_expedited=1")]
+             for name, boot in said.items()}
+    out.result(run.status == 0 and words == {"usual": [False, False], "small": [True, True]},
+               "boots.toml: each machine has its words", f"{words}\n{run.said}")
+    memory = {name: round((boot["memory"] or 0) / 2**29) for name, boot in said.items()}
+    out.result(memory == {"usual": 4, "small": 1}, "boots.toml: each machine has its memory", str(memory))
+
+
 def resumed(out: Ktap, folder: Path, flags: list[str]) -> None:
     """Ctrl-C in the second of two boots, and RESUME=."""
     argv = [FOLIOSCALE, "bench", *flags, "--suite", str(TESTS / "tiny.toml")]
@@ -108,7 +119,7 @@ def resumed(out: Ktap, folder: Path, flags: list[str]) -> None:
 def main() -> int:
     """Return the exit status."""
     flags = sys.argv[1:]
-    out = Ktap(lambda line: print(line, flush=True), 7 + 2 + 2 + 3 + 2 + 2 * len(DISASTERS))
+    out = Ktap(lambda line: print(line, flush=True), 7 + 2 + 2 + 2 + 3 + 2 + 2 * len(DISASTERS))
     given = dict(zip(flags[::2], flags[1::2]))
     where = kernel.choose(given.get("--kdir"), given.get("--kernel"))
     crash = kernel.build_module(where, "crash", root=TESTS / "crash") / "fsc_crash.ko"
@@ -121,6 +132,7 @@ def main() -> int:
             out.result(run.status == status, f"{suite}.toml: exit status {status}", f"exit status {run.status}\n{run.said}")
             found = [run.result()["verdict"], *(point["verdict"] for point in run.result()["points"])]
             out.result(found == [verdict, verdict], f"{suite}.toml: {verdict}", str(found))
+        boots(out, Bench(str(TESTS / "boots.toml"), folder / "boots", flags))
         resumed(out, folder / "resumed", flags)
         run = Bench("no-such-suite", folder / "none", flags)
         out.result(run.status == 2 and "no such suite" in run.said, "a wrong suite: exit status 2", run.said)

@@ -31,6 +31,23 @@ exclude = [{ protocol = "overlay", deferral = "call_rcu" }]
 override = [{ when = { free_rate = 10, deferral = "auto" }, params = { duration_ms = 15000 } }]
 show = ["limbo_page_bytes_peak"]
 """
+BOOTS = """
+[boot.usual]
+
+[boot.none]
+title = "no preemption"
+cmdline = "preempt=none quiet"
+memory_mb = 512
+
+[boot.rt]
+flavour = "rt-amd64"
+
+[workload.models]
+matrix = { free_rate = [10, 1000], boot = ["usual", "none", "rt"] }
+exclude = [{ protocol = "overlay", boot = "rt" }]
+override = [{ when = { boot = "none" }, params = { duration_ms = 100 } }]
+show = ["limbo_page_bytes_peak"]
+"""
 # What makes sense on each path.
 ALL = {"overlay", "typesafe", "rcu_desc", "rcu_full", "seqcount", "hazptr", "rcu_bounded", "locked"}
 PROTOCOLS = {"pagecache": ALL, "gup": ALL - {"rcu_full", "seqcount"}, "pfn": ALL - {"seqcount", "locked"}}
@@ -139,6 +156,55 @@ class SuiteTest(unittest.TestCase):
                             .replace("free_rate = 10,", "nr_readers = 1,"))
             points = [p for p in suitefile.load(file, 4).points if p.workload == "rate" and p.protocol == "overlay"]
         self.assertEqual([p.params["nr_readers"] for p in points], [1, 2, 4])
+
+    def test_boots(self) -> None:
+        found = self.load(GOOD + BOOTS)
+        self.assertEqual(found.guests, {"usual": suite.Guest(), "rt": suite.Guest(flavour="rt-amd64"),
+                                        "none": suite.Guest("no preemption", "preempt=none quiet", memory_mb=512)})
+        points = [p for p in found.points if p.workload == "models"]
+        self.assertEqual([p.boot for p in points], ["usual", "none"] * 2 + ["usual", "none", "rt"] * 2)
+        self.assertEqual(points[1].id, "models.pagecache.overlay.free_rate=10.boot=none")
+        # The module knows nothing of it.
+        self.assertEqual(points[1].module_args, "path=pagecache protocol=overlay order=0 free_rate=10 duration_ms=100")
+        self.assertEqual(points[0].module_args, "path=pagecache protocol=overlay order=0 free_rate=10")
+        self.assertEqual(found.curves["models"].x, "free_rate")
+        self.assertEqual(self.load(GOOD + BOOTS.replace("free_rate = [10, 1000], ", "")).curves["models"].x, "boot")
+
+    def test_boots_refused_with_line(self) -> None:
+        header = GOOD.count("\n") + 1
+        for right, wrong, below, word in (
+                ("cmdline =", "cmdlin =", 5, "cmdlin"),
+                ('"preempt=none quiet"', "1", 5, "cmdline"),
+                ('"preempt=none quiet"', '"preempt=none  quiet"', 5, "words"),
+                ('"preempt=none quiet"', '""', 5, "words"),
+                ("memory_mb = 512", 'memory_mb = "512"', 6, "memory_mb"),
+                ("memory_mb = 512", "memory_mb = 0", 6, "at least"),
+                ('"rt-amd64"', '"rt"', 9, "rt-amd64"),
+                ("[boot.rt]", "[boot.Rt]", 8, "no boot"),
+                ('"none", "rt"]', '"non", "rt"]', 12, "no [boot.non]; known: usual, none, rt"),
+                ('"none", "rt"]', '["none"], "rt"]', 12, "no [boot."),
+                ("boot = [", "boots = [", 12, "known: boot, "),
+                ('boot = "rt" }', 'boot = "r" }', 13, "never"),
+                ('{ duration_ms = 100 }', '{ boot = "rt" }', 14, "boot"),
+                ('"usual", "none", "rt"', '"none", "rt"', 1, "no point is booted in [boot.usual]"),
+                ('protocol = "overlay", boot = "rt"', 'boot = "rt"', 8, "no point is booted in [boot.rt]"),
+                ("matrix =", "icount = true\nmatrix =", 13, "icount")):
+            with self.subTest(wrong):
+                self.assertIn(right, BOOTS)
+                self.refused(GOOD + BOOTS.replace(right, wrong), header + below, word)
+
+    def test_points_are_grouped_by_boot(self) -> None:
+        found = self.load(GOOD + BOOTS)
+        boots = found.boots(1)
+        self.assertEqual([{p.boot for p in points} for points in boots], [{points[0].boot} for points in boots])
+        self.assertCountEqual([points[0].boot for points in boots], ["", "usual", "none", "rt"])
+        self.assertEqual([found.guest(points).memory_mb for points in boots if points[0].boot in ("", "none")].count(512), 1)
+        self.assertCountEqual([p.id for points in boots for p in points], [p.id for p in found.points])
+        self.assertNotEqual([[p.id for p in points] for points in boots], [[p.id for p in points] for points in found.boots(2)])
+        self.assertEqual(len(bench.passes(found, ICOUNT, True)), 0)
+        self.assertEqual([points for points, _ in bench.passes(found, None, True)], found.boots(1) + found.boots(2))
+        # Without a table there is one boot, of all points in their order.
+        self.assertEqual(synthetic.suite().boots(3), [synthetic.suite().order(3)])
 
     def test_all_suites(self) -> None:
         found = {name: bench.find_suite(name) for name in bench.names()}
