@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import result, stats, table
+from .environment import releases
 from .icount import BOOTS_LIMIT
 from .metrics import METRICS, unit
 from .notes import ENOUGH_REPETITIONS
@@ -207,6 +208,19 @@ def _differences(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, An
     return {name: {"a": a.get(name), "b": b.get(name)} for name in a | b if a.get(name) != b.get(name)}
 
 
+def _told(env: dict[str, Any], name: str) -> dict[str, Any]:
+    """What was asked of one of a suite's machines, and what it said of itself."""
+    said = next((boot for boot in env["boots"] if boot["name"] == name), {})
+    return env["suite"]["boots"][name] | {key: said.get(key) for key in ("release", "preempt")}
+
+
+def _boots_differ(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Facts that differ of machines that both suites have."""
+    names = [name for name in a["suite"].get("boots", {}) if name in b["suite"].get("boots", {})]
+    return {f"boot {name} {key}": both for name in names
+            for key, both in _differences(_told(a, name), _told(b, name)).items()}
+
+
 def _environment(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Facts that differ: of the machine, of the one that counted instructions, of the suite."""
     found = _differences(_machine(a), _machine(b))
@@ -214,6 +228,7 @@ def _environment(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, An
         # It has the same kernel, whose facts need not be said twice.
         found |= {f"icount {name}": both for name, both in _differences(
             _machine(a["icount"]), _machine(b["icount"])).items() if both != found.get(name)}
+    found |= _boots_differ(a, b)
     suites = [{f"suite {name}": env["suite"][name] for name in ("name", "seed", "repetitions")} for env in (a, b)]
     return found | _differences(*suites)
 
@@ -224,7 +239,7 @@ def _words_of_one(cmdline: str | None, other: str | None) -> list[str]:
 
 def _side(side: Side, other: Side) -> dict[str, Any]:
     env = side.env
-    return {"file": str(side.file), "kernel": env["kernel"]["release"] if env["kernel"] else None,
+    return {"file": str(side.file), "kernel": ", ".join(releases(env)) or None,
             "accelerator": env["accelerator"], "revision": env["revision"], "date": env["date"],
             "times_emulated": env["times_emulated"],
             "cmdline_alone": _words_of_one(env["cmdline"], other.env["cmdline"])}

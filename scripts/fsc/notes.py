@@ -22,7 +22,8 @@ def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
         if boot["first"]:
             yield f"boot {boot['boot']}: {boot['first']}"
         if boot["state"] != PASS:
-            yield f"boot {boot['boot']} ({boot['accelerator']}) {boot['state']}: {boot['reason']}"
+            which = ", ".join(filter(None, (boot.get("name"), boot["accelerator"])))
+            yield f"boot {boot['boot']} ({which}) {boot['state']}: {boot['reason']}"
     heavy = fairness.heavy((environment["kernel"] or {}).get("facts", {}))
     if heavy:
         yield f"debug kernel ({', '.join(heavy)}): slow, and not what anybody runs"
@@ -126,5 +127,6 @@ def notes(result: dict[str, Any]) -> list[str]:
                      "give a 95% interval of a median (here it is smallest to largest, if there is one) and "
                      "can show a difference after Holm")
     elif repetitions == 1:
-        found.append("one boot: how boots differ is not in these figures")
+        each = " of each machine" if environment["suite"].get("boots") else ""
+        found.append(f"one boot{each}: how boots differ is not in these figures")
     return found

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import costs, fairness, metrics, plots, result, summary
 from .costs import Group, Point, Section
+from .environment import releases
 from .notes import notes
 from .plots import Plot
 from .verdict import PASS, SetupError, worst
@@ -264,15 +265,24 @@ def _fair(source: Source) -> str:
 
 
 def _boots(source: Source) -> str:
-    keys = ("accelerator", "state", "seconds", "reason")
+    keys = ["accelerator", "state", "seconds", "reason"]
+    if source.environment["suite"].get("boots"):
+        keys.insert(0, "name")
     rows = "".join(_row(str(boot["boot"]), [escape(str(boot[key])) for key in keys])
                    for boot in source.environment["boots"])
     return _folded("Boots", _table("Boots", ["boot", *keys], f"<tbody>{rows}</tbody>", "text"))
 
 
+def _machines(source: Source) -> str:
+    """The machines of a suite that has several."""
+    found = summary.machines(source.environment)
+    return f"<p>Boots, each a machine of its own:</p>{_list(found)}" if found else ""
+
+
 def _machine(source: Source) -> str:
     layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
-    return _list(summary.facts(source.result) | {"CPU layout": layout or "unknown"}) + _boots(source)
+    facts = summary.facts(source.result) | {"CPU layout": layout or "unknown"}
+    return _list(facts) + _machines(source) + _boots(source)
 
 
 def _command(source: Source) -> str:
@@ -313,7 +323,7 @@ def _top(sources: list[Source]) -> str:
         parts.append(f'<p class="warning"><strong>{escape(" ".join(summary.EMULATED) + whose)}</strong></p>')
     for source in sources:
         env, verdict = source.environment, source.result["verdict"]
-        kernel = (env["kernel"] or {}).get("release", "an unknown kernel")
+        kernel = ", ".join(releases(env)) or "an unknown kernel"
         line = (f"Suite {source.name}: {verdict}; {kernel}, {env['cpu'] or 'unknown CPU'}; folioscale "
                 f"{env['revision']}, {env['date']}.")
         if env["interrupted"]:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from . import curves, stats, table
+from .environment import releases
 from .metrics import METRICS, lookups
 from .notes import notes
 from .table import WIDTH, row, wrap
@@ -68,7 +69,35 @@ def _boots(env: Figures) -> str:
     icount = sum(boot["accelerator"] == "icount" for boot in env["boots"])
     plain = len(env["boots"]) - icount
     counts = [f"{plain} boot{'s' * (plain != 1)} of every point"] if plain else []
+    if plain and (several := machines(env)):
+        counts = [f"{plain} boot{'s' * (plain != 1)} of {len(several)} machines"]
     return ", ".join(counts + ([f"{icount} that count{'s' * (icount == 1)} instructions"] if icount else []))
+
+
+def _memory(found: Figures) -> str:
+    return f"{table.size(found['memory'])}B" if found["memory"] else "unknown memory"
+
+
+def machines(env: Figures) -> dict[str, str]:
+    """The machines of a suite that has several: what was asked of each, and what its first boot said of itself."""
+    found: dict[str, str] = {}
+    asked_of = env["suite"].get("boots", {})
+    if asked_of and any(not boot["name"] and boot["accelerator"] != "icount" for boot in env["boots"]):
+        asked_of = {"": {"cmdline": "", "title": "of workloads that name no boot"}} | asked_of
+    for name, asked in asked_of.items():
+        own = [boot for boot in env["boots"] if boot["name"] == name and boot["accelerator"] != "icount"]
+        said = next((boot for boot in own if boot["release"]), None)
+        parts = [f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
+                 else "said nothing" if own else "not booted",
+                 asked["cmdline"] and f"words added: {asked['cmdline']}", asked["title"]]
+        found[name or "-"] = "; ".join(filter(None, parts))
+    return found
+
+
+def _common(env: Figures) -> str:
+    """The words that all boots had on the command line."""
+    lines = [boot["cmdline"].split() for boot in env["boots"] if boot["cmdline"] and boot["accelerator"] != "icount"]
+    return " ".join(word for word in (lines or [[]])[0] if all(word in line for line in lines))
 
 
 def facts(result: Result) -> dict[str, str]:
@@ -77,7 +106,10 @@ def facts(result: Result) -> dict[str, str]:
     kernel = env["kernel"]
     release = "unknown" if not kernel else (
         f"{kernel['release']}, preempt {kernel['preempt']}, HZ {kernel['hz']}")
-    memory = f"{table.size(env['memory'])}B" if env["memory"] else "unknown memory"
+    memory, cmdline = _memory(env), env["cmdline"] or "unknown"
+    if env["suite"].get("boots"):
+        release, memory = f"{', '.join(releases(env)) or 'unknown'} (see boots)", "memory (see boots)"
+        cmdline = f"{_common(env) or 'unknown'} (more: see boots)"
     costs = [rep["clock"]["cost_ns"] for point in result["points"] for rep in point["repetitions"]
              if rep["clock"] and "instructions_per_lookup" not in rep["metrics"]]
     return {
@@ -85,7 +117,7 @@ def facts(result: Result) -> dict[str, str]:
         "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}, "
                    f"accelerator {env['accelerator']}",
         "clock": (env["clocksource"] or "unknown") + (f", {median(costs):.0f} ns a reading" if costs else ""),
-        "cmdline": env["cmdline"] or "unknown",
+        "cmdline": cmdline,
         "suite": f"{env['suite']['name']}, {_boots(env)}, seed {env['suite']['seed']}",
         "revision": f"{env['revision']}, {env['date']}",
     }
@@ -97,6 +129,10 @@ def _head(result: Result) -> list[str]:
         lines += [*EMULATED, ""]
     for name, text in facts(result).items():
         lines += wrap(text, f"{name:<{NAME}}")
+    if found := machines(result["environment"]):
+        lines += ["", "boots, each a machine of its own"]
+        for name, text in found.items():
+            lines += wrap(text, f"{name:<{max(NAME, len(name) + 1)}}", " " * NAME)
     return lines
 
 

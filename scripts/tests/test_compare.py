@@ -309,6 +309,36 @@ class RefusalTest(PairTest):
         self.refused("typesafe is there twice")
 
 
+class MachinesTest(PairTest):
+    """Suites that boot several."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for found in self.a, self.b:
+            env = found["environment"]
+            env["suite"]["boots"] = {name: {"title": "", "cmdline": f"a={name}", "flavour": "", "memory_mb": 0}
+                                     for name in ("one", "other")}
+            for boot, name in zip(env["boots"], ("one", "other")):
+                boot["name"] = name
+
+    def test_the_same(self) -> None:
+        self.assertEqual(self.compare()["environment"], {})
+
+    def test_what_differs(self) -> None:
+        self.b["environment"]["suite"]["boots"]["other"]["cmdline"] = "b"
+        self.b["environment"]["boots"][1] |= {"release": "6.13", "preempt": "full"}
+        self.assertEqual(self.compare()["environment"], {
+            "boot other cmdline": {"a": "a=other", "b": "b"}, "boot other release": {"a": "6.12.0-test", "b": "6.13"},
+            "boot other preempt": {"a": "voluntary", "b": "full"}})
+        text = self.text()
+        self.assertIn("boot other cmdline: a=other in A, b in B", text)
+        self.assertIn("new: 6.12.0-test, 6.13, accelerator kvm", text)
+
+    def test_of_what_only_one_has_nothing_is_said(self) -> None:
+        del self.b["environment"]["suite"]["boots"]["one"]
+        self.assertEqual(self.compare()["environment"], {})
+
+
 class TextTest(PairTest):
     def test_72_columns(self) -> None:
         self.b["environment"]["cmdline"] += " " + "x" * 100
