@@ -10,10 +10,11 @@ from fsc import curves, environment, metrics, notes, result, suite, summary
 
 class CurvesTest(unittest.TestCase):
     def setUp(self) -> None:
-        self.suites = {name: synthetic.suite(name) for name in ("limbo", "readers", "recheck", "stall")}
+        self.suites = {name: synthetic.suite(name) for name in ("limbo", "readers", "recheck", "stall", "rcu")}
 
     def build(self, chosen: suite.Suite, repetitions: int = 1) -> dict[str, Any]:
-        boots = [synthetic.boot(number, chosen.order(number)) for number in range(1, repetitions + 1)]
+        boots = [synthetic.boot(number, points) for number, points in enumerate(
+            (points for repetition in range(1, repetitions + 1) for points in chosen.boots(repetition)), 1)]
         boots += [synthetic.boot(repetitions + 1, chosen.icount(), "icount")] if chosen.icount() else []
         found = result.build(chosen, boots, environment.gather(chosen, boots, True, ""))
         result.validate(found)
@@ -27,6 +28,27 @@ class CurvesTest(unittest.TestCase):
                 for metric in curve.show:
                     title = " ".join(text.split())
                     self.assertIn(curves.title(metric), title, f"{name} {workload} {metric}")
+
+    def test_machines(self) -> None:
+        """No line says of all boots what is true of one."""
+        found = self.build(self.suites["rcu"], 2)
+        told = {"lazy": ("6.12.0-test", "preempt=none rcu_nocbs=all"), "rt": ("6.12.0-rt", "preempt=none")}
+        for boot in found["environment"]["boots"]:
+            boot["release"], boot["cmdline"] = told.get(boot["name"], ("6.12.0-test", "preempt=none a=b"))
+        found["environment"]["boots"] = [b for b in found["environment"]["boots"] if b["name"] != "full"]
+        text = summary.render(found)
+        self.assertEqual([line for line in text.splitlines() if len(line) > 72], [])
+        self.assertRegex(text, r"\nkernel +6.12.0-test, 6.12.0-rt \(see boots\)\n")
+        self.assertRegex(text, r"\ncmdline +preempt=none \(more: see boots\)\n")
+        self.assertRegex(text, r"\nsuite +rcu, 12 boots of 7 machines, seed 1\n")
+        block = " ".join(text.partition("\nboots, each a machine of its own\n")[2].partition("\n\n")[0].split())
+        self.assertIn("lazy 6.12.0-test, preempt voluntary, 1.91GB; words added: rcu_nocbs=all; callbacks in", block)
+        self.assertIn("rt 6.12.0-rt, preempt voluntary, 1.91GB; PREEMPT_RT", block)
+        self.assertIn("full not booted; words added: preempt=full; ", block)
+        # A workload without that axis has a machine of its own, too.
+        found["environment"]["boots"][0]["name"] = ""
+        self.assertRegex(summary.render(found), r"\n-  +6\.12\S+, preempt voluntary, 1.91GB; of workloads that\s+name no boot\n")
+        self.assertNotIn("boots, each", summary.render(self.build(self.suites["limbo"])))
 
     def test_every_point_is_in_a_cell(self) -> None:
         chosen = self.suites["limbo"]

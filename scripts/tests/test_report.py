@@ -200,6 +200,25 @@ class StructureTest(ReportCase):
         self.assertFalse((self.folder / "report.html").exists())
 
 
+class MachinesTest(ReportCase):
+    def test_each_boot_says_its_machine(self) -> None:
+        self.suite = synthetic.suite("rcu")
+        self.boots = [synthetic.boot(number, points) for number, points in enumerate(self.suite.boots(1), 1)]
+        found = self.build()
+        next(boot for boot in found["environment"]["boots"] if boot["name"] == "rt")["release"] = "6.12.0-rt"
+        page = self.page(found)
+        self.assertIn("6.12.0-test, preempt voluntary, 1.91GB; words added: rcu_nocbs=all; callbacks in kthreads, and lazy",
+                      page.texts("dd"))
+        self.assertIn("6.12.0-rt, preempt voluntary, 1.91GB; PREEMPT_RT", page.texts("dd"))
+        self.assertRegex(" ".join(page.texts("header")), "6.12.0-rt, |, 6.12.0-rt")
+        self.assertEqual(len(page.rows(f"1{self.suite.boots(1)[0][0].boot}tcgPASS")), 1)
+
+    def test_one_machine_needs_no_name(self) -> None:
+        page = self.page()
+        self.assertNotIn("Boots, each a machine of its own:", page.texts("p"))
+        self.assertEqual(len(page.rows("1tcgPASS")), 1)
+
+
 class EscapingTest(ReportCase):
     def test_text_stays_text(self) -> None:
         found = synthetic.with_curves(self.build())

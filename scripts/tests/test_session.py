@@ -8,16 +8,19 @@ import signal
 import tempfile
 import unittest
 from collections.abc import Callable
-from contextlib import redirect_stderr
+from argparse import Namespace
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import synthetic
-from fsc import bench, host, repo, resume, session, vm
+from fsc import bench, host, kernel, repo, resume, session, suite, vm
 from fsc.accel import ICOUNT, KVM, TCG
 from fsc.kernel import Kernel
 from fsc.verdict import SetupError
 
+RT = Kernel("rt-amd64", "t-rt", Path("/rt"), Path("/"))
 OFF = {"kmalloc-64": {"poison": 0}}
 
 
@@ -26,11 +29,14 @@ class SessionTest(unittest.TestCase):
         self.suite = synthetic.suite()
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "out"
         self.booted = 0
+        self.specs: list[vm.BootSpec] = []
 
     def fake_boot(self, spec: vm.BootSpec, slabs: dict = OFF, spoil: Callable[[int, str], None] | None = None) -> vm.Boot:
         self.booted += 1
+        self.specs.append(spec)
         ids = [line.split()[1] for line in spec.job.splitlines() if line.startswith("point ")]
         record = synthetic.boot(self.booted, [p for i in ids for p in self.suite.points if p.id == i], spec.accel.name)
+        record.blobs["machine"] += f"\ncmdline={' '.join(['quiet', *spec.cmdline])}".encode()
         spec.on_blob("slabs", json.dumps(slabs).encode())
         for name, data in record.blobs.items():
             spec.on_blob(name, data)
@@ -42,8 +48,11 @@ class SessionTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as modules, redirect_stderr(io.StringIO()), \
                 mock.patch.object(vm, "boot", lambda spec: self.fake_boot(spec, **how)):
             (Path(modules) / "fsc_floor.ko").touch()
+            rt = Path(modules) / "rt"
+            rt.mkdir()
+            (rt / "folioscale.ko").write_text("rt")
             found = session.Session(self.suite, Kernel("t", "t", Path("/"), Path("/")), Path(modules), TCG, 2, 512,
-                                    folder or session.new_folder("default", str(self.folder)))
+                                    folder or session.new_folder("default", str(self.folder)), {"rt-amd64": (RT, rt)})
             return found.run(bench.passes(self.suite, TCG, True))
 
     # The first blob of every boot is slabs: the config must be known by then.
@@ -109,6 +118,44 @@ class SessionTest(unittest.TestCase):
                 self.run_session(folder=self.folder)
             self.assertTrue((self.folder / "boot-2/runs").is_dir())     # what is there is not thrown away
 
+    def test_each_boot_has_its_machine(self) -> None:
+        self.fake_config_first()
+        self.suite = synthetic.suite("rcu")
+        self.suite.guests["none"] = replace(self.suite.guests["none"], memory_mb=256)
+        found = self.run_session()
+        names = [boot["name"] for boot in found["environment"]["boots"]]
+        self.assertCountEqual(names, ["none", "voluntary", "full", "lazy", "nocb", "expedited", "rt"])
+        specs = dict(zip(names, self.specs))
+        self.assertEqual({name: " ".join(spec.cmdline) for name, spec in specs.items()},
+                         {name: guest.cmdline for name, guest in self.suite.guests.items()})
+        self.assertEqual([specs[name].memory_mb for name in ("none", "full")], [256, 512])
+        self.assertEqual([specs[name].kernel.release for name in ("rt", "full")], ["t-rt", "t"])
+        # The module of the flavour is kept beside the other: RESUME= has nowhere else to take it from.
+        self.assertEqual(specs["rt"].files["/folioscale.ko"], self.folder.resolve() / "rt-amd64/folioscale.ko")
+        self.assertEqual(specs["rt"].files["/folioscale.ko"].read_text(), "rt")
+        self.assertEqual(specs["full"].files["/folioscale.ko"], self.folder.resolve() / "folioscale.ko")
+        # What is said of all is of the machine that the suite names first, not of the first one booted.
+        self.assertNotEqual(names[0], "none")
+        self.assertEqual(found["environment"]["cmdline"], "quiet preempt=none")
+        said = next(boot for boot in found["environment"]["boots"] if boot["name"] == "lazy")
+        self.assertEqual([said[key] for key in ("release", "preempt", "cmdline", "memory")],
+                         ["6.12.0-test", "voluntary", "quiet rcu_nocbs=all", 2048000000])
+        self.assertEqual({len(point["repetitions"]) for point in found["points"]}, {1})
+
+    def test_resumed_only_in_the_same_machines(self) -> None:
+        self.fake_config_first()
+        self.suite = synthetic.suite("rcu")
+        self.run_session()
+        self.booted = 0
+        self.run_session(folder=self.folder)
+        self.assertEqual(self.booted, 0)
+        before = self.suite.guests["lazy"]
+        for change, what in ({"cmdline": "rcu_nocbs=0"}, "cmdline"), ({"memory_mb": 256}, "memory"), (
+                {"flavour": "rt-amd64"}, "kernel"):
+            self.suite.guests["lazy"] = replace(before, **change)
+            with self.assertRaisesRegex(SetupError, f"was made with other {what}: allowed"):
+                self.run_session(folder=self.folder)
+
     def test_a_finding_stays(self) -> None:
         self.fake_config_first()
         self.run_session()
@@ -163,6 +210,34 @@ class PassesTest(unittest.TestCase):
         self.assertEqual([how for _, how in bench.passes(suite, KVM, True)], [KVM] * 6 + [ICOUNT])
         self.assertEqual([how for _, how in bench.passes(suite, None, False)], [None] * 6)
         self.assertEqual([how for _, how in bench.passes(suite, ICOUNT, True)], [ICOUNT])
+
+    def here(self, **how: object) -> tuple[suite.Suite, str]:
+        """What is left of the suite rcu, and what is said of it."""
+        with redirect_stdout(io.StringIO()) as said:
+            found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "kdir": None} | how))
+        return found, said.getvalue()
+
+    def test_own_kernel_has_no_flavours(self) -> None:
+        found, said = self.here()
+        self.assertEqual((found, said), (synthetic.suite("rcu"), ""))
+        found, said = self.here(kdir="linux")
+        self.assertEqual(said, "KDIR= is one kernel: rcu leaves out what is booted in rt\n")
+        self.assertEqual([*found.guests], ["none", "voluntary", "full", "lazy", "nocb", "expedited"])
+        self.assertEqual({point.boot for point in found.points}, {*found.guests})
+        self.assertEqual([*found.curves], ["limbo", "grace-period"])
+        with mock.patch.object(kernel, "debian") as fetched:
+            self.assertEqual(bench.flavours(found), {})
+        fetched.assert_not_called()
+
+    def test_host_boots_nothing(self) -> None:
+        found, said = self.here(host=True)
+        self.assertRegex(said, "HOST=1 is one machine: rcu leaves out .*, rt, voluntary\n")
+        self.assertEqual((found.points, found.curves, found.guests), ((), {}, {}))
+        self.assertEqual(bench.passes(found, None, True), [])
+        args = Namespace(suite="rcu", host=True, yes=True, kdir=None, kernel=None, vcpus=2, repetitions=None)
+        with mock.patch.object(host, "consent_to"), mock.patch.object(bench.kernel, "running", return_value=RT), \
+                redirect_stdout(io.StringIO()), self.assertRaisesRegex(SetupError, "suite rcu has nothing to run here"):
+            bench.main(args)
 
     def test_unknown_suite(self) -> None:
         with self.assertRaisesRegex(SetupError, "known: alloc, default, icount, .*, all"):

@@ -206,6 +206,11 @@ class SuiteTest(unittest.TestCase):
         # Without a table there is one boot, of all points in their order.
         self.assertEqual(synthetic.suite().boots(3), [synthetic.suite().order(3)])
 
+    def test_rcu_suite(self) -> None:
+        found = synthetic.suite("rcu")
+        self.assertLess(bench.expected_s(found), 240, "it has four minutes")
+        self.assertEqual({len(points) for points in found.boots(1)}, {7})
+
     def test_all_suites(self) -> None:
         found = {name: bench.find_suite(name) for name in bench.names()}
         self.assertLess(sum(bench.expected_s(s) for name, s in found.items() if name != "icount"), 0.9 * 3600,
