@@ -101,20 +101,24 @@ def _run(chosen: Suite, where: Kernel, modules: Path, others: Flavours, how: Acc
     return found["verdict"], not found["environment"]["interrupted"]
 
 
+def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
+    if not chosen:
+        raise SetupError(f"suite {args.suite} has nothing to run here")
+    return chosen
+
+
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     several = args.suite == ALL
     wanted = [name for name in names() if name not in _NOT_IN_ALL] if several else [args.suite]
-    chosen = [here(choose(name, args), args) for name in wanted]
+    chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
     if args.host:
         host.consent_to(chosen, args.yes)
         where, how = kernel.running(), None
     else:
         where = kernel.choose(args.kdir, args.kernel)
         how = accel.choose(args.accel, where)
-    chosen = [one for one in chosen if passes(one, how, where.image.is_file())]
-    if not chosen:
-        raise SetupError(f"suite {args.suite} has nothing to run here")
+    chosen = _some([one for one in chosen if passes(one, how, where.image.is_file())], args)
     modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
     others = {one.name: flavours(one) for one in chosen}
     folder = _folder(args.suite if several else chosen[0].name, args)

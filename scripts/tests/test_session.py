@@ -235,9 +235,17 @@ class PassesTest(unittest.TestCase):
         self.assertEqual((found.points, found.curves, found.guests), ((), {}, {}))
         self.assertEqual(bench.passes(found, None, True), [])
         args = Namespace(suite="rcu", host=True, yes=True, kdir=None, kernel=None, vcpus=2, repetitions=None)
-        with mock.patch.object(host, "consent_to"), mock.patch.object(bench.kernel, "running", return_value=RT), \
-                redirect_stdout(io.StringIO()), self.assertRaisesRegex(SetupError, "suite rcu has nothing to run here"):
+        # Before anybody is asked whether nothing may be run.
+        with mock.patch.object(host, "consent_to") as asked, redirect_stdout(io.StringIO()), \
+                self.assertRaisesRegex(SetupError, "suite rcu has nothing to run here"):
             bench.main(args)
+        asked.assert_not_called()
+        # Of all suites it is merely one that is left out.
+        with mock.patch.object(host, "consent_to", side_effect=SetupError("asked")) as asked, \
+                redirect_stdout(io.StringIO()), self.assertRaisesRegex(SetupError, "asked"):
+            bench.main(Namespace(**vars(args) | {"suite": "all"}))
+        self.assertEqual([one.name for one in asked.call_args[0][0]],
+                         [name for name in bench.names() if name not in ("icount", "rcu")])
 
     def test_unknown_suite(self) -> None:
         with self.assertRaisesRegex(SetupError, "known: alloc, default, icount, .*, all"):
