@@ -81,10 +81,6 @@ def load(letter: str, path: str) -> Side:
         raise SetupError(f"{letter}: {error}") from None
 
 
-def values(point: Point, name: str) -> list[float]:
-    return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
-
-
 def _and_more(names: list[str]) -> str:
     return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
@@ -156,7 +152,7 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
                       for letter, point in (("a", a), ("b", b))}
     found |= {"rankable": a["summary"][name]["rankable"] and b["summary"][name]["rankable"]}
     found |= dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "verdict"))
-    one, other = values(a, name), values(b, name)
+    one, other = result.values_of(a, name), result.values_of(b, name)
     if not found["rankable"]:
         return found
     if METRICS[name].deterministic:
@@ -179,7 +175,7 @@ def family(pairs: list[tuple[Point, Point]]) -> list[dict[str, Figures]]:
                 continue
             own[name] = _compare(name, a, b)
             if own[name]["p"] is not None:
-                tested.append((own[name], values(a, name), values(b, name)))
+                tested.append((own[name], result.values_of(a, name), result.values_of(b, name)))
         adjusted = stats.holm([figures["p"] for figures, _, _ in tested])
         for (figures, one, other), p in zip(tested, adjusted):
             shown = p < stats.ALPHA

@@ -122,11 +122,11 @@ def curve_title(metric: str) -> str:
     return title[:1].upper() + title[1:]
 
 
-def _counted(points: list[Point]) -> list[tuple[str, list[Point]]]:
+def _counted(points: list[Point], against: dict[str, str]) -> list[tuple[str, list[Point]]]:
     """Points that count instructions, by what is counted. One that was lost goes with the others of its workload."""
     workloads = {point["workload"] for point in points if any("instructions" in name for name in point["summary"])}
     own = [point for point in points if point["workload"] in workloads]
-    kinds = summary.kinds_of([point for point in own if point["summary"]])
+    kinds = summary.kinds_of([point for point in own if point["summary"]], against)
     for point in own:
         if not point["summary"]:
             next(found for found in kinds.values() if point["workload"] in {p["workload"] for p in found}).append(point)
@@ -137,7 +137,8 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
     suite = result["environment"]["suite"]
     curves = suite.get("curves") or {}
     own = [point for point in result["points"] if point["path"] == path]
-    counted = _counted([point for point in own if point["workload"] not in curves])
+    against = summary.against_of(suite)
+    counted = _counted([point for point in own if point["workload"] not in curves], against)
     done = {point["workload"] for _, points in counted for point in points}
     found: list[tuple[str, list[Point], tuple[Group, ...], str]] = []
     for words, points in counted:
@@ -148,6 +149,7 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
     for workload in dict.fromkeys(point["workload"] for point in own):
         points = [point for point in own if point["workload"] == workload]
         title = f"{workload}: {suite['workloads'].get(workload, workload)}"
+        title += f", against {against[workload]}" if workload in against else ""
         if workload in curves:
             groups = tuple(Group(f"curve-{number}", curve_title(metric), {metric: curve_title(metric)}, "curve")
                            for number, metric in enumerate(curves[workload]["show"], 1))

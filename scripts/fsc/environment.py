@@ -91,6 +91,7 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
                   "workloads": {point.workload: point.title for point in suite.points},
                   "curves": {workload: {"x": curve.x, "show": list(curve.show)}
                              for workload, curve in suite.curves.items()},
+                  "against": suite.against,
                   "boots": {name: dataclasses.asdict(guest) for name, guest in suite.guests.items()}},
         "boots": [{"boot": boot.number, "name": boot.name, "accelerator": boot.accelerator, "state": boot.state,
                    "reason": boot.reason, "first": boot.first, "seconds": round(boot.seconds, 1),

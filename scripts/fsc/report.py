@@ -109,7 +109,7 @@ def _holds(points: list[Point]) -> str:
     return "unknown" if not ran else "yes" if all(map(summary.holds, ran)) else "no"
 
 
-def _cell(section: Section, group: Group, metric: str, protocol: str, baseline: str) -> str:
+def _cell(section: Section, group: Group, metric: str, protocol: str) -> str:
     """A figure with its interval, linked to its plot; of a curve the smallest and the largest median."""
     points = section.having(metric, protocol)
     if not points:
@@ -121,7 +121,7 @@ def _cell(section: Section, group: Group, metric: str, protocol: str, baseline: 
     more = []
     if len(points) == 1:
         figures = points[0]["summary"][metric]
-        how = summary.ratio(figures, protocol == baseline) if "ratio" in figures else ""
+        how = summary.ratio(figures, False) if "ratio" in figures else ""
         more = [costs.told(figures, metric).partition(" ")[2], "" if how == "-" else how]
     return (f'<a href="#{section.plot_id(group)}">{escape(text)}</a>'
             + "".join(f"<span>{escape(line)}</span>" for line in more if line))
@@ -154,11 +154,14 @@ def _answer(source: Source, path: str) -> str:
                     continue
                 timed = any(not point["summary"][metric]["rankable"] for point in found)
                 body += _row(section.words(name) + (" (emulated time)" if timed else ""),
-                             [_cell(section, group, metric, protocol, baseline) for protocol in own])
+                             [_cell(section, group, metric, protocol) for protocol in own])
         body += "</tbody>"
     said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections))
-    compared = f", and how it compares with {baseline} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
-    caption = (f"{path}: what each option costs. Median, [interval]{compared if baseline else ''}. n/a: no such step, "
+    pairs = summary.against_of(source.environment["suite"])
+    others = any(point["workload"] in pairs for point in points)
+    to = " or ".join([baseline] * bool(baseline) + ["with the same of the workload that a title says against"] * others)
+    compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
+    caption = (f"{path}: what each option costs. Median, [interval]{compared if to else ''}. n/a: no such step, "
                "or not in this workload. Figures lead to their plots.")
     return f"{said}{_table(caption, ['cost', *own], body)}"
 

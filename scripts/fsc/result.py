@@ -106,7 +106,7 @@ def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any
     }
 
 
-def _values(point: dict[str, Any], name: str) -> list[float]:
+def values_of(point: dict[str, Any], name: str) -> list[float]:
     return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
 
 
@@ -132,23 +132,37 @@ def _compare(name: str, values: list[float], base: list[float]) -> dict[str, Any
     return found | {"p": stats.p_value(values, base)}
 
 
-def _summaries(points: list[dict[str, Any]], baseline: str, emulated: bool) -> None:
-    """Fill in the summaries of one workload and path: the family that Holm adjusts over."""
-    base = next((point for point in points if point["protocol"] == baseline), None)
+def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], emulated: bool) -> None:
+    """Fill in the summaries of one workload and path: the family that Holm adjusts over. @bases are the points that
+    they are compared with, by protocol."""
     for name in metrics.METRICS:
         tested = []
         for point in points:
-            values = _values(point, name)
-            if not values:
+            own, base = values_of(point, name), bases.get(point["protocol"])
+            if not own:
                 continue
-            figures = point["summary"][name] = _summarise(name, values, emulated)
-            if base is None or point is base or not _values(base, name):
+            figures = point["summary"][name] = _summarise(name, own, emulated)
+            if base is None or not values_of(base, name):
                 continue
-            figures |= _compare(name, values, _values(base, name))
+            figures |= _compare(name, own, values_of(base, name))
             if figures["p"] is not None:
                 tested.append(figures)
         for figures, p in zip(tested, stats.holm([t["p"] for t in tested])):
             figures["p"] = p
+
+
+def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], workload: str,
+           path: str) -> dict[str, dict[str, Any]]:
+    """What the points of a workload and path are compared with, by protocol: the baseline protocol beside them, or the
+    same protocol of the workload that theirs is against."""
+    # A curve has intervals, and no tests: it would be many, of what nobody has asked.
+    if workload in suite.curves:
+        return {}
+    if workload in suite.against:
+        return {point["protocol"]: point for point in families.get((suite.against[workload], path), [])}
+    own = families[workload, path]
+    base = next((point for point in own if point["protocol"] == suite.baseline), None)
+    return {point["protocol"]: base for point in own if point is not base} if base else {}
 
 
 def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) -> dict[str, Any]:
@@ -158,10 +172,8 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for point in points:
         families.setdefault((point["workload"], point["path"]), []).append(point)
-    for (workload, _), family in families.items():
-        # A curve has intervals, and no tests: it would be many, of what nobody has asked.
-        baseline = "" if workload in suite.curves else suite.baseline
-        _summaries(family, baseline, environment["times_emulated"])
+    for (workload, path), family in families.items():
+        _summaries(family, _bases(suite, families, workload, path), environment["times_emulated"])
     verdicts = [point["verdict"] for point in points] + [boot.state for boot in boots]
     return {"schema": SCHEMA, "environment": environment,
             "verdict": worst(verdicts + ([LOST] if environment["interrupted"] else [])),

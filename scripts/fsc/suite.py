@@ -74,6 +74,7 @@ class Suite:
     points: tuple[Point, ...]
     curves: dict[str, Curve] = field(default_factory=dict)    # by workload
     guests: dict[str, Guest] = field(default_factory=dict)    # by name
+    against: dict[str, str] = field(default_factory=dict)     # a workload, and the one that it is compared with
 
     def only(self, keep: Callable[[Point], bool]) -> Suite:
         """The suite without the points that cannot be had."""

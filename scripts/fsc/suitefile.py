@@ -57,7 +57,7 @@ WORDS = re.compile(r"[!-~]+( [!-~]+)*")
 # A workload's own paths and protocols stand in place of the top ones.
 WORKLOAD_KEYS: dict[str, type] = {
     "title": str, "params": dict, "icount": bool, "floor": bool, "paths": list, "protocols": list,
-    "matrix": dict, "exclude": list, "override": list, "show": list,
+    "matrix": dict, "exclude": list, "override": list, "show": list, "against": str,
 }
 # An axis that goes from 1 to what the machine has, doubled from one value to the next.
 UP_TO_CPUS = "1..cpus"
@@ -249,6 +249,25 @@ class _Loader:
                       floor=found.get("floor", False), axes=cell["axes"])
                 for cell in self.cells(table, found, names)]
 
+    def against(self, points: list[Point]) -> dict[str, str]:
+        """Workloads that are compared with another one of the same suite, point by point."""
+        found: dict[str, str] = {}
+        places = {(point.workload, point.path, point.protocol) for point in points}
+        for name, other in ((name, own["against"]) for name, own in self.data["workload"].items() if "against" in own):
+            theirs = [point for point in points if point.workload == other]
+            own = [point for point in points if point.workload == name]
+            without = [f"{p.path} {p.protocol}" for p in own if (other, p.path, p.protocol) not in places]
+            why = ("is for a workload without a matrix, which has no tests" if name in self.curves
+                   else f"'{other}' is no workload of this suite" if not theirs
+                   else "a workload is not against itself" if other == name
+                   else f"'{other}' has a matrix" if other in self.curves
+                   else f"'{other}' must have the same icount" if own[0].icount != theirs[0].icount
+                   else f"'{other}' has no {without[0]}" if without else "")
+            if why:
+                self.refuse(f"workload.{name}", "against", f"'against': {why}")
+            found[name] = other
+        return found
+
     def suite(self) -> Suite:
         data = self.data
         self.keys("", data, TOP_KEYS)
@@ -268,7 +287,7 @@ class _Loader:
         if baseline and baseline not in {point.protocol for point in points}:
             self.refuse("", "baseline", f"'{baseline}' is not among the protocols")
         return Suite(self.file.stem, self.file, data["question"], data["repetitions"],
-                     data.get("seed", 1), baseline, tuple(points), self.curves, self.guests)
+                     data.get("seed", 1), baseline, tuple(points), self.curves, self.guests, self.against(points))
 
 
 def load(file: Path, cpus: int = 2) -> Suite:

@@ -100,6 +100,11 @@ def _common(env: Figures) -> str:
     return " ".join(word for word in (lines or [[]])[0] if all(word in line for line in lines))
 
 
+def against_of(suite: dict[str, Any]) -> dict[str, str]:
+    """Workloads that are compared with another one, and with which; older results have none."""
+    return suite.get("against", {})
+
+
 def facts(result: Result) -> dict[str, str]:
     """What was asked, what came of it, and where it was measured; in words."""
     env = result["environment"]
@@ -181,14 +186,17 @@ def label(point: Figures) -> str:
     return point["protocol"] + ("" if holds(point) else "*")
 
 
-def _sub_table(points: list[Figures], columns: list[Column], baseline: str) -> list[str]:
+def _sub_table(points: list[Figures], columns: list[Column], baseline: str, against: str) -> list[str]:
+    if against:     # a ratio says more than a count
+        columns = [replace(column, objects="") for column in columns]
     columns = [replace(column, title=column.title.format(lookups=lookups(points[0]["path"]))) for column in columns
                if any(column.metric in point["summary"] for point in points)]
     shown = {column.metric: {point["protocol"]: point["summary"][column.metric] for point in points
                              if column.metric in point["summary"]} for column in columns}
     if not any(f["median"] or f["high"] for found in shown.values() for f in found.values()):
         return wrap(", ".join(column.title for column in columns) + ": 0 in all") + [""] if columns else []
-    compared = {column.metric: shown[column.metric].get(baseline, {}).get("rankable") for column in columns}
+    compared = {metric: (any("ratio" in figures and figures["rankable"] for figures in found.values()) if against
+                         else found.get(baseline, {}).get("rankable")) for metric, found in shown.items()}
     titles, heads = "", []
     for column in columns:
         titles += f"{'    ' + column.title:<{MEDIAN - INTERVAL + RATIO}}"
@@ -201,11 +209,13 @@ def _sub_table(points: list[Figures], columns: list[Column], baseline: str) -> l
     return lines + [""]
 
 
-def _workload(name: str, title: str, points: list[Figures], baseline: str) -> list[str]:
-    tables = [_sub_table(points, columns, baseline) for columns in SUB_TABLES]
+def _workload(name: str, title: str, points: list[Figures], baseline: str, against: str) -> list[str]:
+    """@against is another workload, which stands in place of the baseline."""
+    baseline = "" if against else baseline
+    tables = [_sub_table(points, columns, baseline, against) for columns in SUB_TABLES]
     for columns in OWN_TABLES:
         own = [point for point in points if any(column.metric in point["summary"] for column in columns)]
-        tables += [_sub_table(own, columns, baseline)] if own else []
+        tables += [_sub_table(own, columns, baseline, against)] if own else []
     lines = [line for sub in tables for line in sub]
     return wrap(f"--- {name}: {title} ---") + ["", *lines] if lines else []
 
@@ -242,28 +252,29 @@ def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> lis
 _EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms"}
 
 
-def kinds_of(points: list[Figures]) -> dict[str, list[Figures]]:
-    """Points that are told apart by path or parameters, under the words that do it. What
-    comes first on a path is called by the path alone."""
+def kinds_of(points: list[Figures], against: dict[str, str]) -> dict[str, list[Figures]]:
+    """Points that are told apart by path or parameters, or by what they are compared with, under the words that do it.
+    What comes first on a path is called by the path alone."""
     first: dict[str, Figures] = {}
     kinds: dict[str, list[Figures]] = {}
     for point in points:
         params = first.setdefault(point["path"], point["params"])
         words = [f"{name}={value}" for name, value in point["params"].items()
                  if name not in _EXTENT and params.get(name) != value]
+        words += [f"against {against[point['workload']]}"] if point["workload"] in against else []
         kinds.setdefault(", ".join([point["path"], *words]), []).append(point)
     return kinds
 
 
-def _instructions(points: list[Figures], baseline: str) -> list[str]:
+def _instructions(points: list[Figures], suite: dict[str, Any]) -> list[str]:
     """A table for each kind of point that was counted."""
     kinds = kinds_of([point for point in points
-                      if any(METRICS[name].deterministic for name in point["summary"])])
+                      if any(METRICS[name].deterministic for name in point["summary"])], against_of(suite))
     lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", ""] if kinds else []
     for words, points in kinds.items():
         if len(kinds) > 1:
             lines += wrap(f"{words}:")
-        lines += _instruction_table(points, baseline)
+        lines += _instruction_table(points, "" if points[0]["workload"] in against_of(suite) else suite["baseline"])
     return lines
 
 
@@ -311,9 +322,22 @@ LEGENDS = {
 }
 
 
+def _compared(result: Result) -> str:
+    """What ratios are to."""
+    suite = result["environment"]["suite"]
+    pairs: dict[str, list[str]] = {}
+    for name, other in against_of(suite).items():
+        pairs.setdefault(other, []).append(name)
+    others = [f"in {' and '.join(names)} to the same protocol of {other}" for other, names in pairs.items()]
+    return ", ".join(([f"to {suite['baseline']}"] if suite["baseline"] else []) + others)
+
+
 def _without(result: Result, baseline: str) -> str:
     """Where there is nothing to compare with."""
     compared = {point["workload"] for point in result["points"] if point["protocol"] == baseline}
+    compared |= against_of(result["environment"]["suite"]).keys()
+    if not baseline:
+        return ""
     missing = dict.fromkeys(point["workload"] for point in result["points"] if point["workload"] not in compared)
     return f"; none in {', '.join(missing)}, where {baseline} is not" if missing else ""
 
@@ -332,8 +356,8 @@ def legend(result: Result) -> list[str]:
         found.append(f"median [interval]: of n = {n} boots; order statistics, exact coverage "
                      f"{100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
                      "of bytes (B): 1024.")
-        if baseline:
-            found.append(f"ratio: to {baseline}, Hodges-Lehmann on logs (its interval is in result.json); "
+        if compared := _compared(result):
+            found.append(f"ratio: {compared}, Hodges-Lehmann on logs (its interval is in result.json); "
                          f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
                          "the ranks where there are ties; Holm over the protocols of one metric and "
                          "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + ".")
@@ -361,13 +385,13 @@ def render(result: Result) -> str:
     workloads = list(dict.fromkeys(point["workload"] for point in points))
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
     lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
-    lines += _instructions([point for point in points if not point.get("axes")], suite["baseline"])
+    lines += _instructions([point for point in points if not point.get("axes")], suite)
     for name, path in dict.fromkeys((point["workload"], point["path"]) for point in points):
         own = [point for point in points if (point["workload"], point["path"]) == (name, path)]
         where, title = table.place(path, name), suite["workloads"][name]
         curve = suite.get("curves", {}).get(name)
         lines += (curves.render(where, own, curve, title) if curve
-                  else _workload(where, title, own, suite["baseline"]))
+                  else _workload(where, title, own, suite["baseline"], against_of(suite).get(name, "")))
     for text in legend(result):
         lines += wrap(text)
     found = notes(result)

@@ -141,11 +141,14 @@ class PathsTest(unittest.TestCase):
     def test_instructions_by_path(self) -> None:
         part = self.text[self.text.index("--- instructions"):self.text.index("--- pagecache-churn")]
         tables = {sub.splitlines()[0]: sub.splitlines()[1:] for sub in part.split("\n\n") if sub.startswith(("p", "g"))}
-        self.assertEqual(list(tables), ["pagecache:", "gup:", "pfn:", "pfn, passes=1:", "pagecache, tryget=xadd:",
+        xadd = "pagecache, tryget=xadd, against pagecache-lookup:"
+        self.assertEqual(list(tables), ["pagecache:", "gup:", "pfn:", "pfn, passes=1:", xadd,
                                         "pagecache, removal=truncate, tryget=rcuref:"])
         self.assertEqual(self.rows(tables["gup:"]),
                          ["overlay", "typesafe", "rcu_desc", "hazptr", "rcu_bounded", "locked"])
-        self.assertEqual(self.rows(tables["pagecache, tryget=xadd:"]), ["typesafe", "rcu_desc", "rcu_bounded"])
+        self.assertEqual(self.rows(tables[xadd]), ["typesafe", "rcu_desc", "rcu_bounded"])
+        # The same instructions per lookup as without xadd, for they are made up.
+        self.assertTrue(all(line.split()[2] == "1.00x" for line in tables[xadd][2:]), tables[xadd])
         self.assertIn("frame", tables["pfn:"][1])
         self.assertIn("lookup", tables["gup:"][1])
         # Lookups and turnovers are counted by different points and share a row, floor included.
@@ -159,7 +162,7 @@ class PathsTest(unittest.TestCase):
         part = summary.render(found).split("\n\n")
         usual = next(sub for sub in part if sub.startswith("pagecache:"))
         self.assertNotIn("77.7", usual)
-        self.assertEqual(next(sub for sub in part if sub.startswith("pagecache, tryget=xadd:")).count(" 77.7"), 3)
+        self.assertEqual(next(sub for sub in part if sub.startswith("pagecache, tryget=xadd,")).count(" 77.7"), 3)
 
     def test_one_kind_has_no_name(self) -> None:
         kept = [one for one in self.found["points"] if one["workload"] in ("gup-lookup", "gup-turnover")]
@@ -208,10 +211,20 @@ class PathsTest(unittest.TestCase):
         self.assertIn("turnovers/s", self.section("--- gup-churn", "lookups/s")[0])
 
     def test_no_ratio_without_the_baseline(self) -> None:
-        self.assertNotIn("ratio", "\n".join(self.section("--- pagecache, xadd-churn", "lookups/s")))
+        self.assertNotIn("ratio", "\n".join(self.section("--- pagecache, rcuref-churn", "lookups/s")))
         self.assertIn("ratio", "\n".join(self.section("--- pagecache-churn", "lookups/s")))
-        self.assertIn("none in xadd-churn, rcuref-churn, xadd-lookup, rcuref-lookup, where overlay is not",
+        self.assertIn("none in rcuref-churn, rcuref-lookup, where overlay is not",
                       " ".join(self.text.split()))
+
+    def test_ratio_to_another_workload(self) -> None:
+        title, head, *lines = self.section("--- pagecache, xadd-churn", "tryget met zero")
+        self.assertIn("ratio", head, title)
+        self.assertEqual([line.split()[0] for line in lines if re.search(r"n\.d\.|\dx", line)],
+                         ["typesafe", "rcu_desc", "rcu_bounded"])
+        # And of limbo no counts in its place.
+        self.assertNotIn("count", "\n".join(self.section("--- pagecache, xadd-churn", "descriptors in limbo")))
+        self.assertIn("ratio: to overlay, in xadd-churn to the same protocol of pagecache-churn, in xadd-lookup to the "
+                      "same protocol of pagecache-lookup, Hodges", " ".join(self.text.split()))
 
     def test_who_cannot_hold(self) -> None:
         marked = {line.split()[0] for line in self.text.splitlines() if re.match(r"\w+\*", line)}

@@ -12,7 +12,7 @@ from unittest import mock
 
 import jsonschema
 import synthetic
-from fsc import environment, icount, metrics, notes, result, summary, table
+from fsc import environment, icount, metrics, notes, result, stats, summary, table
 
 
 class BootsTest(unittest.TestCase):
@@ -54,6 +54,29 @@ class ResultTest(BootsTest):
         figures = self.point(self.build(), "churn", "rcu_full")["summary"]["limbo_page_bytes_peak"]
         self.assertGreater(figures["median"], 0)
         self.assertEqual([figures[k] for k in ("ratio", "ratio_low", "ratio_high", "p")], [None] * 4)
+
+    def test_against_another_workload(self) -> None:
+        def tryget(found: dict, workload: str, protocol: str) -> dict:
+            return self.point(found, workload, protocol)["summary"]["tryget_zero_per_million"]
+
+        before = self.build()
+        self.suite.against["throttled"] = "churn"
+        found = self.build()
+        self.assertEqual(found["environment"]["suite"]["against"], {"throttled": "churn"})
+        self.assertEqual(tryget(found, "churn", "rcu_desc"), tryget(before, "churn", "rcu_desc"))
+        reps = {workload: [rep["metrics"]["tryget_zero_per_million"] for rep in
+                           self.point(found, workload, "typesafe")["repetitions"]] for workload in ("churn", "throttled")}
+        # The baseline protocol as well, and Holm over all of the workload that take references.
+        p = [stats.p_value(*([rep["metrics"]["tryget_zero_per_million"] for rep in
+                              self.point(found, workload, protocol)["repetitions"]] for workload in ("throttled", "churn")))
+             for protocol in ("overlay", "typesafe", "rcu_desc")]
+        self.assertEqual([tryget(found, "throttled", protocol)["p"] for protocol in ("overlay", "typesafe", "rcu_desc")],
+                         stats.holm(p))
+        self.assertEqual(tryget(found, "throttled", "typesafe")["ratio"],
+                         stats.ratio(reps["throttled"], reps["churn"]).centre)
+        del found["environment"]["suite"]["against"]       # as older ones have it
+        result.validate(found)
+        self.assertNotIn("how often", summary.render(found))
 
     def test_instructions(self) -> None:
         found = self.build()

@@ -148,6 +148,22 @@ class SuiteTest(unittest.TestCase):
                 self.assertIn(right, MATRIX)
                 self.refused(GOOD + MATRIX.replace(right, wrong), header + below, word)
 
+    def test_against(self) -> None:
+        own = '[workload.again]\nagainst = "churn"\nprotocols = ["typesafe"]\n'
+        self.assertEqual(self.load(GOOD + own).against, {"again": "churn"})
+        self.assertEqual(self.load(GOOD).against, {})
+        for right, wrong, word in (
+                ('"churn"', '"chum"', "no workload"), ('"churn"', '"again"', "not against itself"),
+                ('"churn"', "1", "must be str"), ('"typesafe"', '"rcu_desc"', "has no pagecache rcu_desc"),
+                ('"churn"\n', '"churn"\npaths = ["gup"]\n', "has no gup typesafe"),
+                ('"churn"\n', '"churn"\nicount = true\n', "same icount"), ('"churn"', '"rate"', "has a matrix"),
+                ('"churn"\n', '"churn"\nmatrix = { order = [0, 2] }\nshow = ["drain_ns"]\n', "without a matrix")):
+            with self.subTest(word):
+                more = MATRIX if wrong == '"rate"' else ""
+                # The matrix has an axis of the name that is common to all.
+                text = GOOD.replace("order = 0", "") if "matrix" in wrong else GOOD
+                self.refused(text + own.replace(right, wrong) + more, 14, word)
+
     def test_matrix_up_to_the_cpus(self) -> None:
         self.assertEqual([suitefile.doubled(n) for n in (1, 2, 3, 8, 12)], [[1], [1, 2], [1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 12]])
         with tempfile.TemporaryDirectory() as folder:
