@@ -10,11 +10,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from . import costs, fairness, metrics, plots, result, summary
+from . import costs, curves, fairness, metrics, plots, power, result, summary
 from .costs import Group, Point, Section
 from .environment import releases
 from .notes import notes
 from .plots import Plot
+from .table import place
 from .verdict import PASS, SetupError, worst
 
 CSS = Path(__file__).with_name("report.css")
@@ -159,11 +160,28 @@ def _answer(source: Source, path: str) -> str:
     said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections))
     pairs = summary.against_of(source.environment["suite"])
     others = any(point["workload"] in pairs for point in points)
-    to = " or ".join([baseline] * bool(baseline) + ["with the same of the workload that a title says against"] * others)
+    to = " or ".join([baseline] * bool(baseline) + ["the same of the workload that a title says against"] * others)
     compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
     caption = (f"{path}: what each option costs. Median, [interval]{compared if to else ''}. n/a: no such step, "
                "or not in this workload. Figures lead to their plots.")
     return f"{said}{_table(caption, ['cost', *own], body)}"
+
+
+def _errs(source: Source) -> str:
+    """How often comparisons of workloads with one another err."""
+    rows, pairs = list(power.rows(source.result, summary.SHOWN)), summary.against_of(source.environment["suite"])
+    if not rows:
+        return ""
+    groups: dict[str, str] = {}
+    for one in rows:
+        head = f"{place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}"
+        groups[head] = groups.get(head, "") + _row(curves.title(one.metric), [
+            escape(cell) for cell in (*summary.power_cells(one.power), "yes" if one.differs else "no")])
+    heads = ["metric", *summary.POWER, "called different here"]
+    body = "".join(f'<tbody><tr><th scope="rowgroup" colspan="{len(heads)}"><span>{escape(head)}</span></th></tr>{inside}'
+                   "</tbody>" for head, inside in groups.items())
+    said = "".join(f"<p>{escape(text)}</p>" for text in summary.power_words(source.result, rows))
+    return _table("How often this comparison errs", heads, body) + said
 
 
 def _answers(sources: list[Source]) -> str:
@@ -174,6 +192,7 @@ def _answers(sources: list[Source]) -> str:
             where = f", {path}" if len(paths) > 1 or path != "pagecache" else ""
             parts.append(f"<h3>{escape(source.environment['suite']['question'])} ({escape(source.name + where)})</h3>"
                          + _answer(source, path))
+        parts.append(_errs(source))
         if not paths:
             parts.append(f"<h3>{escape(source.name)}</h3><p>Nothing was measured.</p>")
     return "".join(parts)

@@ -60,15 +60,24 @@ def p_value(sample: Sequence[float], baseline: Sequence[float]) -> float | None:
     """Two-sided exact Mann-Whitney; with ties, the permutation test of the same ranks."""
     if len(sample) < 2 or len(baseline) < 2:
         return None
-    pooled = np.concatenate([sample, baseline]).astype(float)
-    if len(np.unique(pooled)) == len(pooled):
-        test = stats.mannwhitneyu(sample, baseline, alternative="two-sided", method="exact")
-        return float(test.pvalue)
-    ranks = stats.rankdata(pooled)
-    test = stats.permutation_test((ranks[:len(sample)], ranks[len(sample):]), _mean_rank,
-                                  permutation_type="independent", vectorized=True,
-                                  n_resamples=RELABELLINGS, random_state=1)
-    return min(1.0, float(test.pvalue))
+    return float(p_values(np.array([sample], dtype=float), np.array([baseline], dtype=float))[0])
+
+
+def p_values(samples: np.ndarray, baselines: np.ndarray) -> np.ndarray:
+    """The same of many pairs at once, one in each row."""
+    n, pooled = samples.shape[1], np.hstack([samples, baselines])
+    ordered = np.sort(pooled, axis=1)
+    tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    found = np.ones(len(pooled))
+    if not tied.all():
+        found[~tied] = stats.mannwhitneyu(samples[~tied], baselines[~tied], alternative="two-sided", method="exact",
+                                          axis=1).pvalue
+    if tied.any():
+        ranks = stats.rankdata(pooled[tied], axis=1)
+        test = stats.permutation_test((ranks[:, :n], ranks[:, n:]), _mean_rank, permutation_type="independent",
+                                      vectorized=True, n_resamples=RELABELLINGS, random_state=1, axis=-1)
+        found[tied] = np.minimum(1, test.pvalue)
+    return found
 
 
 def larger(sample: Sequence[float], baseline: Sequence[float]) -> bool:
@@ -79,10 +88,16 @@ def larger(sample: Sequence[float], baseline: Sequence[float]) -> bool:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment, in the order given."""
-    adjusted, worst = [0.0] * len(p_values), 0.0
-    for step, index in enumerate(np.argsort(p_values, kind="stable")):
-        worst = max(worst, min(1.0, (len(p_values) - step) * p_values[index]))
-        adjusted[index] = worst
+    return [float(p) for p in holm_rows(np.asarray(p_values, dtype=float))]
+
+
+def holm_rows(p_values: np.ndarray) -> np.ndarray:
+    """The same of many families at once, one in each row."""
+    order = np.argsort(p_values, axis=-1, kind="stable")
+    steps = np.arange(p_values.shape[-1], 0, -1)
+    worst = np.maximum.accumulate(np.minimum(1, steps * np.take_along_axis(p_values, order, -1)), axis=-1)
+    adjusted = np.empty_like(worst)
+    np.put_along_axis(adjusted, order, worst, -1)
     return adjusted
 
 

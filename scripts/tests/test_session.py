@@ -248,7 +248,7 @@ class PassesTest(unittest.TestCase):
                          [name for name in bench.names() if name not in ("icount", "rcu")])
 
     def test_unknown_suite(self) -> None:
-        with self.assertRaisesRegex(SetupError, "known: alloc, default, icount, .*, all"):
+        with self.assertRaisesRegex(SetupError, "known: aa, alloc, default, icount, .*, all"):
             bench.find_suite("nonsense")
 
 
