@@ -46,6 +46,18 @@ class SimulationTest(unittest.TestCase):
         found, = power.family((power.Arms(6, 6, 0.0, 0.0),))
         self.assertEqual((found.equal, found.planted, found.least), (0, 1, power.EFFECTS[0]))
 
+    def test_zeros_hide_an_effect(self) -> None:
+        """As often as in draws of their own: 0 or a value that hardly differs."""
+        rng, seen = np.random.default_rng(7), []
+        for effect in (1.0, power.PLANTED):
+            samples, bases = (np.where(rng.random((2000, 6)) < 0.3, 0, factor * rng.lognormal(0, 0.02, (2000, 6)))
+                              for factor in (effect, 1.0))
+            seen.append(float(np.mean(stats.p_values(samples, bases) < stats.ALPHA)))
+        found, = power.family((power.Arms(6, 6, 0.02, 0.3),))
+        self.assertAlmostEqual(found.equal, seen[0], delta=0.02)
+        self.assertAlmostEqual(found.planted, seen[1], delta=0.04)
+        self.assertLess(found.planted, power.family((power.Arms(6, 6, 0.02, 0.0),))[0].planted - 0.2)
+
     def test_what_cannot_be_seen(self) -> None:
         found, = power.family((power.Arms(6, 6, 5.0, 0.0),))
         self.assertIsNone(found.least)
