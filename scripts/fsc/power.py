@@ -2,9 +2,9 @@
 """How often a comparison errs, and what it can see: simulated from how much the boots of a result differ.
 
 A boot is drawn lognormal, with the standard deviation that the logs of the repetitions have within their arms: effects
-are ratios here and the test sees ranks, so that this is all it depends on, and from a dozen boots no finer shape than a
-spread can be known. A spread of 0 stays 0; a repetition that was 0 has no logarithm, and is drawn as often as it was met.
-Arms are drawn independently, as the test supposes; boots that are slow for both arms make it err less than told here."""
+are ratios here and the test sees ranks, so that this is all it depends on, and a dozen boots tell no finer shape than a
+spread. A spread of 0 stays 0; a repetition that was 0 has no logarithm, and is drawn as often as it was met. Arms are
+drawn independently, as the test supposes; boots that are slow for both arms make it err less than told here."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def measured(values: Sequence[float], base: Sequence[float]) -> Arms | None:
     logs = [np.log([value for value in arm if value]) for arm in (values, base)]
     freedom = sum(max(0, len(arm) - 1) for arm in logs)
     zeros = 1 - sum(map(len, logs)) / (len(values) + len(base))
-    spread = float(np.sqrt(sum(float(np.var(arm)) * len(arm) for arm in logs if len(arm)) / freedom)) if freedom else 0.0
+    squares = sum(float(np.var(arm)) * len(arm) for arm in logs if len(arm))
+    spread = float(np.sqrt(squares / freedom)) if freedom else 0.0
     if not freedom or ((zeros or not spread) and comb(len(values) + len(base), len(base)) > MOST_TIED):
         return None
     return Arms(len(values), len(base), spread, zeros)
@@ -118,11 +119,13 @@ def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
         own = {key[2]: point for key, point in found.items() if key[:2] == (workload, path)}
         of_pair: list[Row] = []
         for metric in (name for name in METRICS if name in shown):
-            tested = {protocol: figures for protocol, point in own.items() if (figures := point["summary"].get(metric))
-                      and figures["rankable"] and figures.get("p") is not None}
-            arms = [measured(values_of(own[protocol], metric), values_of(found[against[workload], path, protocol], metric))
-                    for protocol in tested]
+            tested = {protocol: figures for protocol, point in own.items()
+                      if (figures := point["summary"].get(metric)) and figures["rankable"]
+                      and figures.get("p") is not None}
+            arms = [measured(*(values_of(found[name, path, protocol], metric)
+                               for name in (workload, against[workload]))) for protocol in tested]
             powers = iter(family(tuple(filter(None, arms))) if any(arms) else ())
-            of_pair += [Row(workload, path, protocol, metric, figures["p"] < stats.ALPHA, next(powers) if known else None)
+            of_pair += [Row(workload, path, protocol, metric, figures["p"] < stats.ALPHA,
+                            next(powers) if known else None)
                         for (protocol, figures), known in zip(tested.items(), arms)]
         yield from sorted(of_pair, key=lambda row: list(own).index(row.protocol))

@@ -178,8 +178,8 @@ def _errs(source: Source) -> str:
         groups[head] = groups.get(head, "") + _row(curves.title(one.metric), [
             escape(cell) for cell in (*summary.power_cells(one.power), "yes" if one.differs else "no")])
     heads = ["metric", *summary.POWER, "called different here"]
-    body = "".join(f'<tbody><tr><th scope="rowgroup" colspan="{len(heads)}"><span>{escape(head)}</span></th></tr>{inside}'
-                   "</tbody>" for head, inside in groups.items())
+    body = "".join(f'<tbody><tr><th scope="rowgroup" colspan="{len(heads)}"><span>{escape(head)}</span></th></tr>'
+                   f"{inside}</tbody>" for head, inside in groups.items())
     said = "".join(f"<p>{escape(text)}</p>" for text in summary.power_words(source.result, rows))
     return _table("How often this comparison errs", heads, body) + said
 

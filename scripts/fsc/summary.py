@@ -348,12 +348,12 @@ def power_words(result: Result, rows: list[power.Row]) -> list[str]:
         found.append(f"In this run {name} was called different from {pairs[name]} in {len(differ)} of {len(own)} tests"
                      + (f": {'; '.join(differ)}." if differ else "."))
     found.append(
-        f"Each figure is of {power.DRAWS:,} simulated runs: boots are drawn lognormal, with the standard deviation that their "
-        "logs have within the arms (spread; as many are 0 as were), and arms are judged by the test behind the ratios. "
-        f"equal: called different though drawn alike; {100 * stats.ALPHA:.0f}% at most is what the test allows. 10% more: "
-        "called different if one arm has so much more. least: the smallest of 1, 2, 5, 10, 20, 50%, 2x and 5x that is called "
-        f"different {100 * power.ENOUGH:.0f}% of the time; what is smaller may be there and not be seen. none: not even 5x. "
-        "-: too little to draw from.")
+        f"Each figure is of {power.DRAWS:,} simulated runs: boots are drawn lognormal, with the standard deviation "
+        "that their logs have within the arms (spread; as many are 0 as were), and arms are judged by the test behind "
+        f"the ratios. equal: called different though drawn alike; {100 * stats.ALPHA:.0f}% at most is what the test "
+        "allows. 10% more: called different if one arm has so much more. least: the smallest of 1, 2, 5, 10, 20, 50%, "
+        f"2x and 5x that is called different {100 * power.ENOUGH:.0f}% of the time; what is smaller may be there and "
+        "not be seen. none: not even 5x. -: too little to draw from.")
     return found
 
 

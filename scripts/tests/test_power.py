@@ -35,7 +35,7 @@ class SimulationTest(unittest.TestCase):
             self.assertLessEqual(found.equal, 0.05, (spread, zeros))
 
     def test_family(self) -> None:
-        """Of three points that Holm adjusts together an effect is seen less often than of one, and none is as often wrong."""
+        """Of three points that Holm adjusts together an effect is seen less often than of one."""
         one = power.Arms(6, 6, 0.06, 0.0)
         alone, of_three = power.family((one,))[0], power.family((one, one, one))
         self.assertLess(of_three[0].planted, alone.planted - 0.1)
@@ -84,12 +84,11 @@ class SimulationTest(unittest.TestCase):
 class ResultTest(unittest.TestCase):
     """The suite itself, from made-up boots."""
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.suite = synthetic.suite("aa")
-        cls.boots = synthetic.boots(cls.suite)
-        cls.found = cls.build(cls.suite, cls.boots)
-        cls.text = summary.render(cls.found)
+    def setUp(self) -> None:
+        self.suite = synthetic.suite("aa")
+        self.boots = synthetic.boots(self.suite)
+        self.found = self.build(self.suite, self.boots)
+        self.text = summary.render(self.found)
 
     @staticmethod
     def build(own: suite.Suite, boots: list[result.BootRecord], emulated: bool = True) -> dict:
@@ -101,7 +100,8 @@ class ResultTest(unittest.TestCase):
         return self.text[self.text.index("--- how often"):].split("\n\nmedian [")[0]
 
     def test_72_columns(self) -> None:
-        self.assertEqual([line for line in self.text.splitlines() if len(line) > table.WIDTH or line != line.rstrip()], [])
+        self.assertEqual([line for line in self.text.splitlines() if len(line) > table.WIDTH or line != line.rstrip()],
+                         [])
 
     def test_every_tested_metric_has_a_row(self) -> None:
         for point in self.found["points"]:
@@ -143,8 +143,8 @@ class ResultTest(unittest.TestCase):
         differ = [title for name, title in wanted.items() if own[name]["p"] < stats.ALPHA]
         self.assertIn("descriptors in limbo, peak, B", differ)
         self.assertLess(len(differ), 3)
-        self.assertIn(f"In this run planted was called different from a in {len(differ)} of 3 tests: {'; '.join(differ)}. ",
-                      text)
+        self.assertIn(f"In this run planted was called different from a in {len(differ)} of 3 tests: "
+                      f"{'; '.join(differ)}. ", text)
         self.assertRegex(text, r"descriptors in limbo, peak, B 0 0\.0% 100% 1%")
 
     def test_report_has_the_same(self) -> None:
@@ -160,7 +160,8 @@ class ResultTest(unittest.TestCase):
         self.assertIn("and how it compares with the same of the workload that a title says against", page)
 
     def test_icount_pair(self) -> None:
-        first, again = (self.text.split(f"\n{head}:\n")[1].split("\n\n")[0] for head in ("pagecache", "pagecache, against icount-a"))
+        first, again = (self.text.split(f"\n{head}:\n")[1].split("\n\n")[0]
+                        for head in ("pagecache", "pagecache, against icount-a"))
         self.assertNotIn("1.00x", first)
         self.assertIn("1.00x", again)
 

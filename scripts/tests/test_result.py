@@ -64,16 +64,13 @@ class ResultTest(BootsTest):
         found = self.build()
         self.assertEqual(found["environment"]["suite"]["against"], {"throttled": "churn"})
         self.assertEqual(tryget(found, "churn", "rcu_desc"), tryget(before, "churn", "rcu_desc"))
-        reps = {workload: [rep["metrics"]["tryget_zero_per_million"] for rep in
-                           self.point(found, workload, "typesafe")["repetitions"]] for workload in ("churn", "throttled")}
         # The baseline protocol as well, and Holm over all of the workload that take references.
-        p = [stats.p_value(*([rep["metrics"]["tryget_zero_per_million"] for rep in
-                              self.point(found, workload, protocol)["repetitions"]] for workload in ("throttled", "churn")))
-             for protocol in ("overlay", "typesafe", "rcu_desc")]
-        self.assertEqual([tryget(found, "throttled", protocol)["p"] for protocol in ("overlay", "typesafe", "rcu_desc")],
-                         stats.holm(p))
-        self.assertEqual(tryget(found, "throttled", "typesafe")["ratio"],
-                         stats.ratio(reps["throttled"], reps["churn"]).centre)
+        protocols = ("overlay", "typesafe", "rcu_desc")
+        pairs = [[result.values_of(self.point(found, workload, protocol), "tryget_zero_per_million")
+                  for workload in ("throttled", "churn")] for protocol in protocols]
+        self.assertEqual([tryget(found, "throttled", protocol)["p"] for protocol in protocols],
+                         stats.holm([stats.p_value(*pair) for pair in pairs]))
+        self.assertEqual(tryget(found, "throttled", "typesafe")["ratio"], stats.ratio(*pairs[1]).centre)
         del found["environment"]["suite"]["against"]       # as older ones have it
         result.validate(found)
         self.assertNotIn("how often", summary.render(found))
