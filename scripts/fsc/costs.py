@@ -51,6 +51,7 @@ GROUPS = (
         "reuse_ns_p50": "reused after, p50",
         "reuse_ns_p99": "reused after, p99"}),
     Group("gp", "Grace periods", {
+        "gp_ns_mean": "grace period, mean",
         "gp_ns_p50": "grace period, p50",
         "gp_ns_p99": "grace period, p99"}, "cdf", histogram="gp"),
     Group("drain", "Until all was reusable", {"drain_ns": "until all was reusable, at the end"}),

@@ -24,6 +24,8 @@ TITLES = {
     "limbo_page_bytes_peak": "pages in limbo, peak, B",
     "limbo_page_bytes_mean": "pages in limbo, mean, B",
     "limbo_pointer_bytes_bound": "kfree_rcu's own pages of pointers, full ones, estimated, B",
+    "limbo_wait_ns_mean": "time in limbo, mean",
+    "limbo_over_little": "mean in limbo, over rate x wait (Little's law)",
     "hazard_moved_per_million": "hazard moved, per million lookups",
     "instructions_per_turnover": "instructions per turnover",
     "rest_bytes_per_folio": "descriptor and memdesc words, or struct pages, of a folio, B",
@@ -38,7 +40,7 @@ TITLES = {
     f"{latency}_ns_{kind}": f"{title}, {word}"
     for latency, title in (("reuse", "time until a descriptor came back"), ("reclaim", "from the first free until the pages are back"), ("allocate", "time of an allocation"),
                            ("lookup", "time of a lookup"), ("gp", "grace period (probed)"))
-    for kind, word in {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "maximum"}.items()
+    for kind, word in {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "maximum", "mean": "mean"}.items()
 }
 
 

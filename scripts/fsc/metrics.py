@@ -12,6 +12,7 @@ from . import table
 POINTERS_PER_PAGE = 507
 MEMDESC_WORD = 8
 PAGE, HUGE = 4096, 2 << 20
+ENOUGH_WAITS = 100
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ METRICS = {
     "limbo_page_bytes_peak": Metric(),
     "limbo_page_bytes_mean": Metric(),
     "limbo_pointer_bytes_bound": Metric(),
+    "limbo_wait_ns_mean": Metric(time=True),
+    "limbo_over_little": Metric(),
     "rest_bytes_per_folio": Metric(),
     "reused_other_key_share": Metric(),
     "tries_worst": Metric(),
@@ -64,6 +67,7 @@ METRICS = {
     "alloc_failed_per_million": Metric(),
     "largest_free_bytes": Metric(),
     "free_in_2m_share": Metric(),
+    "gp_ns_mean": Metric(time=True),
     "gp_ns_p50": Metric(time=True),
     "gp_ns_p99": Metric(time=True),
     "gp_ns_max": Metric(time=True),
@@ -128,6 +132,16 @@ def quantile(histogram: dict[str, Any] | None, q: float) -> int | None:
     return histogram["max_ns"]      # in the overflow row
 
 
+def mean(histogram: dict[str, Any] | None) -> float | None:
+    """Of the middles of buckets, none beyond the exact extremes: wrong by half a bucket at most, but for the
+    overflow, which counts as the maximum."""
+    if not histogram or not histogram["count"]:
+        return None
+    least, most = histogram["min_ns"], histogram["max_ns"]
+    total = sum(count * min(max((low + high - 1) / 2, least), most) for low, high, count in histogram["buckets"])
+    return (total + histogram["overflow"] * most) / histogram["count"]
+
+
 def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
     """Limbo as the slab saw it: objects in use less those that are published or about to be."""
     objects = [max(0, sample - live) for sample in slab["objects"]]
@@ -170,6 +184,17 @@ def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
     names = {f"descriptor_bytes_{kind}": source for kind in ("peak", "mean")}
     names |= {f"page_bytes_{kind}": figures for kind in ("peak", "mean")}
     return {f"limbo_{name}": found.get(name) for name, found in names.items()}
+
+
+def _waits(figures: dict[str, Any]) -> dict[str, float]:
+    """How long frees were in limbo, and how much that makes with their rate (Little's law). Where the callback is ours,
+    and with a hundred waits and one object in limbo at least: below, chance has the word."""
+    if not figures.get("released") or (figures.get("waits") or 0) < ENOUGH_WAITS:
+        return {}
+    values = {"limbo_wait_ns_mean": figures["wait_ns"] / figures["released"]}
+    expected = figures["waited_ns"] / figures["window_ns"] * figures["frees"] / figures["waits"]
+    mean_objects = figures["descriptor_objects_mean_milli"] / 1000
+    return values | ({"limbo_over_little": mean_objects / expected} if expected and mean_objects >= 1 else {})
 
 
 def _rest(run: dict[str, Any], figures: dict[str, Any]) -> float | None:
@@ -251,10 +276,11 @@ def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | Non
         allocate = run["latency"].get("allocate")
         values |= {"allocate_ns_p50": quantile(allocate, 0.5), "allocate_ns_p99": quantile(allocate, 0.99),
                    "rest_bytes_per_folio": _rest(run, figures)}
-        values |= _own(run, figures) | _limbo_metrics(figures) | _pressure(run)
+        values |= _own(run, figures) | _limbo_metrics(figures) | _waits(figures) | _pressure(run)
         values["drain_ns"] = run["window"].get("drain_ns")
     if params.get("gp_probe_ms"):
-        values |= _times(run["latency"].get("gp"), "gp", {"p50": 0.5, "p99": 0.99})
+        probed = run["latency"].get("gp")
+        values |= {"gp_ns_mean": mean(probed)} | _times(probed, "gp", {"p50": 0.5, "p99": 0.99})
     return {name: value for name, value in values.items() if value is not None}
 
 

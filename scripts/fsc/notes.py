@@ -13,6 +13,8 @@ FLOOR_LIMIT = 1.10
 ENOUGH_REPETITIONS = 6
 # Threads' windows longer than asked, and the part of them that all threads share.
 MAX_STRETCH, MIN_OVERLAP = 1.1, 0.95
+# Limbo's mean against rate x wait; and a window of fewer waits is mostly edges.
+LITTLE_LIMIT, LITTLE_WAITS = 0.05, 100
 
 
 def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
@@ -50,6 +52,15 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
            f"{table.size(max(s['pointer_bytes_peak_bound'] for s in slabs))}B of pointer pages on top")
 
 
+def _miscounted(rep: dict[str, Any]) -> bool:
+    """Whether limbo is not what rate and wait make it, by more than sampling it explains."""
+    found, limbo = rep["metrics"].get("limbo_over_little"), rep["limbo"] or {}
+    if found is None or not limbo["exact"] or limbo["window_ns"] < LITTLE_WAITS * rep["metrics"]["limbo_wait_ns_mean"]:
+        return False
+    # A level that swings between none and twice its mean is known to half of this.
+    return abs(found - 1) > max(LITTLE_LIMIT, (limbo["samples"] or 1) ** -0.5)
+
+
 def _about_protocol(points: list[dict[str, Any]]) -> Iterator[str]:
     """What is true of a protocol wherever it runs; points are all of its own."""
     ran = [rep for point in points for rep in point["repetitions"] if rep["resolved"]]
@@ -85,6 +96,9 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
               f"of it together): {why}"
     if incomplete := count(lambda rep: not rep["window"]["complete"]):
         yield f"{incomplete} too short for the limbo's cycle"
+    if miscounted := count(_miscounted):
+        yield (f"limbo's mean is off rate x wait by more than {LITTLE_LIMIT:.0%}, and than its sampling explains, in "
+               f"{miscounted}")
     if failed := sum(rep["counters"].get("alloc_failed") or 0 for rep in reps):
         yield f"{failed} allocations failed and were tried again"
     for name, unseen in (("reuse", "p99"), ("lookup", "p999")):

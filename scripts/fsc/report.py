@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from . import costs, curves, fairness, metrics, plots, power, result, summary
+from . import costs, curves, fairness, metrics, model, plots, power, result, summary
 from .costs import Group, Point, Section
 from .environment import releases
 from .notes import notes
@@ -184,6 +184,21 @@ def _errs(source: Source) -> str:
     return _table("How often this comparison errs", heads, body) + said
 
 
+def _model(source: Source) -> str:
+    """What the model says of this suite, if it says anything."""
+    said = model.of(source.result)
+    if isinstance(said, str):
+        return ""
+    parts = []
+    for found in model.tables(said):
+        body = "".join(
+            f'<tbody><tr><th scope="rowgroup" colspan="{len(found.head)}"><span>{escape(title)}</span></th></tr>'
+            + "".join(_row(row[0], [escape(cell) for cell in row[1:]]) for row in rows) + "</tbody>"
+            for title, rows in found.groups.items())
+        parts.append(_table(found.title, found.head, body))
+    return "".join(parts) + "".join(f"<p>{escape(text)}</p>" for text in model.legend(said))
+
+
 def _answers(sources: list[Source]) -> str:
     parts = []
     for source in sources:
@@ -195,6 +210,7 @@ def _answers(sources: list[Source]) -> str:
         parts.append(_errs(source))
         if not paths:
             parts.append(f"<h3>{escape(source.name)}</h3><p>Nothing was measured.</p>")
+        parts.append(_model(source))
     return "".join(parts)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from . import curves, power, stats, table
+from . import curves, model, power, stats, table
 from .environment import releases
 from .metrics import METRICS, lookups
 from .notes import notes
@@ -448,6 +448,8 @@ def render(result: Result) -> str:
         lines += (curves.render(where, own, curve, title) if curve
                   else _workload(where, title, own, suite["baseline"], against_of(suite).get(name, "")))
     lines += _errs(result)
+    said = model.of(result)
+    lines += [*model.render(said), ""] if isinstance(said, model.Model) else []
     for text in legend(result):
         lines += wrap(text)
     found = notes(result)

@@ -33,11 +33,18 @@ def histogram(values: list[int]) -> dict[str, Any]:
             "buckets": [[edge, edge + 8, sum(1 for v in values if v & ~7 == edge)] for edge in low]}
 
 
+def deferral(point: Point) -> str:
+    """What the module makes of auto."""
+    asked = point.params.get("deferral", "auto")
+    auto = {"rcu_desc": "kfree_rcu", "rcu_full": "call_rcu"}.get(point.protocol, "none")
+    return auto if asked == "auto" else str(asked)
+
+
 def resolved(point: Point) -> dict[str, Any]:
     """What the module says that a protocol does on a path."""
     protocol = point.protocol
     counts = protocol != "rcu_full"
-    return {"descriptor_bytes": 80, "page_struct_bytes": 64, "page_bytes": 4096, "refcounted": int(counts), "holds": int(protocol not in ("rcu_full", "seqcount")),
+    return {"deferral": deferral(point), "descriptor_bytes": 80, "page_struct_bytes": 64, "page_bytes": 4096, "refcounted": int(counts), "holds": int(protocol not in ("rcu_full", "seqcount")),
             "recheck": int(protocol in ("overlay", "typesafe", "seqcount")), "tryget": "cas" if counts else "none",
             "locked": int(point.protocol == "locked"),
             "falls_back": int(point.path == "gup" and point.protocol != "locked"), "walks": int(point.path == "pfn"),
@@ -56,13 +63,13 @@ def events(lookups: int, turnovers: int) -> dict[str, int]:
 def run(point: Point, seed: int = 1, **changes: Any) -> dict[str, Any]:
     """A plausible finished run; changes go over its top level."""
     rng = random.Random(f"{point.id}/{seed}")
-    params = {"nr_readers": 1, "nr_freers": 1, "nr_folios": 1024, "max_turnovers": 0, "path": point.path,
+    params = {"nr_readers": 1, "nr_freers": 1, "nr_folios": 1024, "bounded_max": 512, "max_turnovers": 0, "path": point.path,
               "protocol": point.protocol} | point.params
     cost = SPEED[point.protocol]
     window = params["duration_ms"] * 1_000_000
     lookups = round(window / cost * (1 if point.icount else rng.uniform(0.8, 1.25))) if params["nr_readers"] else 0
     turnovers = rng.randrange(500_000, 700_000) if params["nr_freers"] else 0
-    exact, limbo = int(point.protocol != "rcu_desc"), 0
+    exact, limbo = int(deferral(point) != "kfree_rcu"), 0
     if turnovers and point.protocol.startswith("rcu"):
         limbo = rng.randrange(10_000, 20_000)
     pages = limbo if point.protocol == "rcu_full" else 0
@@ -76,7 +83,7 @@ def run(point: Point, seed: int = 1, **changes: Any) -> dict[str, Any]:
                    "whole_turnovers": 20_000 if params["max_turnovers"] else 0},
         "counters": {"lookups": lookups, "tryget_zero": lookups // 3000 if turnovers else 0,
                      "recheck_moved": rng.randrange(3) if turnovers else 0, "recheck_empty": 0,
-                     "turnovers": turnovers, "alloc_failed": 0,
+                     "turnovers": turnovers, "frees": turnovers, "alloc_failed": 0,
                      "recycled": turnovers, "recycled_other_key": turnovers * 9 // 10} | events(lookups, turnovers),
         "rates": {"lookups_per_second": lookups * 10**9 // window, "turnovers_per_second": turnovers * 10**9 // window},
         "threads": [], "cpu": {"softirq_ns": 1, "system_ns": 2, "irq_ns": 0, "idle_ns": 3},

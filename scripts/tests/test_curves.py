@@ -92,9 +92,9 @@ class CurvesTest(unittest.TestCase):
             for rep in point["repetitions"]:
                 rep["window"]["throttled"] = int(point["protocol"] == "rcu_full")
         said = [text for text in notes.notes(found) if "limbo_max_mb" in text]
-        self.assertEqual(len(said), 2, said)    # one for each workload
+        self.assertEqual(len(said), 3, said)    # one for each workload
         self.assertIn("12 of 12 points", said[0])
-        self.assertEqual(len([text for text in notes.notes(found) if "is an estimate" in text]), 2)
+        self.assertEqual(len([text for text in notes.notes(found) if "is an estimate" in text]), 3)
         self.assertFalse([text for text in notes.notes(found) if "too few" in text])
         self.assertEqual(notes.notes(found)[-1], "one boot: how boots differ is not in these figures")
 
