@@ -165,6 +165,14 @@ class ShownTest(unittest.TestCase):
         self.assertEqual(text.count("Extrapolated, not measured"), 2)
         self.assertNotIn("Little", text)
 
+    def test_a_long_name_has_a_line_of_its_own(self) -> None:
+        found = made()
+        for point in found["points"]:
+            point["axes"]["popularity"] = "distributed-uniformly"
+        lines = model.render(of(found))
+        self.assertEqual([line for line in lines if len(line) > 72], [])
+        self.assertIn("rcu_desc call_rcu distributed-uniformly", lines)
+
     def test_summary_ends_its_tables_with_it(self) -> None:
         text = summary.render(made())
         self.assertLess(text.index("--- pagecache, order"), text.index("--- The model"))
@@ -201,8 +209,8 @@ class CommandTest(unittest.TestCase):
         return out.getvalue()
 
     def test_takes_the_readers_own(self) -> None:
-        text = self.said(made(), rate=[50_000, 70_000], cpus=8, grace_period=12.5)
-        for part in ("8 freeing CPUs", "50.0k frees a second:", "70.0k frees", "12.5ms", "period: as given"):
+        text = self.said(made(), rate=[50_000, 70_000], cpus=8, grace_period=13.5)
+        for part in ("8 freeing CPUs", "50.0k frees a second:", "70.0k frees", "13.5ms", "period: as given"):
             self.assertIn(part, text)
         self.assertNotIn("100k frees", text)
 
