@@ -306,8 +306,8 @@ def legend(model: Model, own: bool = False) -> list[str]:
         f"call_rcu is); {min(model.counts)} to {max(model.counts)} of them a rate, minutes before or after the "
         "measured. batching: what kfree_rcu() waits before it asks for one, by 6.12's code; none with call_rcu(). "
         "hazptr: half a batch a freer. Not in it: callbacks and workers that come late, and kfree_rcu()'s pages of "
-        "pointers (8 bytes an object). rcu_bounded is not predicted: below half its ceiling it waits for grace periods that others ask "
-        "for.",
+        "pointers (8 bytes an object). rcu_bounded is not predicted: below half its ceiling it waits for grace periods "
+        "that others ask for.",
         *(["Little: measured over rate x wait of the same window: how well limbo was counted. Far from 1 it is the "
            "count that is wrong, not the model."] if little else []),
         f"Extrapolated, period: {period}. rcu_full: descriptor and pages; the others: descriptor. rcu_bounded: at "
