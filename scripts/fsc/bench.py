@@ -110,7 +110,9 @@ def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     several = args.suite == ALL
-    wanted = [name for name in names() if name not in _NOT_IN_ALL] if several else [args.suite]
+    # The one that answers the question comes first.
+    every = sorted(names(), key=lambda name: (name != "default", name))
+    wanted = [name for name in every if name not in _NOT_IN_ALL] if several else [args.suite]
     chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
     if args.host:
         host.consent_to(chosen, args.yes)

@@ -86,7 +86,7 @@ GROUPS = (
     Program("trace", "trace.py", takes_kernel=True, timeout_s=1200),
     Program("events", "events.py", takes_kernel=True, timeout_s=1200),
     Program("perf", "perf.py", takes_kernel=True, timeout_s=900),
-    Program("bench", "bench.py", takes_kernel=True),
+    Program("bench", "bench.py", takes_kernel=True, timeout_s=900),
     Guest("matrix", "matrix"),
     Guest("stress", "stress", vcpus=4, alone=True),
     Guest("paths", "paths"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from . import metrics, summary, table
+from . import curves, metrics, summary, table
 from .verdict import PASS, worst
 
 Point = dict[str, Any]
@@ -119,7 +119,7 @@ def numbers(found: Iterable[Figures]) -> list[float]:
 def curve_title(metric: str) -> str:
     """A metric of a curve by the name that it has elsewhere, if it has one."""
     names = {name: title for group in INSTRUCTIONS + GROUPS for name, title in group.metrics.items()}
-    title = names.get(metric, metric.replace("_", " "))
+    title = names.get(metric) or curves.title(metric)
     return title[:1].upper() + title[1:]
 
 

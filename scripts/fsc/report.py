@@ -39,6 +39,10 @@ METHOD = (
     "others remove, free, allocate and publish them, and every lookup is checked. A repetition is a boot that runs "
     "every point once in an order of its own. Instructions are counted in a boot of their own under QEMU's -icount, "
     "with one CPU: no contention, no cache misses, and an atomic costs as much as an add.")
+# Of several suites: what decides between the options, with page cache lookups.
+DECIDES = ("instructions_per_lookup", "instructions_per_turnover", "tryget_zero_per_million", "recheck_fail_per_million",
+           "limbo_descriptor_bytes_peak", "limbo_page_bytes_peak", "reuse_ns_p50", "reclaim_ns_p50", "throttled_share",
+           "drain_ns", "rest_bytes_per_folio")
 # A parameter that names the point, and one that stands in the table of options.
 _NAMED = ("path", "protocol")
 
@@ -167,6 +171,33 @@ def _answer(source: Source, path: str) -> str:
     return f"{said}{_table(caption, ['cost', *own], body)}"
 
 
+def _first(sources: list[Source], metric: str) -> tuple[Source, Section, Group] | None:
+    """Where a metric is told of most options; the first of those."""
+    having = [(source, section, group) for source in sources for section in source.sections if section.path == "pagecache"
+              for group in section.present() if metric in group.metrics]
+    return max(having, key=lambda one: len({point["protocol"] for point in one[1].having(metric)}), default=None)
+
+
+def _overview(sources: list[Source]) -> str:
+    """Of several suites one table: what decides between the options."""
+    rows = {metric: place for metric in DECIDES if (place := _first(sources, metric))}
+    if len(sources) < 2 or not rows:
+        return ""
+    points = [point for source, section, _ in rows.values() for point in section.points]
+    protocols = [name for name in OPTIONS if name in {point["protocol"] for point in points}]
+    own = {name: [point for point in points if point["protocol"] == name] for name in protocols}
+    body = _row("a reader does", [escape(_does(found)) for found in own.values()])
+    body += _row("can hold a folio past its section", [_holds(found) for found in own.values()])
+    for metric, (source, section, group) in rows.items():
+        timed = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
+        head = (f"{section.words(group.metrics[metric])}{' (emulated time)' * timed}; {source.name}, "
+                f"{section.title}{f', over {section.x}' * bool(section.x)}")
+        body += _row(head, [_cell(section, group, metric, name) for name in protocols])
+    caption = ("What the options cost with path=pagecache: median, [interval], ratio to the baseline where there is one; over a "
+               "parameter smallest to largest median. n/a: no such step, or not in that suite. Figures lead to their plots.")
+    return f"<h3>The options in one table</h3>{_table(caption, ['cost', *protocols], f'<tbody>{body}</tbody>')}"
+
+
 def _errs(source: Source) -> str:
     """How often comparisons of workloads with one another err."""
     rows, pairs = list(power.rows(source.result, summary.SHOWN)), summary.against_of(source.environment["suite"])
@@ -200,7 +231,7 @@ def _model(source: Source) -> str:
 
 
 def _answers(sources: list[Source]) -> str:
-    parts = []
+    parts = [_overview(sources)]
     for source in sources:
         paths = list(dict.fromkeys(section.path for section in source.sections))
         for path in paths:

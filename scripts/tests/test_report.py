@@ -190,6 +190,26 @@ class StructureTest(ReportCase):
         self.assertIn("s1-1-lookup", ids)
         self.assertIn("s2-1-lookup", ids)
 
+    def test_one_table_of_several_suites(self) -> None:
+        other = synthetic.suite("paths")
+        boots = synthetic.boots(other)
+        synthetic.put_folder(self.folder, self.build(), self.boots)
+        synthetic.put_folder(self.folder / "paths", result.build(
+            other, boots, environment.gather(other, boots, True, "")), boots)
+        report.write([self.folder, self.folder / "paths"], self.folder / report.NAME)
+        page = Page(self.text())
+        # The first table of all, with the options of both, and each row of the suite that has it for the most.
+        self.assertEqual(page.texts("h3")[0], "The options in one table")
+        self.assertEqual(page.texts("thead")[0], "".join(["cost", *report.OPTIONS]))
+        found = page.rows("instructions per turnover; paths, ")
+        self.assertEqual(len(found), 1)
+        self.assertNotIn("n/a", found[0])
+        self.assertIn("n/a", page.rows("recheck failed, per million lookups; paths, ")[0])
+        self.assertEqual(len(page.rows("reused after, p50 (emulated time); paths")), 1)
+        self.assertLessEqual({attrs["href"][1:] for _, attrs, _ in page.all("a")}, set(page.ids()))
+        # A suite by itself has its own table, and no second one.
+        self.assertNotIn("The options in one table", self.page().texts("h3"))
+
     def test_no_result(self) -> None:
         self.folder.mkdir()
         for text in (None, "{", "[]", '{"schema": 99}'):
