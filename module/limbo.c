@@ -2,7 +2,7 @@
 /* The accounts of what is freed and not yet reusable, and the cap on it. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/hrtimer.h>
+#include <linux/delay.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -105,6 +105,9 @@ void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed)
 	u64 now = fsc_clock();
 	u64 wait = fsc_freed_time(now - run->started - freed);
 
+	/* Once all is settled what is left is the keeper's, whose frees tracing times. */
+	if (READ_ONCE(run->drain_ns))
+		return;
 	this_cpu_inc(released->timed);
 	if (!from || now <= from)
 		return;
@@ -269,7 +272,7 @@ static void settle_or_wait(struct fsc_run *run, struct fsc_thread *t)
 void fsc_limbo_check(struct fsc_thread *t)
 {
 	struct fsc_run *run = t->run;
-	u64 bytes, from;
+	u64 bytes, from, waited;
 
 	t->unchecked_bytes = 0;
 	bytes = level_bytes(run, fsc_limbo_look(run));
@@ -283,20 +286,20 @@ void fsc_limbo_check(struct fsc_thread *t)
 		mark_throttled(run);
 	} while (level_bytes(run, fsc_limbo_look(run)) >= run->limbo.wait_bytes &&
 		 fsc_phase_read(run) <= FSC_MEASURE);
-	from = fsc_clock_since(from);
-	fsc_count_add(&t->counters, FSC_LIMBO_WAIT_NS, from);
-	trace_fsc_throttle(t->nr, bytes, from);
+	waited = fsc_clock_since(from);
+	fsc_count_add(&t->counters, FSC_LIMBO_WAIT_NS, waited);
+	trace_fsc_throttle(t->nr, bytes, waited);
 }
 
 /* Between two looks at whether the pages are back. */
-#define RECLAIM_NAP_NS		(50 * NSEC_PER_USEC)
+#define RECLAIM_NAP_US		50
 
 /**
  * fsc_limbo_reclaim - wait until the pages that were freed can be allocated again
  * @t: a freer, which has freed some
  *
  * What reclaim asks: not when folios are freed, but when their memory is had.
- * Pages that were freed before this call are in it, other freers' too.
+ * It is the only freer (setup.c), so what is released is its own.
  *
  * Context: Process context, sleeps.
  */
@@ -304,10 +307,9 @@ void fsc_limbo_reclaim(struct fsc_thread *t)
 {
 	struct fsc_run *run = t->run;
 	u64 freed = fsc_run_count(run, FSC_FREED_PAGES);
-	ktime_t nap = ns_to_ktime(RECLAIM_NAP_NS);
 
-	while (fsc_limbo_released(run).pages < freed && !fsc_must_give_up(t)) {
-		set_current_state(TASK_IDLE);
-		schedule_hrtimeout_range(&nap, 0, HRTIMER_MODE_REL);
-	}
+	/* For the peak, which is now. */
+	fsc_limbo_look(run);
+	while (fsc_limbo_released(run).pages < freed && !fsc_must_give_up(t))
+		usleep_range_state(RECLAIM_NAP_US, RECLAIM_NAP_US, TASK_IDLE);
 }

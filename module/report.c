@@ -194,10 +194,10 @@ static void show_tries(struct seq_file *m, const struct fsc_run *run)
 	seq_puts(m, "],\n");
 }
 
-static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 ns, u64 scale)
+static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 us, u64 scale)
 {
-	if (ns)
-		seq_printf(m, "\"%s\": %llu, ", name, mul_u64_u64_div_u64(sum, scale, ns));
+	if (us)
+		seq_printf(m, "\"%s\": %llu, ", name, mul_u64_u64_div_u64(sum, scale, us));
 	else
 		seq_printf(m, "\"%s\": null, ", name);
 }
@@ -213,7 +213,7 @@ static void show_waits(struct seq_file *m, const struct fsc_run *run)
 		seq_puts(m, "\"waits\": null},\n");
 		return;
 	}
-	/* Not the keeper's, which drains, and times nothing. */
+	/* Not the keeper's, which drains: see fsc_limbo_note_wait(). */
 	for (i = 0; i < run->nr_threads; i++)
 		frees += fsc_counter_read(&run->threads[i]->counters, FSC_FREES);
 	seq_printf(m, "\"waits\": %llu, \"frees\": %llu, \"window_ns\": %llu, \"waited_ns\": %llu, \"released\": %llu, \"wait_ns\": %llu},\n",
@@ -227,16 +227,16 @@ static void show_limbo(struct seq_file *m, const struct fsc_run *run)
 	u64 descriptors = atomic64_read(&limbo->peak_descriptors);
 	u64 folios = atomic64_read(&limbo->peak_folios);
 	u64 pages = atomic64_read(&limbo->peak_pages);
-	u64 ns = READ_ONCE(limbo->summed_ns);
+	u64 us = READ_ONCE(limbo->summed_us);
 
 	seq_printf(m, "\"limbo\": {\"exact\": %d, \"descriptor_objects_peak\": %llu, \"page_objects_peak\": %llu, \"descriptor_bytes_peak\": %llu, \"page_bytes_peak\": %llu, ",
 		   run->deferral != FSC_DEFER_KFREE_RCU, descriptors, folios,
 		   descriptors * sizeof(struct fsc_folio), pages * PAGE_SIZE);
-	show_mean(m, "descriptor_objects_mean_milli", limbo->sum.descriptors, ns, 1000);
-	show_mean(m, "page_objects_mean_milli", limbo->sum.folios, ns, 1000);
-	show_mean(m, "descriptor_bytes_mean", limbo->sum.descriptors, ns,
+	show_mean(m, "descriptor_objects_mean_milli", limbo->sum.descriptors, us, 1000);
+	show_mean(m, "page_objects_mean_milli", limbo->sum.folios, us, 1000);
+	show_mean(m, "descriptor_bytes_mean", limbo->sum.descriptors, us,
 		  sizeof(struct fsc_folio));
-	show_mean(m, "page_bytes_mean", limbo->sum.pages, ns, PAGE_SIZE);
+	show_mean(m, "page_bytes_mean", limbo->sum.pages, us, PAGE_SIZE);
 	seq_printf(m, "\"samples\": %llu, ", READ_ONCE(limbo->samples));
 	show_waits(m, run);
 }

@@ -207,7 +207,7 @@ static void settle(struct fsc_run *run)
 	s64 idle_ns;
 
 	fsc_limbo_settle(run, NULL);
-	run->drain_ns = fsc_clock_since(from);
+	WRITE_ONCE(run->drain_ns, max(fsc_clock_since(from), 1ULL));
 	idle_ns = read_idle_ns();
 	run->whole_ns = fsc_clock() - run->whole_ns;
 	run->whole_idle_ns = idle_ns < 0 ? -1 : idle_ns - run->whole_idle_ns;

@@ -2,6 +2,7 @@
 /* The sampler: a row every sample_ms, and the mean of the limbo over the window. */
 #include <linux/array_size.h>
 #include <linux/kthread.h>
+#include <linux/math64.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/mm.h>
@@ -40,16 +41,16 @@ static void halve(struct fsc_sampler *sampler)
 static void add_to_mean(struct fsc_run *run, struct fsc_limbo_level level)
 {
 	struct fsc_limbo_level *last = &run->sampler.last, *sum = &run->limbo.sum;
-	u64 now = fsc_clock(), ns = now - run->sampler.last_at;
+	u64 us = div_u64(fsc_clock_since(run->sampler.last_at), NSEC_PER_USEC);
 
 	if (run->sampler.last_at) {
-		sum->descriptors += (last->descriptors + level.descriptors) * ns / 2;
-		sum->folios += (last->folios + level.folios) * ns / 2;
-		sum->pages += (last->pages + level.pages) * ns / 2;
-		run->limbo.summed_ns += ns;
+		sum->descriptors += (last->descriptors + level.descriptors) * us / 2;
+		sum->folios += (last->folios + level.folios) * us / 2;
+		sum->pages += (last->pages + level.pages) * us / 2;
+		run->limbo.summed_us += us;
 	}
 	run->sampler.last = level;
-	run->sampler.last_at = now;
+	run->sampler.last_at = fsc_clock();
 	run->limbo.samples++;
 }
 

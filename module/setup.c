@@ -145,8 +145,9 @@ static int check_freers(const struct fsc_run *run)
 		pr_err("churn=refreeze: allowed: with removal=reclaim burst=1\n");
 		return -EINVAL;
 	}
-	if (config->churn == FSC_CHURN_RECLAIM && config->removal != FSC_RECLAIM) {
-		pr_err("churn=reclaim: allowed: with removal=reclaim\n");
+	if (config->churn == FSC_CHURN_RECLAIM &&
+	    (config->removal != FSC_RECLAIM || config->nr_freers != 1)) {
+		pr_err("churn=reclaim: allowed: with removal=reclaim nr_freers=1\n");
 		return -EINVAL;
 	}
 	if (config->burst > config->nr_folios) {
@@ -155,7 +156,7 @@ static int check_freers(const struct fsc_run *run)
 	}
 	/* A freer that only meets what its own CPU allocated would never have enough. */
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
-				  config->max_turnovers || config->churn != FSC_CHURN_REPLACE)) {
+				  config->max_turnovers || config->churn == FSC_CHURN_REFREEZE)) {
 		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
 		return -EINVAL;
 	}

@@ -55,8 +55,8 @@ struct fsc_limbo_level {
  * @peak_descriptors: the highest number seen by a look in the window
  * @peak_folios: likewise, of folios whose pages are in limbo
  * @peak_pages: likewise, of pages
- * @sum: over the window, objects times ns, by the sampler's looks
- * @summed_ns: from the first of those to the last
+ * @sum: over the window, objects times us, by the sampler's looks
+ * @summed_us: from the first of those to the last
  * @samples: how many those are
  * @throttled: a freer waited in the window
  * @settling: a freer is in fsc_limbo_settle()
@@ -71,7 +71,7 @@ struct fsc_limbo {
 	atomic64_t peak_folios;
 	atomic64_t peak_pages;
 	struct fsc_limbo_level sum;
-	u64 summed_ns;
+	u64 summed_us;
 	u64 samples;
 	bool throttled;
 	atomic_t settling;

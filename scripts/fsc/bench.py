@@ -56,14 +56,23 @@ def choose(name: str, args: argparse.Namespace) -> Suite:
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
 
 
+def _can_be_had(flavour: str) -> bool:
+    try:
+        kernel.debian(flavour)
+    except SetupError:
+        return False
+    return True
+
+
 def here(chosen: Suite, args: argparse.Namespace) -> Suite:
     """The suite without the machines that cannot be had, of which a line is printed."""
     if args.host:
         left, why = {*chosen.guests}, "HOST=1 is one machine"
-    elif args.kdir:
-        left, why = {name for name, guest in chosen.guests.items() if guest.flavour}, "KDIR= is one kernel"
     else:
-        return chosen
+        kept = not (args.kdir or args.kernel)
+        left = {name for name, guest in chosen.guests.items()
+                if guest.flavour and not (kept and _can_be_had(guest.flavour))}
+        why = "No other kernel of Debian's can be had" if kept else "KDIR= and KERNEL= are one kernel"
     if left:
         print(f"{why}: {chosen.name} leaves out what is booted in {', '.join(sorted(left))}", flush=True)
     return chosen.only(lambda point: point.boot not in left)

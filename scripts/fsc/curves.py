@@ -38,7 +38,8 @@ TITLES = {
     "drain_ns": "time until all was reusable, once the threads had stopped",
 } | {
     f"{latency}_ns_{kind}": f"{title}, {word}"
-    for latency, title in (("reuse", "time until a descriptor came back"), ("reclaim", "from the first free until the pages are back"), ("allocate", "time of an allocation"),
+    for latency, title in (("reuse", "time until a descriptor came back"), ("allocate", "time of an allocation"),
+                           ("reclaim", "from the first free until the pages are back"),
                            ("lookup", "time of a lookup"), ("gp", "grace period (probed)"))
     for kind, word in {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "maximum", "mean": "mean"}.items()
 }

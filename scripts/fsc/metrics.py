@@ -193,7 +193,7 @@ def _waits(figures: dict[str, Any]) -> dict[str, float]:
         return {}
     values = {"limbo_wait_ns_mean": figures["wait_ns"] / figures["released"]}
     expected = figures["waited_ns"] / figures["window_ns"] * figures["frees"] / figures["waits"]
-    mean_objects = figures["descriptor_objects_mean_milli"] / 1000
+    mean_objects = (figures["descriptor_objects_mean_milli"] or 0) / 1000
     return values | ({"limbo_over_little": mean_objects / expected} if expected and mean_objects >= 1 else {})
 
 
@@ -228,10 +228,11 @@ def _times(histogram: dict[str, Any] | None, name: str, quantiles: dict[str, flo
 
 def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
     """What freers do at the end of their memory."""
-    counters, window_ns = run["counters"], run["window"]["window_ns"] * run["params"]["nr_freers"]
+    counters = run["counters"]
     values: dict[str, float | None] = {}
-    if window_ns and "limbo_wait_ns" in counters:
-        values["throttled_share"] = min(1.0, counters["limbo_wait_ns"] / window_ns)
+    freers_ns = sum(t["end_ns"] - t["start_ns"] for t in run["threads"] if t["name"].startswith("freer/"))
+    if freers_ns and "limbo_wait_ns" in counters:
+        values["throttled_share"] = counters["limbo_wait_ns"] / freers_ns
     if counters["turnovers"]:
         values["alloc_failed_per_million"] = counters["alloc_failed"] * 1e6 / counters["turnovers"]
     if run["params"].get("churn") == "reclaim":
@@ -240,10 +241,13 @@ def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
 
 
 def free_blocks(buddyinfo: str) -> dict[str, float]:
-    """What /proc/buddyinfo says of the memory that is free: the largest block, and the share in blocks of 2 MiB and more."""
+    """What /proc/buddyinfo says of the memory that is free: the largest block, and the share in blocks of 2 MiB and
+    more. Not of zone DMA, which hardly anybody takes from and which has always blocks of all sizes."""
     by_order: dict[int, int] = {}
     for line in buddyinfo.splitlines():
-        words = line.partition("zone")[2].split()[1:]
+        zone, *words = line.partition("zone")[2].split() or ["DMA"]
+        if zone == "DMA":
+            continue
         for order, blocks in enumerate(map(int, words)):
             by_order[order] = by_order.get(order, 0) + blocks
     free = {order: PAGE << order for order, blocks in by_order.items() if blocks}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/folioscale model: limbo = free rate x (grace period + batching) x bytes, beside the measured, and beyond it.
 
-The grace period is the probe's: who asks at a random moment waits for the rest of the current one and for a whole one,
-then to be run, and so does a callback.
+The grace period is the probe's: who asks for one waits for the rest of the current one and for a whole one, then to be
+run, and so does a callback. The probe asks a jiffy or two after its last one has ended, and a callback at any time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from . import curves, result, table
 from .metrics import POINTERS_PER_PAGE
+from .suite import BOOT
 from .table import WIDTH, wrap
 from .verdict import EXIT_STATUS, PASS, SetupError
 
@@ -42,9 +43,10 @@ _NOCB = re.compile(r"\b(rcu_nocbs|nohz_full)\b")
 def batching_ns(per_cpu: float, hz: int, gp_ns: float) -> float:
     """How long kfree_rcu() keeps an object, on average, before a grace period is asked for: of frees a second and CPU.
 
-    After Linux 6.12, kernel/rcu/tree.c: the first object starts a timer of 5 s; a full page of pointers makes it one
-    jiffy (__schedule_delayed_monitor_work()); then all there are go together (kvfree_rcu_queue_batch()), if fewer
-    than two batches still wait.
+    Roughly after Linux 6.12, kernel/rcu/tree.c: the first object starts a timer of 5 s; a full page of pointers makes
+    it one jiffy (__schedule_delayed_monitor_work()); then all there are go together (kvfree_rcu_queue_batch()), if
+    fewer than two batches still wait. Not in it: pages that need no other grace period (kvfree_rcu_drain_ready()), the
+    timer's own granularity, and the workers.
     """
     full = 1e9 * POINTERS_PER_PAGE / per_cpu + JIFFIES_TO_START * 1e9 / hz
     cycle = max(min(DRAIN_NS, full), gp_ns / BATCHES)
@@ -95,6 +97,7 @@ class Predicted:
     bytes: float
     measured: float
     estimated: bool
+    waited_ns: float | None        # by who was freed in that window, on average
     little: float | None           # measured over rate x wait
 
     @property
@@ -195,20 +198,23 @@ def _point(point: Point, arm: Arm, vcpus: int) -> Iterator[Predicted]:
         objects = rate * (gp + batching) / 1e9
     else:
         return
-    little = point["summary"].get("limbo_over_little", {}).get("median")
+    waited, little = (point["summary"].get(metric, {}).get("median")
+                      for metric in ("limbo_wait_ns_mean", "limbo_over_little"))
     estimated = any(rep["limbo"] and not rep["limbo"]["exact"] for rep in reps)
     for metric, each in (("limbo_descriptor_bytes_mean", arm.descriptor), ("limbo_page_bytes_mean", arm.pages)):
         if each and metric in point["summary"]:
             pages = "page" in metric
             yield Predicted(arm, pages, rate, gp, batching, objects * each, point["summary"][metric]["median"],
-                            estimated and not pages, little)
+                            estimated and not pages, waited, little)
 
 
 def of(found: dict[str, Any]) -> Model | str:
     """The model of a result, or what that lacks."""
     environment = found["environment"]
+    # Machines have HZ, command lines and grace periods of their own: those of one are not for others.
     passed = [point for point in found["points"]
-              if point["verdict"] == PASS and (point.get("axes") or {}).get(X) and point["params"].get("nr_freers")]
+              if point["verdict"] == PASS and (axes := point.get("axes") or {}).get(X) and BOOT not in axes
+              and point["params"].get("nr_freers")]
     probed = [point for point in passed if point["params"].get("gp_probe_ms") and "gp_ns_mean" in point["summary"]]
     plain = [point for point in passed if not point["params"].get("gp_probe_ms")
              and "limbo_descriptor_bytes_mean" in point["summary"] and isinstance(point["params"].get("order"), int)]
@@ -262,9 +268,9 @@ def _beside(place: str, rows: list[Predicted]) -> Table:
         groups.setdefault(f"{row.arm.label}, {'pages' if row.pages else 'descriptors'}", []).append([
             table.si(row.rate), _time(row.gp_ns), _time(row.batching_ns), table.size(row.bytes),
             "~" * row.estimated + table.size(row.measured), _error(row.error),
-            *([table.si(row.little) if row.little is not None else "-"] if little else [])])
+            *([_time(row.waited_ns), table.si(row.little) if row.little is not None else "-"] if little else [])])
     return Table(f"The model, {place}: mean bytes in limbo, predicted beside measured",
-                 ["frees/s", "grace period", "batching", "predicted", "measured", "error", *["Little"] * little],
+                 ["frees/s", "period", "batching", "predicted", "measured", "error", *["waited", "Little"] * little],
                  groups)
 
 
@@ -301,18 +307,20 @@ def legend(model: Model, own: bool = False) -> list[str]:
               "the one probed on this machine, at the nearest rate a CPU on a log scale; --grace-period MS takes "
               "another machine's")
     return [
-        "limbo = free rate x (grace period + batching) x bytes. frees/s: reached. grace period: mean of what a thread "
+        "limbo = free rate x (grace period + batching) x bytes. frees/s: reached. period: mean of what a thread "
         "that asks for one waits, probed at the nearest free rate where the same is deferred (call_rcu_hurry: where "
         f"call_rcu is); {min(model.counts)} to {max(model.counts)} of them a rate, minutes before or after the "
-        "measured. batching: what kfree_rcu() waits before it asks for one, by 6.12's code; none with call_rcu(). "
-        "hazptr: half a batch a freer. Not in it: callbacks and workers that come late, and kfree_rcu()'s pages of "
+        "measured. batching: what kfree_rcu() waits before it asks for one, roughly, by 6.12's code; none with "
+        "call_rcu(). hazptr: half a batch a freer. Not in it: callbacks and workers that come late, and kfree_rcu()'s pages of "
         "pointers (8 bytes an object). rcu_bounded is not predicted: below half its ceiling it waits for grace periods "
         "that others ask for.",
-        *(["Little: measured over rate x wait of the same window: how well limbo was counted. Far from 1 it is the "
-           "count that is wrong, not the model."] if little else []),
+        *(["waited: mean wait in the measured window, where the callback is ours; what period and batching should "
+           "come to. Little: measured over rate x wait: how well limbo was counted. Far from 1 it is the count that is "
+           "wrong, not the model."] if little else []),
         f"Extrapolated, period: {period}. rcu_full: descriptor and pages; the others: descriptor. rcu_bounded: at "
-        "most so much, a ceiling for each CPU, at which freers wait. Readers that stall keep hazptr from freeing a "
-        "descriptor each. full: so long until all memory is in limbo. overlay and typesafe have no limbo.",
+        "most so much, a ceiling for each CPU, at which freers wait. hazptr: with as many readers as "
+        f"were measured; a batch is twice their number, {HAZARD_BATCH_MIN} at least, and each that stalls keeps a "
+        "descriptor. full: so long until all memory is in limbo. overlay and typesafe have no limbo.",
         *model.left_out]
 
 

@@ -3,8 +3,11 @@
 
 A boot is drawn lognormal, with the standard deviation that the logs of the repetitions have within their arms: effects
 are ratios here and the test sees ranks, so that this is all it depends on, and a dozen boots tell no finer shape than a
-spread. A spread of 0 stays 0; a repetition that was 0 has no logarithm, and is drawn as often as it was met. Arms are
-drawn independently, as the test supposes; boots that are slow for both arms make it err less than told here."""
+spread. They do not tell that well either: each draw has a spread of its own, out of those that they leave possible. A
+spread of 0 stays 0; a repetition that was 0 has no logarithm, and is drawn as often as it was met. Arms are drawn
+independently, as the test supposes: how often equal ones differ is then the size of a rank test, whatever was measured.
+Boots that are slow for both arms make it err less; a place in the boot that is worse than another, more. Whether the
+runs are like that only equal arms that were run can say."""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ class Arms:
     base_boots: int
     spread: float       # standard deviation of the logs
     zeros: float        # share of boots that have a 0
+    freedom: int = 0    # by which the spread is known; 0: exactly
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Row:
     protocol: str
     metric: str
     differs: bool       # in the result itself
+    equal: bool         # the parameters of both are the same
+    alike: bool         # all boots of both have the same value
     power: Power | None
 
 
@@ -67,7 +73,7 @@ def measured(values: Sequence[float], base: Sequence[float]) -> Arms | None:
     spread = float(np.sqrt(squares / freedom)) if freedom else 0.0
     if not freedom or ((zeros or not spread) and comb(len(values) + len(base), len(base)) > MOST_TIED):
         return None
-    return Arms(len(values), len(base), spread, zeros)
+    return Arms(len(values), len(base), spread, zeros, freedom)
 
 
 def p_values(samples: np.ndarray, bases: np.ndarray) -> np.ndarray:
@@ -82,20 +88,23 @@ def p_values(samples: np.ndarray, bases: np.ndarray) -> np.ndarray:
     return stats.p_values(ranks[first, :n], ranks[first, n:])[which.ravel()]
 
 
-def _draw(rng: np.random.Generator, arms: Arms, boots: int) -> np.ndarray:
-    """Logs of arms, one in a row."""
-    logs = arms.spread * rng.standard_normal((DRAWS, boots))
-    logs[rng.random((DRAWS, boots)) < arms.zeros] = -np.inf
-    return logs
+def _draw(rng: np.random.Generator, arms: Arms) -> tuple[np.ndarray, np.ndarray]:
+    """Logs of pairs of arms, one in a row."""
+    spread = np.full((DRAWS, 1), arms.spread)
+    if arms.freedom:
+        spread *= np.sqrt(arms.freedom / rng.chisquare(arms.freedom, (DRAWS, 1)))
+    logs = spread * rng.standard_normal((DRAWS, arms.boots + arms.base_boots))
+    logs[rng.random(logs.shape) < arms.zeros] = -np.inf
+    return logs[:, :arms.boots], logs[:, arms.boots:]
 
 
 @lru_cache
-def family(members: tuple[Arms, ...]) -> tuple[Power, ...]:
+def family(members: tuple[Arms | None, ...]) -> tuple[Power | None, ...]:
     """Power of points that Holm adjusts together. An effect is in one of them, and the others are equal: there
-    the adjustment takes the most."""
+    the adjustment takes the most. One of which nothing can be drawn is still adjusted for."""
     rng = np.random.default_rng(SEED)
-    drawn = [(_draw(rng, arms, arms.boots), _draw(rng, arms, arms.base_boots)) for arms in members]
-    equal = np.column_stack([p_values(sample, base) for sample, base in drawn])
+    drawn = [_draw(rng, arms) if arms else None for arms in members]
+    equal = np.column_stack([p_values(*pair) if pair else np.ones(DRAWS) for pair in drawn])
 
     def called(index: int, p: np.ndarray) -> float:
         return float(np.mean(stats.holm_rows(p)[:, index] < stats.ALPHA))
@@ -107,7 +116,7 @@ def family(members: tuple[Arms, ...]) -> tuple[Power, ...]:
         return called(index, p)
 
     return tuple(Power(arms.spread, called(index, equal), seen(index, PLANTED),
-                       next((effect for effect in EFFECTS if seen(index, effect) >= ENOUGH), None))
+                       next((effect for effect in EFFECTS if seen(index, effect) >= ENOUGH), None)) if arms else None
                  for index, arms in enumerate(members))
 
 
@@ -122,10 +131,11 @@ def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
             tested = {protocol: figures for protocol, point in own.items()
                       if (figures := point["summary"].get(metric)) and figures["rankable"]
                       and figures.get("p") is not None}
-            arms = [measured(*(values_of(found[name, path, protocol], metric)
-                               for name in (workload, against[workload]))) for protocol in tested]
-            powers = iter(family(tuple(filter(None, arms))) if any(arms) else ())
-            of_pair += [Row(workload, path, protocol, metric, figures["p"] < stats.ALPHA,
-                            next(powers) if known else None)
-                        for (protocol, figures), known in zip(tested.items(), arms)]
+            pairs = [(found[workload, path, protocol], found[against[workload], path, protocol])
+                     for protocol in tested]
+            both = [tuple(values_of(point, metric) for point in pair) for pair in pairs]
+            powers = family(tuple(measured(*values) for values in both)) if both else ()
+            of_pair += [Row(workload, path, protocol, metric, tested[protocol]["p"] < stats.ALPHA,
+                            one["params"] == other["params"], len({*values[0], *values[1]}) == 1, power)
+                        for protocol, (one, other), values, power in zip(tested, pairs, both, powers)]
         yield from sorted(of_pair, key=lambda row: list(own).index(row.protocol))

@@ -173,8 +173,8 @@ def _answer(source: Source, path: str) -> str:
 
 def _first(sources: list[Source], metric: str) -> tuple[Source, Section, Group] | None:
     """Where a metric is told of most options; the first of those."""
-    having = [(source, section, group) for source in sources for section in source.sections if section.path == "pagecache"
-              for group in section.present() if metric in group.metrics]
+    having = [(source, section, group) for source in sources for section in source.sections
+              if section.path == "pagecache" for group in section.present() if metric in group.metrics]
     return max(having, key=lambda one: len({point["protocol"] for point in one[1].having(metric)}), default=None)
 
 
@@ -193,8 +193,9 @@ def _overview(sources: list[Source]) -> str:
         head = (f"{section.words(group.metrics[metric])}{' (emulated time)' * timed}; {source.name}, "
                 f"{section.title}{f', over {section.x}' * bool(section.x)}")
         body += _row(head, [_cell(section, group, metric, name) for name in protocols])
-    caption = ("What the options cost with path=pagecache: median, [interval], ratio to the baseline where there is one; over a "
-               "parameter smallest to largest median. n/a: no such step, or not in that suite. Figures lead to their plots.")
+    caption = ("What the options cost with path=pagecache: median, [interval], ratio to the baseline where there is "
+               "one; over a parameter smallest to largest median. n/a: no such step, or not in that suite. Figures lead to "
+               "their plots.")
     return f"<h3>The options in one table</h3>{_table(caption, ['cost', *protocols], f'<tbody>{body}</tbody>')}"
 
 

@@ -52,6 +52,11 @@ def spread(values: Sequence[float]) -> Interval:
                     float(max(values)) if several else None, None)
 
 
+def at_most(hits: int, n: int) -> float:
+    """What share the truth may have at most when so many of n are hits; one-sided, exact."""
+    return float(stats.binomtest(hits, n, alternative="less").proportion_ci(CONFIDENCE).high)
+
+
 def _mean_rank(sample: np.ndarray, other: np.ndarray, axis: int = -1) -> np.ndarray:
     return sample.mean(axis=axis) - other.mean(axis=axis)
 

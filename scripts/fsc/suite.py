@@ -34,6 +34,7 @@ class Point:
     icount: bool = False
     floor: bool = False
     axes: dict[str, int | str] = field(default_factory=dict)    # of a matrix: where in it this point is
+    alone: bool = False            # in its boot: what others leave behind would be in its figures
 
     @property
     def id(self) -> str:
@@ -101,8 +102,9 @@ class Suite:
         return points
 
     def boots(self, repetition: int) -> list[list[Point]]:
-        """The same as boots, one for each machine; theirs is the order of their first points."""
-        found: dict[str, list[Point]] = {}
+        """The same as boots, one for each machine, and for each point that is alone; theirs is the order of their
+        first points."""
+        found: dict[tuple[str, str], list[Point]] = {}
         for point in self.order(repetition):
-            found.setdefault(point.boot, []).append(point)
+            found.setdefault((point.boot, point.id if point.alone else ""), []).append(point)
         return list(found.values())

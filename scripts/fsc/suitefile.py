@@ -53,11 +53,12 @@ TOP_KEYS: dict[str, type] = {
     "protocols": list, "baseline": str, "params": dict, "boot": dict, "workload": dict,
 }
 BOOT_KEYS: dict[str, type] = {"title": str, "cmdline": str, "flavour": str, "memory_mb": int}
+LEAST_MB = 128    # Debian's kernel does not boot in less
 WORDS = re.compile(r"[!-~]+( [!-~]+)*")
 # A workload's own paths and protocols stand in place of the top ones.
 WORKLOAD_KEYS: dict[str, type] = {
     "title": str, "params": dict, "icount": bool, "floor": bool, "paths": list, "protocols": list,
-    "matrix": dict, "exclude": list, "override": list, "show": list, "against": str,
+    "matrix": dict, "exclude": list, "override": list, "show": list, "against": str, "alone": bool,
 }
 # An axis that goes from 1 to what the machine has, doubled from one value to the next.
 UP_TO_CPUS = "1..cpus"
@@ -153,8 +154,8 @@ class _Loader:
             self.refuse(table, "cmdline", f"'cmdline' must be words with a space between, not {found['cmdline']!r}")
         if found.get("flavour", kernel.FLAVOURS[0]) not in kernel.FLAVOURS:
             self.refuse(table, "flavour", f"'flavour' must be one of: {', '.join(kernel.FLAVOURS)}")
-        if found.get("memory_mb", 1) < 1:
-            self.refuse(table, "memory_mb", "'memory_mb' must be at least 1")
+        if found.get("memory_mb", LEAST_MB) < LEAST_MB:
+            self.refuse(table, "memory_mb", f"'memory_mb' must be at least {LEAST_MB}")
         return Guest(**found)
 
     def condition(self, table: str, key: str, found: Any, matrix: dict[str, list[int | str]],
@@ -239,6 +240,8 @@ class _Loader:
         names = top | {key: self.names(table, found, key) for key in top if key in found}
         if found.get("floor") and not found.get("icount"):
             self.refuse(table, "floor", "'floor' counts instructions: it wants icount = true")
+        if found.get("alone") and found.get("icount"):
+            self.refuse(table, "alone", "'alone' is for boots that do not count instructions")
         if found.get("floor") and params.get("tryget", "cas") != "cas":
             self.refuse(table, "floor", "'floor' is written by hand for tryget = \"cas\" alone")
         curve = self.curve(table, found, found.get("matrix", {}))
@@ -246,7 +249,7 @@ class _Loader:
             self.curves[name] = curve
         return [Point(workload=name, title=found.get("title", name), path=cell["path"], protocol=cell["protocol"],
                       params=params | cell["params"], icount=found.get("icount", False),
-                      floor=found.get("floor", False), axes=cell["axes"])
+                      floor=found.get("floor", False), axes=cell["axes"], alone=found.get("alone", False))
                 for cell in self.cells(table, found, names)]
 
     def against(self, points: list[Point]) -> dict[str, str]:

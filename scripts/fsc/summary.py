@@ -347,11 +347,18 @@ def power_words(result: Result, rows: list[power.Row]) -> list[str]:
                   for row in own if row.differs]
         found.append(f"In this run {name} was called different from {pairs[name]} in {len(differ)} of {len(own)} tests"
                      + (f": {'; '.join(differ)}." if differ else "."))
+    equal = [row for row in rows if row.equal and not row.alike]
+    if equal:
+        called = sum(row.differs for row in equal)
+        found.append(f"Arms with the same parameters: {called} of {len(equal)} tests called them different, which leaves "
+                     f"up to {100 * stats.at_most(called, len(equal)):.0f}% possible (95%, as if each test were by "
+                     f"itself); {sum(row.equal and row.alike for row in rows)} more could not differ, as all boots "
+                     "had the same value.")
     found.append(
         f"Each figure is of {power.DRAWS:,} simulated runs: boots are drawn lognormal, with the standard deviation "
-        "that their logs have within the arms (spread; as many are 0 as were), and arms are judged by the test behind "
-        f"the ratios. equal: called different though drawn alike; {100 * stats.ALPHA:.0f}% at most is what the test "
-        "allows. 10% more: called different if one arm has so much more. least: the smallest of 1, 2, 5, 10, 20, 50%, "
+        "that their logs have within the arms (spread; as many are 0 as were), which is itself drawn as loosely as so "
+        "few boots tell it, and arms are judged by the test behind the ratios. equal: called different though drawn "
+        f"alike, which is the test's own size, {100 * stats.ALPHA:.0f}% at most. 10% more: called different if one arm has so much more. least: the smallest of 1, 2, 5, 10, 20, 50%, "
         f"2x and 5x that is called different {100 * power.ENOUGH:.0f}% of the time; what is smaller may be there and "
         "not be seen. none: not even 5x. -: too little to draw from.")
     return found

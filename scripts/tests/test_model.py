@@ -182,11 +182,19 @@ class ShownTest(unittest.TestCase):
     def test_little(self) -> None:
         found = made()
         point = next(p for p in found["points"] if p["protocol"] == "rcu_full")
-        point["summary"]["limbo_over_little"] = {"median": 1.03}
+        point["summary"] |= {"limbo_over_little": {"median": 1.03}, "limbo_wait_ns_mean": {"median": 21e6}}
         lines = model.render(of(found))
         self.assertTrue(any(line.endswith("  Little") for line in lines))
-        self.assertTrue(any(re.search(r"%    1\.03$", line) for line in lines), lines)
+        self.assertTrue(any(re.search(r"%  21\.0ms    1\.03$", line) for line in lines), lines)
         self.assertEqual([line for line in lines if len(line) > 72], [])
+
+    def test_machines_are_not_mixed(self) -> None:
+        """Grace periods of one boot say nothing about another's limbo."""
+        found = made()
+        for point in found["points"]:
+            if point["axes"]:
+                point["axes"]["boot"] = "lazy" if point["params"].get("gp_probe_ms") else "none"
+        self.assertIsInstance(model.of(found), str)
 
     def test_html(self) -> None:
         with tempfile.TemporaryDirectory() as name:
@@ -267,6 +275,8 @@ class MetricsTest(unittest.TestCase):
             self.assertNotIn("limbo_wait_ns_mean", self.values(**changes), changes)
         self.assertNotIn("limbo_over_little", self.values(descriptor_objects_mean_milli=999))
         self.assertNotIn("limbo_over_little", self.values(waited_ns=0))
+        # sample_ms=0: no mean
+        self.assertNotIn("limbo_over_little", self.values(descriptor_objects_mean_milli=None))
         run = synthetic.run(self.point())
         self.assertNotIn("limbo_wait_ns_mean", metrics.plain(run, metrics.limbo(run, None)))
 

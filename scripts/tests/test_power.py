@@ -42,6 +42,22 @@ class SimulationTest(unittest.TestCase):
         self.assertLessEqual(sum(member.equal for member in of_three), 0.05)
         self.assertGreater(max(member.equal for member in of_three), 0)
 
+    def test_what_cannot_be_drawn_is_adjusted_for(self) -> None:
+        one = power.Arms(6, 6, 0.06, 0.0)
+        of_two, missing = power.family((one, None))
+        self.assertIsNone(missing)
+        self.assertLess(of_two.planted, power.family((one,))[0].planted - 0.05)
+
+    def test_a_spread_that_is_hardly_known(self) -> None:
+        """By ten degrees of freedom: as with draws of scipy's."""
+        rng = np.random.default_rng(5)
+        spreads = 0.04 * np.sqrt(10 / scipy_stats.chi2(10).rvs((2000, 1), random_state=rng))
+        samples, bases = (center + spreads * rng.standard_normal((2000, 6)) for center in (np.log(1.1), 0))
+        seen = float(np.mean(scipy_stats.mannwhitneyu(samples, bases, method="exact", axis=1).pvalue < stats.ALPHA))
+        found, = power.family((power.Arms(6, 6, 0.04, 0.0, 10),))
+        self.assertAlmostEqual(found.planted, seen, delta=0.03)
+        self.assertLess(found.planted, power.family((power.Arms(6, 6, 0.04, 0.0),))[0].planted - 0.02)
+
     def test_no_spread(self) -> None:
         found, = power.family((power.Arms(6, 6, 0.0, 0.0),))
         self.assertEqual((found.equal, found.planted, found.least), (0, 1, power.EFFECTS[0]))
@@ -74,7 +90,7 @@ class SimulationTest(unittest.TestCase):
         base = np.exp([0.1, 0.2, 0.3, 0.1, 0.2, 0.3])
         found = power.measured(list(7 * base), list(base))      # an effect is no spread
         self.assertAlmostEqual(found.spread, np.std(np.log(base)) * np.sqrt(6 / 5))
-        self.assertEqual((found.boots, found.base_boots, found.zeros), (6, 6, 0))
+        self.assertEqual((found.boots, found.base_boots, found.zeros, found.freedom), (6, 6, 0, 10))
         self.assertAlmostEqual(power.measured([0, 0, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5]).zeros, 4 / 12)
         self.assertEqual(power.measured([5] * 6, [5] * 6).spread, 0)
         self.assertIsNone(power.measured([0, 0, 1], [0, 0, 1]))

@@ -214,20 +214,28 @@ class PassesTest(unittest.TestCase):
     def here(self, **how: object) -> tuple[suite.Suite, str]:
         """What is left of the suite rcu, and what is said of it."""
         with redirect_stdout(io.StringIO()) as said:
-            found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "kdir": None} | how))
+            found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "kdir": None, "kernel": None} | how))
         return found, said.getvalue()
 
     def test_own_kernel_has_no_flavours(self) -> None:
-        found, said = self.here()
-        self.assertEqual((found, said), (synthetic.suite("rcu"), ""))
-        found, said = self.here(kdir="linux")
-        self.assertEqual(said, "KDIR= is one kernel: rcu leaves out what is booted in rt\n")
+        with mock.patch.object(kernel, "debian"):
+            found, said = self.here()
+            self.assertEqual((found, said), (synthetic.suite("rcu"), ""))
+        for how in ({"kdir": "linux"}, {"kernel": "bzImage"}):
+            found, said = self.here(**how)
+            self.assertEqual(said, "KDIR= and KERNEL= are one kernel: rcu leaves out what is booted in rt\n")
         self.assertEqual([*found.guests], ["none", "voluntary", "full", "lazy", "nocb", "expedited"])
         self.assertEqual({point.boot for point in found.points}, {*found.guests})
         self.assertEqual([*found.curves], ["limbo", "grace-period"])
         with mock.patch.object(kernel, "debian") as fetched:
             self.assertEqual(bench.flavours(found), {})
         fetched.assert_not_called()
+
+    def test_a_flavour_that_cannot_be_had(self) -> None:
+        with mock.patch.object(kernel, "debian", side_effect=SetupError("no network")):
+            found, said = self.here()
+        self.assertEqual(said, "No other kernel of Debian's can be had: rcu leaves out what is booted in rt\n")
+        self.assertNotIn("rt", found.guests)
 
     def test_host_boots_nothing(self) -> None:
         found, said = self.here(host=True)
@@ -245,7 +253,7 @@ class PassesTest(unittest.TestCase):
                 redirect_stdout(io.StringIO()), self.assertRaisesRegex(SetupError, "asked"):
             bench.main(Namespace(**vars(args) | {"suite": "all"}))
         self.assertEqual([one.name for one in asked.call_args[0][0]],
-                         [name for name in bench.names() if name not in ("icount", "rcu")])
+                         ["default", *(name for name in bench.names() if name not in ("default", "icount", "rcu"))])
 
     def test_unknown_suite(self) -> None:
         with self.assertRaisesRegex(SetupError, "known: aa, alloc, default, icount, .*, all"):

@@ -9,6 +9,14 @@ from fsc import stats as own
 from scipy import stats
 
 
+class ShareTest(unittest.TestCase):
+    def test_at_most(self) -> None:
+        # None of n: 1 - 0.05^(1/n)
+        for n in (2, 10, 59):
+            self.assertAlmostEqual(own.at_most(0, n), 1 - 0.05 ** (1 / n))
+        self.assertEqual(own.at_most(3, 3), 1)
+
+
 class MedianTest(unittest.TestCase):
     def test_exact_coverage(self) -> None:
         six = own.median([3, 1, 2, 6, 5, 4])

@@ -222,6 +222,20 @@ class SuiteTest(unittest.TestCase):
         # Without a table there is one boot, of all points in their order.
         self.assertEqual(synthetic.suite().boots(3), [synthetic.suite().order(3)])
 
+    def test_alone(self) -> None:
+        """A point that is alone has a boot to itself, in its machine; the others share theirs."""
+        right = "[workload.models]\n"
+        self.assertIn(right, BOOTS)
+        found = self.load(GOOD + BOOTS.replace(right, f"{right}alone = true\n"))
+        boots = found.boots(1)
+        own = [points for points in boots if points[0].workload == "models"]
+        self.assertEqual({len(points) for points in own}, {1})
+        self.assertCountEqual([points[0].id for points in own], [p.id for p in found.points if p.workload == "models"])
+        rest = [points for points in boots if points[0].workload != "models"]
+        self.assertEqual([[p.alone for p in points] for points in rest], [[False] * len(points) for points in rest])
+        self.refused(GOOD.replace("[workload.churn]\n", "[workload.churn]\nicount = true\nalone = true\n"),
+                     GOOD.splitlines().index("[workload.churn]") + 3, "alone")
+
     def test_rcu_suite(self) -> None:
         found = synthetic.suite("rcu")
         self.assertLess(bench.expected_s(found), 240, "it has four minutes")

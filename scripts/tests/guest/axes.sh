@@ -14,7 +14,7 @@ gup|misses * 20 > lookups && turnovers >= 4096|hazptr burst=512 removal=truncate
 pagecache|misses * 20 > lookups && turnovers >= 4096|rcu_full burst=512 removal=truncate
 pfn|turnovers >= 4096|rcu_full burst=512
 pagecache gup pfn|turnovers >= 2048|rcu_bounded churn=reclaim burst=256
-pagecache pfn|turnovers >= 2048|rcu_full churn=reclaim burst=256 nr_freers=2
+pagecache pfn|turnovers >= 2048|rcu_full churn=reclaim burst=256
 pagecache gup pfn|refreezes > 1000 && tryget_zero + fallback_zero + fallback_pte > 0|typesafe churn=refreeze nr_folios=16
 pagecache gup pfn|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd
 pagecache gup pfn|refreezes > 1000|overlay churn=refreeze nr_folios=16

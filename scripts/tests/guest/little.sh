@@ -2,9 +2,9 @@
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
 # Little's law: the mean limbo, by looks at the accounts, is the rate of frees times the mean
-# wait, by the clock in the callbacks. One CPU that counts instructions: the looks come in time.
+# wait, by the clock where a descriptor becomes reusable. One CPU that counts instructions: the looks come in time.
 
-# LAW: in windows of a hundred waits and more, within 5%
+# In windows of a hundred waits and more, within 5%
 law() { # NAME=VALUE...
 	load nr_folios=256 sample_ms=1 warmup_ms=200 "$@" || return
 	wait_state done 600
@@ -23,10 +23,12 @@ law() { # NAME=VALUE...
 	unload
 }
 
-ktap_plan 5
+ktap_plan 7
 
 ktap_test "rcu_desc, call_rcu, at full rate" law protocol=rcu_desc deferral=call_rcu nr_readers=1 duration_ms=2500
 ktap_test "rcu_full at full rate" law protocol=rcu_full nr_readers=1 duration_ms=2500
 ktap_test "rcu_desc, call_rcu_hurry, 10,000 frees a second" law protocol=rcu_desc deferral=call_rcu_hurry free_rate=10000 nr_readers=0 duration_ms=4000
 ktap_test "rcu_full, 1,000 frees a second" law protocol=rcu_full free_rate=1000 nr_readers=0 duration_ms=6000
 ktap_test "rcu_full under truncate" law protocol=rcu_full removal=truncate free_rate=10000 nr_readers=0 duration_ms=4000
+ktap_test "hazptr, 10,000 frees a second" law protocol=hazptr free_rate=10000 nr_readers=0 duration_ms=4000
+ktap_test "rcu_bounded, 10,000 frees a second" law protocol=rcu_bounded free_rate=10000 nr_readers=0 duration_ms=8000

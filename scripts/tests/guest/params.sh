@@ -237,8 +237,8 @@ Invalid argument|nr_readers=11: allowed: with sections of 1000000000 ns up to 10
 Invalid argument|nr_readers=6: allowed: with sections of 1000000000 ns up to 5 on 1 CPUs|nr_readers=6 hold_ns=1000000000 reader_cpus=1
 Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze removal=truncate
 Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze burst=2
-Invalid argument|churn=reclaim: allowed: with removal=reclaim|churn=reclaim removal=truncate
-Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_freers=2 churn=reclaim
+Invalid argument|churn=reclaim: allowed: with removal=reclaim nr_freers=1|churn=reclaim removal=truncate
+Invalid argument|churn=reclaim: allowed: with removal=reclaim nr_freers=1|churn=reclaim nr_freers=2
 Invalid argument|burst=65: allowed: up to nr_folios=64|burst=65 nr_folios=64
 Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1
 Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_readers=0 nr_freers=2 max_turnovers=5
