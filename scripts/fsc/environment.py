@@ -72,11 +72,12 @@ def releases(environment: dict[str, Any]) -> list[str]:
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
     """The environment of a result: that of the first ordinary boot, the icount one's beside it.
 
-    Of several machines it is the one that the suite names first: their order is another with every seed.
+    Of several machines it is the one that the suite names first, of those that said anything: their order is another
+    with every seed.
     """
     names = ["", *suite.guests]
     plain = min((boot for boot in boots if boot.accelerator != "icount"),
-                key=lambda boot: names.index(boot.name), default=None)
+                key=lambda boot: ("config" not in boot.blobs, names.index(boot.name)), default=None)
     icount = next((boot for boot in boots if boot.accelerator == "icount"), None)
     found = machine(plain or icount)
     # HOST=1 on a machine that is itself emulated has no better clock.

@@ -202,6 +202,15 @@ class ResultTest(BootsTest):
         self.assertTrue(any("in another" in line for line in icount.complaints(self.build())))
 
 
+class MachinesTest(unittest.TestCase):
+    def test_one_that_was_silent_speaks_for_nobody(self) -> None:
+        suite = synthetic.suite("rcu")
+        boots = [synthetic.boot(number, points) for number, points in enumerate(suite.boots(1), 1)]
+        first = next(boot for boot in boots if boot.name == next(iter(suite.guests)))
+        first.blobs.clear()
+        self.assertEqual(environment.gather(suite, boots, True, "")["kernel"], synthetic.KERNEL)
+
+
 class QuantileTest(unittest.TestCase):
     def test_upper_edge(self) -> None:
         histogram = {"count": 100, "min_ns": 8, "max_ns": 70, "overflow": 0,
