@@ -21,8 +21,11 @@
 #define NAP_MAX_NS		(10 * NSEC_PER_MSEC)
 /* What it was late by is made up for, but for no more than this. */
 #define BACKLOG_MAX_NS		(100 * NSEC_PER_MSEC)
-/* Turnovers are a thousand times rarer than lookups: a fixed share of them is timed. */
-#define TURNOVER_TIMED_PERIOD	16
+/*
+ * Turnovers are a thousand times rarer than lookups: a fixed share of them is
+ * timed. A prime: by 16 those of a batch of hazptr's were always the same ones.
+ */
+#define TURNOVER_TIMED_PERIOD	17
 
 /**
  * fsc_role_name - what a thread is called after

@@ -280,10 +280,11 @@ class MetricsTest(unittest.TestCase):
         run = synthetic.run(self.point())
         self.assertNotIn("limbo_wait_ns_mean", metrics.plain(run, metrics.limbo(run, None)))
 
-    def noted(self, **changes: Any) -> bool:
+    def noted(self, burst: int = 1, **changes: Any) -> bool:
         suite, point = synthetic.suite("limbo"), self.point()
         boot = synthetic.boot(1, [point])
         run = synthetic.run(point)
+        run["params"]["burst"] = burst
         run["limbo"] |= {"descriptor_objects_mean_milli": 23_000} | LITTLE | changes
         synthetic.put(boot, f"run/{point.id}", run)
         found = result.build(suite, [boot], environment.gather(suite, [boot], True, ""))
@@ -297,6 +298,7 @@ class MetricsTest(unittest.TestCase):
         self.assertFalse(self.noted(window_ns=1_900_000_000))
         self.assertFalse(self.noted(samples=20))
         self.assertFalse(self.noted(exact=0))
+        self.assertFalse(self.noted(burst=256))
 
 
 if __name__ == "__main__":

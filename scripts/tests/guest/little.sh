@@ -23,7 +23,7 @@ law() { # NAME=VALUE...
 	unload
 }
 
-ktap_plan 7
+ktap_plan 8
 
 ktap_test "rcu_desc, call_rcu, at full rate" law protocol=rcu_desc deferral=call_rcu nr_readers=1 duration_ms=2500
 ktap_test "rcu_full at full rate" law protocol=rcu_full nr_readers=1 duration_ms=2500
@@ -31,4 +31,6 @@ ktap_test "rcu_desc, call_rcu_hurry, 10,000 frees a second" law protocol=rcu_des
 ktap_test "rcu_full, 1,000 frees a second" law protocol=rcu_full free_rate=1000 nr_readers=0 duration_ms=6000
 ktap_test "rcu_full under truncate" law protocol=rcu_full removal=truncate free_rate=10000 nr_readers=0 duration_ms=4000
 ktap_test "hazptr, 10,000 frees a second" law protocol=hazptr free_rate=10000 nr_readers=0 duration_ms=4000
+# Of its batch of 64 every free must have its turn to be timed.
+ktap_test "hazptr at full rate" law protocol=hazptr nr_readers=0 duration_ms=2000
 ktap_test "rcu_bounded, 10,000 frees a second" law protocol=rcu_bounded free_rate=10000 nr_readers=0 duration_ms=8000
