@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -191,7 +191,7 @@ def _overview(sources: list[Source]) -> str:
     for metric, (source, section, group) in rows.items():
         timed = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
         head = (f"{section.words(group.metrics[metric])}{' (emulated time)' * timed}; {source.name}, "
-                f"{section.title}{f', over {section.x}' * bool(section.x)}")
+                f"{section.title.partition(':')[0]}{f', over {section.x}' * bool(section.x)}")
         body += _row(head, [_cell(section, group, metric, name) for name in protocols])
     caption = ("What the options cost with path=pagecache: median, [interval], ratio to the baseline where there is "
                "one; over a parameter smallest to largest median. n/a: no such step, or not in that suite. Figures lead to "
@@ -384,6 +384,21 @@ def _method(sources: list[Source]) -> str:
             + f"<h3>Not measured</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in missing)}</ul>")
 
 
+def _of_runs(sources: list[Source]) -> str:
+    """What came of suites that have the same verdict, and what they were run on and by."""
+    envs = [source.environment for source in sources]
+
+    def all_of(values: Iterable[str]) -> str:
+        return ", ".join(dict.fromkeys(values))
+
+    dates = sorted(env["date"] for env in envs)
+    line = (f"Suite{'s' * (len(sources) > 1)} {all_of(source.name for source in sources)}: {sources[0].result['verdict']}; "
+            f"{all_of(name for env in envs for name in releases(env)) or 'an unknown kernel'}, "
+            f"{all_of(env['cpu'] or 'unknown CPU' for env in envs)}; folioscale {all_of(env['revision'] for env in envs)}, "
+            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}.")
+    return line + "".join(f" Cut short: {env['interrupted']}." for env in envs if env["interrupted"])
+
+
 def _top(sources: list[Source]) -> str:
     """What must be known before any figure is read."""
     emulated = [source for source in sources if source.environment["times_emulated"]]
@@ -391,14 +406,9 @@ def _top(sources: list[Source]) -> str:
     if emulated:
         whose = "" if len(emulated) == len(sources) else f" ({', '.join(source.name for source in emulated)})"
         parts.append(f'<p class="warning"><strong>{escape(" ".join(summary.EMULATED) + whose)}</strong></p>')
-    for source in sources:
-        env, verdict = source.environment, source.result["verdict"]
-        kernel = ", ".join(releases(env)) or "an unknown kernel"
-        line = (f"Suite {source.name}: {verdict}; {kernel}, {env['cpu'] or 'unknown CPU'}; folioscale "
-                f"{env['revision']}, {env['date']}.")
-        if env["interrupted"]:
-            line += f" Cut short: {env['interrupted']}."
-        parts.append(f'<p{"" if verdict == PASS else " class=warning"}>{escape(line)}</p>')
+    well = [source for source in sources if source.result["verdict"] == PASS and not source.environment["interrupted"]]
+    parts += [f"<p>{escape(_of_runs(well))}</p>"] if well else []
+    parts += [f'<p class="warning">{escape(_of_runs([source]))}</p>' for source in sources if source not in well]
     return "".join(parts)
 
 

@@ -198,6 +198,8 @@ class StructureTest(ReportCase):
             other, boots, environment.gather(other, boots, True, "")), boots)
         report.write([self.folder, self.folder / "paths"], self.folder / report.NAME)
         page = Page(self.text())
+        # Both passed, so one line says it.
+        self.assertEqual(sum(text.startswith("Suites default, paths: PASS; 6.12.0-test, ") for text in page.texts("p")), 1)
         # The first table of all, with the options of both, and each row of the suite that has it for the most.
         self.assertEqual(page.texts("h3")[0], "The options in one table")
         self.assertEqual(page.texts("thead")[0], "".join(["cost", *report.OPTIONS]))
