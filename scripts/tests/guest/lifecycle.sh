@@ -7,7 +7,7 @@
 CYCLES=40
 
 FILES='config state counters threads limbo violations run.json
-latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/gp'
+latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
 
 HELD_OPEN="$FILES control"
 RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pagecache.rcu_full pagecache.seqcount
