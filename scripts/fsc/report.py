@@ -85,6 +85,12 @@ def _row(head: str, cells: list[str]) -> str:
     return f'<tr><th scope="row">{escape(head)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
+def _group(title: str, columns: int, rows: str) -> str:
+    """Rows under a head of their own."""
+    return (f'<tbody><tr><th scope="rowgroup" colspan="{columns}"><span>{escape(title)}</span></th></tr>'
+            f"{rows}</tbody>")
+
+
 def _list(pairs: dict[str, str]) -> str:
     return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in pairs.items())}</dl>"
 
@@ -141,26 +147,31 @@ def _verdicts(section: Section, protocols: list[str]) -> str:
                             else PASS if own else "n/a" for own in found.values()])
 
 
+def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str], where: str = "") -> str:
+    """A row of figures; @where they are of, if the table does not say."""
+    timed = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
+    head = section.words(group.metrics[metric]) + " (emulated time)" * timed + where
+    return _row(head, [_cell(section, group, metric, protocol) for protocol in protocols])
+
+
+def _readers(own: dict[str, list[Point]]) -> str:
+    """What a reader does under each option, and what it can."""
+    return (_row("a reader does", [escape(_does(found)) for found in own.values()])
+            + _row("can hold a folio past its section", [_holds(found) for found in own.values()]))
+
+
 def _answer(source: Source, path: str) -> str:
     """The table of one path."""
     sections = [section for section in source.sections if section.path == path]
     points = [point for point in source.result["points"] if point["path"] == path]
     own = {name: [p for p in points if p["protocol"] == name] for name in dict.fromkeys(p["protocol"] for p in points)}
     baseline = source.environment["suite"]["baseline"]
-    body = "<tbody>" + _row("a reader does", [escape(_does(found)) for found in own.values()])
-    body += _row("can hold a folio past its section", [_holds(found) for found in own.values()]) + "</tbody>"
+    body = f"<tbody>{_readers(own)}</tbody>"
     for section in sections:
         title = section.title + (f", over {section.x}: smallest to largest median" if section.x else "")
-        body += (f'<tbody><tr><th scope="rowgroup" colspan="{len(own) + 1}"><span>{escape(title)}</span></th></tr>'
-                 + _verdicts(section, list(own)))
-        for group in section.present():
-            for metric, name in group.metrics.items():
-                if not (found := section.having(metric)):
-                    continue
-                timed = any(not point["summary"][metric]["rankable"] for point in found)
-                body += _row(section.words(name) + (" (emulated time)" if timed else ""),
-                             [_cell(section, group, metric, protocol) for protocol in own])
-        body += "</tbody>"
+        rows = [_metric(section, group, metric, own) for group in section.present() for metric in group.metrics
+                if section.having(metric)]
+        body += _group(title, len(own) + 1, _verdicts(section, list(own)) + "".join(rows))
     said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections))
     pairs = summary.against_of(source.environment["suite"])
     others = any(point["workload"] in pairs for point in points)
@@ -186,13 +197,10 @@ def _overview(sources: list[Source]) -> str:
     points = [point for source, section, _ in rows.values() for point in section.points]
     protocols = [name for name in OPTIONS if name in {point["protocol"] for point in points}]
     own = {name: [point for point in points if point["protocol"] == name] for name in protocols}
-    body = _row("a reader does", [escape(_does(found)) for found in own.values()])
-    body += _row("can hold a folio past its section", [_holds(found) for found in own.values()])
+    body = _readers(own)
     for metric, (source, section, group) in rows.items():
-        timed = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
-        head = (f"{section.words(group.metrics[metric])}{' (emulated time)' * timed}; {source.name}, "
-                f"{section.title.partition(':')[0]}{f', over {section.x}' * bool(section.x)}")
-        body += _row(head, [_cell(section, group, metric, name) for name in protocols])
+        body += _metric(section, group, metric, protocols, f"; {source.name}, {section.title.partition(':')[0]}"
+                        + (f", over {section.x}" if section.x else ""))
     caption = ("What the options cost with path=pagecache: median, [interval], ratio to the baseline where there is "
                "one; over a parameter smallest to largest median. n/a: no such step, or not in that suite. Figures lead to "
                "their plots.")
@@ -210,8 +218,7 @@ def _errs(source: Source) -> str:
         groups[head] = groups.get(head, "") + _row(curves.title(one.metric), [
             escape(cell) for cell in (*summary.power_cells(one.power), "yes" if one.differs else "no")])
     heads = ["metric", *summary.POWER, "called different here"]
-    body = "".join(f'<tbody><tr><th scope="rowgroup" colspan="{len(heads)}"><span>{escape(head)}</span></th></tr>'
-                   f"{inside}</tbody>" for head, inside in groups.items())
+    body = "".join(_group(head, len(heads), inside) for head, inside in groups.items())
     said = "".join(f"<p>{escape(text)}</p>" for text in summary.power_words(source.result, rows))
     return _table("How often this comparison errs", heads, body) + said
 
@@ -223,10 +230,8 @@ def _model(source: Source) -> str:
         return ""
     parts = []
     for found in model.tables(said):
-        body = "".join(
-            f'<tbody><tr><th scope="rowgroup" colspan="{len(found.head)}"><span>{escape(title)}</span></th></tr>'
-            + "".join(_row(row[0], [escape(cell) for cell in row[1:]]) for row in rows) + "</tbody>"
-            for title, rows in found.groups.items())
+        body = "".join(_group(title, len(found.head), "".join(_row(row[0], list(map(escape, row[1:]))) for row in rows))
+                       for title, rows in found.groups.items())
         parts.append(_table(found.title, found.head, body))
     return "".join(parts) + "".join(f"<p>{escape(text)}</p>" for text in model.legend(said))
 
@@ -256,8 +261,7 @@ def _figures(section: Section, group: Group) -> str:
     for line, by_x in found.items():
         rows = [_row(str(x), [escape(costs.told(by_x[x], metric)) if by_x[x] else "none"])
                 for x in plots.places(found) if x in by_x]
-        body += (f'<tbody><tr><th scope="rowgroup" colspan="2"><span>{escape(plots.line_label(line))}</span></th></tr>'
-                 f'{"".join(rows)}</tbody>')
+        body += _group(plots.line_label(line), 2, "".join(rows))
     caption = f"{section.words(group.title)}, by {section.x}"
     return _folded("The figures", _table(caption, [section.x, "median [interval]"], body))
 
