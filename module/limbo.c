@@ -69,11 +69,11 @@ void fsc_limbo_destroy(struct fsc_run *run)
  *
  * Context: Any.
  * Return: The sums; with kfree_rcu() the descriptors are those that the last
- * completed barrier covers.
+ * completed barrier covers, and nothing is known of waits.
  */
-struct fsc_limbo_level fsc_limbo_released(const struct fsc_run *run)
+struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 {
-	struct fsc_limbo_level sum = {};
+	struct fsc_released sum = {};
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
@@ -82,6 +82,10 @@ struct fsc_limbo_level fsc_limbo_released(const struct fsc_run *run)
 		sum.descriptors += READ_ONCE(released->descriptors);
 		sum.folios += READ_ONCE(released->folios);
 		sum.pages += READ_ONCE(released->pages);
+		sum.timed += READ_ONCE(released->timed);
+		sum.waited_ns += READ_ONCE(released->waited_ns);
+		sum.ended += READ_ONCE(released->ended);
+		sum.wait_ns += READ_ONCE(released->wait_ns);
 	}
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
 		sum.descriptors = atomic64_read(&run->limbo.barrier_base);
@@ -122,29 +126,6 @@ void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed)
 		this_cpu_add(released->waited_ns, to - from);
 }
 
-/**
- * fsc_limbo_waits - how long descriptors were in limbo
- * @run: a run that is drained
- *
- * Context: Any.
- * Return: The sums over CPUs; all zero where nothing tells when it frees.
- */
-struct fsc_released fsc_limbo_waits(const struct fsc_run *run)
-{
-	struct fsc_released sum = {};
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		const struct fsc_released *released = per_cpu_ptr(run->limbo.released, cpu);
-
-		sum.timed += READ_ONCE(released->timed);
-		sum.waited_ns += READ_ONCE(released->waited_ns);
-		sum.ended += READ_ONCE(released->ended);
-		sum.wait_ns += READ_ONCE(released->wait_ns);
-	}
-	return sum;
-}
-
 static u64 outstanding(u64 freed, u64 released)
 {
 	return freed > released ? freed - released : 0;
@@ -162,7 +143,7 @@ struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
 {
 	u64 freed_pages = fsc_run_count(run, FSC_FREED_PAGES);
 	u64 freed = fsc_run_count(run, FSC_FREES);
-	struct fsc_limbo_level released;
+	struct fsc_released released;
 
 	/*
 	 * Frees before releases, or frees in between would look like limbo.

@@ -205,7 +205,7 @@ static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 us, u64
 /* What Little's law needs to say how much is in limbo, out of times alone. */
 static void show_waits(struct seq_file *m, const struct fsc_run *run)
 {
-	struct fsc_released sum = fsc_limbo_waits(run);
+	struct fsc_released sum = fsc_limbo_released(run);
 	u64 frees = 0;
 	unsigned int i;
 
@@ -311,7 +311,7 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 	/* Once: it may end while this is printed. */
 	enum fsc_phase phase = fsc_phase_read(run);
 	bool ended = phase == FSC_DONE;
-	struct fsc_limbo_level released = fsc_limbo_released(run);
+	struct fsc_released released = fsc_limbo_released(run);
 	struct fsc_judgement judgement = fsc_judge(run, ended);
 
 	seq_printf(m, "{\"schema\": %d,\n\"state\": \"%s\", \"verdict\": \"%s\", \"reason\": \"%s\",\n",

@@ -175,9 +175,8 @@ static void measure(struct fsc_run *run)
 	struct fsc_cpu_times times;
 
 	run->cpu_start = read_cpu_times();
-	run->whole_ns = fsc_clock();
-	run->whole_idle_ns = read_idle_ns();
 	WRITE_ONCE(run->window_from, fsc_clock());
+	run->whole_idle_ns = read_idle_ns();
 	set_phase(run, FSC_MEASURE);
 	if (config->max_turnovers)
 		wait_event_idle(run->wq, freers_done(run));
@@ -209,7 +208,7 @@ static void settle(struct fsc_run *run)
 	fsc_limbo_settle(run, NULL);
 	WRITE_ONCE(run->drain_ns, max(fsc_clock_since(from), 1ULL));
 	idle_ns = read_idle_ns();
-	run->whole_ns = fsc_clock() - run->whole_ns;
+	run->whole_ns = fsc_clock() - run->window_from;
 	run->whole_idle_ns = idle_ns < 0 ? -1 : idle_ns - run->whole_idle_ns;
 }
 

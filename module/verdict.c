@@ -24,7 +24,7 @@ const char *fsc_verdict_name(enum fsc_verdict verdict)
 
 static bool balanced(const struct fsc_run *run)
 {
-	struct fsc_limbo_level released = fsc_limbo_released(run);
+	struct fsc_released released = fsc_limbo_released(run);
 	u64 allocated = fsc_run_count(run, FSC_ALLOCS);
 
 	/* kfree_rcu() confirms nothing, so there the cache's being empty is all the proof. */

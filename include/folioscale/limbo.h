@@ -85,7 +85,6 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);
 void fsc_limbo_check(struct fsc_thread *t);
 void fsc_limbo_reclaim(struct fsc_thread *t);
 void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed);
-struct fsc_limbo_level fsc_limbo_released(const struct fsc_run *run);
-struct fsc_released fsc_limbo_waits(const struct fsc_run *run);
+struct fsc_released fsc_limbo_released(const struct fsc_run *run);
 
 #endif /* FOLIOSCALE_LIMBO_H */
