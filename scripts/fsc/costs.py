@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import curves, metrics, summary, table
+from .result import against_of
 from .verdict import PASS, worst
 
 Point = dict[str, Any]
@@ -138,7 +139,7 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
     suite = result["environment"]["suite"]
     curves = suite.get("curves") or {}
     own = [point for point in result["points"] if point["path"] == path]
-    against = summary.against_of(suite)
+    against = against_of(suite)
     counted = _counted([point for point in own if point["workload"] not in curves], against)
     done = {point["workload"] for _, points in counted for point in points}
     found: list[tuple[str, list[Point], tuple[Group, ...], str]] = []

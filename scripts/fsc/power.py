@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from . import stats
+from . import curves, stats, table
 from .metrics import METRICS
-from .result import values_of
+from .result import against_of, values_of
 
 DRAWS = 2000
 SEED = 1
@@ -123,7 +123,7 @@ def family(members: tuple[Arms | None, ...]) -> tuple[Power | None, ...]:
 def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
     """All that is tested of workloads that are against another one, of the metrics @shown."""
     found = {(point["workload"], point["path"], point["protocol"]): point for point in result["points"]}
-    against = result["environment"]["suite"].get("against", {})
+    against = against_of(result["environment"]["suite"])
     for workload, path in dict.fromkeys(key[:2] for key in found if key[0] in against):
         own = {key[2]: point for key, point in found.items() if key[:2] == (workload, path)}
         of_pair: list[Row] = []
@@ -139,3 +139,65 @@ def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
                             one["params"] == other["params"], len({*values[0], *values[1]}) == 1, power)
                         for protocol, (one, other), values, power in zip(tested, pairs, both, powers)]
         yield from sorted(of_pair, key=lambda row: list(own).index(row.protocol))
+
+
+# What the columns of the table are called.
+HEADS = ("spread", "equal", "10% more", "least")
+
+
+def cells(found: Power | None) -> list[str]:
+    """One row under HEADS."""
+    if found is None:
+        return ["-"] * len(HEADS)
+    least = ("none" if found.least is None else f"{found.least:.0f}x" if found.least >= 2
+             else f"{100 * (found.least - 1):.0f}%")
+    return [f"{found.spread:.2g}", f"{100 * found.equal:.1f}%", f"{100 * found.planted:.0f}%", least]
+
+
+def words(result: dict[str, Any], of: list[Row]) -> list[str]:
+    """What the table of power says, and what came out for real of each workload; a paragraph each."""
+    pairs = against_of(result["environment"]["suite"])
+    found = []
+    for name in dict.fromkeys(row.workload for row in of):
+        own = [row for row in of if row.workload == name]
+        several = len({(row.path, row.protocol) for row in own}) > 1
+        differ = [f"{curves.title(row.metric)}{f' ({row.path}, {row.protocol})' if several else ''}"
+                  for row in own if row.differs]
+        found.append(f"In this run {name} was called different from {pairs[name]} in {len(differ)} of {len(own)} tests"
+                     + (f": {'; '.join(differ)}." if differ else "."))
+    equal = [row for row in of if row.equal and not row.alike]
+    if equal:
+        called = sum(row.differs for row in equal)
+        found.append(f"Arms with the same parameters: {called} of {len(equal)} tests called them different, which leaves "
+                     f"up to {100 * stats.at_most(called, len(equal)):.0f}% possible (95%, as if each test were by "
+                     f"itself); {sum(row.equal and row.alike for row in of)} more could not differ, as all boots "
+                     "had the same value.")
+    found.append(
+        f"Each figure is of {DRAWS:,} simulated runs: boots are drawn lognormal, with the standard deviation "
+        "that their logs have within the arms (spread; as many are 0 as were), which is itself drawn as loosely as so "
+        "few boots tell it, and arms are judged by the test behind the ratios. equal: called different though drawn "
+        f"alike, which is the test's own size, {100 * stats.ALPHA:.0f}% at most. 10% more: called different if one arm "
+        "has so much more. least: the smallest of 1, 2, 5, 10, 20, 50%, "
+        f"2x and 5x that is called different {100 * ENOUGH:.0f}% of the time; what is smaller may be there and "
+        "not be seen. none: not even 5x. -: too little to draw from.")
+    return found
+
+
+def render(result: dict[str, Any], shown: Sequence[str]) -> list[str]:
+    """How often comparisons of workloads with one another err."""
+    of = list(rows(result, shown))
+    if not of:
+        return []
+    pairs, last = against_of(result["environment"]["suite"]), ""
+    name, widths = 37, (8, 8, 10, 8)
+    lines = ["--- how often this comparison errs ---", "",
+             (" " * name + "".join(f"{head:>{width}}" for head, width in zip(HEADS, widths)))]
+    for one in of:
+        head = f"{table.place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}:"
+        lines += table.wrap(head) if head != last else []
+        last = head
+        own = zip(cells(one.power), widths)
+        lines.append(f"{curves.title(one.metric):<{name}}" + "".join(f"{cell:>{width}}" for cell, width in own))
+    for text in ["", *words(result, of)]:
+        lines += table.wrap(text)
+    return lines + [""]

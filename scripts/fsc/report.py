@@ -173,7 +173,7 @@ def _answer(source: Source, path: str) -> str:
                 if section.having(metric)]
         body += _group(title, len(own) + 1, _verdicts(section, list(own)) + "".join(rows))
     said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections))
-    pairs = summary.against_of(source.environment["suite"])
+    pairs = result.against_of(source.environment["suite"])
     others = any(point["workload"] in pairs for point in points)
     to = " or ".join([baseline] * bool(baseline) + ["the same of the workload that a title says against"] * others)
     compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
@@ -209,17 +209,17 @@ def _overview(sources: list[Source]) -> str:
 
 def _errs(source: Source) -> str:
     """How often comparisons of workloads with one another err."""
-    rows, pairs = list(power.rows(source.result, summary.SHOWN)), summary.against_of(source.environment["suite"])
+    rows, pairs = list(power.rows(source.result, summary.SHOWN)), result.against_of(source.environment["suite"])
     if not rows:
         return ""
     groups: dict[str, str] = {}
     for one in rows:
         head = f"{place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}"
         groups[head] = groups.get(head, "") + _row(curves.title(one.metric), [
-            escape(cell) for cell in (*summary.power_cells(one.power), "yes" if one.differs else "no")])
-    heads = ["metric", *summary.POWER, "called different here"]
+            escape(cell) for cell in (*power.cells(one.power), "yes" if one.differs else "no")])
+    heads = ["metric", *power.HEADS, "called different here"]
     body = "".join(_group(head, len(heads), inside) for head, inside in groups.items())
-    said = "".join(f"<p>{escape(text)}</p>" for text in summary.power_words(source.result, rows))
+    said = "".join(f"<p>{escape(text)}</p>" for text in power.words(source.result, rows))
     return _table("How often this comparison errs", heads, body) + said
 
 

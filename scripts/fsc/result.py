@@ -106,6 +106,11 @@ def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any
     }
 
 
+def against_of(suite: dict[str, Any]) -> dict[str, str]:
+    """Workloads that are compared with another one, and with which; older results have none."""
+    return suite.get("against", {})
+
+
 def values_of(point: dict[str, Any], name: str) -> list[float]:
     return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
 

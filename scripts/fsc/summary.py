@@ -12,6 +12,7 @@ from . import curves, model, power, stats, table
 from .environment import releases
 from .metrics import METRICS, lookups
 from .notes import notes
+from .result import against_of
 from .table import WIDTH, row, wrap
 from .verdict import worst
 
@@ -98,11 +99,6 @@ def _common(env: Figures) -> str:
     """The words that all boots had on the command line."""
     lines = [boot["cmdline"].split() for boot in env["boots"] if boot["cmdline"] and boot["accelerator"] != "icount"]
     return " ".join(word for word in (lines or [[]])[0] if all(word in line for line in lines))
-
-
-def against_of(suite: dict[str, Any]) -> dict[str, str]:
-    """Workloads that are compared with another one, and with which; older results have none."""
-    return suite.get("against", {})
 
 
 def facts(result: Result) -> dict[str, str]:
@@ -323,65 +319,6 @@ LEGENDS = {
 
 
 SHOWN = tuple(column.metric for columns in SUB_TABLES + OWN_TABLES for column in columns)
-# What the columns of a table of power are called.
-POWER = ("spread", "equal", "10% more", "least")
-
-
-def power_cells(found: power.Power | None) -> list[str]:
-    """One row under POWER."""
-    if found is None:
-        return ["-"] * len(POWER)
-    least = ("none" if found.least is None else f"{found.least:.0f}x" if found.least >= 2
-             else f"{100 * (found.least - 1):.0f}%")
-    return [f"{found.spread:.2g}", f"{100 * found.equal:.1f}%", f"{100 * found.planted:.0f}%", least]
-
-
-def power_words(result: Result, rows: list[power.Row]) -> list[str]:
-    """What the table of power says, and what came out for real of each workload; a paragraph each."""
-    pairs = against_of(result["environment"]["suite"])
-    found = []
-    for name in dict.fromkeys(row.workload for row in rows):
-        own = [row for row in rows if row.workload == name]
-        several = len({(row.path, row.protocol) for row in own}) > 1
-        differ = [f"{curves.title(row.metric)}{f' ({row.path}, {row.protocol})' if several else ''}"
-                  for row in own if row.differs]
-        found.append(f"In this run {name} was called different from {pairs[name]} in {len(differ)} of {len(own)} tests"
-                     + (f": {'; '.join(differ)}." if differ else "."))
-    equal = [row for row in rows if row.equal and not row.alike]
-    if equal:
-        called = sum(row.differs for row in equal)
-        found.append(f"Arms with the same parameters: {called} of {len(equal)} tests called them different, which leaves "
-                     f"up to {100 * stats.at_most(called, len(equal)):.0f}% possible (95%, as if each test were by "
-                     f"itself); {sum(row.equal and row.alike for row in rows)} more could not differ, as all boots "
-                     "had the same value.")
-    found.append(
-        f"Each figure is of {power.DRAWS:,} simulated runs: boots are drawn lognormal, with the standard deviation "
-        "that their logs have within the arms (spread; as many are 0 as were), which is itself drawn as loosely as so "
-        "few boots tell it, and arms are judged by the test behind the ratios. equal: called different though drawn "
-        f"alike, which is the test's own size, {100 * stats.ALPHA:.0f}% at most. 10% more: called different if one arm has so much more. least: the smallest of 1, 2, 5, 10, 20, 50%, "
-        f"2x and 5x that is called different {100 * power.ENOUGH:.0f}% of the time; what is smaller may be there and "
-        "not be seen. none: not even 5x. -: too little to draw from.")
-    return found
-
-
-def _errs(result: Result) -> list[str]:
-    """How often comparisons of workloads with one another err."""
-    rows = list(power.rows(result, SHOWN))
-    if not rows:
-        return []
-    pairs, last = against_of(result["environment"]["suite"]), ""
-    name, widths = 37, (8, 8, 10, 8)
-    lines = ["--- how often this comparison errs ---", "",
-             (" " * name + "".join(f"{head:>{width}}" for head, width in zip(POWER, widths)))]
-    for one in rows:
-        head = f"{table.place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}:"
-        lines += wrap(head) if head != last else []
-        last = head
-        cells = zip(power_cells(one.power), widths)
-        lines.append(f"{curves.title(one.metric):<{name}}" + "".join(f"{cell:>{width}}" for cell, width in cells))
-    for text in ["", *power_words(result, rows)]:
-        lines += wrap(text)
-    return lines + [""]
 
 
 def _compared(result: Result) -> str:
@@ -454,7 +391,7 @@ def render(result: Result) -> str:
         curve = suite.get("curves", {}).get(name)
         lines += (curves.render(where, own, curve, title) if curve
                   else _workload(where, title, own, suite["baseline"], against_of(suite).get(name, "")))
-    lines += _errs(result)
+    lines += power.render(result, SHOWN)
     said = model.of(result)
     lines += [*model.render(said), ""] if isinstance(said, model.Model) else []
     for text in legend(result):

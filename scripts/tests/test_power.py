@@ -170,7 +170,7 @@ class ResultTest(unittest.TestCase):
         self.assertEqual(page.count("How often this comparison errs</span>"), 1)
         rows = list(power.rows(self.found, summary.SHOWN))
         for row in rows:
-            cells = [*summary.power_cells(row.power), "yes" if row.differs else "no"]
+            cells = [*power.cells(row.power), "yes" if row.differs else "no"]
             self.assertIn("".join(f"<td>{cell}</td>" for cell in cells) + "</tr>", page)
         self.assertIn("against icount-a", page)
         self.assertIn("and how it compares with the same of the workload that a title says against", page)
