@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import select
 import shlex
 import signal
@@ -43,6 +44,7 @@ _POWER_OFF_S = 10.0
 _AGAIN = 2
 _SERVED_S = 60.0
 _MAX_LINES = 20
+_PATCHED = re.compile("int3|double fault")  # how a kernel dies that emulation lets down
 
 
 @dataclass
@@ -78,14 +80,14 @@ class Boot:
 def boot(spec: BootSpec) -> Boot:
     """Run @spec.job in a machine of its own and wait for the end of both.
 
-    The kernel patches its text while it boots, and multi-threaded emulation does not always
-    survive that: an int3 that nobody expects, or silence. So an emulated machine that dies
-    like this before the job begins is started again, twice at most, and says so.
+    The kernel patches its text while it boots, and emulation does not always survive that: an
+    int3 that nobody expects, a double fault, or silence. So an emulated machine that dies like
+    this before the job begins is started again, twice at most, and says so.
     """
     died: list[str] = []
     while True:
         found = _boot_once(spec)
-        patched = found.state == LOST or "int3" in found.reason
+        patched = found.state == LOST or _PATCHED.search(found.reason)
         if found.began or not spec.accel.emulated or not patched or len(died) == _AGAIN:
             found.first = "; ".join(died)
             return found

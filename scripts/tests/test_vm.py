@@ -54,13 +54,15 @@ class AgainTest(unittest.TestCase):
                 contextlib.redirect_stderr(io.StringIO()):
             return vm.boot(spec), once.call_count
 
-    def attempt(self, state: str, began: bool) -> vm.Boot:
-        return vm.Boot(state, "int3", [], Path("/nowhere/console.log"), 1.0, began)
+    def attempt(self, state: str, began: bool, reason: str = "Oops: int3: 0000") -> vm.Boot:
+        return vm.Boot(state, reason, [], Path("/nowhere/console.log"), 1.0, began)
 
     def test_died_before_the_job(self) -> None:
         boot, count = self.boots(accel.TCG, self.attempt("FAIL", False), self.attempt("PASS", True))
         self.assertEqual((boot.state, count), ("PASS", 2))
         self.assertIn("a machine died before the job began", boot.first)
+        fault = self.attempt("FAIL", False, "Oops: double fault: 0000 [#1] PREEMPT SMP NOPTI")
+        self.assertEqual(self.boots(accel.TRACED, fault, self.attempt("PASS", True))[1], 2)
 
     def test_only_twice(self) -> None:
         boot, count = self.boots(accel.TCG, *[self.attempt("LOST", False)] * 2, self.attempt("FAIL", False))
