@@ -19,7 +19,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench report check compare icount trace perf shell gdb module clean distclean
+.PHONY: help bench report check compare icount trace perf shell gdb kernels module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -68,6 +68,10 @@ gdb:
 	@scripts/setup.sh trace
 	@$(folioscale) shell $(vm_flags) $(call flag,--params,PARAMS) $(call flag,--gdb,GDB_PORT)
 
+kernels:
+	@scripts/setup.sh kernels
+	@$(folioscale) kernels -- $(call quote,$(or $(KERNEL),all))
+
 module:
 	@scripts/setup.sh bench
 	@$(folioscale) module $(call flag,--kdir,KDIR)
@@ -88,6 +92,8 @@ distclean:
 #h   perf       one run of the module in the VM under perf, and where its time goes
 #h   shell      a shell in the VM with the module loaded and idle
 #h   gdb        the same with a stub for gdb, and the lines to type into that
+#h   kernels    build debug kernels from Debian's source into a cache (KERNEL=kasan, recycle, kcsan, rt,
+#h              strict; all)
 #h   module     build folioscale.ko under build/modules/ and say where it is
 #h   clean      remove what was built; distclean: what was downloaded, too
 #h

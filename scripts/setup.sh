@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# setup.sh bench|trace|check: install the Debian packages that a target needs and that are
+# setup.sh bench|trace|check|kernels: install the Debian packages that a target needs and that are
 # missing. Says what and why before it does anything; silent when all is there.
 # Kernels are never installed, only unpacked under build/ (fetch-kernel.sh): installing
 # one would rebuild initrds and touch the boot menu of the user's machine.
@@ -39,14 +39,26 @@ chromium            opens report.html as a reader would
 chromium-driver     lets a test look at what chromium shows
 python3-selenium    what that test is written with
 "
+kernels_packages="$bench_packages
+linux-source-6.12   what the debug kernels are built from
+flex                builds Kconfig
+bison               likewise
+bc                  computes kernel/time's constants
+libelf-dev          objtool is built with it
+libssl-dev          the build's certificate tools are
+binutils            assembles and links
+perl                some of the build's scripts are written in it
+xz-utils            unpacks the source
+"
 
-usage() { echo 'usage: setup.sh bench|trace|check' >&2; exit 2; }
+usage() { echo 'usage: setup.sh bench|trace|check|kernels' >&2; exit 2; }
 
 [ $# -eq 1 ] || usage
 case "$1" in
 bench) wanted=$bench_packages ;;
 trace) wanted=$trace_packages ;;
 check) wanted=$check_packages ;;
+kernels) wanted=$kernels_packages ;;
 *) usage ;;
 esac
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Debug kernels: what is asked of Kconfig, and what is said when it is not had."""
+
+import os
+import re
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import synthetic  # noqa: F401  # pylint: disable=unused-import
+from fsc import kernels
+from fsc.verdict import SetupError
+
+
+class FragmentTest(unittest.TestCase):
+    def test_every_line_is_a_setting(self) -> None:
+        for name in kernels.KERNELS:
+            text = kernels.fragment(name)
+            for line in text.splitlines():
+                self.assertRegex(line, r"^(#.*|CONFIG_\w+=\S+|)$")
+            names = re.findall(r"^(CONFIG_\w+)=", text, re.MULTILINE)
+            self.assertEqual(len(names), len(set(names)), name)
+
+    def test_every_file_is_used(self) -> None:
+        used = {"base"} | {part for parts in kernels.KERNELS.values() for part in parts}
+        self.assertEqual({path.stem for path in kernels.FRAGMENTS.glob("*.config")}, used)
+
+    def test_what_each_is_for(self) -> None:
+        for name, setting in (("kasan", "CONFIG_SLUB_RCU_DEBUG=y"), ("kcsan", "CONFIG_KCSAN_EARLY_ENABLE=y"),
+                              ("rt", "CONFIG_PREEMPT_RT=y"), ("strict", "CONFIG_RCU_STRICT_GRACE_PERIOD=y")):
+            self.assertIn(setting, kernels.fragment(name))
+        self.assertNotIn("KASAN=", kernels.fragment("recycle"))
+        self.assertIn("CONFIG_KASAN=y", kernels.fragment("strict"))
+
+    def test_what_has_not_stuck(self) -> None:
+        config = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=60\n"
+        self.assertEqual(kernels.lost("CONFIG_A=y\nCONFIG_C=60\nCONFIG_B=n\nCONFIG_D=n\n", config), [])
+        self.assertEqual(kernels.lost("CONFIG_A=n\nCONFIG_B=y\nCONFIG_C=21\n", config),
+                         ["CONFIG_A=n", "CONFIG_B=y", "CONFIG_C=21"])
+
+
+class CacheTest(unittest.TestCase):
+    def test_place(self) -> None:
+        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": "/x/y"}):
+            self.assertEqual(kernels.cache(), Path("/x/y/folioscale"))
+        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": ""}):
+            self.assertEqual(kernels.cache(), Path.home() / ".cache/folioscale")
+
+    def test_unknown_kernel(self) -> None:
+        with self.assertRaisesRegex(SetupError, "KERNEL=kmsan: allowed: kasan recycle kcsan rt strict all"):
+            kernels.build("kmsan")
+
+    def test_what_fails_is_told_by_its_end(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "build.log"
+            with self.assertRaisesRegex(SetupError, r"(?s)building failed .*line 30$"):
+                kernels._run(["sh", "-c", "for i in $(seq 30); do echo line $i; done; exit 1"], log,  # pylint: disable=protected-access
+                             "building")
+            self.assertIn("line 1\n", log.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
