@@ -16,3 +16,4 @@
 #include "protocols/rcu_bounded.h"
 #include "protocols/locked.h"
 #include "protocols/busted.h"
+#include "protocols/checked.h"

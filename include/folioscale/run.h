@@ -103,6 +103,7 @@ struct fsc_pool {
  * @drain_ns: from when the threads have stopped until all they freed is reusable
  * @cache_empty: the descriptors' cache held nothing when the run was drained
  * @path_leaked: the path's own tables or caches held something then
+ * @plain: what busted=plain_race counts in
  */
 struct fsc_run {
 	struct fsc_config config;
@@ -150,6 +151,7 @@ struct fsc_run {
 	u64 drain_ns;
 	bool cache_empty;
 	bool path_leaked;
+	unsigned long plain;
 };
 
 /*

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Negative controls of the kernel's own checkers: what each does wrong is for
+ * one of them to report, and where that is not built in there is no such
+ * control, as nobody would see it, and the first might hurt.
+ *
+ * early_free, for KASAN: rcu_desc whose descriptor goes back to its slab before
+ * the grace period, so that a reader's tryget writes to freed memory.
+ * plain_race, for KCSAN: typesafe that counts its allocations and frees in a word
+ * which all CPUs share, by plain accesses.
+ * lock_inversion, for lockdep: typesafe that takes two locks in one order and then
+ * in the other. Nobody else takes them, so nothing hangs.
+ */
+#ifndef FSC_PROTOCOL_CHECKED_H
+#define FSC_PROTOCOL_CHECKED_H
+
+#include <linux/mutex.h>
+
+#include "descriptor.h"
+
+#ifdef CONFIG_KASAN
+static const struct fsc_protocol fsc_early_free = {
+	.name		= "rcu_desc",
+	.busted		= "early_free",
+	.refcounted	= true,
+	FSC_DESCRIPTOR_OPS(cas),
+	.alloc		= fsc_desc_alloc,
+	.free		= fsc_desc_free_both,
+};
+#endif
+
+#ifdef CONFIG_KCSAN
+static inline void *fsc_plain_alloc(struct fsc_thread *t, unsigned int order)
+{
+	t->run->plain++;
+	return fsc_desc_alloc(t, order);
+}
+
+static inline void fsc_plain_free(struct fsc_thread *t, void *folio, bool timed)
+{
+	t->run->plain++;
+	fsc_desc_free_both(t, folio, timed);
+}
+
+static const struct fsc_protocol fsc_plain_race = {
+	.name		= "typesafe",
+	.busted		= "plain_race",
+	.refcounted	= true,
+	.recheck	= true,
+	.recycles	= true,
+	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
+	FSC_DESCRIPTOR_OPS(cas),
+	.alloc		= fsc_plain_alloc,
+	.free		= fsc_plain_free,
+};
+#endif
+
+#ifdef CONFIG_PROVE_LOCKING
+static int fsc_lock_inversion_set_up(struct fsc_run *run)
+{
+	static DEFINE_MUTEX(one);
+	static DEFINE_MUTEX(other);
+
+	mutex_lock(&one);
+	mutex_lock(&other);
+	mutex_unlock(&other);
+	mutex_unlock(&one);
+	mutex_lock(&other);
+	mutex_lock(&one);
+	mutex_unlock(&one);
+	mutex_unlock(&other);
+	return 0;
+}
+
+static const struct fsc_protocol fsc_lock_inversion = {
+	.busted		= "lock_inversion",
+	.set_up		= fsc_lock_inversion_set_up,
+	FSC_TYPESAFE(cas),
+};
+#endif
+
+#endif /* FSC_PROTOCOL_CHECKED_H */
+
+/* Outside the guard: see protocols.h. */
+#ifdef CONFIG_KASAN
+FSC_PROTOCOL(early_free)
+#endif
+#ifdef CONFIG_KCSAN
+FSC_PROTOCOL(plain_race)
+#endif
+#ifdef CONFIG_PROVE_LOCKING
+FSC_PROTOCOL(lock_inversion)
+#endif
