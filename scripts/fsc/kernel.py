@@ -22,6 +22,7 @@ class Kernel:
     release: str   # as uname -r says
     image: Path    # bzImage
     build: Path    # for make -C
+    make: tuple[str, ...] = ()  # variables for that
 
 
 # Debian's, beside the one that is booted anyway.
@@ -101,7 +102,7 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
 
 def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
     log = objects / "build.log"
-    command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *variables]
+    command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *kernel.make, *variables]
     # A make that called us leaves its own flags and variables behind (KDIR=, --jobserver-auth).
     env = {name: value for name, value in os.environ.items()
            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")}
