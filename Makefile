@@ -19,7 +19,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench report check compare icount trace perf shell gdb kernels module clean distclean
+.PHONY: help bench report check check-debug compare icount trace perf shell gdb kernels module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -38,6 +38,11 @@ report:
 check:
 	@scripts/setup.sh check
 	@$(folioscale) check $(kernel_flags) $(call flag,--accel,ACCEL) $(foreach group,$(ONLY),--only $(group))
+
+check-debug:
+	@scripts/setup.sh kernels
+	@$(folioscale) check-debug $(call flag,--accel,ACCEL) $(if $(filter 1,$(QUICK)),--quick) \
+		$(foreach group,$(ONLY),--only $(group)) -- $(call quote,$(or $(KERNEL),all))
 
 compare:
 	@scripts/setup.sh bench
@@ -86,6 +91,8 @@ distclean:
 #h   bench      install what is missing, boot a VM, run the suite, print the table
 #h   report     write report.html for the folders RESULTS, into the first of them
 #h   check      install what is missing, run every test
+#h   check-debug  the tests of the module on debug kernels, built when they are not there, and the
+#h              kernels' own checkers (KERNEL=, as of kernels)
 #h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
 #h   trace      one run of the module in the VM under a bpftrace script or hist: triggers
@@ -109,7 +116,8 @@ distclean:
 #h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
 #h   OUT=DIR    bench, icount, trace, perf: where the results go (a new folder under results/)
 #h   RESULTS=   report: folders with a result.json, one for each suite: "results/A results/B"
-#h   ONLY=      check: only these groups of tests (a wrong name lists them)
+#h   QUICK=1    check-debug: the least of each
+#h   ONLY=      check, check-debug: only these groups of tests (a wrong name lists them)
 #h   A= B=      compare: folders of results, or their result.json
 #h   JSON=FILE  compare: write it there as JSON, too
 #h   FORCE=1    compare: even if emulation, accelerator or parameters differ

@@ -64,6 +64,7 @@ class Guest:
     memory_mb: int = 2048
     timeout_s: float = 900
     cmdline: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()   # lines that the console may have
     alone: bool = False           # times in the guest are what it is about
     icount: bool = False          # a nanosecond is an instruction there
 
@@ -71,7 +72,7 @@ class Guest:
         where = machine.kernel_of(self.flavour)
         guest_test.run(out, where, accel.ICOUNT if self.icount else machine.accel, folder, script=self.script, env=self.env,
                        vcpus=self.vcpus, memory_mb=self.memory_mb, timeout_s=self.timeout_s,
-                       cmdline=self.cmdline)
+                       cmdline=self.cmdline, allow=self.allow)
 
 
 RT = "rt-amd64"
@@ -117,12 +118,12 @@ class Machine:
         return kernel.debian(flavour) if flavour else self.kernel
 
 
-def chosen(only: list[str]) -> list[Program | Guest]:
-    names = [group.name for group in GROUPS]
+def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list[Program | Guest]:
+    names = [group.name for group in among]
     for name in only:
         if name not in names:
             raise SetupError(f"ONLY={name}: no such group; known: {' '.join(names)}")
-    return [group for group in GROUPS if not only or group.name in only]
+    return [group for group in among if not only or group.name in only]
 
 
 def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
@@ -161,15 +162,16 @@ def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap
     return lines, below, time.monotonic() - begin
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
-    groups = chosen(args.only)
+def start() -> None:
+    """Of what an earlier check left there is nothing."""
     os.environ[repo.INSIDE_CHECK] = "1"
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    machine = set_up(args, groups)
-    begin = time.monotonic()
-    out = Ktap(lambda line: print(line, flush=True), len(groups))
+
+
+def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> dict[str, Ktap]:
+    """Run them, some at a time; print the list of each, in order, and return them by name."""
+    lists: dict[str, Ktap] = {}
     jobs = (os.cpu_count() or 1) + 1  # some of them wait most of their time
     done = {group.name: run_group(group, machine) for group in groups if group.alone}
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
@@ -177,14 +179,25 @@ def main(args: argparse.Namespace) -> int:
         try:
             for group in groups:
                 lines, below, seconds = done.get(group.name) or pending[group.name].result()
-                for line in lines:
-                    print(f"  {line}")
-                print(f"# {group.name}: {below.count}, {seconds:.0f} s, {shlex.quote(str(OUT / group.name))}")
+                out.show(lines)
+                out.note(f"{group.name}: {below.count}, {seconds:.0f} s, {shlex.quote(str(OUT / group.name))}")
                 out.end(below, group.name)
+                lists[group.name] = below
         except (KeyboardInterrupt, SystemExit):
             # The pool would wait for its machines; without us they are gone at once.
             print("folioscale: interrupted", file=sys.stderr)
             os._exit(128 + signal.SIGINT)
+    return lists
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    groups = chosen(args.only)
+    start()
+    machine = set_up(args, groups)
+    begin = time.monotonic()
+    out = Ktap(lambda line: print(line, flush=True), len(groups))
+    run_groups(out, groups, machine)
     print(f"# {time.monotonic() - begin:.0f} s")
     print(out.count)
     return EXIT_STATUS[FAIL if out.count.failed else PASS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from . import kernel, repo, vm
@@ -15,6 +16,7 @@ from .verdict import PASS
 
 GUEST = repo.SCRIPTS / "tests/guest"
 HELPERS = ("ktap", "module")
+WORK = "work.json"
 
 
 def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env: str = "",
@@ -42,6 +44,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
                **_program(script, folder)},
         **machine))
     out.end(below, f"{script}.sh on {where.release}")
+    (folder / WORK).write_text(json.dumps(work(documents)), encoding="utf-8")
     trouble = complaints(folder, documents)
     out.result(not trouble, f"{len(documents)} run.json are what they should be", trouble)
     out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
@@ -55,6 +58,19 @@ def _program(script: str, folder: Path) -> dict[str, Path]:
     subprocess.run(["gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
                     "-fno-stack-protector", "-o", folder / script, source], check=True)
     return {f"tests/{script}": folder / script}
+
+
+def work(documents: list[str]) -> dict[str, int]:
+    """What was done in the runs whose run.json were read once they had ended."""
+    sums = {"runs": 0, "lookups": 0, "turnovers": 0}
+    for text in documents:
+        with suppress(ValueError):
+            found = json.loads(text)
+            if found["state"] == "done":
+                sums["runs"] += 1
+                for name in ("lookups", "turnovers"):
+                    sums[name] += found["counters"][name]
+    return sums
 
 
 def complaints(folder: Path, documents: list[str]) -> str:

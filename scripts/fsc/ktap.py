@@ -49,13 +49,23 @@ class Ktap:
 
     def result(self, good: bool, name: str, detail: str = "") -> None:
         """One leaf; @detail is shown before it."""
-        self._note(detail)
+        self.note(detail)
         self._line(good, name)
         self.count += Count(passed=int(good), failed=int(not good))
+
+    def note(self, text: str) -> None:
+        """A diagnostic."""
+        for line in text.splitlines():
+            self._write(f"# {line}")
 
     def skip(self, name: str, why: str) -> None:
         self._line(True, f"{name} # SKIP {why}")
         self.count.skipped += 1
+
+    def show(self, lines: list[str]) -> None:
+        """What a list below has written, before the result that stands for it."""
+        for line in lines:
+            self._write(f"  {line}")
 
     def below(self, plan: int | None = None) -> Ktap:
         """A list below; end it with end()."""
@@ -77,14 +87,14 @@ class Ktap:
             self._write(line)
         elif result := _RESULT.fullmatch(line):
             if int(result[2]) != self._seen + 1:
-                self._note(f"result {result[2]} comes after {self._seen}")
+                self.note(f"result {result[2]} comes after {self._seen}")
                 self.count.failed += 1
             if skip := _SKIP.fullmatch(result[3]):
                 self.skip(skip[1], skip[2])
             else:
                 self.result(result[1] == "ok", result[3])
         else:
-            self._note(line.removeprefix("# "))
+            self.note(line.removeprefix("# "))
 
     def close(self) -> None:
         """The list ends here: more or fewer results than planned are a failure."""
@@ -101,7 +111,3 @@ class Ktap:
     def _line(self, good: bool, name: str) -> None:
         self._seen += 1
         self._write(f"{'ok' if good else 'not ok'} {self._seen} {name}")
-
-    def _note(self, text: str) -> None:
-        for line in text.splitlines():
-            self._write(f"# {line}")

@@ -58,6 +58,12 @@ unload() {
 	rmmod folioscale || fail "rmmod failed"
 }
 
+# A kernel with SLUB_RCU_DEBUG keeps freed objects of TYPESAFE caches for a grace period, and
+# KASAN for longer: what is recycled there is no descriptor that a reader looks at.
+recycling_shows() {
+	[ -z "${FSC_NO_RECYCLING:-}" ]
+}
+
 # Without a fork
 state() { # into $state
 	state=
@@ -155,6 +161,9 @@ expect_verdict() {
 
 expect_kept_verdict() {
 	expect state state done
+	[ "$1" != PASS ] || recycling_shows || case ${run_state_reason-} in
+	'vacuous: no descriptor came back '*) return ;;
+	esac
 	[ "${run_state_verdict-}" = "$1" ] || fail "verdict ${run_state_verdict-} (${run_state_reason-}), not $1"
 }
 
@@ -214,7 +223,7 @@ point_until() { # EXPRESSION PROTOCOL NAME=VALUE...
 	least=0
 	case " $* " in
 	*' churn=refreeze '* | *' nr_freers=0 '*) ;;
-	*) ! recycles "$protocol" || least=20 ;;
+	*) ! { recycles "$protocol" && recycling_shows; } || least=20 ;;
 	esac
 	wait_state measure
 	wait_threads

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC2154 # module.sh is sourced too
+#
+# One negative control of one of the kernel's checkers (FSC_ARMED), until the kernel has said
+# something; that it says the right thing is for those to see who look at the console. A
+# checker reports once in a boot, so each control has its own.
+
+REPORT='BUG: K[AC]SAN: |WARNING: possible circular locking'
+
+control() {
+	case $FSC_ARMED in
+	early_pages) echo protocol=rcu_full hold_ns=10000 ;;
+	early_free) echo protocol=rcu_desc gap_ns=10000 ;;
+	plain_race) echo protocol=typesafe nr_freers=2 ;;
+	lock_inversion) echo protocol=typesafe ;;
+	esac
+}
+
+reported() {
+	# shellcheck disable=SC2046 # a list of words
+	load busted="$FSC_ARMED" warmup_ms=0 duration_ms=0 $(control) || return
+	wait_state measure
+	deadline=$(($(uptime_s) + 120))
+	until dmesg | grep -qE "$REPORT"; do
+		[ "$(uptime_s)" -lt "$deadline" ] || {
+			fail "no report in 120 s"
+			break
+		}
+		sleep 0.2
+	done
+	stop
+	unload
+}
+
+ktap_plan 1
+ktap_test "busted=$FSC_ARMED is reported" reported

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Every path x protocol x removal for so long each that all together take FSC_CHURN_S seconds of
+# measured windows: readers and freers on all CPUs, delays in every place that has one.
+
+: "${FSC_CHURN_S:=120}"
+CPUS=$(grep -c '^processor' /proc/cpuinfo)
+
+points() { # a line each: PATH PROTOCOL REMOVAL
+	for path in $PATHS; do
+		for protocol in $(protocols_of "$path"); do
+			for removal in reclaim truncate; do
+				echo "$path $protocol $removal"
+			done
+		done
+	done
+}
+
+churn() { # PATH PROTOCOL REMOVAL
+	load path="$1" protocol="$2" removal="$3" nr_readers="$CPUS" nr_freers="$CPUS" order=0:8,2:2,4:1 \
+		lookups_per_section=4 gap_ns=500 hold_ns=500 publish_ns=500 popularity=zipf gp_probe_ms=20 \
+		warmup_ms=0 duration_ms="$each_ms" || return
+	wait_state done $((60 + each_ms / 500))
+	keep
+	expect state state done
+	[ "$run_state_verdict" != FAIL ] || fail "FAIL: ${run_state_reason-}"
+	expect counters violations 0
+	expect_more counters lookups 0
+	expect_more counters turnovers 0
+	expect_balance
+	unload
+}
+
+points >/tmp/points
+nr=$(grep -c . /tmp/points)
+each_ms=$((FSC_CHURN_S * 1000 / nr))
+ktap_plan "$nr"
+while read -r path protocol removal; do
+	ktap_test "path=$path protocol=$protocol removal=$removal for $each_ms ms" churn "$path" "$protocol" "$removal"
+done </tmp/points
