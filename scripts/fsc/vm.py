@@ -63,6 +63,8 @@ class BootSpec:
     qemu: tuple[str, ...] = ()    # more arguments
     allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
     on_blob: OnBlob = lambda name, data: None
+    quiet_s: float = float("inf")  # a machine that says nothing for so long is killed
+    keep: bool = True             # what it says is in Boot.blobs, too
 
 
 @dataclass
@@ -103,14 +105,15 @@ def _boot_once(spec: BootSpec) -> Boot:
     blobs: list[tuple[str, bytes]] = []
 
     def on_blob(name: str, data: bytes) -> None:
-        blobs.append((name, data))
+        if spec.keep:
+            blobs.append((name, data))
         spec.on_blob(name, data)
 
     frames = Frames(on_blob)
     begin = time.monotonic()
     with (spec.outdir / "qemu.log").open("wb") as errors, machine.run(
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
-        end = _follow(qemu, frames, begin + spec.timeout_s, spec.outdir / "qemu.log")
+        end = _follow(qemu, frames, begin + spec.timeout_s, spec.quiet_s, spec.outdir / "qemu.log")
     seconds = time.monotonic() - begin
     text = log.read_text(errors="replace") if log.exists() else ""
     state, reason = judge(frames.status, text, spec.allow, end)
@@ -207,13 +210,14 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
     return Machine(command(serial), root, spec.outdir)
 
 
-def _follow(qemu: subprocess.Popen, frames: Frames, deadline: float, errors: Path) -> str:
+def _follow(qemu: subprocess.Popen, frames: Frames, deadline: float, quiet_s: float, errors: Path) -> str:
     """Read frames until QEMU ends, by itself or by force; say how it ended."""
     pipe = qemu.stdout.fileno()
-    limit = deadline
+    limit, heard = deadline, time.monotonic()
     while (left := limit - time.monotonic()) > 0:
         if select.select([pipe], [], [], min(left, 1.0))[0]:
             data = os.read(pipe, 1 << 16)
+            heard = time.monotonic()
             if not data:
                 status = qemu.wait()
                 said = errors.read_text(errors="replace").strip()
@@ -226,6 +230,8 @@ def _follow(qemu: subprocess.Popen, frames: Frames, deadline: float, errors: Pat
             if frames.status and limit == deadline:
                 # All is said; what is left is the power-off, with its last console lines.
                 limit = min(deadline, time.monotonic() + _POWER_OFF_S)
+        if time.monotonic() - heard > quiet_s:
+            return f"nothing was heard of the machine for {quiet_s:.0f} s"
         # QEMU dumps registers and then sits there with the guest stopped for good.
         for line in errors.read_text(errors="replace").splitlines():
             if "KVM internal error" in line:
