@@ -27,17 +27,55 @@ def figures(point: Point, run: dict[str, Any], limbo: dict[str, Any]) -> str:
     return ", ".join(words) or run["verdict"]
 
 
-class Progress:
+class Line:
+    """One line of progress."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._tty = self._stream.isatty()
+        self._shown = False
+
+    def end(self) -> None:
+        """Leave the line to what was shown last."""
+        if self._tty and self._shown:
+            print(file=self._stream, flush=True)
+
+    def _show(self, text: str) -> None:
+        self._shown = True
+        if self._tty:
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write(f"\r{text[:width]}\x1b[K")
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+class Ticker(Line):
+    """Told what there is to say as often as one likes; shows it now and then."""
+
+    def __init__(self, every_s: float, stream: TextIO | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._every_s = 0 if self._tty else every_s
+        self._clock = clock
+        self._last = clock()
+
+    def tell(self, text: str) -> None:
+        if self._clock() - self._last >= self._every_s:
+            self._last = self._clock()
+            self._show(text)
+
+
+class Progress(Line):
     """Told of every point that ends; knows from the plan what is still to come."""
 
     def __init__(self, plan: list[float], stream: TextIO | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
         self._plan = plan           # the seconds each point is expected to take, in order
-        self._stream = stream or sys.stderr
         self._clock = clock
         self._begin = clock()
         self._done = self._skipped = 0
-        self._tty = self._stream.isatty()
 
     def eta(self) -> str:
         """What the rest of the plan takes at the speed seen so far."""
@@ -60,15 +98,3 @@ class Progress:
         """Something that is no point, to be overwritten by the next one."""
         if self._tty:
             self._show(text)
-
-    def end(self) -> None:
-        if self._tty and self._done:
-            print(file=self._stream, flush=True)
-
-    def _show(self, text: str) -> None:
-        if self._tty:
-            width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r{text[:width]}\x1b[K")
-        else:
-            self._stream.write(text + "\n")
-        self._stream.flush()
