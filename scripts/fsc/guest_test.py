@@ -7,6 +7,7 @@ import json
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from . import kernel, repo, vm
 from .accel import Accel
@@ -81,13 +82,20 @@ def complaints(folder: Path, documents: list[str]) -> str:
         except ValueError as error:
             (folder / f"run-{number}.json").write_text(text)
             return f"run-{number}.json: {error}"
-        if found["schema"] != 1 or found["verdict"] not in ("PASS", "FAIL", "INCONCLUSIVE"):
-            return f"schema {found['schema']}, verdict {found['verdict']}"
-        if found["state"] == "done":
-            count = found["counters"]
-            if count["lookups"] != count["hits"] + count["misses"]:
-                return f"run-{number}: lookups are not hits and misses: {count}"
-            *folios, freed, released = found["balance"].values()
-            if len(set(folios)) != 1 or freed != released:
-                return f"run-{number}: balance {found['balance']}"
+        if trouble := complaint(found):
+            return f"run-{number}: {trouble}"
+    return ""
+
+
+def complaint(found: dict[str, Any]) -> str:
+    """What is wrong with a run.json, whatever its verdict is."""
+    if found["schema"] != 1 or found["verdict"] not in ("PASS", "FAIL", "INCONCLUSIVE"):
+        return f"schema {found['schema']}, verdict {found['verdict']}"
+    if found["state"] == "done":
+        count = found["counters"]
+        if count["lookups"] != count["hits"] + count["misses"]:
+            return f"lookups are not hits and misses: {count}"
+        *folios, freed, released = found["balance"].values()
+        if len(set(folios)) != 1 or freed != released:
+            return f"balance {found['balance']}"
     return ""

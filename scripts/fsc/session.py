@@ -28,14 +28,14 @@ Flavours = dict[str, tuple[Kernel, Path]]
 
 
 # A parameter that the module does not take is the suite's fault, and no finding.
-_REFUSED = re.compile(rb"folioscale: \S+=.*: allowed: .*")
+REFUSED = re.compile(rb"folioscale: \S+=.*: allowed: .*")
 
 
 class Interrupted(Exception):
     """SIGINT or SIGTERM: stop, and keep what is there."""
 
 
-def _interrupt(number: int, _frame: object) -> None:
+def interrupt(number: int, _frame: object) -> None:
     raise Interrupted(signal.Signals(number).name)
 
 
@@ -69,9 +69,9 @@ def again(argv: list[str]) -> str:
     return shlex.join(words)
 
 
-def keep_command(folder: Path) -> None:
+def keep_command(folder: Path, argv: list[str] | None = None) -> None:
     (folder / "command").write_text(
-        f"# at revision {environment.revision()}, in the top folder:\n{again(sys.argv)}\n")
+        f"# at revision {environment.revision()}, in the top folder:\n{again(argv or sys.argv)}\n")
 
 
 def _name(accel: Accel | None) -> str:
@@ -120,7 +120,7 @@ class Session:
         """Do all passes unless one dies or is interrupted; write and return the result."""
         progress = Progress([s for points, _ in passes for s in job.plan(points)])
         interrupted = ""
-        before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             for number, (points, accel) in enumerate(passes, 1):
                 boot = (self._resumed(number, points, accel, progress)
@@ -205,7 +205,7 @@ class Session:
             if kind in ("slabs", "slab"):
                 found = record.json(blob) or {}
                 fairness.check(record.json("config"), found.get("flags", found))
-            elif refused := kind == "error" and _REFUSED.search(data):
+            elif refused := kind == "error" and REFUSED.search(data):
                 raise SetupError(refused[0].decode(errors="replace"))
             elif kind in ("run", "error") and point_id in points:
                 progress.point(name, points[point_id], outcome(points[point_id], record))
