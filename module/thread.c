@@ -94,10 +94,13 @@ static void work_unthrottled(struct fsc_thread *t)
 	const struct fsc_loops *loops = t->run->loops;
 	u64 from = fsc_clock();
 
+	if (t->next_stall && from >= t->next_stall) {
+		/* One lookup, which says nothing of how long a batch takes. */
+		stall(t);
+		return;
+	}
 	if (t->role == FSC_FREER)
 		loops->turn(t, t->batch, from + BATCH_NS);
-	else if (t->next_stall && from >= t->next_stall)
-		stall(t);
 	else if (t->run->general)
 		loops->read_general(t, t->batch, from + BATCH_NS);
 	else

@@ -51,7 +51,7 @@ pagecache.hazptr pagecache.rcu_bounded pagecache.locked gup.typesafe gup.rcu_bou
 # A second, and where readers wait for each other that for all CPUs together
 STALLS="pagecache.rcu_full.1000 pagecache.seqcount.1000 pagecache.locked.$((1000 / CPUS)) gup.rcu_desc.100
 gup.locked.100 pfn.rcu_bounded.1000"
-ktap_plan $(($(echo "$SECTIONS $STALLS" | wc -w) + 1))
+ktap_plan $(($(echo "$SECTIONS $STALLS" | wc -w) + 2))
 
 for run in $SECTIONS; do
 	# shellcheck disable=SC2046 # a list of words
@@ -61,4 +61,7 @@ done
 for run in $STALLS; do
 	ktap_test "${run%.*} with the longest stalls" stalls "$run"
 done
+# Of fifty blocks one has a folio to stall at
+ktap_test "pfn with stalls that rarely meet a folio" long_until 'stalls > 1' path=pfn protocol=hazptr mix=3:0:100:0:0 \
+	nr_folios=4 order=9 removal=truncate stall_ms=1 stall_every_ms=1 lookups_per_section=13
 ktap_test "rcu_full with the longest holds" long_sections protocol=rcu_full hold_ns=1000000000
