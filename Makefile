@@ -19,7 +19,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench report check check-debug compare icount trace perf shell gdb kernels module clean distclean
+.PHONY: help bench report check check-debug compare icount soak trace perf shell gdb kernels module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -52,6 +52,11 @@ icount:
 	@scripts/setup.sh bench
 	@$(folioscale) icount $(kernel_flags) --accel icount --vcpus 1 \
 		$(call flag,--memory,MEM) $(call flag,--repetitions,REPS) $(call flag,--out,OUT)
+
+soak:
+	@scripts/setup.sh bench
+	@$(folioscale) soak $(vm_flags) $(call flag,--minutes,MINUTES) $(call flag,--seed,SEED) \
+		$(call flag,--point,POINT) $(call flag,--out,OUT)
 
 trace:
 	@scripts/setup.sh trace
@@ -95,6 +100,7 @@ distclean:
 #h              kernels' own checkers (KERNEL=, as of kernels)
 #h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
+#h   soak       random points for an hour, each of them checked; a failure says how to have it again
 #h   trace      one run of the module in the VM under a bpftrace script or hist: triggers
 #h   perf       one run of the module in the VM under perf, and where its time goes
 #h   shell      a shell in the VM with the module loaded and idle
@@ -114,7 +120,10 @@ distclean:
 #h              times), path of a .toml, or all (default)
 #h   RESUME=DIR bench: go on with what was interrupted, in its folder
 #h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
-#h   OUT=DIR    bench, icount, trace, perf: where the results go (a new folder under results/)
+#h   MINUTES=N  soak: how long (60; with POINT=: once)
+#h   SEED=S     soak: of the points (a random one, which is printed)
+#h   POINT=K    soak: point K of SEED alone, until MINUTES are over if they are given
+#h   OUT=DIR    bench, icount, soak, trace, perf: where the results go (a new folder under results/)
 #h   RESULTS=   report: folders with a result.json, one for each suite: "results/A results/B"
 #h   QUICK=1    check-debug: the least of each
 #h   ONLY=      check, check-debug: only these groups of tests (a wrong name lists them)

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale soak: random points in one machine for a long time, each of them checked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import shlex
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import accel, console, job, kernel, repo, session, soakpoint, table, vm
+from .bench import where_it_is
+from .guest_test import complaint
+from .progress import Ticker
+from .soakpoint import Machine, Point
+from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, LOST, PASS, SetupError
+
+SOAK_SH = repo.SCRIPTS / "guest/soak.sh"
+MINUTES = 60
+# No point takes less than half a second of the guest's time on average, whatever is refused.
+_A_MINUTE = 150
+# Booting, the point that is under way when time is up, and memory; a hung machine is found sooner.
+_OVERHEAD_S = 1800.0
+# guest/soak.sh gives up on a run after 500 s; what populates or drains says nothing for long, either.
+_QUIET_S = 700.0
+_SHOW_S = 20.0
+MEMORY_LIMIT = 0.01
+# More than half that are refused is a fault of the generator, once there is a half to speak of.
+REFUSED_LIMIT, _FEW = 0.5, 10
+# What a point may be INCONCLUSIVE for: it has shown nothing, and nothing wrong.
+VACUOUS = ("a thread did not run in the window", "no turnover in the window",
+           "vacuous: no lookup in the window found a folio", "vacuous: no descriptor came back under another key")
+STOPPED = "stopped before the window ended"
+_NOT_ENDED = "the run has not ended"
+# Reasons that are of no single point begin with this.
+ALL = "all points together: "
+_CLEAN = re.compile(r"Invalid argument|Cannot allocate memory")
+
+
+class Failure(Exception):
+    """A point that is wrong; the text says why."""
+
+
+def wrong(run: dict[str, Any], point: Point, during: bool = False) -> str:
+    """What is wrong with the run.json of @point, read at its end or @during it."""
+    if found := complaint(run):
+        return found
+    for name, value in point.params.items():
+        if str(run["params"][name]) != str(value):
+            return f"{name} is {run['params'][name]}, not {value}"
+    if run["violations_total"] or run["verdict"] == FAIL:
+        return f"{run['verdict']}: {run['reason']}, {run['violations_total']} violations: {run['violations'][:4]}"
+    reasons = (*VACUOUS, *((STOPPED,) if point.how == "stop" else ()), *((_NOT_ENDED,) if during else ()))
+    if run["verdict"] == INCONCLUSIVE and run["reason"] not in reasons:
+        return f"{INCONCLUSIVE}: {run['reason']}"
+    if run["state"] != "done" and not during:
+        return f"the state is {run['state']}"
+    return ""
+
+
+def refusal(text: str) -> str:
+    """The module's line in which it refuses a point; empty if insmod failed otherwise."""
+    line = session.REFUSED.search(text.encode())
+    return line[0].decode(errors="replace") if line and _CLEAN.search(text) else ""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What /proc/meminfo and /proc/zoneinfo say."""
+    total_kb: int
+    free_kb: int
+    slab_kb: int
+
+
+def compared(start: Memory, end: Memory) -> tuple[str, bool]:
+    """What was compared, and whether it is the same within 1% of the memory there is."""
+    def differ(before: int, after: int) -> float:
+        return (after - before) / start.total_kb
+
+    free, slab = differ(start.free_kb, end.free_kb), differ(start.slab_kb, end.slab_kb)
+    text = (f"free at start {start.free_kb / 1024:,.1f} MiB, at end {end.free_kb / 1024:,.1f} MiB, {free:+.2%} of "
+            f"{start.total_kb / 1024:,.0f} MiB; slabs {start.slab_kb / 1024:,.1f} MiB, {end.slab_kb / 1024:,.1f} MiB, {slab:+.2%}")
+    return text, abs(free) <= MEMORY_LIMIT and abs(slab) <= MEMORY_LIMIT
+
+
+@dataclass
+class Tally:
+    """What a soak has seen so far; told by the guest, blob by blob."""
+    points: dict[int, Point]
+    folder: Path
+    seconds: float = 0.0          # that it is to take
+    show: Callable[[str], None] = lambda text: None
+    now: Point | None = None      # the point that is under way, or was the last
+    ended: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    inconclusive: Counter[str] = field(default_factory=Counter)
+    lookups: int = 0
+    turnovers: int = 0
+    memory: dict[str, Memory] = field(default_factory=dict)
+    _at: int = 0                  # how far the console has been looked at
+    _ran: bool = False
+    _begin: float = 0.0           # of the first point
+
+    def on_blob(self, name: str, data: bytes) -> None:
+        """Take what the guest says. Raises Failure."""
+        kind, _, which = name.partition("/")
+        text = data.decode(errors="replace")
+        if kind == "memory":
+            self.memory[which] = Memory(**json.loads(text))
+        elif kind == "begin":
+            self.now, self._ran = self.points[int(which)], False
+            self._begin = self._begin or time.monotonic()
+            with (self.folder / "points.txt").open("a") as listed:
+                print(self.now.line, file=listed)
+        elif kind in ("run", "during"):
+            self._run(text, kind == "during")
+        elif kind == "refused":
+            self._refused(text)
+        elif kind == "trouble":
+            raise Failure(text.strip())
+        elif kind == "end":
+            self.ended += 1
+            if found := self.complaints():
+                raise Failure("\n".join(["on the console:", *found]))
+            left = max(0.0, self.seconds - (time.monotonic() - self._begin))
+            self.show(f"{self.ended} points, {table.si(self.lookups)} lookups, {table.si(self.turnovers)} turnovers, "
+                      f"{left / 60:.1f} minutes left")
+
+    def _run(self, text: str, during: bool) -> None:
+        try:
+            run = json.loads(text)
+            found = wrong(run, self.now, during)
+        except (ValueError, KeyError) as error:
+            found = f"run.json: {error!r}"
+        if found:
+            (self.folder / f"point-{self.now.number}.run.json").write_text(text)
+            raise Failure(found)
+        if during:
+            return
+        self._ran = True
+        if run["verdict"] == INCONCLUSIVE:
+            self.inconclusive[run["reason"]] += 1
+        self.lookups += run["counters"]["lookups"]
+        self.turnovers += run["counters"]["turnovers"]
+
+    def _refused(self, text: str) -> None:
+        line = refusal(text)
+        if not line:
+            raise Failure(f"insmod failed without a reason: {text.strip()}")
+        # A second start may find less memory than the first did.
+        if not self._ran:
+            self.refused[re.search(r"folioscale: (\w+)=", line)[1]] += 1
+
+    def complaints(self) -> list[str]:
+        """What the console has complained of since the last call: it is about the point that is under way."""
+        log = self.folder / "console.log"
+        if not log.exists():
+            return []
+        with log.open("rb") as lines:
+            lines.seek(self._at)
+            new = lines.read()
+        whole = new[:new.rfind(b"\n") + 1]
+        self._at += len(whole)
+        return console.complaints(whole.decode(errors="replace"))[:20]
+
+
+def counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+def judge(tally: Tally, boot: vm.Boot | None, why: str) -> tuple[str, str]:
+    """Verdict and reason of a soak that went on to its end, or was interrupted (@why, and no boot)."""
+    if boot and boot.state != PASS:
+        return boot.state, boot.reason
+    if {"start", "end"} <= tally.memory.keys():
+        text, same = compared(tally.memory["start"], tally.memory["end"])
+        if not same:
+            return FAIL, f"{ALL}memory is not what it was: {text}"
+    refused = tally.refused.total()
+    if refused > REFUSED_LIMIT * tally.ended and tally.ended >= _FEW:
+        return FAIL, f"{ALL}{refused} of {tally.ended} points were refused, so the generator is at fault"
+    if why:
+        return INCONCLUSIVE, why
+    if not tally.ended - refused:
+        return INCONCLUSIVE, "no point was run"
+    return PASS, ""
+
+
+def render(tally: Tally) -> str:
+    """What there was, in a few lines."""
+    refused = tally.refused.total()
+    share = f" ({refused / tally.ended:.0%}, by {counted(tally.refused)})" if refused else ""
+    lines = [f"points        {tally.ended:,}, of which {refused} were refused{share}",
+             f"inconclusive  {tally.inconclusive.total()}{': ' if tally.inconclusive else ''}{counted(tally.inconclusive)}",
+             f"checked       {tally.lookups:,} lookups, {tally.turnovers:,} turnovers (in windows; each lookup by the oracle)"]
+    if {"start", "end"} <= tally.memory.keys():
+        lines.append(f"memory        {compared(tally.memory['start'], tally.memory['end'])[0]}")
+    else:
+        lines.append("memory        not compared: that takes two counts, after the eighth point and after the last")
+    return "\n".join(lines)
+
+
+def again(args: argparse.Namespace, seed: int, number: int | None) -> str:
+    """The line that runs @number of @seed once more, or all of it."""
+    words = [f"SEED={seed}"]
+    words += [f"POINT={number}"] if number is not None else [f"MINUTES={args.minutes}"] if args.minutes else []
+    machine = Machine()
+    for name, value, usual in (("KDIR", args.kdir, None), ("KERNEL", args.kernel, None), ("ACCEL", args.accel, "auto"),
+                               ("VCPUS", args.vcpus, machine.vcpus), ("MEM", args.memory, machine.memory_mb)):
+        words += [f"{name}={shlex.quote(str(value))}"] if value != usual else []
+    return f"make soak {' '.join(words)}"
+
+
+def told(verdict: str, reason: str, tally: Tally, args: argparse.Namespace, seed: int) -> str:
+    """What went wrong, where, and how to have it again."""
+    point = tally.now
+    if not point:
+        return f"{verdict} before the first point: {reason}"
+    if reason.startswith(ALL):
+        return f"{verdict}: {reason}\n  {again(args, seed, None)}"
+    return (f"{verdict} at point {point.number} of seed {seed}: {reason}\n\n"
+            f"  {point.how}: {point.words}\n  {again(args, seed, point.number)}\n")
+
+
+def kept(folder: Path) -> str:
+    """The files that somebody might look for."""
+    return ", ".join(sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".log", ".txt")))
+
+
+def points_of(args: argparse.Namespace, seed: int) -> list[Point]:
+    """What the guest gets to do: more than it can, or one point, once or until the time is up."""
+    machine = Machine(args.vcpus, args.memory)
+    most = (args.minutes or MINUTES) * _A_MINUTE
+    if args.point is None:
+        return [soakpoint.point(seed, number, machine) for number in range(most)]
+    return [soakpoint.point(seed, args.point, machine)] * (most if args.minutes else 1)
+
+
+def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argparse.Namespace, tally: Tally) -> vm.BootSpec:
+    """The machine, and the job that lasts as long as it."""
+    seconds = (args.minutes or MINUTES) * 60
+    return vm.BootSpec(
+        kernel=where, accel=how, outdir=folder, vcpus=args.vcpus, memory_mb=args.memory,
+        job=f". /point.sh\n. /soak.sh\nsoak /points {seconds}\n",
+        files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": job.POINT_SH,
+               "soak.sh": SOAK_SH, "points": folder / "points"},
+        timeout_s=seconds + _OVERHEAD_S, quiet_s=_QUIET_S, keep=False, on_blob=tally.on_blob)
+
+
+def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
+    """Boot, and follow it to its end, a failure, or an interruption; verdict and reason."""
+    before = {number: signal.signal(number, session.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        boot, why = vm.boot(spec), ""
+    except Failure as failure:
+        return FAIL, "\n".join([str(failure), *tally.complaints()])
+    except session.Interrupted as name:
+        boot, why = None, f"{name} after {tally.ended} points; what was seen until then is kept"
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return judge(tally, boot, why)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    seed = random.SystemRandom().getrandbits(32) if args.seed is None else args.seed
+    print(f"seed {seed}" + ("" if args.point is None else f", point {args.point}"), flush=True)
+    points = points_of(args, seed)
+    where = kernel.choose(args.kdir, args.kernel)
+    how = accel.choose(args.accel, where)
+    if how.max_vcpus:
+        raise SetupError(f"ACCEL={args.accel}: allowed for soak: auto kvm tcg")
+    folder = session.new_folder("soak", args.out)
+    session.keep_command(folder, sys.argv if args.seed is not None else [*sys.argv, "--seed", str(seed)])
+    (folder / "points").write_text("".join(f"{point.line}\n" for point in points))
+    ticker = Ticker(_SHOW_S)
+    tally = Tally({point.number: point for point in points}, folder, (args.minutes or MINUTES) * 60, ticker.tell)
+    verdict, reason = run(boot_spec(where, how, folder, args, tally), tally)
+    ticker.end()
+    print(render(tally))
+    if verdict in (FAIL, LOST):
+        print(told(verdict, reason, tally, args, seed))
+    first = f": {reason.splitlines()[0]}" if reason else ""
+    print(f"{verdict}{first}: {where_it_is(folder)} has {kept(folder)}", flush=True)
+    return EXIT_STATUS[verdict]

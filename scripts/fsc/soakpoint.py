@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Random points of a soak. A point is a function of seed, number and machine, and of no other point.
+
+What goes together is the module's business: it says so, and a soak counts what it refuses. Here
+values are only drawn so that this is rare: what most points could not have, most points do not draw.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PROTOCOLS = ("overlay", "typesafe", "rcu_desc", "rcu_full", "seqcount", "hazptr", "rcu_bounded", "locked")
+PATHS = ("pagecache", "gup", "pfn")
+# What is done with a point beside running it to its end, and how often.
+HOWS = {"run": 12, "read": 3, "stop": 3, "again": 2, "unload": 1}
+# Lookups that a section's time and its gaps are shared out over.
+_UNIT = {"pagecache": 1, "gup": 1, "pfn": 512}
+_TRIES = {"pagecache": 68, "gup": 1, "pfn": 1}
+_SECTION_NS = 100_000_000
+# Of the machine's memory the folios may have so much; the limbo has an eighth of it unless told otherwise.
+_SHARE = 0.35
+_PAGE = 4096
+
+Value = int | str
+# The module's own; a point's words leave them out.
+DEFAULTS: dict[str, Value] = {
+    "protocol": "typesafe", "path": "pagecache", "tryget": "cas", "deferral": "auto", "freeptr": "inside",
+    "churn": "replace", "pin": "get", "nr_readers": 1, "nr_freers": 1, "reader_cpus": "", "freer_cpus": "",
+    "cross_cpu": 0, "nr_folios": 1024, "order": 0, "mix": "100:0:0:0:0", "passes": 2, "nr_mms": 1, "nr_mappings": 1,
+    "popularity": "uniform", "removal": "reclaim", "burst": 1, "reuse_distance": 8, "bounded_max": 512,
+    "limbo_max_mb": 0, "touch_bytes": 64, "lookups_per_section": 1, "free_rate": 0, "publish_ns": 0, "gap_ns": 0,
+    "hold_ns": 0, "stall_ms": 0, "stall_every_ms": 1000, "seed": 1, "sample_shift": 10, "sample_ms": 10,
+    "gp_probe_ms": 0, "max_turnovers": 0, "warmup_ms": 500, "duration_ms": 2000,
+}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What points are drawn for; another one has other points."""
+    vcpus: int = 2
+    memory_mb: int = 2048
+
+
+@dataclass(frozen=True)
+class Point:
+    """A load of the module, and what is done with it."""
+    number: int
+    how: str                      # of HOWS
+    at_s: float                   # when stop and unload come
+    params: dict[str, Value]
+
+    @property
+    def words(self) -> str:
+        """As insmod takes them."""
+        return " ".join(f"{name}={value}" for name, value in self.params.items()
+                        if name in ("path", "protocol") or value != DEFAULTS[name])
+
+    @property
+    def line(self) -> str:
+        """As the guest reads it."""
+        return f"{self.number} {self.how} {self.at_s:.3f} {self.words}"
+
+
+class _Draw(random.Random):
+    """Numbers and choices of one point."""
+
+    def log(self, low: int, high: int) -> int:
+        """A whole number of any size alike."""
+        high = max(low, high)
+        return min(high, max(low, int(low * ((high + 1) / low) ** self.random())))
+
+    def often(self, share: float) -> bool:
+        return self.random() < share
+
+    def either(self, share: float, rare: Sequence[Value], usual: Value) -> Value:
+        """One of @rare in @share of the points, else @usual."""
+        return self.choice(rare) if self.often(share) else usual
+
+
+def point(seed: int, number: int, machine: Machine) -> Point:
+    """Point @number of the soak with @seed."""
+    # Words, as numbers that follow each other make streams that resemble each other in some generators.
+    draw = _Draw(f"{seed}/{number}")
+    params = _who(draw, machine)
+    params |= _what(draw, params, machine)
+    params |= _when(draw, params)
+    whole = (int(params["warmup_ms"]) + int(params["duration_ms"])) / 1000
+    how = draw.choices(tuple(HOWS), tuple(HOWS.values()))[0]
+    return Point(number, how, draw.uniform(0, whole), params)
+
+
+def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
+    """Path, protocol, and the threads."""
+    path, protocol = draw.choice(PATHS), draw.choice(PROTOCOLS)
+    if draw.often(0.75):
+        # These two paths have no use for two protocols each.
+        few = {"gup": ("rcu_full", "seqcount"), "pfn": ("locked", "seqcount")}.get(path, ())
+        protocol = draw.choice([name for name in PROTOCOLS if name not in few])
+    counted = {"typesafe": ("xadd",), "seqcount": ("xadd",), "rcu_desc": ("xadd", "rcuref"),
+               "rcu_bounded": ("xadd", "rcuref")}
+    deferred = ("kfree_rcu", "call_rcu", "call_rcu_hurry") if protocol == "rcu_desc" else ("call_rcu", "call_rcu_hurry")
+    readers, freers = draw.randint(0, 8), draw.randint(0, 8)
+    churn = draw.either(0.3, ("refreeze", "reclaim"), "replace")
+    if churn == "reclaim" and draw.often(0.9):
+        freers = 1
+    return {
+        "path": path, "protocol": protocol,
+        "tryget": draw.either(0.4, counted[protocol], "cas") if protocol in counted else
+        draw.either(0.02, ("xadd", "rcuref"), "cas"),
+        "deferral": draw.either(0.5 if protocol in ("rcu_desc", "rcu_full") else 0.02, deferred, "auto"),
+        "freeptr": draw.either(0.2, ("outside",), "inside"),
+        "churn": churn,
+        "pin": draw.either(0.3 if path == "gup" else 0.01, ("pin",), "get"),
+        "nr_readers": readers or int(not freers), "nr_freers": freers,
+        "reader_cpus": _cpus(draw, machine.vcpus), "freer_cpus": _cpus(draw, machine.vcpus),
+        "cross_cpu": int(draw.often(0.2 if freers > 1 and churn == "replace" else 0.01)),
+    }
+
+
+def _cpus(draw: _Draw, vcpus: int) -> str:
+    """A list of CPUs, empty for all of them."""
+    if draw.often(0.75):
+        return ""
+    return ",".join(str(cpu) for cpu in sorted(draw.sample(range(vcpus), draw.randint(1, vcpus))))
+
+
+def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, Value]:
+    """The folios, and how freers go about them."""
+    path = params["path"]
+    order, mean, least = _orders(draw)
+    mix, frames = _mix(draw, str(path))
+    folios = draw.log(1, int(machine.memory_mb * (1 << 20) * _SHARE / frames / _PAGE / mean))
+    alone = params["churn"] == "replace" or draw.often(0.05)
+    return {
+        "nr_folios": folios, "order": order, "mix": mix,
+        "passes": draw.randint(1, 2) if path == "pfn" else 2,
+        "nr_mms": draw.log(1, 64) if path == "gup" and draw.often(0.5) else 1,
+        "nr_mappings": 1 << draw.log(1, 11) - 1 if draw.often(0.5) else draw.either(0.01, (3, 100), 1),
+        "popularity": draw.choice(("uniform", "uniform", "zipf", "hot")),
+        # What cannot freeze can only be truncated.
+        "removal": draw.choice(("reclaim", "truncate")) if params["tryget"] != "rcuref" and alone else
+        draw.either(0.95, ("truncate",), "reclaim") if params["tryget"] == "rcuref" else "reclaim",
+        "burst": draw.log(1, min(folios, 65536)) if draw.often(0.4) and params["churn"] != "refreeze" else 1,
+        "reuse_distance": draw.log(1, 65536 if draw.often(0.1) else 256),
+        "bounded_max": draw.log(1, 65536) if params["protocol"] == "rcu_bounded" else 512,
+        "limbo_max_mb": draw.log(1 if least < 4 else 40, machine.memory_mb // 4) if draw.often(0.3) else 0,
+        "touch_bytes": draw.log(24, _PAGE << least) if draw.often(0.5) else 64,
+    }
+
+
+def _orders(draw: _Draw) -> tuple[Value, float, int]:
+    """order=, the mean of a folio's pages, and the smallest order."""
+    if draw.often(0.5):
+        return 0, 1, 0
+    if draw.often(0.5):
+        order = draw.randint(1, 9)
+        return order, 1 << order, order
+    weights = {order: draw.randint(1, 20) for order in draw.sample(range(10), draw.randint(2, 4))}
+    mean = sum(weight << order for order, weight in weights.items()) / sum(weights.values())
+    return ",".join(f"{order}:{weight}" for order, weight in weights.items()), mean, min(weights)
+
+
+def _mix(draw: _Draw, path: str) -> tuple[str, float]:
+    """mix=, and how many times the frames of the file folios it comes to, as the module reckons."""
+    if path != "pfn":
+        return "100:0:0:0:0", 1.0
+    others = [draw.randint(0, 40) if draw.often(0.5) else 0 for _ in range(4)]
+    file = draw.randint(20, 100)
+    return ":".join(str(weight) for weight in (file, *others)), 2 + sum(others) / file
+
+
+def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
+    """Rates, delays and what is measured."""
+    lookups = draw.randint(2, 32) if draw.often(0.4) else 1
+    unit = lookups * _UNIT[str(params["path"])]
+    readers, freers = int(params["nr_readers"]), int(params["nr_freers"])
+    rate = draw.log(10, 100_000) if draw.often(0.4) else 0
+    counted = not readers and not rate and not params["cross_cpu"] and draw.often(0.5)
+    copies = 4 if params["protocol"] == "seqcount" else 1
+    # Those that spin under the lock do it one after the other.
+    stall_most = 100 if params["path"] == "gup" or params["protocol"] == "locked" else draw.choice((100, 1000))
+    stalls = draw.often(0.2 if readers else 0.01)
+    return {
+        "lookups_per_section": lookups,
+        "free_rate": rate,
+        "publish_ns": draw.log(100, 10_000_000) if draw.often(0.2) else 0,
+        "gap_ns": draw.log(100, _SECTION_NS // (unit * _TRIES[str(params["path"])])) if draw.often(0.3) else 0,
+        "hold_ns": draw.log(100, _SECTION_NS // (unit * copies)) if draw.often(0.3) else 0,
+        "stall_ms": draw.log(1, stall_most) if stalls else 0,
+        "stall_every_ms": draw.log(1, 1000) if stalls else 1000,
+        "seed": draw.getrandbits(64),
+        "sample_shift": draw.randint(-1, 20),
+        "sample_ms": draw.log(2, 200) if draw.often(0.8) else 0,
+        "gp_probe_ms": draw.log(1, 200) if draw.often(0.2) else 0,
+        "max_turnovers": draw.log(1, 20_000) if freers and counted else 0,
+        "warmup_ms": draw.log(1, 300) if draw.often(0.7) else 0,
+        "duration_ms": draw.log(200, 2000),
+    }
