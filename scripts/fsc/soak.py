@@ -58,7 +58,9 @@ def wrong(run: dict[str, Any], point: Point, during: bool = False) -> str:
         if str(run["params"][name]) != str(value):
             return f"{name} is {run['params'][name]}, not {value}"
     if run["violations_total"] or run["verdict"] == FAIL:
-        return f"{run['verdict']}: {run['reason']}, {run['violations_total']} violations: {run['violations'][:4]}"
+        first = "".join(f"\n  {seen['what']} of key {seen['key']}: expected {seen['expected']}, found {seen['found']}"
+                        for seen in run["violations"][:4])
+        return f"{run['violations_total']} violations{first}" if run["violations_total"] else run["reason"]
     reasons = (*VACUOUS, *((STOPPED,) if point.how == "stop" else ()), *((_NOT_ENDED,) if during else ()))
     if run["verdict"] == INCONCLUSIVE and run["reason"] not in reasons:
         return f"{INCONCLUSIVE}: {run['reason']}"
@@ -290,6 +292,6 @@ def main(args: argparse.Namespace) -> int:
     print(render(tally))
     if verdict in (FAIL, LOST):
         print(told(verdict, reason, tally, args, seed))
-    first = f": {reason.splitlines()[0]}" if reason else ""
-    print(f"{verdict}{first}: {where_it_is(folder)} has {kept(folder)}", flush=True)
+        reason = ""
+    print(f"{verdict}{': ' if reason else ''}{reason}: {where_it_is(folder)} has {kept(folder)}", flush=True)
     return EXIT_STATUS[verdict]

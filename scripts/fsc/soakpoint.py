@@ -94,7 +94,7 @@ def point(seed: int, number: int, machine: Machine) -> Point:
 def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
     """Path, protocol, and the threads."""
     path, protocol = draw.choice(PATHS), draw.choice(PROTOCOLS)
-    if draw.often(0.75):
+    if draw.often(0.85):
         # These two paths have no use for two protocols each.
         few = {"gup": ("rcu_full", "seqcount"), "pfn": ("locked", "seqcount")}.get(path, ())
         protocol = draw.choice([name for name in PROTOCOLS if name not in few])
@@ -102,17 +102,17 @@ def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
                "rcu_bounded": ("xadd", "rcuref")}
     deferred = ("kfree_rcu", "call_rcu", "call_rcu_hurry") if protocol == "rcu_desc" else ("call_rcu", "call_rcu_hurry")
     readers, freers = draw.randint(0, 8), draw.randint(0, 8)
-    churn = draw.either(0.3, ("refreeze", "reclaim"), "replace")
+    tryget = (draw.either(0.4, counted[protocol], "cas") if protocol in counted else
+              draw.either(0.02, ("xadd", "rcuref"), "cas"))
+    churn = draw.either(0.05 if tryget == "rcuref" else 0.3, ("refreeze", "reclaim"), "replace")
     if churn == "reclaim" and draw.often(0.9):
         freers = 1
     return {
-        "path": path, "protocol": protocol,
-        "tryget": draw.either(0.4, counted[protocol], "cas") if protocol in counted else
-        draw.either(0.02, ("xadd", "rcuref"), "cas"),
+        "path": path, "protocol": protocol, "tryget": tryget,
         "deferral": draw.either(0.5 if protocol in ("rcu_desc", "rcu_full") else 0.02, deferred, "auto"),
         "freeptr": draw.either(0.2, ("outside",), "inside"),
         "churn": churn,
-        "pin": draw.either(0.3 if path == "gup" else 0.01, ("pin",), "get"),
+        "pin": draw.either(0.3 if path == "gup" and tryget != "rcuref" else 0.01, ("pin",), "get"),
         "nr_readers": readers or int(not freers), "nr_freers": freers,
         "reader_cpus": _cpus(draw, machine.vcpus), "freer_cpus": _cpus(draw, machine.vcpus),
         "cross_cpu": int(draw.often(0.2 if freers > 1 and churn == "replace" else 0.01)),
@@ -129,7 +129,7 @@ def _cpus(draw: _Draw, vcpus: int) -> str:
 def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, Value]:
     """The folios, and how freers go about them."""
     path = params["path"]
-    order, mean, least = _orders(draw)
+    order, mean, least, most = _orders(draw)
     mix, frames = _mix(draw, str(path))
     folios = draw.log(1, int(machine.memory_mb * (1 << 20) * _SHARE / frames / _PAGE / mean))
     alone = params["churn"] == "replace" or draw.often(0.05)
@@ -145,21 +145,21 @@ def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, 
         "burst": draw.log(1, min(folios, 65536)) if draw.often(0.4) and params["churn"] != "refreeze" else 1,
         "reuse_distance": draw.log(1, 65536 if draw.often(0.1) else 256),
         "bounded_max": draw.log(1, 65536) if params["protocol"] == "rcu_bounded" else 512,
-        "limbo_max_mb": draw.log(1 if least < 4 else 40, machine.memory_mb // 4) if draw.often(0.3) else 0,
+        "limbo_max_mb": draw.log(1 << max(0, most - 3), machine.memory_mb // 4) if draw.often(0.3) else 0,
         "touch_bytes": draw.log(24, _PAGE << least) if draw.often(0.5) else 64,
     }
 
 
-def _orders(draw: _Draw) -> tuple[Value, float, int]:
-    """order=, the mean of a folio's pages, and the smallest order."""
+def _orders(draw: _Draw) -> tuple[Value, float, int, int]:
+    """order=, the mean of a folio's pages, the smallest order and the largest."""
     if draw.often(0.5):
-        return 0, 1, 0
+        return 0, 1, 0, 0
     if draw.often(0.5):
         order = draw.randint(1, 9)
-        return order, 1 << order, order
+        return order, 1 << order, order, order
     weights = {order: draw.randint(1, 20) for order in draw.sample(range(10), draw.randint(2, 4))}
     mean = sum(weight << order for order, weight in weights.items()) / sum(weights.values())
-    return ",".join(f"{order}:{weight}" for order, weight in weights.items()), mean, min(weights)
+    return ",".join(f"{order}:{weight}" for order, weight in weights.items()), mean, min(weights), max(weights)
 
 
 def _mix(draw: _Draw, path: str) -> tuple[str, float]:

@@ -24,9 +24,10 @@ from fsc.verdict import SetupError
 
 PARAMS_C = (repo.ROOT / "module/params.c").read_text()
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
-LINE = ("17 again 0.283 path=pfn protocol=rcu_bounded freeptr=outside nr_readers=7 nr_freers=0 reader_cpus=0,1 nr_folios=163 "
-        "mix=87:0:8:0:0 burst=79 reuse_distance=1 bounded_max=3 limbo_max_mb=1 lookups_per_section=30 "
-        "seed=6874490762321098313 sample_shift=5 sample_ms=0 warmup_ms=106 duration_ms=576")
+LINE = ("17 again 0.283 path=pfn protocol=rcu_bounded freeptr=outside nr_readers=7 nr_freers=0 "
+        "reader_cpus=0,1 nr_folios=163 mix=87:0:8:0:0 burst=79 reuse_distance=1 bounded_max=3 limbo_max_mb=1 "
+        "lookups_per_section=30 seed=6874490762321098313 sample_shift=5 sample_ms=0 warmup_ms=106 "
+        "duration_ms=576")
 REFUSED = "insmod: can't insert: Invalid argument\n[  1.5] folioscale: order=9: allowed: 0 to 8\n"
 POINT = Point(3, "run", 0.1, soakpoint.DEFAULTS | {"nr_readers": 2})
 
@@ -148,7 +149,7 @@ class WrongTest(unittest.TestCase):
         self.assertEqual(soak.wrong(stopped, Point(3, "stop", 0.1, POINT.params)), "")
         during = run(state="measure", verdict="INCONCLUSIVE", reason="the run has not ended")
         self.assertEqual(soak.wrong(during, POINT, during=True), "")
-        self.assertIn("FAIL", soak.wrong(run(state="measure", verdict="FAIL"), POINT, during=True))
+        self.assertIn("bad", soak.wrong(run(state="measure", verdict="FAIL", reason="bad"), POINT, during=True))
 
     def test_refusal(self) -> None:
         self.assertEqual(soak.refusal(REFUSED), "folioscale: order=9: allowed: 0 to 8")
@@ -226,7 +227,9 @@ class SoakTest(unittest.TestCase):
         self.assertEqual(len((self.folder / "points").read_text().splitlines()), 450)
 
     def test_failures(self) -> None:
-        self.assertIn("2 violations", self.failed(("run", run(violations_total=2, verdict="FAIL", reason="violations"))))
+        said = self.failed(("run", run(violations_total=2, verdict="FAIL", reason="violations", violations=[
+            {"key": 7, "generation": 1, "what": "stamp", "expected": 7, "found": 9}])))
+        self.assertIn("of seed 1: 2 violations\n  stamp of key 7: expected 7, found 9\n", said)
         self.assertEqual(json.loads((self.folder / "point-5.run.json").read_text())["violations_total"], 2)
         self.assertIn("point-5.run.json", str(list(self.folder.iterdir())))
 
