@@ -42,7 +42,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         job="\n".join([env, *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
         files={"folioscale.ko": module / "folioscale.ko",
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
-               **_program(script, folder)},
+               **_programs(folder)},
         **machine))
     out.end(below, f"{script}.sh on {where.release}")
     (folder / WORK).write_text(json.dumps(work(documents)), encoding="utf-8")
@@ -51,14 +51,14 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
     out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
 
 
-def _program(script: str, folder: Path) -> dict[str, Path]:
-    """Build the program that stands beside a script, if one does; it has no libc."""
-    source = GUEST / f"{script}.c"
-    if not source.exists():
-        return {}
-    subprocess.run(["gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
-                    "-fno-stack-protector", "-o", folder / script, source], check=True)
-    return {f"tests/{script}": folder / script}
+def _programs(folder: Path) -> dict[str, Path]:
+    """Build the programs that stand beside the scripts; they have no libc."""
+    built = {}
+    for source in sorted(GUEST.glob("*.c")):
+        built[f"tests/{source.stem}"] = folder / source.stem
+        subprocess.run(["gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
+                        "-fno-stack-protector", "-o", folder / source.stem, source], check=True)
+    return built
 
 
 def work(documents: list[str]) -> dict[str, int]:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# Loading and unloading as fast as a program can: see reload.c. On one CPU.
+# Loading and unloading as fast as a program can: see reload.c. On one CPU. In turn on each
+# path, with a protocol that keeps something for its threads.
 
 reload() {
-	/tests/reload || fail "reload ended with $?"
+	/tests/reload 60 0 '' 'path=gup protocol=hazptr' 'path=pfn protocol=rcu_bounded' || fail "reload ended with $?"
 	[ ! -e /sys/module/folioscale ] || fail "the module is still there"
 }
 
