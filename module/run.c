@@ -126,12 +126,13 @@ u64 fsc_run_window_count(const struct fsc_run *run, enum fsc_counter which)
 	return sum;
 }
 
+/* Of all CPUs: one that goes offline in the window keeps what it has used. */
 static struct fsc_cpu_times read_cpu_times(void)
 {
 	struct fsc_cpu_times times = {};
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_possible_cpu(cpu) {
 		const u64 *stat = kcpustat_cpu(cpu).cpustat;
 
 		times.softirq_ns += stat[CPUTIME_SOFTIRQ];
@@ -148,7 +149,7 @@ static s64 read_idle_ns(void)
 	s64 sum = 0;
 	int cpu;
 
-	for_each_online_cpu(cpu) {
+	for_each_possible_cpu(cpu) {
 		u64 us = get_cpu_idle_time_us(cpu, NULL);
 
 		if (us == -1ULL)
