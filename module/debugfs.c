@@ -75,9 +75,11 @@ static void show_threads(struct seq_file *m, struct fsc_run *run)
 	for (i = 0; i < run->nr_threads; i++) {
 		const struct fsc_thread *t = run->threads[i];
 
-		seq_printf(m, "%s/%u cpu %d lookups %llu turnovers %llu\n", fsc_role_name(t->role),
-			   t->nr, t->cpu, fsc_counter_read(&t->counters, FSC_LOOKUPS),
-			   fsc_counter_read(&t->counters, FSC_TURNOVERS));
+		seq_printf(m, "%s/%u cpu %d lookups %llu turnovers %llu%s\n",
+			   fsc_role_name(t->role), t->nr, t->cpu,
+			   fsc_counter_read(&t->counters, FSC_LOOKUPS),
+			   fsc_counter_read(&t->counters, FSC_TURNOVERS),
+			   READ_ONCE(t->moved) ? " moved" : "");
 	}
 }
 

@@ -131,6 +131,13 @@ static void work_throttled(struct fsc_thread *t)
 	t->next_due += t->run->loops->turn(t, due, now + BATCH_NS) * period;
 }
 
+/* When a CPU goes offline the kernel widens the affinity of those bound to it, and leaves it so. */
+static void note_moved(struct fsc_thread *t)
+{
+	if (unlikely(current->nr_cpus_allowed > 1))
+		WRITE_ONCE(t->moved, true);
+}
+
 static int fsc_worker(void *arg)
 {
 	struct fsc_thread *t = arg;
@@ -152,6 +159,7 @@ static int fsc_worker(void *arg)
 		/* The sampler alone would miss the peaks of what rises and falls in a few ms. */
 		if (t->role == FSC_FREER)
 			fsc_limbo_look(run);
+		note_moved(t);
 		if (run->config.max_turnovers && !t->turnovers_left)
 			break;
 		/* Tasks RCU needs more than an offer to be preempted. */
@@ -159,6 +167,7 @@ static int fsc_worker(void *arg)
 	}
 	if (t->start.clock)
 		take_edge(t, &t->end);
+	note_moved(t);
 	if (atomic_dec_and_test(&run->unfinished))
 		wake_up(&run->wq);
 	wait_event_idle(run->wq, kthread_should_stop());

@@ -44,6 +44,17 @@ static bool all_measured(const struct fsc_run *run)
 	return true;
 }
 
+static bool any_moved(const struct fsc_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_threads; i++) {
+		if (READ_ONCE(run->threads[i]->moved))
+			return true;
+	}
+	return false;
+}
+
 /**
  * fsc_judge - the verdict on a run and its reason
  * @run: any run
@@ -69,6 +80,9 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 	if (!run->window_complete)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"stopped before the window ended" };
+	if (any_moved(run))
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+			"a thread ran elsewhere: its CPU went offline" };
 	if (!all_measured(run))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"a thread did not run in the window" };

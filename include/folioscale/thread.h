@@ -52,6 +52,7 @@ struct fsc_edge {
  * @role: what it does
  * @nr: number in its role
  * @cpu: where it is bound
+ * @moved: that CPU went offline, and the kernel let the thread run elsewhere; for good
  * @task: its kthread, with a reference
  * @start: edge of the window
  * @end: edge of the window
@@ -85,6 +86,7 @@ struct fsc_thread {
 	enum fsc_role role;
 	unsigned int nr;
 	int cpu;
+	bool moved;
 	struct task_struct *task;
 	struct fsc_edge start;
 	struct fsc_edge end;
