@@ -165,6 +165,9 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 		goto unknown;
 	if (copy_from_user(word, buffer, size))
 		return -EFAULT;
+	/* What stands behind a NUL would not be seen. */
+	if (strlen(word) != size)
+		goto unknown;
 	if (sysfs_streq(word, "start")) {
 		if (mutex_lock_killable(&fsc_lock))
 			return -EINTR;
