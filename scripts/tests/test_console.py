@@ -36,6 +36,8 @@ BAD = (
     "refcount_t: underflow; use-after-free.",
     "list_add corruption. next->prev should be prev",
     "UBSAN: array-index-out-of-bounds in a.c:1:2",
+    "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+    "kmemleak: Kernel memory leak detector disabled",
     "insmod: page allocation failure: order:9, mode:0xcc0(GFP_KERNEL)",
     "insmod invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0",
     "Out of memory: Killed process 77 (insmod) total-vm:1kB",
@@ -51,6 +53,8 @@ GOOD = (
     "workqueue: blk_mq_run_work_fn hogged CPU for >10000us 4 times",
     "folioscale: protocol=bogus: allowed: overlay typesafe rcu_desc rcu_full",
     "folioscale: end of job",
+    "kmemleak: Kernel memory leak detector initialized (mem pool available: 15700)",
+    "FAULT_INJECTION: forcing a failure.",
     "Modules linked in: folioscale(O) BTF",
     "Debugger: BUGGY firmware",
 )
