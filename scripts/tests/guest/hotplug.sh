@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Every CPU but one goes offline and comes back, while a run lasts and while runs come and go:
+# the threads go on elsewhere, the result says so, and nothing hangs. On four CPUs.
+
+CPUS=$(grep -c '^processor' /proc/cpuinfo)
+OTHERS=$(seq 1 $((CPUS - 1)))
+
+all_cpus() { # 0|1
+	for cpu in $OTHERS; do
+		echo "$1" >"/sys/devices/system/cpu/cpu$cpu/online" || fail "cpu$cpu: no $1"
+	done
+}
+
+# how many threads were bound to a CPU that went, and how many say that they moved, into $bound
+# and $moved
+count_threads() {
+	bound=$(grep -vc ' cpu 0 ' "$DIR/threads")
+	moved=$(grep -c ' moved$' "$DIR/threads")
+}
+
+expect_moved() {
+	count_threads
+	[ "$moved" = "$bound" ] || fail "$moved threads of $bound say that they moved: $(cat "$DIR/threads")"
+	[ "$bound" -gt 1 ] || fail "only $bound threads were bound to other CPUs"
+	[ "$(grep -c ' cpu 0 .* moved$' "$DIR/threads")" = 0 ] || fail "moved from CPU 0: $(cat "$DIR/threads")"
+}
+
+during_a_run() { # NAME=VALUE...
+	load nr_readers="$CPUS" nr_freers="$CPUS" warmup_ms=0 duration_ms=0 "$@" || return
+	wait_state measure
+	wait_work 500 20
+	all_cpus 0
+	wait_threads
+	expect_moved
+	all_cpus 1
+	wait_threads
+	stop
+	expect_verdict INCONCLUSIVE
+	[ "$run_state_reason" = "a thread ran elsewhere: its CPU went offline" ] || fail "the reason is $run_state_reason"
+	[ "$(grep -c '"moved": 1' "$JSON")" = "$bound" ] || fail "run.json: $(grep -c '"moved": 1' "$JSON") of $bound moved"
+	expect counters violations 0
+	expect_balance
+	# CPUs were less for a while: none has given back time.
+	used=$(sed -n 's/^"cpu": {.*"system_ns": \([0-9]*\),.*/\1/p' "$JSON")
+	[ "${#used}" -lt 15 ] || fail "system_ns is $used"
+	unload
+}
+
+# Those of a CPU that nobody is bound to may go
+elsewhere() {
+	load protocol=rcu_full reader_cpus=0 freer_cpus=0 warmup_ms=0 duration_ms=0 || return
+	wait_state measure
+	wait_work 500 20
+	all_cpus 0
+	wait_threads
+	all_cpus 1
+	stop
+	expect_verdict PASS
+	expect_balance
+	unload
+}
+
+# In every phase: CPUs come and go by themselves here
+while_runs_come_and_go() {
+	rm -f /tmp/enough
+	while [ ! -e /tmp/enough ]; do
+		for cpu in $OTHERS; do
+			echo 0 >"/sys/devices/system/cpu/cpu$cpu/online"
+			echo 1 >"/sys/devices/system/cpu/cpu$cpu/online"
+		done
+		echo x >>/tmp/toggles
+	done 2>/dev/null &
+	number=0
+	for path in $PATHS; do
+		for protocol in $(protocols_of "$path"); do
+			load protocol="$protocol" path="$path" nr_readers="$CPUS" nr_freers="$CPUS" warmup_ms=5 duration_ms=20 sample_ms=1 || break 2
+			wait_state done
+			keep
+			expect_balance
+			[ "$run_state_verdict" != FAIL ] || fail "$protocol on $path: $run_state_reason"
+			unload || break 2
+			number=$((number + 1))
+		done
+	done
+	: >/tmp/enough
+	wait
+	note "$number runs while all CPUs but one went and came $(grep -c x /tmp/toggles) times"
+	[ "$(grep -c x /tmp/toggles)" -gt 2 ] || fail "CPUs hardly went"
+}
+
+RUNS='pagecache.overlay pagecache.rcu_desc pagecache.rcu_full pagecache.locked pagecache.hazptr gup.rcu_bounded
+gup.hazptr pfn.rcu_bounded pfn.typesafe'
+ktap_plan $(($(echo "$RUNS" | wc -w) + 4))
+
+for run in $RUNS; do
+	ktap_test "CPUs go and come during a run of ${run#*.} on ${run%.*}" during_a_run path="${run%.*}" protocol="${run#*.}"
+done
+ktap_test "CPUs go and come during a throttled run" during_a_run protocol=rcu_desc free_rate=200 sample_ms=1 gp_probe_ms=1
+ktap_test "CPUs without threads go" elsewhere
+ktap_test "CPUs go and come while runs do" while_runs_come_and_go
+ktap_test "a run after that" point rcu_desc nr_readers="$CPUS" nr_freers="$CPUS"
