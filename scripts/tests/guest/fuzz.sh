@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Rubbish in everything that can be written, reads by steps that no cat makes, starts and stops
+# by many at once, files held open: errors come of it, and a run after that is as good as any.
+
+SEED=${FSC_SEED:-1}
+FILES='config state counters threads limbo violations run.json
+latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
+WRITERS=8
+
+# Bytes of SEED, the same each time: awk's numbers, by way of printf
+bytes() { # COUNT FROM TO
+	SEED=$((SEED + 1))
+	awk -v seed="$SEED" -v n="$1" -v from="$2" -v to="$3" 'BEGIN {
+		srand(seed)
+		while (n--)
+			printf "%c", from + int(rand() * (to - from + 1))
+	}'
+}
+
+# Rubbish into /tmp/rubbish.*: nothing, NULs, almost words, a byte, pages and a MiB
+make_rubbish() {
+	rm -f /tmp/rubbish.*
+	: >/tmp/rubbish.empty
+	printf '\n' >/tmp/rubbish.newline
+	printf '\0' >/tmp/rubbish.nul
+	printf '\0start' >/tmp/rubbish.nul_start
+	printf 'start\0x' >/tmp/rubbish.start_nul
+	printf '%%s%%n%%p' >/tmp/rubbish.format
+	printf -- '-' >/tmp/rubbish.minus
+	printf '0x' >/tmp/rubbish.hex
+	printf '99999999999999999999999999999999' >/tmp/rubbish.digits
+	printf '0:1,0:1,0:,:' >/tmp/rubbish.list
+	for size in 1 2 7 15 16 17 63 64 255; do
+		bytes $size 1 255 >/tmp/rubbish.random_$size
+	done
+	bytes 4095 33 126 >/tmp/rubbish.page_less
+	bytes 4096 33 126 >/tmp/rubbish.page
+	bytes 4097 33 126 >/tmp/rubbish.page_more
+	head -c 1048576 /dev/urandom | tr -d '\n' >/tmp/rubbish.mib
+	head -c 1048576 /dev/zero >/tmp/rubbish.mib_zero
+	head -c 1048576 /dev/zero | tr '\0' 7 >/tmp/rubbish.mib_digits
+}
+
+write_rubbish() { # FILE FROM: in one write, whose error is into /tmp/error
+	dd if="$2" of="$1" bs=1048576 count=1 2>/tmp/error
+}
+
+rubbish_in_control() {
+	load autorun=0 duration_ms=0 warmup_ms=0 || return
+	for junk in /tmp/rubbish.*; do
+		[ "$junk" != /tmp/rubbish.empty ] || continue
+		write_rubbish "$DIR/control" "$junk" && fail "control took ${junk#*.}"
+		grep -q 'Invalid argument' /tmp/error || fail "${junk#*.}: $(cat /tmp/error)"
+	done
+	state
+	[ "$state" = idle ] || fail "the state is $state"
+	# Nothing that a word has around it, nor half of it
+	for word in st 'start ' ' start' 'start
+start'; do
+		(printf '%s' "$word" >"$DIR/control") 2>/dev/null && fail "control took '$word'"
+	done
+	echo start >"$DIR/control" || fail "control took no start"
+	wait_state measure
+	for junk in /tmp/rubbish.*; do
+		write_rubbish "$DIR/control" "$junk"
+	done
+	wait_work 100 10
+	stop
+	unload
+}
+
+# Whatever is written, what a parameter has after that is a value that it takes
+rubbish_in_parameters() {
+	load autorun=0 || return
+	taken=0
+	for file in "$PARAMS"/*; do
+		for junk in /tmp/rubbish.*; do
+			! write_rubbish "$file" "$junk" || taken=$((taken + 1))
+		done
+		value=$(cat "$file")
+		echo "$value" >"$file" || fail "${file##*/} is '$value', which it does not take"
+	done
+	keep_config
+	note "$taken of $(($(find "$PARAMS" -type f | wc -l) * $(find /tmp/rubbish.* | wc -l))) were taken"
+	unload
+	for junk in newline minus hex digits format list random_1 random_17 page; do
+		insmod "$KO" "nr_folios=$(cat "/tmp/rubbish.$junk")" 2>/dev/null && { fail "nr_folios took $junk"; unload; }
+		insmod "$KO" "$(cat "/tmp/rubbish.$junk")=1" 2>/dev/null && unload
+	done
+	nothing_left
+}
+
+keep_config() {
+	[ "$(head -c 11 "$DIR/config")" = '{"params": ' ] || fail "config is $(head -c 100 "$DIR/config")"
+}
+
+# While a run lasts: what is read is of no moment, that it is read is
+odd_reads() {
+	load duration_ms=0 warmup_ms=0 sample_ms=1 gp_probe_ms=1 nr_readers=2 nr_freers=2 || return
+	wait_state measure
+	for file in $FILES; do
+		dd if="$DIR/$file" of=/tmp/odd bs=1 2>/tmp/error || fail "$file by bytes: $(cat /tmp/error)"
+		dd if="$DIR/$file" of=/tmp/odd bs=7 skip=13 2>/tmp/error || fail "$file from byte 91: $(cat /tmp/error)"
+		dd if="$DIR/$file" of=/tmp/odd bs=1048576 skip=1000 count=1 2>/tmp/error || fail "$file from its end: $(cat /tmp/error)"
+		[ ! -s /tmp/odd ] || fail "$file has something at 1000 MiB"
+		/tests/poke "$DIR/$file" >>"$WHY" || fail "see above"
+	done
+	stop
+	# Nothing changes any more
+	for file in $FILES; do
+		cat "$DIR/$file" >/tmp/whole
+		dd if="$DIR/$file" of=/tmp/odd bs=1 2>/dev/null
+		cmp -s /tmp/whole /tmp/odd || fail "$file by bytes is another"
+		dd if="$DIR/$file" of=/tmp/odd bs=7 skip=13 2>/dev/null
+		tail -c +92 /tmp/whole >/tmp/rest
+		cmp -s /tmp/rest /tmp/odd || fail "$file from byte 91 is another"
+	done
+	for file in "$PARAMS"/*; do
+		/tests/poke "$file" >/tmp/poked || grep -v ': poll 0$' /tmp/poked | grep -v ': write ' >>"$WHY"
+	done
+	keep
+	expect_balance
+	unload
+}
+
+many_writers() {
+	load autorun=0 warmup_ms=1 duration_ms=20 nr_readers=2 nr_freers=2 || return
+	rm -f /tmp/enough
+	: >/tmp/started
+	others=
+	for writer in $(seq $WRITERS); do
+		while [ ! -e /tmp/enough ]; do
+			echo start >"$DIR/control" && echo x >>/tmp/started
+			[ $((writer % 2)) = 0 ] || echo stop >"$DIR/control"
+			cat "/tmp/rubbish.random_15" >"$DIR/control"
+		done 2>/dev/null &
+		others="$others $!"
+	done
+	deadline=$(($(uptime_s) + 60))
+	while [ "$(grep -c x /tmp/started)" -lt 30 ] && [ "$(uptime_s)" -lt $deadline ]; do
+		cat "$DIR/run.json" "$DIR/counters" "$DIR/limbo" "$DIR/threads" >/tmp/read
+	done
+	: >/tmp/enough
+	for other in $others; do wait "$other"; done
+	note "$(grep -c x /tmp/started) runs started"
+	[ "$(grep -c x /tmp/started)" -gt 10 ] || fail "hardly a run was started"
+	echo stop >"$DIR/control"
+	wait_state done
+	keep
+	expect_balance
+	[ "$run_state_verdict" != FAIL ] || fail "the last run is FAIL: $run_state_reason"
+	unload
+}
+
+# A file of debugfs that is open keeps the module, also half read and while it is read; one of
+# sysfs does not, and has nothing to say any more.
+held_open() {
+	load duration_ms=0 warmup_ms=0 || return
+	wait_state measure
+	for file in config run.json latency/lookup; do
+		exec 4<"$DIR/$file"
+		dd bs=1 count=5 <&4 >/dev/null 2>&1
+		rmmod folioscale 2>/tmp/rmmod && { fail "rmmod worked with $file open"; exec 4<&-; return; }
+		grep -qE 'busy|unavailable' /tmp/rmmod || fail "rmmod: $(cat /tmp/rmmod)"
+		dd bs=1 count=5 <&4 >/dev/null 2>/tmp/error || fail "$file after rmmod: $(cat /tmp/error)"
+		exec 4<&-
+	done
+	exec 4<"$PARAMS/seed" 5<"$PARAMS/mix"
+	exec 6>"$PARAMS/seed"
+	dd bs=1 count=1 <&5 >/dev/null 2>&1
+	unload
+	dd bs=1 <&4 >/tmp/read 2>/tmp/error && fail "seed after rmmod: $(cat /tmp/read)"
+	(echo 5 >&6) 2>/dev/null && fail "seed took a value after rmmod"
+	load autorun=0 || return
+	dd bs=1 <&4 >/tmp/read 2>/tmp/error && fail "seed of the module before: $(cat /tmp/read)"
+	exec 4<&- 5<&- 6>&-
+	unload
+	nothing_left
+}
+
+# The files are opened and read all the while that the module comes and goes
+read_while_it_goes() {
+	rm -f /tmp/enough
+	while [ ! -e /tmp/enough ]; do
+		cat "$DIR"/* "$DIR"/latency/* "$PARAMS"/* >/dev/null
+		echo x >>/tmp/rounds
+	done 2>/dev/null &
+	while [ ! -e /tmp/enough ]; do
+		echo stop >"$DIR/control"
+	done 2>/dev/null &
+	number=0
+	while [ $((number = number + 1)) -le 20 ]; do
+		load protocol=rcu_desc duration_ms=0 warmup_ms=0 || break
+		usleep $((number * 7919 % 50000))
+		deadline=$(($(uptime_s) + 30))
+		until rmmod folioscale 2>/tmp/rmmod; do
+			grep -qE 'busy|unavailable' /tmp/rmmod || fail "rmmod: $(cat /tmp/rmmod)"
+			[ "$(uptime_s)" -lt $deadline ] || { fail "rmmod does not come in between"; break 2; }
+		done
+	done
+	: >/tmp/enough
+	wait
+	note "$(grep -c x /tmp/rounds) rounds of reads"
+	nothing_left
+}
+
+make_rubbish
+ktap_plan 8
+
+ktap_test "rubbish in control" rubbish_in_control
+ktap_test "rubbish in the parameters" rubbish_in_parameters
+ktap_test "reads by steps, from anywhere, and what no cat does" odd_reads
+ktap_test "$WRITERS write start, stop and rubbish at once" many_writers
+ktap_test "files held open when the module goes" held_open
+ktap_test "files read while the module comes and goes" read_while_it_goes
+ktap_test "no leak" no_leak
+ktap_test "a run after that" point rcu_desc
