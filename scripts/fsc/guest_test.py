@@ -16,7 +16,7 @@ from .ktap import Ktap
 from .verdict import PASS
 
 GUEST = repo.SCRIPTS / "tests/guest"
-HELPERS = ("ktap", "module")
+HELPERS = ("ktap", "module", "faults")
 WORK = "work.json"
 
 

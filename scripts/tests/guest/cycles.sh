@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC2034,SC2154 # module.sh is sourced too
+#
+# A thousand times insmod and rmmod on a busy machine, each in the middle of a run: neither
+# slabs nor free memory grow less by it. FSC_CYCLES: how many, in steps of 200.
+
+CYCLES=${FSC_CYCLES:-1000}
+STEP=200
+# Everybody in turn: all paths under all protocols
+for path in $PATHS; do
+	for protocol in $(protocols_of "$path"); do
+		set -- "$@" "path=$path protocol=$protocol nr_readers=2 nr_freers=2 nr_folios=64 warmup_ms=1 duration_ms=0 sample_ms=1"
+	done
+done
+
+# how many caches and objects of slabs there are, and how much memory is free, into $caches,
+# $objects and $free
+measure() {
+	give_back
+	caches=$(grep -c ' : tunables ' /proc/slabinfo)
+	objects=$(awk '/ : tunables / { sum += $2 } END { print sum }' /proc/slabinfo)
+	free=$(free_kb)
+}
+
+hog() {
+	while :; do dd if=/dev/zero of=/tmp/hog bs=64k count=64 2>/dev/null; done
+}
+
+step() { # NUMBER PARAMETERS...
+	begin=$(uptime_s)
+	shift
+	/tests/reload $STEP 3 "$@" || fail "reload ended with $?"
+	nothing_left
+	measure
+	note "$caches caches, $objects objects, $free kB free, $(($(uptime_s) - begin)) s"
+	# The first step fills what the kernel keeps for itself.
+	[ -n "${caches_before:-}" ] || caches_before=$caches objects_before=$objects free_before=$free
+}
+
+no_drift() {
+	[ "$caches" = "$caches_before" ] || fail "$caches caches, $caches_before before"
+	# A leak of one object a cycle is far more than this.
+	[ $((objects - objects_before)) -lt $(((CYCLES - STEP) / 2)) ] || fail "$((objects - objects_before)) objects more"
+	# A page a cycle.
+	[ $((free_before - free)) -lt $((4 * (CYCLES - STEP))) ] || fail "$((free_before - free)) kB of free memory less"
+}
+
+ktap_plan $((CYCLES / STEP + 3))
+
+hog &
+hog_pid=$!
+renice -n 0 -p $hog_pid >/dev/null
+number=0
+while [ $((number = number + STEP)) -le "$CYCLES" ]; do
+	ktap_test "insmod and rmmod to the ${number}th time" step "$number" "$@"
+done
+kill $hog_pid
+wait
+while pidof dd >/dev/null; do sleep 0.1; done
+rm -f /tmp/hog
+ktap_test "nothing grows" no_drift
+ktap_test "no leak" no_leak
+ktap_test "a run after that" point rcu_desc

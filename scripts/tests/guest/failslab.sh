@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Allocations fail at random, slabs' and pages', 1, 10 and 50 of a hundred, from insmod to
+# rmmod: a load says ENOMEM or works, a run goes on, counts what failed and ends as any other.
+# Only in tasks that ask for it, or the shell would suffer, too. For kernels with fault
+# injection. FSC_QUICK: fewer protocols.
+
+PERCENTS='1 10 50'
+LOADS=2
+
+# Its threads fail, too; not while they are in a list that is being read
+make_threads_fail() {
+	for task in /proc/[0-9]*; do
+		comm=
+		read -r comm <"$task/comm" || continue
+		case $comm in
+		fsc_*) echo 1 >"$task/make-it-fail" ;;
+		esac
+	done 2>/dev/null
+}
+
+# Loads while allocations fail: most of them are refused, but with ENOMEM, and of those that are
+# not the run ends well.
+loads_fail() { # PATH.PROTOCOL
+	refused=0 worked=0 all=0
+	for fault in $FAULTS; do
+		for percent in $PERCENTS; do
+			fail_allocations "$fault" "$percent"
+			number=0
+			while [ $((number = number + 1)) -le $LOADS ]; do
+				# Where the loader is through: its trace events warn when they get no memory.
+				cat "/tmp/space.$fault" >"/sys/kernel/debug/$fault/space"
+				failing make-it-fail 1 insmod "path=${1%.*} protocol=${1#*.} nr_folios=64 warmup_ms=0 duration_ms=1" || return
+				case $error in
+				0)
+					worked=$((worked + 1))
+					wait_state done
+					keep
+					expect_balance
+					[ "$run_state_verdict" != FAIL ] || fail "$run_state_reason"
+					rmmod_failing
+					;;
+				12) refused=$((refused + 1)) ;;
+				*) fail "$fault $percent: errno $error" ;;
+				esac
+			done
+			injected "$fault"
+			all=$((all + injected))
+		done
+		fail_nothing
+	done
+	note "$refused loads refused, $worked worked, $all allocations failed"
+	[ $all -gt 0 ] || fail "no allocation failed"
+	[ $refused -gt 0 ] || fail "no load was refused"
+	nothing_left
+}
+
+rmmod_failing() {
+	failing make-it-fail 1 rmmod || return
+	[ "$error" = 0 ] || fail "rmmod: errno $error"
+}
+
+# A run whose threads fail to allocate, more and more of them, and that ends meanwhile. What a
+# freer of overlay wants of slabs is the xarray's nodes alone, and those stay.
+run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
+	run=$1
+	shift
+	load path="${run%.*}" protocol="${run#*.}" nr_folios=256 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 sample_ms=5 "$@" || return
+	wait_state measure
+	make_threads_fail
+	said=
+	for fault in $FAULTS; do
+		for percent in $PERCENTS; do
+			fail_allocations "$fault" "$percent"
+			counters
+			failures=$((alloc_failed + publish_failed))
+			case $fault.$run in
+			failslab.*.overlay) ;;
+			*) failures=$((failures + 1)) ;;
+			esac
+			wait_counters "turnovers >= $((turnovers + 100)) && lookups >= $((lookups + 100)) &&
+				alloc_failed + publish_failed >= $failures"
+			injected "$fault"
+			said="$said $fault $percent%: $injected;"
+		done
+		# The last one goes on to the end.
+		[ "$fault" = fail_page_alloc ] || fail_nothing
+	done
+	failing make-it-fail 1 write "$DIR/control" stop
+	[ "$error" = 0 ] || fail "stop: errno $error"
+	counters
+	keep
+	expect_sound_verdict
+	note "failed:$said counted $alloc_failed and $publish_failed, $turnovers turnovers"
+	rmmod_failing
+	fail_nothing
+	nothing_left
+}
+
+# Where few folios have many keys, most of them vacant: a slot wants a node of the xarray, or a
+# table of gup's.
+publishing_fails() { # PATH.PROTOCOL NAME=VALUE...
+	run_goes_on "$@"
+	[ "$publish_failed" -gt 0 ] || fail "publishing never failed"
+}
+
+# The descriptors' cache alone, whoever allocates; from when the run has made it. Not by
+# busybox's insmod, which tries again.
+cache_fails() { # PERCENT
+	fail_allocations failslab 0
+	echo N >/sys/kernel/debug/failslab/task-filter
+	echo Y >/sys/kernel/debug/failslab/cache-filter
+	echo "$1" >/sys/kernel/debug/failslab/probability
+	/tests/failing fail-nth 0 insmod 'protocol=rcu_desc nr_folios=20000' >/tmp/failing &
+	while [ ! -e /sys/kernel/slab/folioscale_desc/failslab ]; do :; done
+	# The run may fail before this is through.
+	(echo 1 >/sys/kernel/slab/folioscale_desc/failslab) 2>/dev/null
+	wait $!
+	read -r error left </tmp/failing
+	injected failslab
+	note "errno $error, $injected descriptors failed"
+	[ "$error" = 12 ] || fail "errno $error"
+	[ "$injected" -gt 0 ] || fail "none failed"
+	fail_nothing
+	nothing_left
+}
+
+RUNS=
+for path in $PATHS; do
+	for protocol in $(protocols_of "$path"); do
+		RUNS="$RUNS $path.$protocol"
+	done
+done
+[ -z "${FSC_QUICK:-}" ] || RUNS='pagecache.overlay pagecache.rcu_full gup.typesafe gup.hazptr pfn.rcu_bounded'
+LOAD_RUNS='pagecache.typesafe gup.hazptr pfn.rcu_bounded'
+ktap_plan $(($(echo "$RUNS $LOAD_RUNS" | wc -w) + 9))
+
+# What the loader takes before the module has its turn, of bytes of slabs and of pages: what a
+# load without a run takes. Its files in debugfs are too much, but little.
+space_of_a_load() { # FAULT
+	fail_allocations "$1" 100
+	echo 2000000000 >"/sys/kernel/debug/$1/space"
+	failing make-it-fail 1 insmod autorun=0
+	read -r left <"/sys/kernel/debug/$1/space"
+	fail_nothing
+	unload
+	echo $((2000000000 - left)) >"/tmp/space.$1"
+}
+
+load nr_folios=16 && wait_state done && unload
+for fault in $FAULTS; do
+	space_of_a_load "$fault"
+done
+note "a load without a run: $(cat /tmp/space.failslab) bytes of slabs, $(cat /tmp/space.fail_page_alloc) of pages"
+note_free
+for run in $LOAD_RUNS; do
+	ktap_test "loads of ${run#*.} on ${run%.*} while allocations fail" loads_fail "$run"
+done
+for run in $RUNS; do
+	ktap_test "a run of ${run#*.} on ${run%.*} while allocations fail" run_goes_on "$run"
+done
+ktap_test "a run that cannot publish on pagecache" publishing_fails pagecache.rcu_desc nr_folios=8 reuse_distance=1000
+ktap_test "a run that cannot publish on gup" publishing_fails gup.hazptr nr_folios=8 order=9
+for percent in $PERCENTS; do
+	ktap_test "$percent% of the descriptors fail" cache_fails "$percent"
+done
+ktap_test "no memory is gone" nothing_is_gone 4096
+ktap_test "no leak" no_leak
+ktap_test "a run after that" point rcu_desc

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC2034,SC2154 # variables come from elsewhere and go there
+#
+# What scripts of failures and of leaks share. Needs ktap.sh and module.sh.
+
+FAULTS='failslab fail_page_alloc'
+KMEMLEAK=/sys/kernel/debug/kmemleak
+
+# What recycles must have, or the run was vacuous: KASAN keeps descriptors from coming back.
+expect_sound_verdict() {
+	expect counters violations 0
+	expect_balance
+	if recycles "$run_params_protocol" && [ "$recycled_other_key" = 0 ]; then
+		expect_kept_verdict INCONCLUSIVE
+		case $run_state_reason in
+		vacuous:*) ;;
+		*) fail "the reason is $run_state_reason" ;;
+		esac
+	else
+		expect_kept_verdict PASS
+	fi
+}
+
+# Stop a run, and what it has to say after that. The counters are wanted from the run's begin.
+stop_soundly() {
+	stop
+	counters
+	keep
+	expect_sound_verdict
+}
+
+# Tasks that asked for it fail so many of their allocations, from here on
+fail_allocations() { # failslab|fail_page_alloc PERCENT
+	attr=/sys/kernel/debug/$1
+	echo "$2" >"$attr/probability"
+	echo 1 >"$attr/interval"
+	echo "${MANY:=1000000}" >"$attr/times"
+	echo 0 >"$attr/space"
+	echo 0 >"$attr/verbose"
+	echo Y >"$attr/task-filter"
+	echo N >"$attr/ignore-gfp-wait"
+	[ ! -e "$attr/cache-filter" ] || echo N >"$attr/cache-filter"
+	[ ! -e "$attr/min-order" ] || echo 0 >"$attr/min-order"
+	[ ! -e "$attr/ignore-gfp-highmem" ] || echo N >"$attr/ignore-gfp-highmem"
+}
+
+fail_nothing() {
+	for attr in $FAULTS; do
+		echo 0 >"/sys/kernel/debug/$attr/probability"
+	done
+}
+
+# Do a thing under fault injection: see failing.c
+failing() { # ARGUMENTS: into $error, and what is left of a count into $left
+	error='' left=''
+	/tests/failing "$@" >/tmp/failing || { fail "failing $*: exit status $?"; return 1; }
+	read -r error left </tmp/failing
+}
+
+# how many have failed since fail_allocations
+injected() { # failslab|fail_page_alloc: into $injected
+	read -r left <"/sys/kernel/debug/$1/times"
+	injected=$((MANY - left))
+}
+
+# Twice: a pointer may be in a register, or on its way. What is younger than 5 s is passed over.
+no_leak() {
+	[ -e "$KMEMLEAK" ] || { note "no kmemleak"; return 0; }
+	sleep 6
+	if ! echo scan >"$KMEMLEAK" || ! echo scan >"$KMEMLEAK"; then
+		fail "kmemleak has turned itself off"
+	fi
+	cat "$KMEMLEAK" >/tmp/leaks
+	[ ! -s /tmp/leaks ] || fail "$(grep -c '^unreferenced' /tmp/leaks) leaks: $(head -n 20 /tmp/leaks)"
+}
+
+# What the kernel keeps for later it gives back when it is asked; KASAN's quarantine, too.
+give_back() {
+	echo 3 >/proc/sys/vm/drop_caches
+	for shrink in /sys/kernel/slab/*/shrink; do
+		[ ! -L "${shrink%/*}" ] || continue
+		echo 1 >"$shrink"
+	done 2>/dev/null
+}
+
+# how much memory is free, into $free_before
+note_free() {
+	give_back
+	free_before=$(free_kb)
+}
+
+nothing_is_gone() { # KB: more than what the machine itself takes meanwhile
+	give_back
+	gone=$((free_before - $(free_kb)))
+	note "$gone kB of free memory less than before"
+	[ $gone -lt "$1" ] || fail "$gone kB are gone"
+}
+
+# Nothing is left of the module
+nothing_left() {
+	[ ! -e /sys/module/folioscale ] || fail "the module is still there"
+	[ ! -e "$DIR" ] || fail "its debugfs is still there"
+	for cache in /sys/kernel/slab/folioscale_*; do
+		[ ! -e "$cache" ] || fail "$cache is still there"
+	done
+	! grep '^folioscale_' /proc/slabinfo >>"$WHY" || return
+}

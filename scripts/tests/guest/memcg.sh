@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Little memory: the shell and what it loads are in a memory cgroup of a few MiB, the machine
+# may be small, too. What a run wants is refused or had; nobody is killed. A run's folios are the
+# kernel's own and charged to nobody.
+
+CGROUP=/sys/fs/cgroup
+SMALL=$CGROUP/small
+MAX_MB=16
+
+survived() {
+	if dmesg | grep -E 'Out of memory|oom-kill|page allocation failure' >>"$WHY"; then
+		return 1
+	fi
+	for event in oom oom_kill; do
+		grep -qx "$event 0" "$SMALL/memory.events" || fail "$(grep "^$event " "$SMALL/memory.events")"
+	done
+	note "peak of the cgroup: $(($(cat "$SMALL/memory.peak") >> 10)) kB of $((MAX_MB << 10))"
+}
+
+# As much as is accepted, and a little more: of folios, and with what may be in limbo
+to_the_brim() { # NAME=VALUE...
+	dmesg -c >/dev/null
+	insmod "$KO" nr_folios=16777216 "$@" 2>/tmp/insmod && { fail "it was loaded"; return 1; }
+	grep -q 'Cannot allocate memory' /tmp/insmod || fail "$(cat /tmp/insmod)"
+	half_mb=$(dmesg | sed -n 's/.*allowed: half of the free memory, \([0-9]*\) MiB.*/\1/p' | head -n 1)
+	[ "${half_mb:-0}" -gt 0 ] || { fail "no limit was said: $(dmesg | tail -n 3)"; return 1; }
+	# A folio of a page takes some hundred bytes more than that. The limbo has an eighth of RAM.
+	load protocol=rcu_full nr_folios=$((half_mb * 1000000 / 4600)) limbo_max_mb=$((half_mb / 4)) \
+		nr_readers=2 nr_freers=2 hold_ns=100000 warmup_ms=0 duration_ms=0 "$@" || return
+	wait_state measure
+	wait_counters 'turnovers > 2000 && lookups > 2000'
+	stop
+	expect_verdict PASS
+	expect_balance
+	note "$half_mb MiB may be folios; limbo peak $((run_limbo_page_bytes_peak >> 20)) MiB," \
+		"$run_counters_alloc_failed failed allocations"
+	unload
+}
+
+# More than the cgroup may have
+more_than_the_cgroup() { # PATH.PROTOCOL
+	load path="${1%.*}" protocol="${1#*.}" nr_folios=$((MAX_MB * 512)) nr_freers=2 warmup_ms=0 duration_ms=0 || return
+	wait_state measure
+	wait_work 500 20
+	[ "$(cat "$SMALL/memory.current")" -le $((MAX_MB << 20)) ] || fail "$(cat "$SMALL/memory.current") bytes are charged"
+	stop_soundly
+	unload
+}
+
+RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pagecache.rcu_full gup.hazptr gup.rcu_bounded pfn.rcu_full'
+ktap_plan $(($(echo "$RUNS" | wc -w) + 5))
+
+in_a_cgroup() {
+	mount -t cgroup2 none $CGROUP || fail "no cgroup2"
+	echo +memory >$CGROUP/cgroup.subtree_control || fail "no memory controller"
+	mkdir $SMALL
+	echo ${MAX_MB}M >$SMALL/memory.max
+	echo $$ >$SMALL/cgroup.procs
+	grep -qx 0::/small /proc/self/cgroup || fail "$(cat /proc/self/cgroup)"
+	note "$(sed -n 's/ \+/ /; /^Mem/p' /proc/meminfo | tr '\n' ' ')"
+}
+
+ktap_test "a cgroup of $MAX_MB MiB" in_a_cgroup
+for run in $RUNS; do
+	ktap_test "more folios than the cgroup has memory, ${run#*.} on ${run%.*}" more_than_the_cgroup "$run"
+done
+ktap_test "half of what is free" to_the_brim
+ktap_test "half of what is free, walked by frames" to_the_brim path=pfn
+ktap_test "a run of the defaults" point rcu_desc
+ktap_test "nobody was killed, no allocation of anybody else failed" survived

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
+#
+# Each allocation of a load, and of a start by control, fails once: nothing but ENOMEM comes
+# of it, or nothing at all where the kernel does without, and nothing is lost. What kthreadd
+# allocates for the threads is not this task's. For kernels with fault injection. FSC_QUICK:
+# fewer of each.
+
+FEW='nr_folios=4 reuse_distance=2 nr_readers=1 nr_freers=1 warmup_ms=0 duration_ms=1 sample_ms=1'
+SETUPS='pagecache.overlay pagecache.rcu_desc gup.hazptr pfn.rcu_bounded pfn.typesafe'
+
+[ -z "${FSC_QUICK:-}" ] || SETUPS=pagecache.rcu_desc
+
+# Which setup has what others have not
+more_of() { # PATH.PROTOCOL
+	case $1 in
+	pagecache.overlay) echo gp_probe_ms=1 popularity=zipf order=0:1,2:1 ;;
+	gup.hazptr) echo nr_mms=2 nr_mappings=2 ;;
+	pfn.rcu_bounded) echo mix=2:1:1:1:1 ;;
+	pfn.typesafe) echo busted=touch_slab mix=2:1:0:0:1 ;;
+	esac
+}
+
+# each N behind FROM, until the N-th is none any more
+each_allocation() { # COMMAND FROM: fails the N-th, of $n, says so in $error and $left
+	n=$2 refused=0 taken=0
+	while n=$((n + 1)); do
+		"$1" || return
+		case $error.$left in
+		0.0) taken=$((taken + 1)) ;;
+		0.*) break ;;
+		12.0) refused=$((refused + 1)) ;;
+		*) fail "allocation $n: errno $error, $left left"; return ;;
+		esac
+		if [ "$error" != 0 ] && [ -e /sys/kernel/slab/folioscale_desc ]; then
+			fail "allocation $n: the cache is still there"
+			return
+		fi
+	done
+	note "$refused failures refused, $taken done without"
+	[ $refused -ge "${least_refused:-20}" ] || fail "only $refused failures refused"
+}
+
+load_nth() {
+	failing fail-nth "$n" insmod "$parameters" || return
+	if [ "$error" = 0 ]; then
+		unload
+	elif [ -e /sys/module/folioscale ]; then
+		fail "allocation $n: the module is there"
+	fi
+}
+
+# Not what the loader needs before it comes to the module: its trace events warn when they get
+# no memory. What a load without a run can do without is at its end, the files in debugfs.
+find_first() { # into $n
+	failing fail-nth 100000 insmod autorun=0 || return
+	unload
+	n=$((100000 - left))
+	parameters=autorun=0
+	while load_nth; do
+		[ "$error" = 0 ] || break
+		n=$((n - 5))
+	done
+}
+
+each_of_a_load() {
+	find_first || return
+	note "the module's begin behind the ${n}th allocation"
+	parameters="$FEW path=${1%.*} protocol=${1#*.} $(more_of "$1")"
+	each_allocation load_nth "$n"
+	nothing_left
+}
+
+# With the figures of a run before it, which are to stay
+start_nth() {
+	failing fail-nth "$n" write "$DIR/control" start || return
+	if [ "$error" = 0 ]; then
+		wait_state done
+		# Without a fork: there are many. FAIL has the balance in it.
+		{ read -r line && read -r line; } <"$DIR/run.json"
+		case $line in
+		*'"verdict": "FAIL"'*) fail "allocation $n: $line" ;;
+		esac
+	else
+		state
+		[ "$state" = "$before" ] || fail "allocation $n: the state is $state"
+	fi
+	before=$state
+	[ ! -s "$WHY" ]
+}
+
+each_of_a_start() { # PATH.PROTOCOL
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	load autorun=0 $FEW path="${1%.*}" protocol="${1#*.}" $(more_of "$1") || return
+	before=idle
+	each_allocation start_nth 0
+	unload
+	nothing_left
+}
+
+# The files and what is printed for them
+read_nth() {
+	failing fail-nth "$n" read "$DIR/$file"
+}
+
+each_of_a_read() {
+	load nr_folios=16 duration_ms=0 warmup_ms=0 || return
+	wait_state measure
+	for file in config counters threads limbo violations run.json latency/lookup; do
+		least_refused=1
+		each_allocation read_nth 0
+	done
+	least_refused=
+	stop_soundly
+	unload
+}
+
+ktap_plan $(($(echo "$SETUPS" | wc -w) + 5))
+
+load nr_folios=16 && wait_state done && unload
+# What is counted, and fails in its turn, whatever the chance
+for fault in $FAULTS; do
+	fail_allocations "$fault" 0
+done
+note_free
+for setup in $SETUPS; do
+	ktap_test "each allocation of a start fails, ${setup#*.} on ${setup%.*}" each_of_a_start "$setup"
+done
+ktap_test "each allocation of a load fails" each_of_a_load gup.hazptr
+ktap_test "each allocation of a read fails" each_of_a_read
+ktap_test "no leak" no_leak
+ktap_test "no memory is gone" nothing_is_gone 4096
+ktap_test "a run after that" point rcu_desc
