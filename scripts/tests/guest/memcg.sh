@@ -57,7 +57,8 @@ in_a_cgroup() {
 	echo +memory >$CGROUP/cgroup.subtree_control || fail "no memory controller"
 	mkdir $SMALL
 	echo ${MAX_MB}M >$SMALL/memory.max
-	echo $$ >$SMALL/cgroup.procs
+	# 0: who writes it. $$ is another, as jobs are run in a subshell.
+	echo 0 >$SMALL/cgroup.procs
 	grep -qx 0::/small /proc/self/cgroup || fail "$(cat /proc/self/cgroup)"
 	note "$(sed -n 's/ \+/ /; /^Mem/p' /proc/meminfo | tr '\n' ' ')"
 }
