@@ -337,14 +337,35 @@ static int parse_number(const struct param *param, const char *val, u64 *value)
 	return -EINVAL;
 }
 
-static int param_set(const char *val, const struct kernel_param *kp)
+static size_t param_size(const struct param *param)
 {
-	const struct param *param = find_param(kp->name);
-	void *field = param_value(&params, param);
+	if (param->check)
+		return FSC_TEXT_MAX;
+	return param->type == FSC_U64 ? sizeof(u64) : sizeof(unsigned int);
+}
+
+/**
+ * fsc_config_set - set a parameter by its name
+ * @config: where to; a value that is refused leaves it as it was
+ * @name: which
+ * @val: the value as it was typed, with or without a newline
+ *
+ * What is refused is told in one line of the kernel log.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, -EINVAL for a value that is not allowed, -ENOENT for a name that
+ * is no parameter's, -ENOMEM.
+ */
+int fsc_config_set(struct fsc_config *config, const char *name, const char *val)
+{
+	const struct param *param = find_param(name);
 	char text[FSC_TEXT_MAX];
+	void *field;
 	u64 value;
 	int err;
 
+	if (!param)
+		return -ENOENT;
 	if (param->check)
 		err = parse_text(param, val, text);
 	else if (param->choice)
@@ -353,17 +374,33 @@ static int param_set(const char *val, const struct kernel_param *kp)
 		err = parse_number(param, val, &value);
 	if (err)
 		return err;
+	field = param_value(config, param);
+	if (param->check)
+		strscpy(field, text, FSC_TEXT_MAX);
+	else if (param->type == FSC_U64)
+		*(u64 *)field = value;
+	else
+		*(unsigned int *)field = value;
+	return 0;
+}
+
+static int param_set(const char *val, const struct kernel_param *kp)
+{
+	const struct param *param = find_param(kp->name);
+	struct fsc_config parsed = {};
+	int err;
+
+	/* A bad value is told that it is one, whoever has the lock. */
+	err = fsc_config_set(&parsed, kp->name, val);
+	if (err)
+		return err;
 	if (mutex_lock_killable(&fsc_lock))
 		return -EINTR;
 	if (fsc_run_active()) {
 		pr_err("%s=%.*s: allowed: between runs\n", param->name, shown(val), val);
 		err = -EBUSY;
-	} else if (param->check) {
-		strscpy(field, text, FSC_TEXT_MAX);
-	} else if (param->type == FSC_U64) {
-		*(u64 *)field = value;
 	} else {
-		*(unsigned int *)field = value;
+		memcpy(param_value(&params, param), param_value(&parsed, param), param_size(param));
 	}
 	mutex_unlock(&fsc_lock);
 	return err;

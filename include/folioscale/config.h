@@ -79,6 +79,7 @@ struct fsc_config {
 };
 
 void fsc_config_get(struct fsc_config *config);
+int fsc_config_set(struct fsc_config *config, const char *name, const char *val);
 const char *fsc_config_protocol(const struct fsc_config *config);
 const char *fsc_config_busted(const struct fsc_config *config);
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config);
