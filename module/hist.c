@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Recording and adding up histograms. */
+#include <kunit/visibility.h>
 #include <linux/array_size.h>
 #include <linux/build_bug.h>
+#include <linux/export.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -37,6 +39,7 @@ void fsc_hist_reset(struct fsc_hist *hist)
 	WRITE_ONCE(hist->max, 0);
 	WRITE_ONCE(hist->overflow, 0);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_hist_reset);
 
 /**
  * fsc_hist_record - add a value
@@ -57,6 +60,7 @@ void fsc_hist_record(struct fsc_hist *hist, u64 ns)
 	if (ns > hist->max)
 		WRITE_ONCE(hist->max, ns);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_hist_record);
 
 /**
  * fsc_hist_merge - add one histogram to another
@@ -76,3 +80,4 @@ void fsc_hist_merge(struct fsc_hist *into, const struct fsc_hist *from)
 	into->min = min(into->min, READ_ONCE(from->min));
 	into->max = max(into->max, READ_ONCE(from->max));
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_hist_merge);

@@ -2,7 +2,9 @@
 /* The accounts of what is freed and not yet reusable, and the cap on it. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <kunit/visibility.h>
 #include <linux/delay.h>
+#include <linux/export.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -50,6 +52,7 @@ int fsc_limbo_init(struct fsc_run *run)
 	limbo->released = alloc_percpu(struct fsc_released);
 	return limbo->released ? 0 : -ENOMEM;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_init);
 
 /**
  * fsc_limbo_destroy - close the accounts
@@ -62,6 +65,7 @@ void fsc_limbo_destroy(struct fsc_run *run)
 	free_percpu(run->limbo.released);
 	run->limbo.released = NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_destroy);
 
 /**
  * fsc_limbo_released - how much has become reusable since the run began
@@ -91,6 +95,7 @@ struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 		sum.descriptors = atomic64_read(&run->limbo.barrier_base);
 	return sum;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_released);
 
 /**
  * fsc_limbo_note_wait - a descriptor whose free was timed leaves limbo
@@ -125,6 +130,7 @@ void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed)
 	if (to > from)
 		this_cpu_add(released->waited_ns, to - from);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_note_wait);
 
 static u64 outstanding(u64 freed, u64 released)
 {
@@ -157,6 +163,7 @@ struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
 		.pages		= outstanding(freed_pages, released.pages),
 	};
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_read);
 
 static void raise_peak(atomic64_t *peak, u64 value)
 {
@@ -184,6 +191,7 @@ struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run)
 	}
 	return level;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_look);
 
 static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 {
@@ -215,6 +223,7 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 	kvfree_rcu_barrier();
 	raise_peak(base, covered);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_settle);
 
 /* A window is throttled if a freer waits in any part of it. */
 static void mark_throttled(struct fsc_run *run)
@@ -271,6 +280,7 @@ void fsc_limbo_check(struct fsc_thread *t)
 	fsc_count_add(&t->counters, FSC_LIMBO_WAIT_NS, waited);
 	trace_fsc_throttle(t->nr, bytes, waited);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_check);
 
 /* Between two looks at whether the pages are back. */
 #define RECLAIM_NAP_US		50

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Parsing parameters that are lists. */
+#include <kunit/visibility.h>
 #include <linux/errno.h>
+#include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/kstrtox.h>
 #include <linux/minmax.h>
@@ -63,6 +65,7 @@ int fsc_parse_orders(const char *text, struct fsc_orders *orders)
 		orders->nr = min(orders->nr, 1U);
 	return err;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_parse_orders);
 
 /**
  * fsc_orders_pages - pages of the folios of the first keys
@@ -113,6 +116,7 @@ int fsc_parse_mix(const char *text, struct fsc_mix *mix)
 	kfree(copy);
 	return err;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_parse_mix);
 
 /**
  * fsc_parse_cpus - read a list of CPUs
@@ -132,3 +136,4 @@ int fsc_parse_cpus(const char *text, struct cpumask *cpus)
 		return -EINVAL;
 	return cpumask_and(cpus, cpus, cpu_online_mask) ? 0 : -EINVAL;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_parse_cpus);

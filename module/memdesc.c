@@ -9,9 +9,11 @@
  * smp_mb(), words. Bits are rarely written, so blocks are no shared cache line
  * of those who allocate.
  */
+#include <kunit/visibility.h>
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/pageblock-flags.h>
@@ -33,6 +35,7 @@ int fsc_memdesc_map_init(struct fsc_memdesc_map *map)
 	atomic_long_set(&map->first, map->nr_roots << FSC_ROOT_SHIFT);
 	return map->roots ? 0 : -ENOMEM;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_map_init);
 
 /**
  * fsc_memdesc_map_destroy - free a map and all its sections
@@ -56,6 +59,7 @@ void fsc_memdesc_map_destroy(struct fsc_memdesc_map *map)
 	kvfree(map->roots);
 	map->roots = NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_map_destroy);
 
 static void lower(atomic_long_t *bound, long value)
 {
@@ -121,6 +125,7 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 	raise(&map->end, section + 1);
 	return fsc_memdesc_slot(map, pfn);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_slot_alloc);
 
 static unsigned long *blocks_of(struct fsc_memdesc_map *map, unsigned long section)
 {
@@ -151,6 +156,7 @@ void fsc_memdesc_mark(struct fsc_memdesc_map *map, unsigned long pfn)
 	if (!test_bit(block_of(pfn), blocks))
 		set_bit(block_of(pfn), blocks);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_mark);
 
 /**
  * fsc_memdesc_unmark - the pageblock of a frame had no words
@@ -175,6 +181,7 @@ void fsc_memdesc_unmark(struct fsc_memdesc_map *map, unsigned long pfn)
 		}
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_unmark);
 
 /* The first section from @section on that is there; @end if there is none before it. */
 static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long section,
@@ -234,3 +241,4 @@ unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long 
 		from = 0;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_next_block);

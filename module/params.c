@@ -6,6 +6,8 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <kunit/visibility.h>
+#include <linux/export.h>
 #include <linux/kstrtox.h>
 #include <linux/moduleparam.h>
 #include <linux/seq_file.h>
@@ -383,6 +385,7 @@ int fsc_config_set(struct fsc_config *config, const char *name, const char *val)
 		*(unsigned int *)field = value;
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_config_set);
 
 static int param_set(const char *val, const struct kernel_param *kp)
 {
@@ -539,6 +542,7 @@ const char *fsc_config_protocol(const struct fsc_config *config)
 {
 	return protocol_name(config->protocol);
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_config_protocol);
 
 /**
  * fsc_config_busted - name of the chosen negative control
@@ -551,6 +555,7 @@ const char *fsc_config_busted(const struct fsc_config *config)
 {
 	return config->busted ? busted_name(config->busted) : NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_config_busted);
 
 /**
  * fsc_deferral_name - name of a deferral

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Seeding of key streams, and the table behind the skewed ones. */
+#include <kunit/visibility.h>
+#include <linux/export.h>
 #include <linux/gcd.h>
 #include <linux/limits.h>
 #include <linux/math64.h>
@@ -34,6 +36,7 @@ void fsc_stream_seed(struct fsc_stream *stream, u64 seed, unsigned int role, uns
 	if (!stream->state)
 		stream->state = 1;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_stream_seed);
 
 /* Unnormalised weight of the key that is the rank-th most popular, in 1/2^32. */
 static u64 zipf_weight(u32 rank)
@@ -107,3 +110,4 @@ out:
 	kvfree(share);
 	return cells;
 }
+EXPORT_SYMBOL_IF_KUNIT(fsc_zipf_create);
