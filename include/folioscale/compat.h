@@ -15,6 +15,13 @@
 #error "folioscale needs Linux 6.12 or later: kvfree_rcu_barrier() and struct kmem_cache_args"
 #endif
 
+/* A string since 6.13 (cdd30ebb1b9f). */
+#if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13
+#define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)
+#else
+#define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
+#endif
+
 #ifndef CONFIG_64BIT
 #error "folioscale needs a 64-bit kernel: keys, generations and pfns are 64-bit words"
 #endif

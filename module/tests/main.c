@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tests of what can be tested without a run; KUnit runs them when this is loaded. */
+#include <linux/module.h>
+
+#include <folioscale/compat.h>
+
+MODULE_DESCRIPTION("KUnit tests of folioscale");
+MODULE_LICENSE("GPL");
+FSC_IMPORT_KUNIT_NS;
