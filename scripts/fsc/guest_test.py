@@ -41,6 +41,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         kernel=where, accel=how, outdir=folder, on_blob=on_blob,
         job="\n".join([env, *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
         files={"folioscale.ko": module / "folioscale.ko",
+               **{path.name: path for path in module.glob("fsc_kunit.ko")},     # of a kernel with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
                **_programs(folder)},
         **machine))
