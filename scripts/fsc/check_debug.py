@@ -63,10 +63,24 @@ FUNCTIONAL = (
     Guest("axes", "axes", cmdline=_NO_KMEMLEAK),
     Guest("churn", "churn", cmdline=_NO_KMEMLEAK),
 )
+# What only a kernel with KUnit, fault injection and kmemleak can run.
+TROUBLE = (
+    Guest("kunit", "kunit"),
+    Guest("failslab", "failslab"),
+    Guest("nth", "nth"),
+    Guest("hotplug", "hotplug", vcpus=4),
+    Guest("memcg", "memcg"),
+    Guest("memcg", "memcg-512", memory_mb=512),
+    Guest("cycles", "cycles"),
+    Guest("fuzz", "fuzz"),
+)
 # The least that meets every path, protocol and removal.
 QUICK = (
     Guest("paths", "paths", env="FSC_QUICK=1", cmdline=_NO_KMEMLEAK),
     Guest("churn", "churn", env="FSC_CHURN_S=40", cmdline=_NO_KMEMLEAK),
+)
+QUICK_TROUBLE = (
+    Guest("kunit", "kunit", cmdline=_NO_KMEMLEAK),
 )
 
 
@@ -75,12 +89,13 @@ class Plan:
     """What is run on a kernel."""
     controls: tuple[Control, ...]
     more: tuple[Guest, ...] = ()  # beside FUNCTIONAL
+    quick: tuple[Guest, ...] = ()  # beside QUICK
     allow: tuple[str, ...] = ()
     env: str = ""
     says: str = ""                # what its runs cannot show
 
-    def groups(self, quick: bool) -> tuple[Guest, ...]:
-        found = (*(QUICK if quick else (*FUNCTIONAL, *self.more)), *self.controls)
+    def groups(self, least: bool) -> tuple[Guest, ...]:
+        found = (*(QUICK if least else FUNCTIONAL), *(self.quick if least else self.more), *self.controls)
         return tuple(dataclasses.replace(group, timeout_s=_TIMEOUT_S, allow=(*group.allow, *self.allow),
                                          env=f"{group.env} {self.env}".strip())
                      for group in found)
@@ -90,7 +105,7 @@ _NO_RECYCLING = "FSC_NO_RECYCLING=1"
 _NOT_RECYCLED = ("SLUB_RCU_DEBUG: no descriptor is recycled while a reader looks, "
                  "so of recycling these runs show nothing; recycle, rt and kcsan are for that")
 PLANS = {
-    "kasan": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), env=_NO_RECYCLING, says=_NOT_RECYCLED),
+    "kasan": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), TROUBLE, QUICK_TROUBLE, env=_NO_RECYCLING, says=_NOT_RECYCLED),
     "recycle": Plan((LOCK_INVERSION,)),
     "kcsan": Plan((PLAIN_RACE, LOCK_INVERSION), allow=(_NOT_OURS,)),
     "rt": Plan((LOCK_INVERSION,)),
