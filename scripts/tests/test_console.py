@@ -36,7 +36,6 @@ BAD = (
     "refcount_t: underflow; use-after-free.",
     "list_add corruption. next->prev should be prev",
     "UBSAN: array-index-out-of-bounds in a.c:1:2",
-    "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
     "kmemleak: Kernel memory leak detector disabled",
     "insmod: page allocation failure: order:9, mode:0xcc0(GFP_KERNEL)",
     "insmod invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0",

@@ -32,10 +32,6 @@ each_allocation() { # COMMAND FROM: fails the N-th, of $n, says so in $error and
 		12.0) refused=$((refused + 1)) ;;
 		*) fail "allocation $n: errno $error, $left left"; return ;;
 		esac
-		if [ "$error" != 0 ] && [ -e /sys/kernel/slab/folioscale_desc ]; then
-			fail "allocation $n: the cache is still there"
-			return
-		fi
 	done
 	note "$refused failures refused, $taken done without"
 	[ $refused -ge "${least_refused:-20}" ] || fail "only $refused failures refused"
@@ -45,8 +41,8 @@ load_nth() {
 	failing fail-nth "$n" insmod "$parameters" || return
 	if [ "$error" = 0 ]; then
 		unload
-	elif [ -e /sys/module/folioscale ]; then
-		fail "allocation $n: the module is there"
+	elif [ -e /sys/module/folioscale ] || [ -e /sys/kernel/slab/folioscale_desc ]; then
+		fail "allocation $n: the module or its cache is there"
 	fi
 }
 
@@ -82,6 +78,7 @@ start_nth() {
 		*'"verdict": "FAIL"'*) fail "allocation $n: $line" ;;
 		esac
 	else
+		[ ! -e /sys/kernel/slab/folioscale_desc ] || fail "allocation $n: the cache is still there"
 		state
 		[ "$state" = "$before" ] || fail "allocation $n: the state is $state"
 	fi
