@@ -4,12 +4,15 @@
 import contextlib
 import io
 import struct
+import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from unittest import mock
 
 from fsc import accel, kernel, vm
+from fsc.frames import Frames
 from fsc.verdict import SetupError, worst
 
 END = "[    9.000000] folioscale: end of job\n"
@@ -43,6 +46,23 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(worst([]), "LOST")
         self.assertEqual(worst(["PASS", "INCONCLUSIVE", "PASS"]), "INCONCLUSIVE")
         self.assertEqual(worst(["LOST", "FAIL", "PASS"]), "FAIL")
+
+
+class QuietTest(unittest.TestCase):
+    def end(self, script: str, quiet_s: float) -> str:
+        with tempfile.TemporaryDirectory() as folder, \
+                subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as qemu:
+            (Path(folder) / "log").touch()
+            end = vm._follow(qemu, Frames(lambda name, data: None), time.monotonic() + 60, quiet_s, Path(folder) / "log")  # pylint: disable=protected-access
+            qemu.kill()
+            return end
+
+    def test_says_nothing_for_too_long(self) -> None:
+        self.assertEqual(self.end("echo @blob x 0; echo; exec sleep 20", 1), "nothing was heard of the machine for 1 s")
+
+    def test_says_something_now_and_then(self) -> None:
+        end = self.end("for i in 1 2 3 4 5 6; do echo @blob x 0; echo; sleep 0.5; done; exit 7", 2)
+        self.assertEqual(end, "the machine went down without a status (QEMU exit 7)")
 
 
 class AgainTest(unittest.TestCase):
