@@ -90,7 +90,8 @@ def compared(start: Memory, end: Memory) -> tuple[str, bool]:
 
     free, slab = differ(start.free_kb, end.free_kb), differ(start.slab_kb, end.slab_kb)
     text = (f"free at start {start.free_kb / 1024:,.1f} MiB, at end {end.free_kb / 1024:,.1f} MiB, {free:+.2%} of "
-            f"{start.total_kb / 1024:,.0f} MiB; slabs {start.slab_kb / 1024:,.1f} MiB, {end.slab_kb / 1024:,.1f} MiB, {slab:+.2%}")
+            f"{start.total_kb / 1024:,.0f} MiB; "
+            f"slabs {start.slab_kb / 1024:,.1f} MiB, {end.slab_kb / 1024:,.1f} MiB, {slab:+.2%}")
     return text, abs(free) <= MEMORY_LIMIT and abs(slab) <= MEMORY_LIMIT
 
 
@@ -202,8 +203,10 @@ def render(tally: Tally) -> str:
     refused = tally.refused.total()
     share = f" ({refused / tally.ended:.0%}, by {counted(tally.refused)})" if refused else ""
     lines = [f"points        {tally.ended:,}, of which {refused} were refused{share}",
-             f"inconclusive  {tally.inconclusive.total()}{': ' if tally.inconclusive else ''}{counted(tally.inconclusive)}",
-             f"checked       {tally.lookups:,} lookups, {tally.turnovers:,} turnovers (in windows; each lookup by the oracle)"]
+             f"inconclusive  {tally.inconclusive.total()}"
+             f"{': ' if tally.inconclusive else ''}{counted(tally.inconclusive)}",
+             f"checked       {tally.lookups:,} lookups, {tally.turnovers:,} turnovers "
+             "(in windows; each lookup by the oracle)"]
     if {"start", "end"} <= tally.memory.keys():
         lines.append(f"memory        {compared(tally.memory['start'], tally.memory['end'])[0]}")
     else:
@@ -247,7 +250,8 @@ def points_of(args: argparse.Namespace, seed: int) -> list[Point]:
     return [soakpoint.point(seed, args.point, machine)] * (most if args.minutes else 1)
 
 
-def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argparse.Namespace, tally: Tally) -> vm.BootSpec:
+def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argparse.Namespace,
+              tally: Tally) -> vm.BootSpec:
     """The machine, and the job that lasts as long as it."""
     seconds = (args.minutes or MINUTES) * 60
     return vm.BootSpec(
