@@ -13,6 +13,14 @@ all_cpus() { # 0|1
 	done
 }
 
+# 6.12 warns of a CPU that goes while its deadline server is queued, which it counts as a task;
+# and of tasks that are left there, which it lists.
+left_behind() {
+	dmesg -c >/tmp/dmesg
+	! grep 'name: fsc_' /tmp/dmesg >>"$WHY" || return
+	! grep -q 'Dying CPU not properly vacated' /tmp/dmesg || note "the kernel warns of a CPU, which has no thread of ours"
+}
+
 # how many threads were bound to a CPU that went, and how many say that they moved, into $bound
 # and $moved
 count_threads() {
@@ -46,6 +54,7 @@ during_a_run() { # NAME=VALUE...
 	used=$(sed -n 's/^"cpu": {.*"system_ns": \([0-9]*\),.*/\1/p' "$JSON")
 	[ "${#used}" -lt 15 ] || fail "system_ns is $used"
 	unload
+	left_behind
 }
 
 # Those of a CPU that nobody is bound to may go
@@ -88,6 +97,7 @@ while_runs_come_and_go() {
 	wait
 	note "$number runs while all CPUs but one went and came $(grep -c x /tmp/toggles) times"
 	[ "$(grep -c x /tmp/toggles)" -gt 2 ] || fail "CPUs hardly went"
+	left_behind
 }
 
 RUNS='pagecache.overlay pagecache.rcu_desc pagecache.rcu_full pagecache.locked pagecache.hazptr gup.rcu_bounded
