@@ -13,10 +13,10 @@
 
 enum what { INSMOD, RMMOD, WRITE, READ };
 
+static char data[4096] __attribute__((aligned(4096)));
+
 static long act(enum what what, long target, const char *text)
 {
-	static char data[4096];
-
 	switch (what) {
 	case INSMOD:
 		return load_module(target, text);
@@ -48,7 +48,8 @@ static int main(int argc, char **argv)
 	fd = open_file(path, O_RDWR);
 	if (target < 0 || fd < 0)
 		return 2;
-	/* Nothing until that is off again but what is to fail: what is written is here already. */
+	/* Nothing until that is off again but what is to fail: what is written to is there already. */
+	*(volatile char *)data = 0;
 	if (call(__NR_write, fd, (long)argv[2], length(argv[2]), 0) < 0)
 		return 2;
 	err = act(what, target, argv[argc - 1]);
