@@ -19,11 +19,6 @@ GUEST = repo.SCRIPTS / "tests/guest"
 HELPERS = ("ktap", "module", "faults")
 WORK = "work.json"
 
-# Lines of the console that a script has a look at itself.
-ALLOWED = {
-    "hotplug": (r"WARNING: CPU: .* sched_cpu_dying\+",),
-}
-
 
 def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env: str = "",
         **machine) -> None:
@@ -49,7 +44,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
                **{path.name: path for path in module.glob("fsc_kunit.ko")},     # of a kernel with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
                **_programs(folder)},
-        allow=ALLOWED.get(script, ()), **machine))
+        **machine))
     out.end(below, f"{script}.sh on {where.release}")
     (folder / WORK).write_text(json.dumps(work(documents)), encoding="utf-8")
     trouble = complaints(folder, documents)
