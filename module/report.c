@@ -97,8 +97,9 @@ static void show_threads(struct seq_file *m, const struct fsc_run *run)
 		const struct fsc_thread *t = run->threads[i];
 
 		seq_printf(m, " {\"name\": \"%s/%u\", \"cpu\": %d, \"moved\": %d, \"start_ns\": %llu, \"end_ns\": %llu, \"cpu_ns\": %llu, \"counters\": ",
-			   fsc_role_name(t->role), t->nr, t->cpu, t->moved, t->start.clock - run->started,
-			   t->end.clock - run->started, t->end.cpu_ns - t->start.cpu_ns);
+			   fsc_role_name(t->role), t->nr, t->cpu, t->moved,
+			   t->start.clock - run->started, t->end.clock - run->started,
+			   t->end.cpu_ns - t->start.cpu_ns);
 		show_counters(m, &t->end.counters, &t->start.counters);
 		seq_printf(m, "}%s\n", i + 1 < run->nr_threads ? "," : "");
 	}
