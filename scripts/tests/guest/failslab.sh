@@ -137,7 +137,7 @@ for path in $PATHS; do
 done
 [ -z "${FSC_QUICK:-}" ] || RUNS='pagecache.overlay pagecache.rcu_full gup.typesafe gup.hazptr pfn.rcu_bounded'
 LOAD_RUNS='pagecache.typesafe gup.hazptr pfn.rcu_bounded'
-ktap_plan $(($(echo "$RUNS $LOAD_RUNS" | wc -w) + 9))
+ktap_plan $(($(echo "$RUNS $LOAD_RUNS" | wc -w) + 8))
 
 # What the loader takes before the module has its turn, of bytes of slabs and of pages: what a
 # load without a run takes. Its files in debugfs are too much, but little.
