@@ -183,20 +183,23 @@ void fsc_memdesc_unmark(struct fsc_memdesc_map *map, unsigned long pfn)
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_unmark);
 
-/* The first section from @section on that is there; @end if there is none before it. */
+/*
+ * The first section from @section on that is there; @end or more if there is none before
+ * it. Without find_next_bit(): see fsc_memdesc_next_block().
+ */
 static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long section,
 				unsigned long end)
 {
 	while (section < end) {
 		const struct fsc_memdesc_root *root =
 			READ_ONCE(map->roots[section >> FSC_ROOT_SHIFT]);
-		unsigned long at = section & (FSC_ROOT_SECTIONS - 1);
+		unsigned long at = section & (FSC_ROOT_SECTIONS - 1), there = 0;
 
-		section -= at;
-		at = root ? find_next_bit(root->there, FSC_ROOT_SECTIONS, at) : FSC_ROOT_SECTIONS;
-		section += at;
-		if (at < FSC_ROOT_SECTIONS)
-			break;
+		if (root)
+			there = READ_ONCE(root->there[BIT_WORD(at)]) >> (at % BITS_PER_LONG);
+		if (there)
+			return section + __ffs(there);
+		section = round_down(section, BITS_PER_LONG) + BITS_PER_LONG;
 	}
 	return section;
 }
@@ -206,7 +209,8 @@ static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long secti
  * @map: the map
  * @pfn: where it stands, the first frame of a block
  *
- * What it takes does not depend on how far apart in memory the sections lie.
+ * What it takes hardly depends on where the sections lie, and a step from one to the next
+ * is kept cheap: across how many of them the blocks of a walk lie is chance.
  *
  * Context: Any.
  * Return: First frame of the first block at or behind @pfn, or else from the
@@ -219,26 +223,21 @@ unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long 
 	bool again = false;
 
 	for (;;) {
-		unsigned long next = next_there(map, max(section, first), end);
-		unsigned long blocks;
+		unsigned long *blocks = section < end ? blocks_of(map, section) : NULL;
+		unsigned long left = blocks ? READ_ONCE(*blocks) >> from : 0;
 
-		if (next >= end) {
-			/* Once round, then the sections before the one that it began in. */
-			if (again)
-				return 0;
-			again = true;
-			section = first;
-			from = 0;
-			continue;
-		}
-		if (next != section)
-			from = 0;
-		blocks = READ_ONCE(*blocks_of(map, next)) >> from;
-		if (blocks)
-			return (next << FSC_SECTION_SHIFT) +
-			       (from + __ffs(blocks)) * pageblock_nr_pages;
-		section = next + 1;
+		if (left)
+			return (section << FSC_SECTION_SHIFT) +
+			       (from + __ffs(left)) * pageblock_nr_pages;
 		from = 0;
+		section = next_there(map, max(section + 1, first), end);
+		if (section < end)
+			continue;
+		/* Once round, then the sections before the one that it began in. */
+		if (again)
+			return 0;
+		again = true;
+		section = first;
 	}
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_next_block);
