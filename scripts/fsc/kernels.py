@@ -51,9 +51,12 @@ def fragment(name: str) -> str:
 
 
 def lost(wanted: str, config: str) -> list[str]:
-    """Settings that Kconfig did not take: what they depend on is off, or they are gone."""
+    """Settings that Kconfig did not take: what they depend on is off, or they are gone.
+
+    Of a setting that is wanted twice the later one holds, as it does for Kconfig.
+    """
     found = dict(_SETTING.findall(config))
-    return [f"{name}={value}" for name, value in _SETTING.findall(wanted) if found.get(name, "n") != value]
+    return [f"{name}={value}" for name, value in dict(_SETTING.findall(wanted)).items() if found.get(name, "n") != value]
 
 
 def source_version() -> str:
