@@ -93,7 +93,7 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 {
 	unsigned long section = pfn >> FSC_SECTION_SHIFT;
 	unsigned long *slot = fsc_memdesc_slot(map, pfn);
-	struct fsc_memdesc_root **root;
+	struct fsc_memdesc_root **root, *there;
 	unsigned long **words;
 	void *new;
 
@@ -111,7 +111,8 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 		if (cmpxchg(root, NULL, new))
 			kfree(new);
 	}
-	words = &(*root)->words[section & (FSC_ROOT_SECTIONS - 1)];
+	there = READ_ONCE(*root);
+	words = &there->words[section & (FSC_ROOT_SECTIONS - 1)];
 	if (!READ_ONCE(*words)) {
 		new = kvcalloc(FSC_SECTION_FRAMES, sizeof(**words), gfp);
 		if (!new)
@@ -120,7 +121,7 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 		if (cmpxchg(words, NULL, new))
 			kvfree(new);
 	}
-	set_bit(section & (FSC_ROOT_SECTIONS - 1), (*root)->there);
+	set_bit(section & (FSC_ROOT_SECTIONS - 1), there->there);
 	lower(&map->first, section);
 	raise(&map->end, section + 1);
 	return fsc_memdesc_slot(map, pfn);
@@ -185,8 +186,11 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_unmark);
 
 /*
  * The first section from @section on that is there; @end or more if there is none before
- * it. Without find_next_bit(): see fsc_memdesc_next_block().
+ * it. A word of bits at a time, or a root that is not there: memory that lies 64 GiB apart
+ * costs a step. Not by find_next_bit(), whose call was most of what a near one costs.
  */
+static_assert(FSC_ROOT_SECTIONS % BITS_PER_LONG == 0);
+
 static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long section,
 				unsigned long end)
 {
@@ -194,12 +198,13 @@ static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long secti
 		const struct fsc_memdesc_root *root =
 			READ_ONCE(map->roots[section >> FSC_ROOT_SHIFT]);
 		unsigned long at = section & (FSC_ROOT_SECTIONS - 1), there = 0;
+		unsigned long step = root ? BITS_PER_LONG : FSC_ROOT_SECTIONS;
 
 		if (root)
 			there = READ_ONCE(root->there[BIT_WORD(at)]) >> (at % BITS_PER_LONG);
 		if (there)
 			return section + __ffs(there);
-		section = round_down(section, BITS_PER_LONG) + BITS_PER_LONG;
+		section = round_down(section, step) + step;
 	}
 	return section;
 }
@@ -209,8 +214,8 @@ static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long secti
  * @map: the map
  * @pfn: where it stands, the first frame of a block
  *
- * What it takes hardly depends on where the sections lie, and a step from one to the next
- * is kept cheap: across how many of them the blocks of a walk lie is chance.
+ * A step from one section to the next is kept cheap: across how many of them the blocks of
+ * a walk lie is chance.
  *
  * Context: Any.
  * Return: First frame of the first block at or behind @pfn, or else from the

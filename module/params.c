@@ -289,7 +289,8 @@ static int parse_text(const struct param *param, const char *val, char *copy)
 	size_t length = strcspn(val, "\n");
 	int err = -EINVAL;
 
-	if (length < FSC_TEXT_MAX) {
+	/* One newline, at the end. */
+	if (length < FSC_TEXT_MAX && (!val[length] || !val[length + 1])) {
 		memcpy(copy, val, length);
 		copy[length] = '\0';
 		err = param->check(copy);
@@ -339,11 +340,19 @@ static int parse_number(const struct param *param, const char *val, u64 *value)
 	return -EINVAL;
 }
 
-static size_t param_size(const struct param *param)
+/* Numbers are read without the lock. */
+static void param_copy(const struct param *param, struct fsc_config *to,
+		       const struct fsc_config *from)
 {
+	const void *value = param_value(from, param);
+	void *field = param_value(to, param);
+
 	if (param->check)
-		return FSC_TEXT_MAX;
-	return param->type == FSC_U64 ? sizeof(u64) : sizeof(unsigned int);
+		strscpy(field, value, FSC_TEXT_MAX);
+	else if (param->type == FSC_U64)
+		WRITE_ONCE(*(u64 *)field, *(const u64 *)value);
+	else
+		WRITE_ONCE(*(unsigned int *)field, *(const unsigned int *)value);
 }
 
 /**
@@ -403,7 +412,7 @@ static int param_set(const char *val, const struct kernel_param *kp)
 		pr_err("%s=%.*s: allowed: between runs\n", param->name, shown(val), val);
 		err = -EBUSY;
 	} else {
-		memcpy(param_value(&params, param), param_value(&parsed, param), param_size(param));
+		param_copy(param, &params, &parsed);
 	}
 	mutex_unlock(&fsc_lock);
 	return err;

@@ -121,7 +121,10 @@ static void merge_adds_up(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, sum, both, sizeof(*sum));
 }
 
-/* As scripts/fsc/metrics.py has it: the largest value of the quantile's bucket. */
+/*
+ * The largest value of the quantile's bucket, as scripts/fsc/metrics.py takes it from what
+ * debugfs prints: here the buckets are tested, that is in scripts/tests.
+ */
 static u64 quantile(const struct fsc_hist *hist, unsigned int permille)
 {
 	u64 wanted = DIV_ROUND_UP_ULL(hist->count * permille, 1000), seen = 0;
@@ -142,7 +145,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void quantiles_are_a_bucket_off_at_most(struct kunit *test)
+static void buckets_bound_the_error_of_quantiles(struct kunit *test)
 {
 	static const unsigned int permilles[] = { 1, 10, 250, 500, 900, 990, 999, 1000 };
 	struct fsc_hist *hist = new_hist(test);
@@ -179,7 +182,7 @@ static struct kunit_case hist_cases[] = {
 	KUNIT_CASE(extremes_are_exact),
 	KUNIT_CASE(reset_leaves_nothing),
 	KUNIT_CASE(merge_adds_up),
-	KUNIT_CASE(quantiles_are_a_bucket_off_at_most),
+	KUNIT_CASE(buckets_bound_the_error_of_quantiles),
 	{}
 };
 

@@ -316,6 +316,22 @@ static void barriers_cover_what_was_freed_before(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.barrier_base), 14);
 }
 
+/* What waits for ever is a failure, not the end of all tests. */
+static struct fsc_run *stop_run;
+
+static void stop_waiting(struct timer_list *unused)
+{
+	smp_store_release(&stop_run->phase, FSC_STOP);	/* as set_phase() in run.c */
+}
+
+static DEFINE_TIMER(stop_timer, stop_waiting);
+
+static void stop_after_10s(struct fsc_run *run)
+{
+	stop_run = run;
+	mod_timer(&stop_timer, jiffies + 10 * HZ);
+}
+
 static void freers_wait_once_it_is_reached(struct kunit *test)
 {
 	struct fsc_run *run = test->priv;
@@ -341,7 +357,10 @@ static void freers_wait_once_it_is_reached(struct kunit *test)
 
 	/* A byte less, and it waits; after that 15 pages are there still, which is less. */
 	run->limbo.wait_bytes--;
+	stop_after_10s(run);
 	fsc_limbo_check(t);
+	timer_delete_sync(&stop_timer);
+	KUNIT_EXPECT_EQ(test, run->phase, FSC_MEASURE);
 	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_WAITS), 1);
 	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_BARRIERS), 1);
 	KUNIT_EXPECT_GT(test, fsc_counter_read(&t->counters, FSC_LIMBO_WAIT_NS), 0);
@@ -372,6 +391,18 @@ static void own_callbacks_keep_no_pointers(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, run->limbo.throttled);
 }
 
+KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
+
+/* Of those with histograms in them: too large for a slab. */
+static struct fsc_thread *thread_alloc(struct kunit *test)
+{
+	struct fsc_thread *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+
+	if (t && kunit_add_action_or_reset(test, kvfree_action, t))
+		return NULL;
+	return t;
+}
+
 static int limbo_init(struct kunit *test)
 {
 	struct fsc_run *run = kunit_kzalloc(test, sizeof(*run), GFP_KERNEL);
@@ -379,12 +410,12 @@ static int limbo_init(struct kunit *test)
 
 	if (!run)
 		return -ENOMEM;
-	run->keeper = kunit_kzalloc(test, sizeof(*run->keeper), GFP_KERNEL);
+	run->keeper = thread_alloc(test);
 	run->threads = kunit_kcalloc(test, NR_THREADS, sizeof(*run->threads), GFP_KERNEL);
 	if (!run->keeper || !run->threads)
 		return -ENOMEM;
 	for (i = 0; i < NR_THREADS; i++) {
-		run->threads[i] = kunit_kzalloc(test, sizeof(*run->threads[i]), GFP_KERNEL);
+		run->threads[i] = thread_alloc(test);
 		if (!run->threads[i])
 			return -ENOMEM;
 		run->threads[i]->run = run;

@@ -90,6 +90,7 @@ static void each_frame_has_a_word_of_its_own(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(pfns); i++) {
 		unsigned long *slot = fsc_memdesc_slot_alloc(map, pfns[i], GFP_KERNEL);
 
+		KUNIT_ASSERT_NOT_NULL(test, slot);
 		KUNIT_EXPECT_PTR_EQ(test, fsc_memdesc_slot(map, pfns[i]), slot);
 		KUNIT_EXPECT_EQ(test, *slot, pfns[i]);
 	}

@@ -171,13 +171,13 @@ static void texts(struct kunit *test)
 {
 	takes_text(test, &order, "9", "9");
 	takes_text(test, &order, "0:8,9:1\n", "0:8,9:1");
-	REFUSES(test, order, "", "\n", "x", "10", "0:8,9:1 ");
+	REFUSES(test, order, "", "\n", "x", "10", "0:8,9:1 ", "0\n0", "0\n\n");
 	takes_text(test, &mix, "60:20:10:5:5\n", "60:20:10:5:5");
-	REFUSES(test, mix, "", "\n", "x", "100", "0:1:1:1:1");
+	REFUSES(test, mix, "", "\n", "x", "100", "0:1:1:1:1", "1:1:1:1:1\n1");
 	takes_text(test, &reader_cpus, "0\n", "0");
 	takes_text(test, &reader_cpus, "", "");
 	takes_text(test, &freer_cpus, "\n", "");
-	REFUSES(test, freer_cpus, "x", "0-", "1-0", "99999999");
+	REFUSES(test, freer_cpus, "x", "0-", "1-0", "99999999", "\n0");
 
 	/* 63 characters and the end are what there is room for; the newline takes none. */
 	static_assert(sizeof(FIFTEEN "0:1") == FSC_TEXT_MAX);

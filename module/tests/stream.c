@@ -122,12 +122,14 @@ static void uniform_keys_are_uniform(struct kunit *test)
 
 static const u32 zipf_sizes[] = { 1, 2, 3, 10, 64, 997, 1000, 4096 };
 
+KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
+
 static struct fsc_zipf_cell *create(struct kunit *test, u32 nr_keys)
 {
 	struct fsc_zipf_cell *cells = fsc_zipf_create(nr_keys);
 
 	KUNIT_ASSERT_NOT_NULL(test, cells);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, (kunit_action_t *)kvfree, cells));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, kvfree_action, cells));
 	return cells;
 }
 
