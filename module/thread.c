@@ -62,12 +62,12 @@ static void begin_window(struct fsc_thread *t)
 	take_edge(t, &t->start);
 }
 
-/* Double or halve the batch until it takes about BATCH_NS. */
-static void steer_batch(struct fsc_thread *t, u64 spent)
+/* Double or halve the batch until it takes about BATCH_NS; @met: it has met a folio. */
+static void steer_batch(struct fsc_thread *t, u64 spent, bool met)
 {
 	if (spent > 2 * BATCH_NS && t->batch > 1)
 		t->batch /= 2;
-	else if (spent < BATCH_NS / 2 && t->batch < BATCH_MAX)
+	else if (spent < BATCH_NS / 2 && t->batch < BATCH_MAX && met)
 		t->batch *= 2;
 }
 
@@ -92,6 +92,7 @@ static void stall(struct fsc_thread *t)
 static void work_unthrottled(struct fsc_thread *t)
 {
 	const struct fsc_loops *loops = t->run->loops;
+	u64 hits = fsc_counter_read(&t->counters, FSC_HITS);
 	u64 from = fsc_clock();
 
 	if (t->next_stall && from >= t->next_stall) {
@@ -105,7 +106,9 @@ static void work_unthrottled(struct fsc_thread *t)
 		loops->read_general(t, t->batch, from + BATCH_NS);
 	else
 		loops->read(t, t->batch);
-	steer_batch(t, fsc_clock_since(from));
+	/* What misses take says nothing of hits, and the plain loop does not look at the clock. */
+	steer_batch(t, fsc_clock_since(from),
+		    t->role == FSC_FREER || fsc_counter_read(&t->counters, FSC_HITS) != hits);
 }
 
 /* As many turnovers as are due, else a nap until the next one is. */
@@ -131,10 +134,14 @@ static void work_throttled(struct fsc_thread *t)
 	t->next_due += t->run->loops->turn(t, due, now + BATCH_NS) * period;
 }
 
-/* When a CPU goes offline the kernel widens the affinity of those bound to it, and leaves it so. */
+/*
+ * When a CPU goes offline the kernel widens the affinity of those bound to it, and leaves
+ * it so (kernel/sched/core.c:select_fallback_rq, which may run while this looks).
+ */
 static void note_moved(struct fsc_thread *t)
 {
-	if (unlikely(current->nr_cpus_allowed > 1))
+	if (unlikely(READ_ONCE(current->nr_cpus_allowed) != 1 ||
+		     raw_smp_processor_id() != t->cpu))
 		WRITE_ONCE(t->moved, true);
 }
 

@@ -223,6 +223,9 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 	fsc_count_tally(t, tally);
 }
 
+/* Without delays a batch's length is steered by its count, and the clock read now and then. */
+#define FSC_SECTIONS_PER_CLOCK	16
+
 /* A batch of sections as the parameters want them. */
 static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigned int n,
 						   u64 deadline, const struct fsc_protocol *proto,
@@ -240,7 +243,10 @@ static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigne
 			      section(t, &draw, proto, per_section, true));
 		if (t->timed_period)
 			t->until_timed--;
-	} while (++done < n && !(delays && fsc_clock() >= deadline));
+		done++;
+		/* n may be what vacant slots took: never far beyond the deadline. */
+	} while (done < n && !((delays || done % FSC_SECTIONS_PER_CLOCK == 0) &&
+			       fsc_clock() >= deadline));
 	t->stream = draw.stream;
 	fsc_count_tally(t, tally);
 }
@@ -433,7 +439,7 @@ static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fs
 	return 1;
 }
 
-/* Without delays a batch's length is steered by its count, and the clock read now and then. */
+/* As FSC_SECTIONS_PER_CLOCK. */
 #define FSC_TURNS_PER_CLOCK	16
 
 static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigned int n,
