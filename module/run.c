@@ -143,13 +143,16 @@ static struct fsc_cpu_times read_cpu_times(void)
 	return times;
 }
 
-/* Exact where the tick is tickless; -1 where it is not. */
+/*
+ * Exact where the tick is tickless; -1 where it is not. Of CPUs that are online: one that
+ * is not has been idle ever since, and forgets it when it returns.
+ */
 static s64 read_idle_ns(void)
 {
 	s64 sum = 0;
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
+	for_each_online_cpu(cpu) {
 		u64 us = get_cpu_idle_time_us(cpu, NULL);
 
 		if (us == -1ULL)
@@ -177,6 +180,7 @@ static void measure(struct fsc_run *run)
 
 	run->cpu_start = read_cpu_times();
 	WRITE_ONCE(run->window_from, fsc_clock());
+	cpumask_copy(&run->online, cpu_online_mask);
 	run->whole_idle_ns = read_idle_ns();
 	set_phase(run, FSC_MEASURE);
 	if (config->max_turnovers)
@@ -210,7 +214,10 @@ static void settle(struct fsc_run *run)
 	WRITE_ONCE(run->drain_ns, max(fsc_clock_since(from), 1ULL));
 	idle_ns = read_idle_ns();
 	run->whole_ns = fsc_clock() - run->window_from;
-	run->whole_idle_ns = idle_ns < 0 ? -1 : idle_ns - run->whole_idle_ns;
+	if (idle_ns < 0 || !cpumask_equal(&run->online, cpu_online_mask))
+		run->whole_idle_ns = -1;
+	else
+		run->whole_idle_ns = idle_ns - run->whole_idle_ns;
 }
 
 static int fsc_controller(void *arg)

@@ -99,11 +99,11 @@ struct fsc_pool {
  * @window_to: when it ended; 0: not yet
  * @window_complete: the window lasted as long as it was asked to
  * @whole_ns: from the first free until the barriers returned
- * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell
+ * @online: the CPUs when the window began
+ * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell or others are online
  * @drain_ns: from when the threads have stopped until all they freed is reusable
  * @cache_empty: the descriptors' cache held nothing when the run was drained
  * @path_leaked: the path's own tables or caches held something then
- * @plain: what busted=plain_race counts in
  */
 struct fsc_run {
 	struct fsc_config config;
@@ -147,11 +147,11 @@ struct fsc_run {
 	u64 window_to;
 	bool window_complete;
 	u64 whole_ns;
+	struct cpumask online;
 	s64 whole_idle_ns;
 	u64 drain_ns;
 	bool cache_empty;
 	bool path_leaked;
-	unsigned long plain;
 };
 
 /*
