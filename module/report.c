@@ -186,7 +186,7 @@ static void show_tries(struct seq_file *m, const struct fsc_run *run)
 
 	for (i = 0; i < run->nr_threads; i++)
 		for (j = 0; j < FSC_MAX_TRIES; j++)
-			sum[j] += run->threads[i]->tries[j];
+			sum[j] += READ_ONCE(run->threads[i]->tries[j]);
 	for (j = 0; j < FSC_MAX_TRIES; j++)
 		n = sum[j] ? j + 1 : n;
 	seq_puts(m, "\"tries\": [");
@@ -206,11 +206,12 @@ static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 us, u64
 /* What Little's law needs to say how much is in limbo, out of times alone. */
 static void show_waits(struct seq_file *m, const struct fsc_run *run)
 {
+	u64 from = READ_ONCE(run->window_from), to = READ_ONCE(run->window_to);
 	struct fsc_released sum = fsc_limbo_released(run);
 	u64 frees = 0;
 	unsigned int i;
 
-	if (!sum.timed || !run->window_to) {
+	if (!sum.timed || !to) {
 		seq_puts(m, "\"waits\": null},\n");
 		return;
 	}
@@ -218,7 +219,7 @@ static void show_waits(struct seq_file *m, const struct fsc_run *run)
 	for (i = 0; i < run->nr_threads; i++)
 		frees += fsc_counter_read(&run->threads[i]->counters, FSC_FREES);
 	seq_printf(m, "\"waits\": %llu, \"frees\": %llu, \"window_ns\": %llu, \"waited_ns\": %llu, \"released\": %llu, \"wait_ns\": %llu},\n",
-		   sum.timed, frees, run->window_to - run->window_from, sum.waited_ns, sum.ended,
+		   sum.timed, frees, to - from, sum.waited_ns, sum.ended,
 		   sum.wait_ns);
 }
 
@@ -233,11 +234,11 @@ static void show_limbo(struct seq_file *m, const struct fsc_run *run)
 	seq_printf(m, "\"limbo\": {\"exact\": %d, \"descriptor_objects_peak\": %llu, \"page_objects_peak\": %llu, \"descriptor_bytes_peak\": %llu, \"page_bytes_peak\": %llu, ",
 		   run->deferral != FSC_DEFER_KFREE_RCU, descriptors, folios,
 		   descriptors * sizeof(struct fsc_folio), pages * PAGE_SIZE);
-	show_mean(m, "descriptor_objects_mean_milli", limbo->sum.descriptors, us, 1000);
-	show_mean(m, "page_objects_mean_milli", limbo->sum.folios, us, 1000);
-	show_mean(m, "descriptor_bytes_mean", limbo->sum.descriptors, us,
+	show_mean(m, "descriptor_objects_mean_milli", READ_ONCE(limbo->sum.descriptors), us, 1000);
+	show_mean(m, "page_objects_mean_milli", READ_ONCE(limbo->sum.folios), us, 1000);
+	show_mean(m, "descriptor_bytes_mean", READ_ONCE(limbo->sum.descriptors), us,
 		  sizeof(struct fsc_folio));
-	show_mean(m, "page_bytes_mean", limbo->sum.pages, us, PAGE_SIZE);
+	show_mean(m, "page_bytes_mean", READ_ONCE(limbo->sum.pages), us, PAGE_SIZE);
 	seq_printf(m, "\"samples\": %llu, ", READ_ONCE(limbo->samples));
 	show_waits(m, run);
 }

@@ -37,6 +37,12 @@ static void halve(struct fsc_sampler *sampler)
 	sampler->stride *= 2;
 }
 
+/* Others read it meanwhile. */
+static void add(u64 *sum, u64 value)
+{
+	WRITE_ONCE(*sum, *sum + value);
+}
+
 /* What was there between two looks is taken for the mean of both: one may come late. */
 static void add_to_mean(struct fsc_run *run, struct fsc_limbo_level level)
 {
@@ -44,14 +50,14 @@ static void add_to_mean(struct fsc_run *run, struct fsc_limbo_level level)
 	u64 us = div_u64(fsc_clock_since(run->sampler.last_at), NSEC_PER_USEC);
 
 	if (run->sampler.last_at) {
-		sum->descriptors += (last->descriptors + level.descriptors) * us / 2;
-		sum->folios += (last->folios + level.folios) * us / 2;
-		sum->pages += (last->pages + level.pages) * us / 2;
-		run->limbo.summed_us += us;
+		add(&sum->descriptors, (last->descriptors + level.descriptors) * us / 2);
+		add(&sum->folios, (last->folios + level.folios) * us / 2);
+		add(&sum->pages, (last->pages + level.pages) * us / 2);
+		add(&run->limbo.summed_us, us);
 	}
 	run->sampler.last = level;
 	run->sampler.last_at = fsc_clock();
-	run->limbo.samples++;
+	add(&run->limbo.samples, 1);
 }
 
 static void sample(struct fsc_run *run, u64 nr)

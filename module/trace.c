@@ -20,10 +20,12 @@
  */
 noinline void fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, unsigned int tries)
 {
+	u64 *tried = &t->tries[min(tries, FSC_MAX_TRIES) - 1];
+
 	fsc_count(&t->counters, why);
-	/* A fallback comes on top of the try that failed. */
+	/* A fallback comes on top of the try that failed. Others read this meanwhile. */
 	if (why != FSC_SEQ_FALLBACKS)
-		t->tries[min(tries, FSC_MAX_TRIES) - 1]++;
+		WRITE_ONCE(*tried, *tried + 1);
 	trace_fsc_retry(key, why, tries);
 }
 
