@@ -95,6 +95,9 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 	    !fsc_run_count(run, FSC_RECYCLED_OTHER_KEY))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"vacuous: no descriptor came back under another key" };
+	if (protocol->for_checkers)
+		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+			"the negative control is for the kernel's checkers to report" };
 	if (protocol->busted)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"the negative control showed no violation" };

@@ -34,6 +34,7 @@ enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
  * struct fsc_protocol - traits and operations
  * @name: what protocol= takes
  * @busted: what busted= takes, NULL for the protocol itself
+ * @for_checkers: what it does wrong is for KASAN, KCSAN or lockdep to report, not for the oracle
  * @refs: how references are counted; without @refcounted, the slot's alone
  * @refcounted: readers take a reference; without it they hold inside RCU
  * @recheck: readers look at the slot again once they have the reference
@@ -81,6 +82,7 @@ enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
 struct fsc_protocol {
 	const char *name;
 	const char *busted;
+	bool for_checkers;
 	const struct fsc_refs *refs;
 	bool refcounted;
 	bool recheck;

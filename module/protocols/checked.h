@@ -7,21 +7,24 @@
  * early_free, for KASAN: rcu_desc whose descriptor goes back to its slab before
  * the grace period, so that a reader's tryget writes to freed memory.
  * plain_race, for KCSAN: typesafe that counts its allocations and frees in a word
- * which all CPUs share, by plain accesses.
+ * which all CPUs share, by plain accesses, in a function of its own so that its
+ * report is told from one of typesafe's.
  * lock_inversion, for lockdep: typesafe that takes two locks in one order and then
  * in the other. Nobody else takes them, so nothing hangs.
  */
 #ifndef FSC_PROTOCOL_CHECKED_H
 #define FSC_PROTOCOL_CHECKED_H
 
+#include <linux/debug_locks.h>
 #include <linux/mutex.h>
 
 #include "descriptor.h"
 
-#ifdef CONFIG_KASAN
+#ifdef CONFIG_KASAN_GENERIC
 static const struct fsc_protocol fsc_early_free = {
 	.name		= "rcu_desc",
 	.busted		= "early_free",
+	.for_checkers	= true,
 	.refcounted	= true,
 	FSC_DESCRIPTOR_OPS(cas),
 	.alloc		= fsc_desc_alloc,
@@ -30,21 +33,29 @@ static const struct fsc_protocol fsc_early_free = {
 #endif
 
 #ifdef CONFIG_KCSAN
+static noinline void fsc_plain_race_count(void)
+{
+	static unsigned long count;
+
+	count++;
+}
+
 static inline void *fsc_plain_alloc(struct fsc_thread *t, unsigned int order)
 {
-	t->run->plain++;
+	fsc_plain_race_count();
 	return fsc_desc_alloc(t, order);
 }
 
 static inline void fsc_plain_free(struct fsc_thread *t, void *folio, bool timed)
 {
-	t->run->plain++;
+	fsc_plain_race_count();
 	fsc_desc_free_both(t, folio, timed);
 }
 
 static const struct fsc_protocol fsc_plain_race = {
 	.name		= "typesafe",
 	.busted		= "plain_race",
+	.for_checkers	= true,
 	.refcounted	= true,
 	.recheck	= true,
 	.recycles	= true,
@@ -58,22 +69,27 @@ static const struct fsc_protocol fsc_plain_race = {
 #ifdef CONFIG_PROVE_LOCKING
 static int fsc_lock_inversion_set_up(struct fsc_run *run)
 {
-	static DEFINE_MUTEX(one);
-	static DEFINE_MUTEX(other);
+	static DEFINE_MUTEX(fsc_inverted_a);
+	static DEFINE_MUTEX(fsc_inverted_b);
 
-	mutex_lock(&one);
-	mutex_lock(&other);
-	mutex_unlock(&other);
-	mutex_unlock(&one);
-	mutex_lock(&other);
-	mutex_lock(&one);
-	mutex_unlock(&one);
-	mutex_unlock(&other);
+	if (!debug_locks) {
+		pr_err("busted=lock_inversion: allowed: while lockdep is on, which one report turns off\n");
+		return -EINVAL;
+	}
+	mutex_lock(&fsc_inverted_a);
+	mutex_lock(&fsc_inverted_b);
+	mutex_unlock(&fsc_inverted_b);
+	mutex_unlock(&fsc_inverted_a);
+	mutex_lock(&fsc_inverted_b);
+	mutex_lock(&fsc_inverted_a);
+	mutex_unlock(&fsc_inverted_a);
+	mutex_unlock(&fsc_inverted_b);
 	return 0;
 }
 
 static const struct fsc_protocol fsc_lock_inversion = {
 	.busted		= "lock_inversion",
+	.for_checkers	= true,
 	.set_up		= fsc_lock_inversion_set_up,
 	FSC_TYPESAFE(cas),
 };
@@ -82,7 +98,7 @@ static const struct fsc_protocol fsc_lock_inversion = {
 #endif /* FSC_PROTOCOL_CHECKED_H */
 
 /* Outside the guard: see protocols.h. */
-#ifdef CONFIG_KASAN
+#ifdef CONFIG_KASAN_GENERIC
 FSC_PROTOCOL(early_free)
 #endif
 #ifdef CONFIG_KCSAN
