@@ -77,6 +77,8 @@ def choose(kdir: str | None, image: str | None) -> Kernel:
 
 # The module, and the hand-written loop that its instructions are held against.
 WITH_FLOOR = ("FSC_FLOOR=1",)
+# ... and the KUnit tests, where the kernel has KUnit.
+WITH_ALL = (*WITH_FLOOR, "FSC_KUNIT=1")
 
 
 def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] = (),
@@ -100,13 +102,16 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
     return objects
 
 
+def clean_env() -> dict[str, str]:
+    """The environment without what a make that called us leaves of its own (KDIR=, --jobserver-auth)."""
+    return {name: value for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")}
+
+
 def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
     log = objects / "build.log"
     command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *kernel.make, *variables]
-    # A make that called us leaves its own flags and variables behind (KDIR=, --jobserver-auth).
-    env = {name: value for name, value in os.environ.items()
-           if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")}
-    done = subprocess.run(command, env=env, text=True, check=False,
+    done = subprocess.run(command, env=clean_env(), text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     log.write_text(" ".join(command) + "\n" + done.stdout)
     if "warning:" in done.stdout:

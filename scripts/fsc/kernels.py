@@ -69,25 +69,33 @@ def source_version() -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two trees may want the same kernel at once: the second one waits, and finds it there."""
+def _alone(folder: Path) -> Iterator[int]:
+    """Two trees may want the same kernel at once: the second one waits, and finds it there.
+
+    The lock lasts as long as anybody has its descriptor: a make that outlives us has it, too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Waiting for who builds in {folder}", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
 
 
-def _run(command: list[str], log: Path, what: str) -> None:
+def _run(command: list[str], log: Path, what: str, lock: int) -> None:
     """The log keeps what is said; of what fails its end is told."""
     with log.open("a", encoding="utf-8") as out:
         print(" ".join(command), file=out, flush=True)
-        done = subprocess.run(command, check=False, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                              env=kernel.clean_env(), pass_fds=(lock,))
     if done.returncode:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise SetupError(f"{what} failed ({log}):\n{end}")
 
 
-def _unpack(folder: Path, version: str) -> Path:
+def _unpack(folder: Path, version: str, lock: int) -> Path:
     """The source, shared by all kernels; whole or not there."""
     source = folder / f"source-{version}"
     if not source.is_dir():
@@ -95,23 +103,37 @@ def _unpack(folder: Path, version: str) -> Path:
         aside = folder / f".source-{version}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        _run(["tar", "-xJf", str(SOURCE), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking")
+        _run(["tar", "-xJf", str(SOURCE), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking",
+             lock)
         aside.rename(source)
     return source
 
 
-def _make(source: Path, build: Path, name: str) -> None:
+def _make(source: Path, build: Path, name: str, lock: int) -> None:
     log, wanted = build / "build.log", build / "fragment"
     make = ["make", "-C", str(source), f"O={build}", f"CC={_COMPILER}", f"HOSTCC={_COMPILER}"]
     if not (build / ".config").is_file():
         wanted.write_text(fragment(name), encoding="utf-8")
-        _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}")
+        _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}", lock)
     if gone := lost(fragment(name), (build / ".config").read_text(encoding="utf-8")):
         (build / ".config").unlink()
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
     # make goes on where it was interrupted.
-    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{name}", "bzImage", "modules"], log,
-         f"building {name}")
+    # Its release is that of its folder: a module for another one of that name does not load.
+    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", "bzImage", "modules"], log,
+         f"building {name}", lock)
+
+
+def _build(name: str, version: str, where: Path, lock: int) -> None:
+    source = _unpack(cache(), version, lock)
+    print(f"Building kernel {name} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
+          f"{', going on where it was interrupted' if where.is_dir() else ''}", flush=True)
+    begin = time.monotonic()
+    where.mkdir(exist_ok=True)
+    _make(source, where, name, lock)
+    (where / "done").touch()
+    used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
+    print(f"{name}: {(time.monotonic() - begin) / 60:.1f} minutes, {size(used)}B", flush=True)
 
 
 def build(name: str) -> Kernel:
@@ -121,17 +143,10 @@ def build(name: str) -> Kernel:
     version = source_version()
     key = hashlib.sha256(f"{version}\n{fragment(name)}".encode()).hexdigest()[:12]
     where = cache() / f"{name}-{key}"
-    with _alone(cache()):
-        if not (where / "done").is_file():
-            source = _unpack(cache(), version)
-            print(f"Building kernel {name} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
-                  f"{', going on where it was interrupted' if where.is_dir() else ''}", flush=True)
-            begin = time.monotonic()
-            where.mkdir(exist_ok=True)
-            _make(source, where, name)
-            (where / "done").touch()
-            used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
-            print(f"{name}: {(time.monotonic() - begin) / 60:.1f} minutes, {size(used)}B", flush=True)
+    if not (where / "done").is_file():
+        with _alone(cache()) as lock:
+            if not (where / "done").is_file():
+                _build(name, version, where, lock)
     return dataclasses.replace(kernel.tree(str(where)), make=(f"CC={_COMPILER}",))
 
 

@@ -27,11 +27,21 @@ class FragmentTest(unittest.TestCase):
         self.assertEqual({path.stem for path in kernels.FRAGMENTS.glob("*.config")}, used)
 
     def test_what_each_is_for(self) -> None:
-        for name, setting in (("kasan", "CONFIG_SLUB_RCU_DEBUG=y"), ("kcsan", "CONFIG_KCSAN_EARLY_ENABLE=y"),
-                              ("rt", "CONFIG_PREEMPT_RT=y"), ("strict", "CONFIG_RCU_STRICT_GRACE_PERIOD=y")):
-            self.assertIn(setting, kernels.fragment(name))
+        kasan = ("KASAN_INLINE PROVE_LOCKING PROVE_RCU PROVE_RCU_LIST DEBUG_ATOMIC_SLEEP DEBUG_OBJECTS DEBUG_OBJECTS_RCU_HEAD "
+                 "DEBUG_OBJECTS_WORK DEBUG_OBJECTS_TIMERS DEBUG_KMEMLEAK PAGE_POISONING PAGE_OWNER DEBUG_VM UBSAN FAULT_INJECTION "
+                 "FAILSLAB FAIL_PAGE_ALLOC KUNIT SLUB_RCU_DEBUG")
+        wanted = {
+            "kasan": kasan,
+            "kcsan": "KCSAN KCSAN_STRICT KCSAN_WEAK_MEMORY KCSAN_EARLY_ENABLE PROVE_LOCKING",
+            "recycle": "PROVE_LOCKING PROVE_RCU DEBUG_OBJECTS DEBUG_ATOMIC_SLEEP PAGE_POISONING KUNIT",
+            "rt": "PREEMPT_RT PROVE_LOCKING PROVE_RCU DEBUG_ATOMIC_SLEEP",
+            "strict": f"{kasan} RCU_STRICT_GRACE_PERIOD",
+        }
+        self.assertEqual(wanted.keys(), kernels.KERNELS.keys())
+        for name, settings in wanted.items():
+            for setting in settings.split():
+                self.assertIn(f"\nCONFIG_{setting}=y\n", kernels.fragment(name), name)
         self.assertNotIn("KASAN=", kernels.fragment("recycle"))
-        self.assertIn("CONFIG_KASAN=y", kernels.fragment("strict"))
 
     def test_what_has_not_stuck(self) -> None:
         config = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=60\n"
@@ -54,10 +64,11 @@ class CacheTest(unittest.TestCase):
 
     def test_what_fails_is_told_by_its_end(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            log = Path(folder) / "build.log"
+            log, lock = Path(folder) / "build.log", os.open(os.devnull, os.O_RDONLY)
+            self.addCleanup(os.close, lock)
             with self.assertRaisesRegex(SetupError, r"(?s)building failed .*line 30$"):
                 kernels._run(["sh", "-c", "for i in $(seq 30); do echo line $i; done; exit 1"], log,  # pylint: disable=protected-access
-                             "building")
+                             "building", lock)
             self.assertIn("line 1\n", log.read_text())
 
 
