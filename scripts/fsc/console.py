@@ -30,8 +30,9 @@ _BAD = re.compile(_TIME + "(?:" + "|".join((
     r"kmem_cache_destroy .* Slab cache still has objects",
     r"refcount_t: |list_(?:add|del) corruption",
     r"UBSAN: |ODEBUG: ",
-    r"kmemleak: .* disabled",           # its finds are for who has asked for them
-    r"page allocation failure|invoked oom-killer|Out of memory: ",
+    r"kmemleak: (?:.* disabled|\d+ new suspected|Freeing unknown|Partially freeing|Found object by alias)",
+    r"pagealloc: ",                       # poisoned pages that were written to
+    r"page allocation failure|invoked oom-killer|(?i:out of memory: )",
     r"unregister_netdevice: waiting|rcu: .*!!!",
 )) + ")")
 
