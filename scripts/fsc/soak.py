@@ -34,8 +34,11 @@ _OVERHEAD_S = 1800.0
 _QUIET_S = 700.0
 _SHOW_S = 20.0
 MEMORY_LIMIT = 0.01
+# All of them are in the machine from the start.
+MOST_MINUTES = 7 * 24 * 60
 # More than half that are refused is a fault of the generator, once there is a half to speak of.
 REFUSED_LIMIT, _FEW = 0.5, 10
+INCONCLUSIVE_LIMIT = 0.5
 # What a point may be INCONCLUSIVE for: it has shown nothing, and nothing wrong.
 VACUOUS = ("a thread did not run in the window", "no turnover in the window",
            "vacuous: no lookup in the window found a folio", "vacuous: no descriptor came back under another key")
@@ -102,6 +105,7 @@ class Tally:
     folder: Path
     seconds: float = 0.0          # that it is to take
     show: Callable[[str], None] = lambda text: None
+    many: bool = True             # not one point alone
     now: Point | None = None      # the point that is under way, or was the last
     ended: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -193,8 +197,13 @@ def judge(tally: Tally, boot: vm.Boot | None, why: str) -> tuple[str, str]:
         return FAIL, f"{ALL}{refused} of {tally.ended} points were refused, so the generator is at fault"
     if why:
         return INCONCLUSIVE, why
-    if not tally.ended - refused:
+    ran = tally.ended - refused
+    if not ran:
         return INCONCLUSIVE, "no point was run"
+    if tally.inconclusive.total() > INCONCLUSIVE_LIMIT * ran and ran >= _FEW:
+        return INCONCLUSIVE, f"{tally.inconclusive.total()} of {ran} points have shown nothing"
+    if boot and tally.many and "end" not in tally.memory:
+        return INCONCLUSIVE, "too short to compare memory, which takes nine points"
     return PASS, ""
 
 
@@ -270,6 +279,8 @@ def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
     except Failure as failure:
         return FAIL, "\n".join([str(failure), *tally.complaints()])
     except session.Interrupted as name:
+        if found := tally.complaints():
+            return FAIL, "\n".join(["on the console:", *found])
         boot, why = None, f"{name} after {tally.ended} points; what was seen until then is kept"
     finally:
         for number, handler in before.items():
@@ -279,6 +290,10 @@ def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
 
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
+    if args.point is not None and args.seed is None:
+        raise SetupError(f"POINT={args.point}: allowed: with the SEED= that it is a point of")
+    if args.minutes and args.minutes > MOST_MINUTES:
+        raise SetupError(f"MINUTES={args.minutes}: allowed: 1 to {MOST_MINUTES}")
     seed = random.SystemRandom().getrandbits(32) if args.seed is None else args.seed
     print(f"seed {seed}" + ("" if args.point is None else f", point {args.point}"), flush=True)
     points = points_of(args, seed)
@@ -290,7 +305,8 @@ def main(args: argparse.Namespace) -> int:
     session.keep_command(folder, sys.argv if args.seed is not None else [*sys.argv, "--seed", str(seed)])
     (folder / "points").write_text("".join(f"{point.line}\n" for point in points))
     ticker = Ticker(_SHOW_S)
-    tally = Tally({point.number: point for point in points}, folder, (args.minutes or MINUTES) * 60, ticker.tell)
+    tally = Tally({point.number: point for point in points}, folder, (args.minutes or MINUTES) * 60, ticker.tell,
+                  args.point is None)
     verdict, reason = run(boot_spec(where, how, folder, args, tally), tally)
     ticker.end()
     print(render(tally))

@@ -267,9 +267,37 @@ class SoakTest(unittest.TestCase):
     def test_refused_by_half(self) -> None:
         for refused, wanted in ((5, 0), (6, 1)):
             self.setUp()
-            status, said = self.soak([blob for number in range(10) for blob in self.point(
-                number, ("refused", REFUSED) if number < refused else ("run", run()))])
+            status, said = self.soak([*(blob for number in range(10) for blob in self.point(
+                number, ("refused", REFUSED) if number < refused else ("run", run()))),
+                self.memory("start"), self.memory("end")])
             self.assertEqual(status, wanted, said)
+
+    def test_shows_nothing(self) -> None:
+        nothing = run(verdict="INCONCLUSIVE", reason=soak.VACUOUS[0])
+        for vacuous, wanted in ((5, 0), (6, 3)):
+            self.setUp()
+            status, said = self.soak([*(blob for number in range(10) for blob in self.point(
+                number, ("run", nothing if number < vacuous else run()))), self.memory("start"), self.memory("end")])
+            self.assertEqual(status, wanted, said)
+        self.assertIn("6 of 10 points have shown nothing", said)
+
+    def test_memory_not_compared(self) -> None:
+        status, said = self.soak([*self.point(0, ("run", run())), self.memory("start")])
+        self.assertEqual(status, 3)
+        self.assertIn("too short to compare memory", said)
+        self.setUp()
+        self.assertEqual(self.soak(self.point(7, ("run", run())), point=7)[0], 0, "a point alone")
+
+    def test_console_of_what_was_interrupted(self) -> None:
+        status, said = self.soak([*self.point(0, ("run", run())), ("console", BUG), ("signal", signal.SIGINT), *self.point(1)])
+        self.assertEqual(status, 1, said)
+        self.assertIn("kernel BUG at", said)
+
+    def test_bad_input(self) -> None:
+        with self.assertRaisesRegex(SetupError, "POINT=7: allowed: with the SEED="):
+            self.soak([], point=7, seed=None)
+        with self.assertRaisesRegex(SetupError, "MINUTES=10081: allowed: 1 to 10080"):
+            self.soak([], minutes=10081)
 
     def test_nothing_run(self) -> None:
         self.assertEqual(self.soak(self.point(0, ("refused", REFUSED)))[0], 3)
