@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +114,7 @@ class Machine:
     kernel: Kernel
     accel: Accel
     flags: list[str]              # the same for a program of its own
+    out: Path = OUT               # what each group said
 
     def kernel_of(self, flavour: str) -> Kernel:
         return kernel.debian(flavour) if flavour else self.kernel
@@ -143,7 +145,7 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
 
 def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap, float]:
     """Return what the group printed, as it is to stand in the stream, its list, and its seconds."""
-    folder = OUT / group.name
+    folder = machine.out / group.name
     folder.mkdir(parents=True)
     begin = time.monotonic()
     with (folder / "ktap").open("w") as log:
@@ -158,15 +160,17 @@ def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap
             group.run(below, machine, folder)
         except SetupError as error:
             below.result(False, "can be run", str(error))
+        except Exception:  # pylint: disable=broad-exception-caught # of a group, not of all
+            below.result(False, "can be run", traceback.format_exc())
         below.close()
     return lines, below, time.monotonic() - begin
 
 
-def start() -> None:
+def start(out: Path = OUT) -> None:
     """Of what an earlier check left there is nothing."""
     os.environ[repo.INSIDE_CHECK] = "1"
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir(parents=True)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
 
 
 def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> dict[str, Ktap]:
@@ -180,7 +184,7 @@ def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> di
             for group in groups:
                 lines, below, seconds = done.get(group.name) or pending[group.name].result()
                 out.show(lines)
-                out.note(f"{group.name}: {below.count}, {seconds:.0f} s, {shlex.quote(str(OUT / group.name))}")
+                out.note(f"{group.name}: {below.count}, {seconds:.0f} s, {shlex.quote(str(machine.out / group.name))}")
                 out.end(below, group.name)
                 lists[group.name] = below
         except (KeyboardInterrupt, SystemExit):

@@ -11,20 +11,28 @@ import argparse
 import dataclasses
 import json
 import re
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from . import accel, check, console, guest_test, kernel, kernels
+from . import accel, check, console, guest_test, kernel, kernels, repo
 from .check import Guest, Machine
 from .ktap import Ktap
 from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
 
+OUT = repo.BUILD / "check-debug"
 # KCSAN sees the kernel's own races, too; those of ours name the module.
 _NOT_OURS = r"BUG: KCSAN: (?!.*\[folioscale\])"
-# It takes a kernel from 9 s of boot to 37, and all that it runs likewise: it is on only where
-# leaks are what is asked for.
-_NO_KMEMLEAK = ("kmemleak=off",)
+# kmemleak takes a kernel from 9 s of boot to 37, and all that it runs likewise: it is on where
+# leaks are what is asked for. What a group finds with it the group itself reads (no_leak).
+_NO_KMEMLEAK: dict[str, Any] = {
+    "cmdline": ("kmemleak=off",), "allow": (r"\[ +0\.000000\] kmemleak: Kernel memory leak detector disabled",)}
+_SCANS: dict[str, Any] = {"allow": (r"kmemleak: \d+ new suspected memory leaks",)}
+# Compiled in, and off unless they are asked for.
+_POISON = ("page_poison=1",)
+_PAGES = (*_POISON, "page_owner=on")
 # Emulated, instrumented, and beside two others: a test takes seconds.
 _TIMEOUT_S = 7200.0
 
@@ -33,6 +41,15 @@ _TIMEOUT_S = 7200.0
 class Control(Guest):
     """A bug that a checker of the kernel must report."""
     report: str = ""              # the line that the console must have
+    names: str = ""               # what one of the lines under it must have
+
+    def shown(self, console_log: str) -> str:
+        """The report's first line; empty where there is none of this bug."""
+        lines = console_log.splitlines()
+        for number, line in enumerate(lines):
+            if re.search(self.report, line) and any(self.names in below for below in lines[number:number + _REPORT_LINES]):
+                return line.strip()
+        return ""
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
         out.feed("KTAP version 1")
@@ -41,47 +58,50 @@ class Control(Guest):
         super().run(below, machine, folder)
         out.end(below, f"{self.name} in a machine")
         log = folder / "console.log"
-        text = log.read_text(errors="replace") if log.exists() else ""
-        found = re.search(f".*{self.report}.*", text)
+        found = self.shown(log.read_text(errors="replace") if log.exists() else "")
         out.result(bool(found), f"{self.name} is reported",
-                   found[0].strip() if found else f"INCONCLUSIVE: no line has {self.report}")
+                   found or f"INCONCLUSIVE: no line has {self.report}{f' and {self.names} under it' if self.names else ''}")
 
 
-def _control(busted: str, report: str, **how) -> Control:
-    return Control("armed", busted, env=f"FSC_ARMED={busted}", report=report, allow=(report, *how.pop("allow", ())),
-                   cmdline=_NO_KMEMLEAK, **how)
+# Of a report of lockdep's, to where it says who did it.
+_REPORT_LINES = 60
+
+
+def _control(busted: str, report: str, names: str = "", allow: tuple[str, ...] = ()) -> Control:
+    return Control("armed", busted, env=f"FSC_ARMED={busted} FSC_REPORT={shlex.quote(report)}", report=report, names=names,
+                   cmdline=_NO_KMEMLEAK["cmdline"], allow=(report, *allow, *_NO_KMEMLEAK["allow"]))
 
 
 EARLY_PAGES = _control("early_pages", r"BUG: KASAN: use-after-free in pagecache_early_pages_.*\[folioscale\]")
 EARLY_FREE = _control("early_free", r"BUG: KASAN: slab-use-after-free in pagecache_early_free_.*\[folioscale\]")
-PLAIN_RACE = _control("plain_race", r"BUG: KCSAN: data-race in pagecache_plain_race_.*\[folioscale\]", allow=(_NOT_OURS,))
-LOCK_INVERSION = _control("lock_inversion", "WARNING: possible circular locking dependency detected")
+PLAIN_RACE = _control("plain_race", r"BUG: KCSAN: data-race in fsc_plain_race_count .*\[folioscale\]", allow=(_NOT_OURS,))
+LOCK_INVERSION = _control("lock_inversion", "WARNING: possible circular locking dependency detected",
+                          names="fsc_inverted_a")
 
 FUNCTIONAL = (
-    Guest("matrix", "matrix", cmdline=_NO_KMEMLEAK),
-    Guest("paths", "paths", cmdline=_NO_KMEMLEAK),
-    Guest("axes", "axes", cmdline=_NO_KMEMLEAK),
-    Guest("churn", "churn", cmdline=_NO_KMEMLEAK),
+    Guest("matrix", "matrix", **_NO_KMEMLEAK),
+    Guest("paths", "paths", **_NO_KMEMLEAK),
+    Guest("axes", "axes", **_NO_KMEMLEAK),
+    Guest("churn", "churn", **_SCANS),
 )
-# What only a kernel with KUnit, fault injection and kmemleak can run.
+KUNIT = Guest("kunit", "kunit", **_NO_KMEMLEAK)
+# Of overlay's descriptors, which lie in pages, poison leaves nothing to know them by.
+POISON = Guest("churn", "poison", cmdline=_POISON, env="FSC_NO_RECYCLING=1")
+# What only a kernel with fault injection and kmemleak can run.
 TROUBLE = (
-    Guest("kunit", "kunit"),
-    Guest("failslab", "failslab"),
-    Guest("nth", "nth"),
+    Guest("failslab", "failslab", **_SCANS),
+    Guest("nth", "nth", **_SCANS),
     # Of that the script has a look at what the kernel lists.
-    Guest("hotplug", "hotplug", vcpus=4, allow=(r"WARNING: CPU: .* sched_cpu_dying\+",)),
-    Guest("memcg", "memcg"),
-    Guest("memcg", "memcg-512", memory_mb=512),
-    Guest("cycles", "cycles"),
-    Guest("fuzz", "fuzz"),
+    Guest("hotplug", "hotplug", vcpus=4, allow=(r"WARNING: CPU: .* sched_cpu_dying\+", *_SCANS["allow"])),
+    Guest("memcg", "memcg", **_SCANS),
+    Guest("memcg", "memcg-512", memory_mb=512, **_SCANS),
+    Guest("cycles", "cycles", **_SCANS),
+    Guest("fuzz", "fuzz", **_SCANS),
 )
 # The least that meets every path, protocol and removal.
 QUICK = (
-    Guest("paths", "paths", env="FSC_QUICK=1", cmdline=_NO_KMEMLEAK),
-    Guest("churn", "churn", env="FSC_CHURN_S=40", cmdline=_NO_KMEMLEAK),
-)
-QUICK_TROUBLE = (
-    Guest("kunit", "kunit", cmdline=_NO_KMEMLEAK),
+    Guest("paths", "paths", env="FSC_QUICK=1", **_NO_KMEMLEAK),
+    Guest("churn", "churn", env="FSC_CHURN_S=40", **_NO_KMEMLEAK),
 )
 
 
@@ -92,12 +112,14 @@ class Plan:
     more: tuple[Guest, ...] = ()  # beside FUNCTIONAL
     quick: tuple[Guest, ...] = ()  # beside QUICK
     allow: tuple[str, ...] = ()
+    cmdline: tuple[str, ...] = ()
     env: str = ""
     says: str = ""                # what its runs cannot show
 
     def groups(self, least: bool) -> tuple[Guest, ...]:
         found = (*(QUICK if least else FUNCTIONAL), *(self.quick if least else self.more), *self.controls)
         return tuple(dataclasses.replace(group, timeout_s=_TIMEOUT_S, allow=(*group.allow, *self.allow),
+                                         cmdline=(*group.cmdline, *self.cmdline),
                                          env=f"{group.env} {self.env}".strip())
                      for group in found)
 
@@ -106,11 +128,13 @@ _NO_RECYCLING = "FSC_NO_RECYCLING=1"
 _NOT_RECYCLED = ("SLUB_RCU_DEBUG: no descriptor is recycled while a reader looks, "
                  "so of recycling these runs show nothing; recycle, rt and kcsan are for that")
 PLANS = {
-    "kasan": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), TROUBLE, QUICK_TROUBLE, env=_NO_RECYCLING, says=_NOT_RECYCLED),
-    "recycle": Plan((LOCK_INVERSION,)),
+    "kasan": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), (KUNIT, *TROUBLE), (KUNIT,), cmdline=_PAGES, env=_NO_RECYCLING,
+                  says=_NOT_RECYCLED),
+    "recycle": Plan((LOCK_INVERSION,), (KUNIT, POISON)),
     "kcsan": Plan((PLAIN_RACE, LOCK_INVERSION), allow=(_NOT_OURS,)),
     "rt": Plan((LOCK_INVERSION,)),
-    "strict": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), env=_NO_RECYCLING, says=_NOT_RECYCLED),
+    "strict": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), cmdline=_PAGES, env=_NO_RECYCLING,
+                   says=_NOT_RECYCLED),
 }
 
 
@@ -124,6 +148,7 @@ class Row:
     reports: int
     caught: int
     controls: int
+    failed: int                   # tests, but for those of controls
 
     def __str__(self) -> str:
         cells = (self.name, *(f"{self.work[name]:,}" for name in ("runs", "lookups", "turnovers")), self.tests,
@@ -146,43 +171,63 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
     """Run @groups on one kernel."""
     begin = time.monotonic()
     named = [dataclasses.replace(group, name=f"{name}-{group.name}") for group in groups]
-    kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    kernel.build_module(where, variables=kernel.WITH_ALL)
     below = out.below(len(named))
-    lists = check.run_groups(below, named, Machine(where, how, []))
+    lists = check.run_groups(below, named, Machine(where, how, [], OUT))
     out.end(below, name)
     work = dict.fromkeys(("runs", "lookups", "turnovers"), 0)
     reports = 0
     for group in named:
-        folder = check.OUT / group.name
+        folder = OUT / group.name
         for key, value in _work(folder).items():
             work[key] += value
         log = folder / "console.log"
         reports += len(console.complaints(log.read_text(errors="replace"), group.allow)) if log.exists() else 0
     controls = [lists[group.name] for group in named if isinstance(group, Control)]
     return Row(name, (time.monotonic() - begin) / 60, work, str(below.count), reports,
-               sum(not each.count.failed for each in controls), len(controls))
+               sum(not each.count.failed for each in controls), len(controls),
+               sum(lists[group.name].count.failed for group in named if not isinstance(group, Control)))
+
+
+def judge(rows: list[Row]) -> str:
+    """What all of it comes to: a failure is one whatever was caught."""
+    if any(row.failed or row.reports for row in rows):
+        return FAIL
+    return INCONCLUSIVE if any(row.caught < row.controls for row in rows) else PASS
+
+
+def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Guest, ...]], ...]:
+    """Kernels, and what is to be run on each; of @only those that it has."""
+    if name not in (*kernels.KERNELS, kernels.ALL):
+        raise SetupError(f"KERNEL={name}: allowed: {' '.join(kernels.KERNELS)} {kernels.ALL}")
+    names = list(kernels.KERNELS) if name == kernels.ALL else [name]
+    plans = {name: PLANS[name].groups(least) for name in names}
+    known = {group.name: group for groups in plans.values() for group in groups}
+    check.chosen(only, tuple(known.values()))
+    found = {name: tuple(group for group in groups if not only or group.name in only) for name, groups in plans.items()}
+    return tuple((name, groups) for name, groups in found.items() if groups)
 
 
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
-    if args.name not in (*kernels.KERNELS, kernels.ALL):
-        raise SetupError(f"KERNEL={args.name}: allowed: {' '.join(kernels.KERNELS)} {kernels.ALL}")
-    names = list(kernels.KERNELS) if args.name == kernels.ALL else [args.name]
-    chosen = {name: tuple(check.chosen(args.only, PLANS[name].groups(args.quick))) for name in names}
-    built = {name: kernels.build(name) for name in names}
-    how = accel.choose(args.accel, built[names[0]])
-    check.start()
+    plans = chosen(args.name, args.only, args.quick)
+    # Before hours of building.
+    if args.accel == accel.ICOUNT.name:
+        raise SetupError(f"ACCEL={args.accel}: allowed for check-debug: auto kvm tcg")
+    built = {name: kernels.build(name) for name, _ in plans}
+    how = accel.choose(args.accel, built[plans[0][0]])
+    check.start(OUT)
     begin = time.monotonic()
-    out = Ktap(lambda line: print(line, flush=True), len(names))
+    out = Ktap(lambda line: print(line, flush=True), len(plans))
     rows = []
-    for name in names:
-        rows.append(on_kernel(out, name, chosen[name], built[name], how))
+    for name, groups in plans:
+        rows.append(on_kernel(out, name, groups, built[name], how))
         if PLANS[name].says:
             print(f"# {name}: {PLANS[name].says}")
     print("\n".join(["", HEAD, *map(str, rows), ""]))
     print(f"# {time.monotonic() - begin:.0f} s")
     print(out.count)
-    if any(row.caught < row.controls for row in rows):
+    verdict = judge(rows)
+    if verdict == INCONCLUSIVE:
         print(f"{INCONCLUSIVE}: a checker did not report what it was shown")
-        return EXIT_STATUS[FAIL if any(row.reports for row in rows) else INCONCLUSIVE]
-    return EXIT_STATUS[FAIL if out.count.failed else PASS]
+    return EXIT_STATUS[verdict]

@@ -28,14 +28,31 @@ churn() { # PATH PROTOCOL REMOVAL
 	expect counters violations 0
 	expect_more counters lookups 0
 	expect_more counters turnovers 0
+	if recycles "$protocol" && recycling_shows; then
+		expect_more counters recycled_other_key 0
+	fi
 	expect_balance
+	unload
+}
+
+# Poisoned pages, and who has them
+asked_for() {
+	load autorun=0 || return
+	if grep -q page_poison=1 /proc/cmdline; then
+		grep -q '"page_poisoning": *1' "$DIR/config" || fail "$(cat "$DIR/config")"
+	fi
+	if grep -q page_owner=on /proc/cmdline; then
+		[ -e /sys/kernel/debug/page_owner ] || fail "no page_owner"
+	fi
 	unload
 }
 
 points >/tmp/points
 nr=$(grep -c . /tmp/points)
 each_ms=$((FSC_CHURN_S * 1000 / nr))
-ktap_plan "$nr"
+ktap_plan $((nr + 2))
+ktap_test "what the command line asks for is on" asked_for
 while read -r path protocol removal; do
 	ktap_test "path=$path protocol=$protocol removal=$removal for $each_ms ms" churn "$path" "$protocol" "$removal"
 done </tmp/points
+ktap_test "no leak" no_leak

@@ -116,7 +116,8 @@ cache_fails() { # PERCENT
 	echo Y >/sys/kernel/debug/failslab/cache-filter
 	echo "$1" >/sys/kernel/debug/failslab/probability
 	/tests/failing fail-nth 0 insmod 'protocol=rcu_desc nr_folios=20000' >/tmp/failing &
-	while [ ! -e /sys/kernel/slab/folioscale_desc/failslab ]; do :; done
+	deadline=$(($(uptime_s) + 60))
+	until [ -e /sys/kernel/slab/folioscale_desc/failslab ] || [ "$(uptime_s)" -ge "$deadline" ]; do :; done
 	# The run may fail before this is through.
 	(echo 1 >/sys/kernel/slab/folioscale_desc/failslab) 2>/dev/null
 	wait $!
@@ -129,6 +130,27 @@ cache_fails() { # PERCENT
 	nothing_left
 }
 
+# ... and while freers want descriptors of it
+cache_fails_later() { # PROTOCOL
+	load protocol="$1" nr_folios=256 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 sample_ms=5 || return
+	wait_state measure
+	echo 1 >/sys/kernel/slab/folioscale_desc/failslab
+	for percent in $PERCENTS; do
+		fail_allocations failslab 0
+		echo N >/sys/kernel/debug/failslab/task-filter
+		echo Y >/sys/kernel/debug/failslab/cache-filter
+		echo "$percent" >/sys/kernel/debug/failslab/probability
+		counters
+		wait_counters "turnovers >= $((turnovers + 100)) && alloc_failed > $alloc_failed"
+	done
+	injected failslab
+	fail_nothing
+	[ "$injected" -gt 0 ] || fail "none failed"
+	stop_soundly
+	unload
+	nothing_left
+}
+
 RUNS=
 for path in $PATHS; do
 	for protocol in $(protocols_of "$path"); do
@@ -136,8 +158,11 @@ for path in $PATHS; do
 	done
 done
 [ -z "${FSC_QUICK:-}" ] || RUNS='pagecache.overlay pagecache.rcu_full gup.typesafe gup.hazptr pfn.rcu_bounded'
-LOAD_RUNS='pagecache.typesafe gup.hazptr pfn.rcu_bounded'
-ktap_plan $(($(echo "$RUNS $LOAD_RUNS" | wc -w) + 8))
+# Every protocol, and every path
+LOAD_RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pfn.rcu_full pagecache.seqcount gup.hazptr pfn.rcu_bounded gup.locked'
+[ -z "${FSC_QUICK:-}" ] || LOAD_RUNS='pagecache.typesafe gup.hazptr pfn.rcu_bounded'
+CACHES='typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
+ktap_plan $(($(echo "$RUNS $LOAD_RUNS $CACHES" | wc -w) + 8))
 
 # What the loader takes before the module has its turn, of bytes of slabs and of pages: what a
 # load without a run takes. Its files in debugfs are too much, but little.
@@ -167,6 +192,9 @@ ktap_test "a run that cannot publish on pagecache" publishing_fails pagecache.rc
 ktap_test "a run that cannot publish on gup" publishing_fails gup.hazptr nr_folios=8 order=9
 for percent in $PERCENTS; do
 	ktap_test "$percent% of the descriptors fail" cache_fails "$percent"
+done
+for protocol in $CACHES; do
+	ktap_test "descriptors of $protocol fail in its run" cache_fails_later "$protocol"
 done
 ktap_test "no memory is gone" nothing_is_gone 4096
 ktap_test "no leak" no_leak

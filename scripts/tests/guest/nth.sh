@@ -35,6 +35,8 @@ each_allocation() { # COMMAND FROM: fails the N-th, of $n, says so in $error and
 	done
 	note "$refused failures refused, $taken done without"
 	[ $refused -ge "${least_refused:-20}" ] || fail "only $refused failures refused"
+	# Files of debugfs, and what has another way.
+	[ $taken -le $((refused + 40)) ] || fail "$taken failures done without, and $refused refused"
 }
 
 load_nth() {

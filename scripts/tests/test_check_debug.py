@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+"""check-debug: what is run on which kernel, and what it comes to."""
+
+import unittest
+from dataclasses import replace
+
+import synthetic  # noqa: F401  # pylint: disable=unused-import
+from fsc import check_debug, console
+from fsc.check_debug import EARLY_FREE, EARLY_PAGES, LOCK_INVERSION, PLAIN_RACE, PLANS, Row
+from fsc.verdict import FAIL, INCONCLUSIVE, PASS, SetupError
+
+ROW = Row("kasan", 1.0, {"runs": 1, "lookups": 1, "turnovers": 1}, "1 passed, 0 failed", 0, 3, 3, 0)
+INVERSION = """[    5.1] WARNING: possible circular locking dependency detected
+[    5.1] 6.12.117-folioscale-rt #1 Tainted: G           O
+[    5.1] insmod/77 is trying to acquire lock:
+[    5.1] ffffffffc0a3 (fsc_inverted_a){+.+.}-{3:3}, at: fsc_lock_inversion_set_up+0x60/0xa0 [folioscale]
+"""
+
+
+class JudgeTest(unittest.TestCase):
+    def test_verdicts(self) -> None:
+        for verdict, change in ((PASS, {}), (INCONCLUSIVE, {"caught": 2}), (FAIL, {"failed": 1}), (FAIL, {"reports": 1}),
+                                (FAIL, {"failed": 1, "caught": 2}), (FAIL, {"reports": 1, "caught": 2})):
+            self.assertEqual(check_debug.judge([ROW, replace(ROW, **change)]), verdict, change)
+
+
+class ControlTest(unittest.TestCase):
+    def test_of_ours(self) -> None:
+        self.assertIn("possible circular", LOCK_INVERSION.shown(INVERSION))
+        self.assertEqual(LOCK_INVERSION.shown(INVERSION.replace("fsc_inverted_a", "fsc_lock")), "", "another one")
+        self.assertEqual(LOCK_INVERSION.shown("fsc_inverted_a\n"), "", "no report")
+
+    def test_reports(self) -> None:
+        for control, line in (
+                (EARLY_PAGES, "BUG: KASAN: use-after-free in pagecache_early_pages_read_general+0x63a/0xa40 [folioscale]"),
+                (EARLY_FREE, "BUG: KASAN: slab-use-after-free in pagecache_early_free_read+0x63a/0xa40 [folioscale]"),
+                (PLAIN_RACE, "BUG: KCSAN: data-race in fsc_plain_race_count [folioscale] / fsc_plain_race_count [folioscale]")):
+            line = f"[    9.876543] {line}"
+            self.assertEqual(control.shown(line), line)
+            self.assertEqual(control.shown(line.replace("early_", "").replace("plain_race", "typesafe")), "", "typesafe's own")
+            self.assertEqual(console.complaints(line, control.allow), [])
+
+
+class PlanTest(unittest.TestCase):
+    def test_kmemleak(self) -> None:
+        """Its boot line is allowed where it is off, and there alone."""
+        off = "[    0.000000] kmemleak: Kernel memory leak detector disabled"
+        for name, plan in PLANS.items():
+            for least in (False, True):
+                for group in plan.groups(least):
+                    self.assertEqual(console.complaints(off, group.allow) == [], "kmemleak=off" in group.cmdline, (name, group.name))
+        self.assertTrue(console.complaints(off.replace("0.000000", "9.000000"), LOCK_INVERSION.allow))
+
+    def test_everything_that_can_be_on_is(self) -> None:
+        for name in ("kasan", "strict"):
+            for group in PLANS[name].groups(False):
+                self.assertTrue({"page_poison=1", "page_owner=on"} <= set(group.cmdline), (name, group.name))
+        self.assertTrue(any("page_poison=1" in group.cmdline for group in PLANS["recycle"].groups(False)))
+
+    def test_each_kernel_has_its_controls_and_a_churn(self) -> None:
+        for name, plan in PLANS.items():
+            names = [group.name for group in plan.groups(False)]
+            self.assertEqual(len(names), len(set(names)), name)
+            self.assertTrue({"matrix", "paths", "axes", "churn", "lock_inversion"} <= set(names), name)
+
+    def test_only(self) -> None:
+        self.assertEqual([name for name, _ in check_debug.chosen("all", ["kunit"], False)], ["kasan", "recycle"])
+        with self.assertRaisesRegex(SetupError, "ONLY=x: no such group; known: matrix "):
+            check_debug.chosen("rt", ["x"], False)
+        with self.assertRaisesRegex(SetupError, "KERNEL=x: allowed: kasan recycle kcsan rt strict all"):
+            check_debug.chosen("x", [], False)
+
+
+if __name__ == "__main__":
+    unittest.main()
