@@ -3,12 +3,14 @@
 """Break virtual machines in every way and see that each is reported as what it is. KTAP."""
 
 import concurrent.futures
+import contextlib
+import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,6 +59,12 @@ CASES = (
     Case("power off", "echo o >/proc/sysrq-trigger; sleep 100", "LOST", "went down without a status"),
     Case("garbage on the port", "echo hello >&3", "LOST", "garbage on the status port"),
 )
+# Scripts that have a machine, trace a daemon, too.
+KILLED = (
+    ["bench", "--suite", str(Path(__file__).with_name("tiny.toml"))],
+    ["soak", "--seed", "1", "--minutes", "1"],
+    ["trace", "alloc-latency"],
+)
 
 
 def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
@@ -75,26 +83,40 @@ def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
     return good, f"{boot.state} after {boot.seconds:.1f} s: {boot.reason}"
 
 
-def dies_with_its_script(where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
-    """Kill a script that has a machine running with SIGKILL, and see QEMU go."""
-    outdir = repo.BUILD / "vm/states/orphan"
-    shutil.rmtree(outdir, ignore_errors=True)
-    code = (f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
-            "from pathlib import Path; from fsc import accel, kernel, vm\n"
-            f"where = kernel.Kernel('', '', Path({str(where.image)!r}), Path())\n"
-            f"vm.boot(vm.BootSpec(where, 'sleep 1000', accel.choose({how.name!r}, where), 100,\n"
-            f"                    Path({str(outdir)!r}), vcpus=1, memory_mb=512))\n")
-    with subprocess.Popen([sys.executable, "-c", code]) as script:
-        children = Path(f"/proc/{script.pid}/task/{script.pid}/children")
-        log = outdir / "console.log"
-        started = _wait(lambda: log.exists() and log.stat().st_size > 0, 30)
-        machines = children.read_text().split()
-        script.kill()
-    gone = _wait(lambda: not any(_runs(pid) for pid in machines), 5)
-    for pid in machines:
-        if not gone and _runs(pid):
-            os.kill(int(pid), signal.SIGKILL)
-    return started and len(machines) == 1 and gone, f"QEMU {machines}, started {started}, gone {gone}"
+def dies_with_its_script(words: list[str]) -> tuple[bool, str]:
+    """Kill a script that has a machine running with SIGKILL: all that it started goes, and no result is half there."""
+    with tempfile.TemporaryDirectory(prefix="folioscale-killed-") as name:
+        folder = Path(name)
+        with subprocess.Popen([SCRIPTS / "folioscale", *words, "--out", folder / "out"], stdout=subprocess.DEVNULL,
+                              env={**os.environ, repo.INSIDE_CHECK: "1"}) as script:
+            started = _wait(lambda: any(log.stat().st_size for log in folder.rglob("console.log")), 60)
+            started = started and script.poll() is None
+            machines = _of(folder)
+            script.kill()
+        gone = _wait(lambda: not _of(folder), 5)
+        left = _of(folder)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        broken = [path.name for path in folder.rglob("*.json") if not _whole(path)]
+    return bool(started and machines and gone and not broken), f"started {started}, {machines}; left {left}, broken {broken}"
+
+
+def _of(folder: Path) -> list[int]:
+    """Processes whose working directory is below @folder, as those of QEMU and virtiofsd are; zombies do not count."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if link.readlink().is_relative_to(folder):
+                found.append(int(link.parent.name))
+    return found
+
+
+def _whole(path: Path) -> bool:
+    try:
+        json.loads(path.read_text())
+    except ValueError:
+        return False
+    return True
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:
@@ -102,14 +124,6 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     while not condition() and time.monotonic() < end:
         time.sleep(0.1)
     return condition()
-
-
-def _runs(pid: str) -> bool:
-    """Return whether process @pid runs; a zombie that init has yet to reap does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def main() -> int:
@@ -120,10 +134,11 @@ def main() -> int:
     kernel.build_module(where, "crash", root=CRASH)
 
     failed = 0
-    print(f"KTAP version 1\n1..{len(CASES) + 1}", flush=True)
+    print(f"KTAP version 1\n1..{len(CASES) + len(KILLED)}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = [(case.name, pool.submit(run, case, where, how)) for case in CASES]
-        jobs.append(("QEMU dies with its script", pool.submit(dies_with_its_script, where, how)))
+        for words in KILLED:
+            jobs.append((f"QEMU dies with {words[0]}", pool.submit(dies_with_its_script, [*words, *sys.argv[1:]])))
         for number, (name, job) in enumerate(jobs, 1):
             good, detail = job.result()
             failed += not good
