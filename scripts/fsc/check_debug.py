@@ -124,7 +124,8 @@ class Plan:
                      for group in found)
 
 
-_NO_RECYCLING = "FSC_NO_RECYCLING=1"
+# Ten times as slow, poisoned pages besides: what is rare comes late.
+_NO_RECYCLING = "FSC_NO_RECYCLING=1 FSC_PATIENCE_S=600"
 _NOT_RECYCLED = ("SLUB_RCU_DEBUG: no descriptor is recycled while a reader looks, "
                  "so of recycling these runs show nothing; recycle, rt and kcsan are for that")
 PLANS = {

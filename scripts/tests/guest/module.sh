@@ -195,10 +195,10 @@ wait_threads() {
 
 # Wait until the counters say so: EXPRESSION is arithmetic with their names
 wait_counters() { # EXPRESSION
-	deadline=$(($(uptime_s) + 60))
+	deadline=$(($(uptime_s) + ${FSC_PATIENCE_S:=60}))
 	while counters; [ $(($1)) = 0 ]; do
 		[ "$(uptime_s)" -lt "$deadline" ] || {
-			fail "not $1 in 60 s: $(tr '\n' ' ' <"$DIR/counters")"
+			fail "not $1 in $FSC_PATIENCE_S s: $(tr '\n' ' ' <"$DIR/counters")"
 			return 1
 		}
 		sleep 0.03
