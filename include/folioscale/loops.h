@@ -223,8 +223,8 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 	fsc_count_tally(t, tally);
 }
 
-/* Without delays a batch's length is steered by its count, and the clock read now and then. */
-#define FSC_SECTIONS_PER_CLOCK	16
+/* Without delays a batch's length is steered by its count, and the clock read once in so many steps. */
+#define FSC_STEPS_PER_CLOCK	16
 
 /* A batch of sections as the parameters want them. */
 static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigned int n,
@@ -245,7 +245,7 @@ static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigne
 			t->until_timed--;
 		done++;
 		/* n may be what vacant slots took: never far beyond the deadline. */
-	} while (done < n && !((delays || done % FSC_SECTIONS_PER_CLOCK == 0) &&
+	} while (done < n && !((delays || done % FSC_STEPS_PER_CLOCK == 0) &&
 			       fsc_clock() >= deadline));
 	t->stream = draw.stream;
 	fsc_count_tally(t, tally);
@@ -439,9 +439,6 @@ static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fs
 	return 1;
 }
 
-/* As FSC_SECTIONS_PER_CLOCK. */
-#define FSC_TURNS_PER_CLOCK	16
-
 static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigned int n,
 						   u64 deadline, const struct fsc_protocol *proto,
 						   fsc_remove_fn remove, fsc_refreeze_fn refreeze,
@@ -451,7 +448,7 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
 	const bool slow = config->publish_ns || config->free_rate || config->burst > 1;
 	/* An attempt may fail: the folio is held, the slot vacant. */
-	unsigned int attempts = 2 * n + FSC_TURNS_PER_CLOCK;
+	unsigned int attempts = 2 * n + FSC_STEPS_PER_CLOCK;
 	unsigned int done = 0;
 
 	while (done < n && attempts--) {
@@ -477,7 +474,7 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 		}
 		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
 			fsc_limbo_check(t);
-		if ((slow || attempts % FSC_TURNS_PER_CLOCK == 0) && fsc_clock() >= deadline)
+		if ((slow || attempts % FSC_STEPS_PER_CLOCK == 0) && fsc_clock() >= deadline)
 			break;
 	}
 	t->stream = draw.stream;
