@@ -114,7 +114,14 @@ static const char *removal_name(unsigned int i)
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;
 }
 
-static const char *deferral_name(unsigned int i)
+/**
+ * fsc_deferral_name - name of a deferral
+ * @i: which, an enum fsc_deferral
+ *
+ * Context: Any.
+ * Return: What deferral= takes, NULL behind the last.
+ */
+const char *fsc_deferral_name(unsigned int i)
 {
 	static const char *const names[] = {
 		[FSC_DEFER_AUTO]		= "auto",
@@ -136,7 +143,14 @@ static const char *freeptr_name(unsigned int i)
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;
 }
 
-static const char *tryget_name(unsigned int i)
+/**
+ * fsc_tryget_name - name of a way to count references
+ * @i: which, an enum fsc_tryget
+ *
+ * Context: Any.
+ * Return: What tryget= takes, NULL behind the last.
+ */
+const char *fsc_tryget_name(unsigned int i)
 {
 	static const char *const names[] = {
 		[FSC_TRYGET_CAS]	= "cas",
@@ -229,7 +243,7 @@ static const struct param {
 	{ "freer_cpus", offsetof(struct fsc_config, freer_cpus), .check = check_cpus,
 	  .takes = "a list of CPUs that are online, such as 0-1,3, or nothing for all" },
 	{ "cross_cpu", offsetof(struct fsc_config, cross_cpu), FSC_UINT, 0, 1 },
-	{ "tryget", offsetof(struct fsc_config, tryget), .choice = tryget_name },
+	{ "tryget", offsetof(struct fsc_config, tryget), .choice = fsc_tryget_name },
 	{ "churn", offsetof(struct fsc_config, churn), .choice = churn_name },
 	{ "pin", offsetof(struct fsc_config, pin), .choice = pin_name },
 	{ "passes", offsetof(struct fsc_config, passes), FSC_UINT, 1, 2 },
@@ -250,7 +264,7 @@ static const struct param {
 	{ "lookups_per_section", offsetof(struct fsc_config, lookups_per_section), FSC_UINT,
 	  1, FSC_SECTION_MAX },
 	{ "sample_shift", offsetof(struct fsc_config, sample_shift), FSC_INT, -1, 20 },
-	{ "deferral", offsetof(struct fsc_config, deferral), .choice = deferral_name },
+	{ "deferral", offsetof(struct fsc_config, deferral), .choice = fsc_deferral_name },
 	{ "freeptr", offsetof(struct fsc_config, freeptr), .choice = freeptr_name },
 	{ "warmup_ms", offsetof(struct fsc_config, warmup_ms), FSC_UINT, 0, MAX_MS },
 	{ "duration_ms", offsetof(struct fsc_config, duration_ms), FSC_UINT, 0, MAX_MS },
@@ -565,30 +579,6 @@ const char *fsc_config_busted(const struct fsc_config *config)
 	return config->busted ? busted_name(config->busted) : NULL;
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_config_busted);
-
-/**
- * fsc_deferral_name - name of a deferral
- * @deferral: which
- *
- * Context: Any.
- * Return: What deferral= takes.
- */
-const char *fsc_deferral_name(enum fsc_deferral deferral)
-{
-	return deferral_name(deferral);
-}
-
-/**
- * fsc_tryget_name - name of a way to count references
- * @tryget: which
- *
- * Context: Any.
- * Return: What tryget= takes.
- */
-const char *fsc_tryget_name(enum fsc_tryget tryget)
-{
-	return tryget_name(tryget);
-}
 
 /**
  * fsc_config_show_json - print parameters as a JSON object

@@ -83,8 +83,8 @@ int fsc_config_set(struct fsc_config *config, const char *name, const char *val)
 const char *fsc_config_protocol(const struct fsc_config *config);
 const char *fsc_config_busted(const struct fsc_config *config);
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config);
-const char *fsc_deferral_name(enum fsc_deferral deferral);
-const char *fsc_tryget_name(enum fsc_tryget tryget);
+const char *fsc_deferral_name(unsigned int i);
+const char *fsc_tryget_name(unsigned int i);
 
 /* Held while parameters change and while a run starts or stops. */
 extern struct mutex fsc_lock;
