@@ -69,7 +69,7 @@ def source_version() -> str:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[int]:
+def _alone(folder: Path) -> Iterator[None]:
     """Two trees may want the same kernel at once: the second one waits, and finds it there.
 
     The lock lasts as long as anybody has its descriptor: a make that outlives us has it, too.
@@ -81,21 +81,22 @@ def _alone(folder: Path) -> Iterator[int]:
         except BlockingIOError:
             print(f"Waiting for who builds in {folder}", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock.fileno()
+        os.set_inheritable(lock.fileno(), True)
+        yield
 
 
-def _run(command: list[str], log: Path, what: str, lock: int) -> None:
+def _run(command: list[str], log: Path, what: str) -> None:
     """The log keeps what is said; of what fails its end is told."""
     with log.open("a", encoding="utf-8") as out:
         print(" ".join(command), file=out, flush=True)
         done = subprocess.run(command, check=False, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                              env=kernel.clean_env(), pass_fds=(lock,))
+                              env=kernel.clean_env(), close_fds=False)
     if done.returncode:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise SetupError(f"{what} failed ({log}):\n{end}")
 
 
-def _unpack(folder: Path, version: str, lock: int) -> Path:
+def _unpack(folder: Path, version: str) -> Path:
     """The source, shared by all kernels; whole or not there."""
     source = folder / f"source-{version}"
     if not source.is_dir():
@@ -103,34 +104,33 @@ def _unpack(folder: Path, version: str, lock: int) -> Path:
         aside = folder / f".source-{version}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        _run(["tar", "-xJf", str(SOURCE), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking",
-             lock)
+        _run(["tar", "-xJf", str(SOURCE), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking")
         aside.rename(source)
     return source
 
 
-def _make(source: Path, build: Path, name: str, lock: int) -> None:
+def _make(source: Path, build: Path, name: str) -> None:
     log, wanted = build / "build.log", build / "fragment"
     make = ["make", "-C", str(source), f"O={build}", f"CC={_COMPILER}", f"HOSTCC={_COMPILER}"]
     if not (build / ".config").is_file():
         wanted.write_text(fragment(name), encoding="utf-8")
-        _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}", lock)
+        _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}")
     if gone := lost(fragment(name), (build / ".config").read_text(encoding="utf-8")):
         (build / ".config").unlink()
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
     # make goes on where it was interrupted.
     # Its release is that of its folder: a module for another one of that name does not load.
     _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", "bzImage", "modules"], log,
-         f"building {name}", lock)
+         f"building {name}")
 
 
-def _build(name: str, version: str, where: Path, lock: int) -> None:
-    source = _unpack(cache(), version, lock)
+def _build(name: str, version: str, where: Path) -> None:
+    source = _unpack(cache(), version)
     print(f"Building kernel {name} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
           f"{', going on where it was interrupted' if where.is_dir() else ''}", flush=True)
     begin = time.monotonic()
     where.mkdir(exist_ok=True)
-    _make(source, where, name, lock)
+    _make(source, where, name)
     (where / "done").touch()
     used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
     print(f"{name}: {(time.monotonic() - begin) / 60:.1f} minutes, {size(used)}B", flush=True)
@@ -144,9 +144,9 @@ def build(name: str) -> Kernel:
     key = hashlib.sha256(f"{version}\n{fragment(name)}".encode()).hexdigest()[:12]
     where = cache() / f"{name}-{key}"
     if not (where / "done").is_file():
-        with _alone(cache()) as lock:
+        with _alone(cache()):
             if not (where / "done").is_file():
-                _build(name, version, where, lock)
+                _build(name, version, where)
     return dataclasses.replace(kernel.tree(str(where)), make=(f"CC={_COMPILER}",))
 
 
