@@ -7,18 +7,9 @@
 : "${FSC_CHURN_S:=120}"
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 
-points() { # a line each: PATH PROTOCOL REMOVAL
-	for path in $PATHS; do
-		for protocol in $(protocols_of "$path"); do
-			for removal in reclaim truncate; do
-				echo "$path $protocol $removal"
-			done
-		done
-	done
-}
-
-churn() { # PATH PROTOCOL REMOVAL
-	load path="$1" protocol="$2" removal="$3" nr_readers="$CPUS" nr_freers="$CPUS" order=0:8,2:2,4:1 \
+churn() { # PATH.PROTOCOL REMOVAL
+	protocol=${1#*.}
+	load path="${1%.*}" protocol="$protocol" removal="$2" nr_readers="$CPUS" nr_freers="$CPUS" order=0:8,2:2,4:1 \
 		lookups_per_section=4 gap_ns=500 hold_ns=500 publish_ns=500 popularity=zipf gp_probe_ms=20 \
 		warmup_ms=0 duration_ms="$each_ms" || return
 	wait_state done $((60 + each_ms / 500))
@@ -47,12 +38,14 @@ asked_for() {
 	unload
 }
 
-points >/tmp/points
-nr=$(grep -c . /tmp/points)
+REMOVALS='reclaim truncate'
+nr=$(($(all_runs | wc -w) * $(echo "$REMOVALS" | wc -w)))
 each_ms=$((FSC_CHURN_S * 1000 / nr))
 ktap_plan $((nr + 2))
 ktap_test "what the command line asks for is on" asked_for
-while read -r path protocol removal; do
-	ktap_test "path=$path protocol=$protocol removal=$removal for $each_ms ms" churn "$path" "$protocol" "$removal"
-done </tmp/points
+for run in $(all_runs); do
+	for removal in $REMOVALS; do
+		ktap_test "path=${run%.*} protocol=${run#*.} removal=$removal for $each_ms ms" churn "$run" "$removal"
+	done
+done
 ktap_test "no leak" no_leak

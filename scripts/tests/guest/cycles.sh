@@ -8,10 +8,8 @@ CYCLES=${FSC_CYCLES:-1000}
 STEP=200
 # Everybody in turn: all paths under all protocols
 set --
-for path in $PATHS; do
-	for protocol in $(protocols_of "$path"); do
-		set -- "$@" "path=$path protocol=$protocol nr_readers=2 nr_freers=2 nr_folios=64 warmup_ms=1 duration_ms=0 sample_ms=1"
-	done
+for run in $(all_runs); do
+	set -- "$@" "path=${run%.*} protocol=${run#*.} nr_readers=2 nr_freers=2 nr_folios=64 warmup_ms=1 duration_ms=0 sample_ms=1"
 done
 
 # how many caches and objects of slabs there are, and how much memory is free, into $caches,

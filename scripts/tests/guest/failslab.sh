@@ -151,12 +151,7 @@ cache_fails_later() { # PROTOCOL
 	nothing_left
 }
 
-RUNS=
-for path in $PATHS; do
-	for protocol in $(protocols_of "$path"); do
-		RUNS="$RUNS $path.$protocol"
-	done
-done
+RUNS=$(all_runs)
 [ -z "${FSC_QUICK:-}" ] || RUNS='pagecache.overlay pagecache.rcu_full gup.typesafe gup.hazptr pfn.rcu_bounded'
 # Every protocol, and every path
 LOAD_RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pfn.rcu_full pagecache.seqcount gup.hazptr pfn.rcu_bounded gup.locked'

@@ -146,12 +146,7 @@ many_writers() {
 	for other in $others; do wait "$other"; done
 	note "$(grep -c x /tmp/started) runs started"
 	[ "$(grep -c x /tmp/started)" -gt 10 ] || fail "hardly a run was started"
-	echo stop >"$DIR/control"
-	wait_state done
-	keep
-	expect_balance
-	[ "$run_state_verdict" != FAIL ] || fail "the last run is FAIL: $run_state_reason"
-	unload
+	stop_the_last
 }
 
 # A file of debugfs that is open keeps the module, also half read and while it is read; one of

@@ -84,16 +84,14 @@ while_runs_come_and_go() {
 		echo x >>/tmp/toggles
 	done 2>/dev/null &
 	number=0
-	for path in $PATHS; do
-		for protocol in $(protocols_of "$path"); do
-			load protocol="$protocol" path="$path" nr_readers="$CPUS" nr_freers="$CPUS" warmup_ms=5 duration_ms=20 sample_ms=1 || break 2
-			wait_state done
-			keep
-			expect_balance
-			[ "$run_state_verdict" != FAIL ] || fail "$protocol on $path: $run_state_reason"
-			unload || break 2
-			number=$((number + 1))
-		done
+	for run in $(all_runs); do
+		load path="${run%.*}" protocol="${run#*.}" nr_readers="$CPUS" nr_freers="$CPUS" warmup_ms=5 duration_ms=20 sample_ms=1 || break
+		wait_state done
+		keep
+		expect_balance
+		[ "$run_state_verdict" != FAIL ] || fail "$run: $run_state_reason"
+		unload || break
+		number=$((number + 1))
 	done
 	: >/tmp/enough
 	wait

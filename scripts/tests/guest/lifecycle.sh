@@ -216,12 +216,7 @@ all_at_once() {
 	note "every file read $(grep -c . /tmp/rounds) times, $(grep -c . /tmp/started) runs started"
 	[ ! -e /tmp/unreadable ] || fail "could not read $(sort -u /tmp/unreadable | tr '\n' ' ')"
 	[ "$(grep -c . /tmp/started)" -gt 2 ] || fail "hardly a run was started"
-	echo stop >"$DIR/control"
-	wait_state done
-	keep
-	expect_balance
-	[ "$run_state_verdict" != FAIL ] || fail "the last run is FAIL: $run_state_reason"
-	unload
+	stop_the_last
 	gone
 }
 

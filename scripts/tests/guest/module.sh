@@ -25,6 +25,15 @@ protocols_of() { # PATH
 	esac
 }
 
+# Every path under every protocol that it has: PATH.PROTOCOL
+all_runs() {
+	for path in $PATHS; do
+		for protocol in $(protocols_of "$path"); do
+			echo "$path.$protocol"
+		done
+	done
+}
+
 trygets_of() { # PROTOCOL
 	case $1 in
 	typesafe | seqcount) echo cas xadd ;;
@@ -165,6 +174,16 @@ expect_kept_verdict() {
 	'vacuous: no descriptor came back '*) return ;;
 	esac
 	[ "${run_state_verdict-}" = "$1" ] || fail "verdict ${run_state_verdict-} (${run_state_reason-}), not $1"
+}
+
+# Of many starts the last run: it may be over, or have shown nothing, but is no FAIL.
+stop_the_last() {
+	echo stop >"$DIR/control"
+	wait_state done
+	keep
+	expect_balance
+	[ "$run_state_verdict" != FAIL ] || fail "the last run is FAIL: $run_state_reason"
+	unload
 }
 
 # What must be true of any run that ended
