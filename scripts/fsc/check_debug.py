@@ -35,6 +35,8 @@ _POISON = ("page_poison=1",)
 _PAGES = (*_POISON, "page_owner=on")
 # Emulated, instrumented, and beside two others: a test takes seconds.
 _TIMEOUT_S = 7200.0
+# What is rare comes late: up to ten times as slow, and a fallback of seqcount's takes four retries in a row.
+_PATIENCE = "FSC_PATIENCE_S=600"
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,11 @@ class Plan:
         found = (*(QUICK if least else FUNCTIONAL), *(self.quick if least else self.more), *self.controls)
         return tuple(dataclasses.replace(group, timeout_s=_TIMEOUT_S, allow=(*group.allow, *self.allow),
                                          cmdline=(*group.cmdline, *self.cmdline),
-                                         env=f"{group.env} {self.env}".strip())
+                                         env=f"{group.env} {self.env} {_PATIENCE}".strip())
                      for group in found)
 
 
-# Ten times as slow, poisoned pages besides: what is rare comes late.
-_NO_RECYCLING = "FSC_NO_RECYCLING=1 FSC_PATIENCE_S=600"
+_NO_RECYCLING = "FSC_NO_RECYCLING=1"
 _NOT_RECYCLED = ("SLUB_RCU_DEBUG: no descriptor is recycled while a reader looks, "
                  "so of recycling these runs show nothing; recycle, rt and kcsan are for that")
 PLANS = {
