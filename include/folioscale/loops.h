@@ -223,7 +223,7 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 	fsc_count_tally(t, tally);
 }
 
-/* Without delays a batch's length is steered by its count, and the clock read once in so many steps. */
+/* Without delays a batch's length is steered by its count, and the clock read now and then. */
 #define FSC_STEPS_PER_CLOCK	16
 
 /* A batch of sections as the parameters want them. */
