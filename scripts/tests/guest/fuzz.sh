@@ -9,7 +9,7 @@ FILES='config state counters threads limbo violations run.json
 latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
 WRITERS=8
 
-# Bytes of SEED, the same each time: awk's numbers, by way of printf
+# Bytes of SEED, the same each time (but not the MiB, for which awk is too slow): by way of printf
 bytes() { # COUNT FROM TO
 	SEED=$((SEED + 1))
 	awk -v seed="$SEED" -v n="$1" -v from="$2" -v to="$3" 'BEGIN {
