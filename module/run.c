@@ -135,10 +135,11 @@ static struct fsc_cpu_times read_cpu_times(void)
 	for_each_possible_cpu(cpu) {
 		const u64 *stat = kcpustat_cpu(cpu).cpustat;
 
-		times.softirq_ns += stat[CPUTIME_SOFTIRQ];
-		times.irq_ns += stat[CPUTIME_IRQ];
-		times.system_ns += stat[CPUTIME_SYSTEM];
-		times.idle_ns += stat[CPUTIME_IDLE];
+		/* The ticks of those CPUs add to them. */
+		times.softirq_ns += READ_ONCE(stat[CPUTIME_SOFTIRQ]);
+		times.irq_ns += READ_ONCE(stat[CPUTIME_IRQ]);
+		times.system_ns += READ_ONCE(stat[CPUTIME_SYSTEM]);
+		times.idle_ns += READ_ONCE(stat[CPUTIME_IDLE]);
 	}
 	return times;
 }
@@ -242,6 +243,8 @@ static int fsc_controller(void *arg)
 	set_phase(run, FSC_CHECK);
 	fsc_run_release(run);
 	set_phase(run, FSC_DONE);
+	/* The phase before the count; pairs with the acquire in fsc_run_stop(). */
+	smp_mb__before_atomic();
 	atomic_inc(&fsc_nr_ended);
 	wake_up_all(&fsc_ended);
 	complete_all(&run->ended);
@@ -349,11 +352,15 @@ int fsc_run_stop(void)
 
 	if (mutex_lock_killable(&fsc_lock))
 		return -EINTR;
+	/*
+	 * The count before the phase: who sees a run counted sees that it is done. Pairs
+	 * with the barrier in fsc_controller(), which does not wait for fsc_lock.
+	 */
+	ended = atomic_read_acquire(&fsc_nr_ended);
 	if (!fsc_run_active()) {
 		mutex_unlock(&fsc_lock);
 		return 0;
 	}
-	ended = atomic_read(&fsc_nr_ended);
 	WRITE_ONCE(fsc_run->stopping, true);
 	wake_up_all(&fsc_run->wq);
 	mutex_unlock(&fsc_lock);
