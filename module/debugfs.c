@@ -5,7 +5,6 @@
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <folioscale/debugfs.h>
@@ -128,19 +127,12 @@ static void show_run_json(struct seq_file *m, struct fsc_run *run)
 DEFINE_RUN_FILE(run_json);
 
 /* Which latency a file is for is its inode's private pointer. */
-static int latency_show(struct seq_file *m, void *unused)
+static void show_latency(struct seq_file *m, struct fsc_run *run)
 {
 	const char *const *name = m->private;
-	struct fsc_hist *hist = NULL;
+	const struct fsc_hist *hist = fsc_report_latency(run, name - fsc_latency_names);
 	unsigned int i;
 
-	if (mutex_lock_killable(&fsc_lock))
-		return -EINTR;
-	if (fsc_run)
-		hist = fsc_report_latency(fsc_run, name - fsc_latency_names);
-	mutex_unlock(&fsc_lock);
-	if (!hist)
-		return 0;
 	seq_printf(m, "count %llu\n", hist->count);
 	if (hist->count)
 		seq_printf(m, "min %llu\nmax %llu\n", hist->min, hist->max);
@@ -150,10 +142,9 @@ static int latency_show(struct seq_file *m, void *unused)
 			seq_printf(m, "%llu-%llu %llu\n", fsc_hist_low(i), fsc_hist_low(i + 1) - 1,
 				   hist->buckets[i]);
 	}
-	kvfree(hist);
-	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(latency);
+
+DEFINE_RUN_FILE(latency);
 
 static ssize_t control_write(struct file *file, const char __user *buffer, size_t size,
 			     loff_t *pos)

@@ -2,7 +2,6 @@
 /* run.json: all that the module knows of a run. */
 #include <linux/mm.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/utsname.h>
 
 #include <folioscale/folio.h>
@@ -109,7 +108,7 @@ static void show_threads(struct seq_file *m, const struct fsc_run *run)
 /**
  * fsc_report_hist_json - print a histogram as a JSON object
  * @m: where to
- * @hist: private to the caller
+ * @hist: nobody writes to it
  *
  * Context: Process context.
  */
@@ -139,24 +138,24 @@ void fsc_report_hist_json(struct seq_file *m, const struct fsc_hist *hist)
  * @run: the run
  * @which: which latency
  *
- * Context: Process context, fsc_lock held, may sleep.
- * Return: A histogram to be freed with kvfree(), NULL when out of memory.
+ * Context: Process context, fsc_lock held.
+ * Return: A histogram; the next call overwrites it.
  */
-struct fsc_hist *fsc_report_latency(const struct fsc_run *run, unsigned int which)
+const struct fsc_hist *fsc_report_latency(const struct fsc_run *run, unsigned int which)
 {
-	struct fsc_hist *sum = kvzalloc(sizeof(*sum), GFP_KERNEL);
+	/* Too large for the stack; under fsc_lock. */
+	static struct fsc_hist sum;
 	unsigned int i;
 
-	if (!sum)
-		return NULL;
-	sum->min = U64_MAX;
-	fsc_hist_merge(sum, &run->gp_latency);
-	if (which == FSC_LAT_GP)
-		return sum;
-	fsc_hist_reset(sum);
+	lockdep_assert_held(&fsc_lock);
+	fsc_hist_reset(&sum);
+	if (which == FSC_LAT_GP) {
+		fsc_hist_merge(&sum, &run->gp_latency);
+		return &sum;
+	}
 	for (i = 0; i < run->nr_threads; i++)
-		fsc_hist_merge(sum, &run->threads[i]->latency[which]);
-	return sum;
+		fsc_hist_merge(&sum, &run->threads[i]->latency[which]);
+	return &sum;
 }
 
 static void show_latencies(struct seq_file *m, const struct fsc_run *run)
@@ -165,15 +164,9 @@ static void show_latencies(struct seq_file *m, const struct fsc_run *run)
 
 	seq_puts(m, "\"latency\": {\n");
 	for (i = 0; i < FSC_NR_LATENCIES; i++) {
-		struct fsc_hist *hist = fsc_report_latency(run, i);
-
 		seq_printf(m, " \"%s\": ", fsc_latency_names[i]);
-		if (hist)
-			fsc_report_hist_json(m, hist);
-		else
-			seq_puts(m, "null");
+		fsc_report_hist_json(m, fsc_report_latency(run, i));
 		seq_puts(m, i + 1 < FSC_NR_LATENCIES ? ",\n" : "\n");
-		kvfree(hist);
 	}
 	seq_puts(m, "},\n");
 }
