@@ -241,15 +241,20 @@ static int check_config(struct fsc_run *run)
 	return err;
 }
 
-/* Lists were read when they were written; what is online may have changed. */
-static int parse_lists(struct fsc_run *run)
+/**
+ * fsc_run_choose_cpus - the CPUs of readers and of freers
+ * @run: a run with its parameters
+ *
+ * The lists were read when they were written; what is online may have changed.
+ *
+ * Context: Any; what is chosen is online for as long as CPUs are kept from going.
+ * Return: 0 or -EINVAL.
+ */
+int fsc_run_choose_cpus(struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
-	int err = fsc_parse_orders(config->order, &run->orders);
+	int err = fsc_parse_cpus(config->reader_cpus, &run->reader_cpus);
 
-	if (err)
-		return err;
-	err = fsc_parse_cpus(config->reader_cpus, &run->reader_cpus);
 	if (!err)
 		err = fsc_parse_cpus(config->freer_cpus, &run->freer_cpus);
 	if (err)
@@ -364,7 +369,9 @@ int fsc_run_set_up(struct fsc_run *run)
 	spin_lock_init(&run->pool.lock);
 	fsc_hist_reset(&run->gp_latency);
 	fsc_config_get(&run->config);
-	err = parse_lists(run);
+	err = fsc_parse_orders(run->config.order, &run->orders);
+	if (!err)
+		err = fsc_run_choose_cpus(run);
 	if (err)
 		return err;
 	run->page_bytes = PAGE_SIZE << run->orders.max;

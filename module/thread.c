@@ -48,7 +48,8 @@ const char *fsc_role_name(enum fsc_role role)
 static void take_edge(struct fsc_thread *t, struct fsc_edge *edge)
 {
 	edge->counters = t->counters;
-	edge->cpu_ns = current->se.sum_exec_runtime;
+	/* The tick adds to it. */
+	edge->cpu_ns = READ_ONCE(current->se.sum_exec_runtime);
 	edge->clock = fsc_clock();
 }
 
@@ -58,7 +59,8 @@ static void begin_window(struct fsc_thread *t)
 
 	for (i = 0; i < FSC_NR_LATENCIES; i++)
 		fsc_hist_reset(&t->latency[i]);
-	memset(t->tries, 0, sizeof(t->tries));
+	for (i = 0; i < FSC_MAX_TRIES; i++)
+		WRITE_ONCE(t->tries[i], 0);
 	take_edge(t, &t->start);
 }
 
@@ -357,14 +359,12 @@ void fsc_readers_free_data(struct fsc_run *run)
 int fsc_threads_start(struct fsc_run *run)
 {
 	unsigned int i;
-	int err = 0;
+	int err;
 
 	atomic_set(&run->unfinished, run->nr_threads);
 	cpus_read_lock();
 	/* What is online may have changed since the run was set up, not from here on. */
-	err = fsc_parse_cpus(run->config.reader_cpus, &run->reader_cpus);
-	if (!err)
-		err = fsc_parse_cpus(run->config.freer_cpus, &run->freer_cpus);
+	err = fsc_run_choose_cpus(run);
 	for (i = 0; i < run->nr_threads && !err; i++)
 		err = thread_start(run->threads[i], i);
 	cpus_read_unlock();
