@@ -7,6 +7,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <kunit/visibility.h>
+#include <linux/ctype.h>
 #include <linux/export.h>
 #include <linux/kstrtox.h>
 #include <linux/moduleparam.h>
@@ -300,11 +301,14 @@ static int shown(const char *val)
 /* Return: 0 with the text, less its newline, in @copy of FSC_TEXT_MAX. */
 static int parse_text(const struct param *param, const char *val, char *copy)
 {
-	size_t length = strcspn(val, "\n");
+	size_t length = 0;
 	int err = -EINVAL;
 
+	/* What a list of CPUs may have between its numbers is more than JSON takes in a text. */
+	while (isascii(val[length]) && isgraph(val[length]))
+		length++;
 	/* One newline, at the end. */
-	if (length < FSC_TEXT_MAX && (!val[length] || !val[length + 1])) {
+	if (length < FSC_TEXT_MAX && (!val[length] || !strcmp(&val[length], "\n"))) {
 		memcpy(copy, val, length);
 		copy[length] = '\0';
 		err = param->check(copy);

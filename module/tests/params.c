@@ -177,7 +177,8 @@ static void texts(struct kunit *test)
 	takes_text(test, &reader_cpus, "0\n", "0");
 	takes_text(test, &reader_cpus, "", "");
 	takes_text(test, &freer_cpus, "\n", "");
-	REFUSES(test, freer_cpus, "x", "0-", "1-0", "99999999", "\n0");
+	REFUSES(test, freer_cpus, "x", "0-", "1-0", "99999999", "\n0", "0\t", " 0", "0\v", "0\xa0",
+		"0,\f0");
 
 	/* 63 characters and the end are what there is room for; the newline takes none. */
 	static_assert(sizeof(FIFTEEN "0:1") == FSC_TEXT_MAX);
