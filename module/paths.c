@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Every (path, protocol) has its loops in here; paths and protocols by number. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/array_size.h>
 
 #include <folioscale/loops.h>
