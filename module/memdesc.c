@@ -219,7 +219,8 @@ static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long secti
  *
  * Context: Any.
  * Return: First frame of the first block at or behind @pfn, or else from the
- * first one on, that may have words; 0 when there is none.
+ * first one on, that may have words. 0 when there is none, or block 0 is the
+ * one: a walker may look there in any case.
  */
 unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long pfn)
 {
