@@ -63,7 +63,7 @@ gup|stalls > 2 && turnovers > 50|typesafe stall_ms=100 stall_every_ms=1
 END
 
 # A folio that a reader has got where it looked for another: its descriptor was recycled.
-recycling_shows || sed -i '/fallback_memdesc > 0/d' /tmp/axes
+recycling_shows typesafe || sed -i '/fallback_memdesc > 0/d' /tmp/axes
 
 axis() { # PATH EXPRESSION PROTOCOL NAME=VALUE...
 	path=$1 expression=$2

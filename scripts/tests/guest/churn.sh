@@ -11,19 +11,31 @@ churn() { # PATH.PROTOCOL REMOVAL
 	protocol=${1#*.}
 	load path="${1%.*}" protocol="$protocol" removal="$2" nr_readers="$CPUS" nr_freers="$CPUS" order=0:8,2:2,4:1 \
 		lookups_per_section=4 gap_ns=500 hold_ns=500 publish_ns=500 popularity=zipf gp_probe_ms=20 \
-		warmup_ms=0 duration_ms="$each_ms" || return
-	wait_state done $((60 + each_ms / 500))
+		warmup_ms=5 duration_ms="$each_ms" || return
+	read_all $((60 + each_ms / 500))
+	wait_state done
 	keep
 	expect state state done
 	[ "$run_state_verdict" != FAIL ] || fail "FAIL: ${run_state_reason-}"
 	expect counters violations 0
 	expect_more counters lookups 0
 	expect_more counters turnovers 0
-	if recycles "$protocol" && recycling_shows; then
+	if recycles "$protocol" && recycling_shows "$protocol"; then
 		expect_more counters recycled_other_key 0
 	fi
 	expect_balance
 	unload
+}
+
+# Until the run is done somebody reads what there is of it
+read_all() { # SECONDS
+	deadline=$(($(uptime_s) + $1))
+	while state && [ "$state" != done ] && [ "$(uptime_s)" -lt $deadline ]; do
+		for file in counters threads limbo violations run.json latency/lookup latency/turnover; do
+			cat "$DIR/$file" >/tmp/read
+		done
+		usleep 20000
+	done
 }
 
 # Poisoned pages, and who has them
