@@ -37,6 +37,7 @@ BAD = (
     "list_add corruption. next->prev should be prev",
     "UBSAN: array-index-out-of-bounds in a.c:1:2",
     "kmemleak: Kernel memory leak detector disabled",
+    "huh, entered softirq 9 RCU 00000000abcdef preempt_count 00000100, exited with 00000101?",
     "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
     "kmemleak: Freeing unknown object at 0xffff888004a01000",
     "pagealloc: memory corruption",
@@ -83,6 +84,9 @@ class ConsoleTest(unittest.TestCase):
     def test_caller_column_and_unfinished_job_line_hide_nothing(self) -> None:
         self.assertEqual(len(complaints("[    1.000000][   T77] BUG: x")), 1)
         self.assertEqual(len(complaints("running...[    1.000000] BUG: x")), 1)
+
+    def test_what_was_lost_may_be_any(self) -> None:
+        self.assertEqual(len(complaints("** 12 printk messages dropped **\r")), 1)
 
     def test_what_a_job_prints_is_no_complaint(self) -> None:
         self.assertEqual(complaints("ok 3 - BUG: is reported\nKernel panic - not syncing"), [])
