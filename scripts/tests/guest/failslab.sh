@@ -110,12 +110,12 @@ publishing_fails() { # PATH.PROTOCOL NAME=VALUE...
 
 # The descriptors' cache alone, whoever allocates; from when the run has made it. Not by
 # busybox's insmod, which tries again.
-cache_fails() { # PERCENT
+cache_fails() { # PERCENT PROTOCOL
 	fail_allocations failslab 0
 	echo N >/sys/kernel/debug/failslab/task-filter
 	echo Y >/sys/kernel/debug/failslab/cache-filter
 	echo "$1" >/sys/kernel/debug/failslab/probability
-	/tests/failing fail-nth 0 insmod 'protocol=rcu_desc nr_folios=20000' >/tmp/failing &
+	/tests/failing fail-nth 0 insmod "protocol=$2 nr_folios=20000" >/tmp/failing &
 	deadline=$(($(uptime_s) + 60))
 	until [ -e /sys/kernel/slab/folioscale_desc/failslab ] || [ "$(uptime_s)" -ge "$deadline" ]; do :; done
 	# The run may fail before this is through.
@@ -130,11 +130,16 @@ cache_fails() { # PERCENT
 	nothing_left
 }
 
-# ... and while freers want descriptors of it
-cache_fails_later() { # PROTOCOL
-	load protocol="$1" nr_folios=256 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 sample_ms=5 || return
+# ... and while freers want descriptors of it, to the end of the module; those of other memory
+# that pfn has, too
+cache_fails_later() { # PROTOCOL NAME=VALUE...
+	protocol=$1
+	shift
+	load protocol="$protocol" nr_folios=256 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 sample_ms=5 "$@" || return
 	wait_state measure
-	echo 1 >/sys/kernel/slab/folioscale_desc/failslab
+	for cache in /sys/kernel/slab/folioscale_*; do
+		echo 1 >"$cache/failslab"
+	done
 	for percent in $PERCENTS; do
 		fail_allocations failslab 0
 		echo N >/sys/kernel/debug/failslab/task-filter
@@ -144,10 +149,10 @@ cache_fails_later() { # PROTOCOL
 		wait_counters "turnovers >= $((turnovers + 100)) && alloc_failed > $alloc_failed"
 	done
 	injected failslab
-	fail_nothing
 	[ "$injected" -gt 0 ] || fail "none failed"
 	stop_soundly
 	unload
+	fail_nothing
 	nothing_left
 }
 
@@ -157,7 +162,7 @@ RUNS=$(all_runs)
 LOAD_RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pfn.rcu_full pagecache.seqcount gup.hazptr pfn.rcu_bounded gup.locked'
 [ -z "${FSC_QUICK:-}" ] || LOAD_RUNS='pagecache.typesafe gup.hazptr pfn.rcu_bounded'
 CACHES='typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
-ktap_plan $(($(echo "$RUNS $LOAD_RUNS $CACHES" | wc -w) + 8))
+ktap_plan $(($(echo "$RUNS $LOAD_RUNS $CACHES" | wc -w) + $(echo "$PERCENTS" | wc -w) * $(echo "$CACHES" | wc -w) + 6))
 
 # What the loader takes before the module has its turn, of bytes of slabs and of pages: what a
 # load without a run takes. Its files in debugfs are too much, but little.
@@ -185,12 +190,13 @@ for run in $RUNS; do
 done
 ktap_test "a run that cannot publish on pagecache" publishing_fails pagecache.rcu_desc nr_folios=8 reuse_distance=1000
 ktap_test "a run that cannot publish on gup" publishing_fails gup.hazptr nr_folios=8 order=9
-for percent in $PERCENTS; do
-	ktap_test "$percent% of the descriptors fail" cache_fails "$percent"
-done
 for protocol in $CACHES; do
+	for percent in $PERCENTS; do
+		ktap_test "$percent% of the descriptors of $protocol fail" cache_fails "$percent" "$protocol"
+	done
 	ktap_test "descriptors of $protocol fail in its run" cache_fails_later "$protocol"
 done
+ktap_test "descriptors of all of pfn's caches fail in its run" cache_fails_later rcu_bounded path=pfn mix=2:1:1:1:1
 ktap_test "no memory is gone" nothing_is_gone 4096
-ktap_test "no leak" no_leak
+ktap_test "no leak" no_leak "$LEAKS_OF_THE_KERNEL"
 ktap_test "a run after that" point rcu_desc
