@@ -27,6 +27,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
     out.feed("1..3")
     below = out.below()
     documents: list[str] = []
+    configs: list[str] = []
 
     def on_blob(name: str, data: bytes) -> None:
         text = data.decode(errors="replace")
@@ -34,6 +35,8 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
             below.feed(text)
         elif name == "run.json":
             documents.append(text)
+        elif name == "config":
+            configs.append(text)
 
     names = (*HELPERS, script)
     module = kernel.build_module(where, variables=kernel.WITH_ALL)
@@ -47,7 +50,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         **machine))
     out.end(below, f"{script}.sh on {where.release}")
     (folder / WORK).write_text(json.dumps(work(documents)), encoding="utf-8")
-    trouble = complaints(folder, documents)
+    trouble = complaints(folder, documents) or not_json(configs)
     out.result(not trouble, f"{len(documents)} run.json are what they should be", trouble)
     out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
 
@@ -85,6 +88,16 @@ def complaints(folder: Path, documents: list[str]) -> str:
             return f"run-{number}.json: {error}"
         if trouble := complaint(found):
             return f"run-{number}: {trouble}"
+    return ""
+
+
+def not_json(configs: list[str]) -> str:
+    """What keeps one of them from being JSON."""
+    for text in configs:
+        try:
+            json.loads(text)
+        except ValueError as error:
+            return f"config: {error}: {text}"
     return ""
 
 

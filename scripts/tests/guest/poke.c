@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * poke FILE...
+ * poke -w FILE...
  *
- * Do to files what no cat does: poll, seek, read anywhere and into nothing, map,
- * write where there is nothing to write. Says what was not refused as it should be.
+ * Do to files what no cat does: poll, seek, read anywhere and into nothing,
+ * write where there is nothing to write; -w to those that are only written.
+ * Says what was not refused as it should be.
  */
 #include <linux/poll.h>
 #include <linux/uio.h>
@@ -67,11 +69,40 @@ static void poke(const char *file)
 	call(__NR_close, fd, 0, 0, 0);
 }
 
+static void poke_written(const char *file)
+{
+	static char data[8];
+	long fd = open_file(file, O_RDWR), i;
+	struct pollfd poll = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };
+
+	if (fd < 0) {
+		expect(file, "open", fd, 0);
+		return;
+	}
+	expect(file, "poll", call(__NR_poll, (long)&poll, 1, 0, 0), 1);
+	expect(file, "read", call(__NR_read, fd, (long)data, 1, 0), -EINVAL);
+	expect(file, "pread", call(__NR_pread64, fd, (long)data, 1, 1L << 40), -EINVAL);
+	expect(file, "ioctl", call(__NR_ioctl, fd, 0x5401, (long)data, 0), -ENOTTY);
+	for (i = 0; i < 3; i++) {
+		expect(file, "lseek", call(__NR_lseek, fd, i << 20, i, 0) < 0, 0);
+		expect(file, "write of nothing", call(__NR_write, fd, (long)data, 0, 0), -EINVAL);
+		expect(file, "write of NULs", call(__NR_write, fd, (long)data, i + 1, 0), -EINVAL);
+		expect(file, "pwrite far behind", call(__NR_pwrite64, fd, (long)data, i, 1L << 40),
+		       -EINVAL);
+		expect(file, "write from nowhere", call(__NR_write, fd, 8, 5, 0), -EFAULT);
+	}
+	call(__NR_close, fd, 0, 0, 0);
+}
+
 static int main(int argc, char **argv)
 {
-	int i;
+	int i, written = argc > 1 && same(argv[1], "-w");
 
-	for (i = 1; i < argc; i++)
-		poke(argv[i]);
+	for (i = 1 + written; i < argc; i++) {
+		if (written)
+			poke_written(argv[i]);
+		else
+			poke(argv[i]);
+	}
 	return wrong;
 }
