@@ -5,7 +5,7 @@
 # path, with a protocol that keeps something for its threads.
 
 reload() {
-	/tests/reload 60 0 '' 'path=gup protocol=hazptr' 'path=pfn protocol=rcu_bounded' || fail "reload ended with $?"
+	/tests/reload 60 0 '' 'path=gup protocol=hazptr' 'path=pfn protocol=rcu_bounded' >/dev/null || fail "reload ended with $?"
 	[ ! -e /sys/module/folioscale ] || fail "the module is still there"
 }
 
