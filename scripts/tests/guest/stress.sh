@@ -6,11 +6,12 @@
 # it would, and each run outlasts that.
 
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
-# A section may be a second long, and the host may be slow.
-echo 4 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
+# A section may be a second long. The kthread of grace periods waits for one whenever it is to look,
+# and where it is moved meanwhile for one more: four in a row have been seen, eight are a stall.
+echo 8 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
 echo 3 >/proc/sys/kernel/watchdog_thresh # a soft lockup is twice that
 echo 10 >/proc/sys/kernel/hung_task_timeout_secs
-RUN_S=5.5
+RUN_S=9.5
 
 long_sections() { # NAME=VALUE...
 	long_until 'lookups > 0' "$@"
