@@ -59,11 +59,13 @@ CASES = (
     Case("power off", "echo o >/proc/sysrq-trigger; sleep 100", "LOST", "went down without a status"),
     Case("garbage on the port", "echo hello >&3", "LOST", "garbage on the status port"),
 )
-# Scripts that have a machine, trace a daemon, too.
+_BENCH = ["bench", "--suite", str(Path(__file__).with_name("tiny.toml"))]
+# Scripts that have a machine, trace a daemon, too; and what is there when they are killed.
 KILLED = (
-    ["bench", "--suite", str(Path(__file__).with_name("tiny.toml"))],
-    ["soak", "--seed", "1", "--minutes", "1"],
-    ["trace", "alloc-latency"],
+    (_BENCH, "console.log"),
+    (_BENCH, "boot.json"),
+    (["soak", "--seed", "1", "--minutes", "1"], "console.log"),
+    (["trace", "alloc-latency"], "console.log"),
 )
 
 
@@ -83,14 +85,16 @@ def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
     return good, f"{boot.state} after {boot.seconds:.1f} s: {boot.reason}"
 
 
-def dies_with_its_script(words: list[str]) -> tuple[bool, str]:
-    """Kill a script that has a machine running with SIGKILL: all that it started goes, and no result is half there."""
+def dies_with_its_script(words: list[str], when: str) -> tuple[bool, str]:
+    """Kill a script that has machines, with SIGKILL, when there is a file: all that it started goes, and no result is half there."""
     with tempfile.TemporaryDirectory(prefix="folioscale-killed-") as name:
         folder = Path(name)
         with subprocess.Popen([SCRIPTS / "folioscale", *words, "--out", folder / "out"], stdout=subprocess.DEVNULL,
                               env={**os.environ, repo.INSIDE_CHECK: "1"}) as script:
-            started = _wait(lambda: any(log.stat().st_size for log in folder.rglob("console.log")), 60)
+            started = _wait(lambda: any(file.stat().st_size for file in folder.rglob(when)), 120)
             started = started and script.poll() is None
+            # Between two of its machines it has none.
+            _wait(lambda: bool(_of(folder)), 10)
             machines = _of(folder)
             script.kill()
         gone = _wait(lambda: not _of(folder), 5)
@@ -137,8 +141,9 @@ def main() -> int:
     print(f"KTAP version 1\n1..{len(CASES) + len(KILLED)}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = [(case.name, pool.submit(run, case, where, how)) for case in CASES]
-        for words in KILLED:
-            jobs.append((f"QEMU dies with {words[0]}", pool.submit(dies_with_its_script, [*words, *sys.argv[1:]])))
+        for words, when in KILLED:
+            jobs.append((f"QEMU dies with {words[0]} that has a {when}",
+                         pool.submit(dies_with_its_script, [*words, *sys.argv[1:]], when)))
         for number, (name, job) in enumerate(jobs, 1):
             good, detail = job.result()
             failed += not good
