@@ -122,7 +122,9 @@ each_of_a_read() {
 	done
 	least_refused=
 	keep
-	expect_sound_verdict
+	# A window of a millisecond may have been too short for a thread.
+	[ "$run_state_verdict" != FAIL ] || fail "$run_state_reason"
+	expect_balance
 	unload
 }
 
