@@ -139,7 +139,7 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     flags += ["--kernel", args.kernel] if args.kernel else []
     machine = Machine(where, how, flags)
     for flavour in dict.fromkeys(getattr(group, "flavour", "") for group in groups):
-        kernel.build_module(machine.kernel_of(flavour), variables=kernel.WITH_ALL)
+        kernel.build_module(machine.kernel_of(flavour), variables=kernel.WITH_FLOOR)
     return machine
 
 

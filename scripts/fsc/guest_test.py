@@ -39,7 +39,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
             configs.append(text)
 
     names = (*HELPERS, script)
-    module = kernel.build_module(where, variables=kernel.WITH_ALL)
+    module = kernel.build_module(where, variables=kernel.WITH_FLOOR)
     boot = vm.boot(vm.BootSpec(
         kernel=where, accel=how, outdir=folder, on_blob=on_blob,
         job="\n".join([env, *(f". /tests/{name}.sh" for name in names), "ktap_end"]),

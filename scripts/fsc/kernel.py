@@ -77,8 +77,6 @@ def choose(kdir: str | None, image: str | None) -> Kernel:
 
 # The module, and the hand-written loop that its instructions are held against.
 WITH_FLOOR = ("FSC_FLOOR=1",)
-# ... and the KUnit tests, where the kernel has KUnit.
-WITH_ALL = (*WITH_FLOOR, "FSC_KUNIT=1")
 
 
 def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] = (),
