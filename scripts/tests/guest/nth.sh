@@ -97,12 +97,39 @@ start_nth() {
 	[ ! -s "$WHY" ]
 }
 
+# What is counted, and fails in its turn, whatever the chance
+count_all() {
+	for fault in $FAULTS; do
+		fail_allocations "$fault" 0
+	done
+}
+
+# Slabs take new pages at another place each time. Counted with theirs, an allocation may be past
+# the number that was to be its own.
+count_only() { # failslab|fail_page_alloc
+	count_all
+	case $1 in
+	failslab) echo 20 >/sys/kernel/debug/fail_page_alloc/min-order ;;
+	# Of no cache that is to fail
+	fail_page_alloc) echo Y >/sys/kernel/debug/failslab/cache-filter ;;
+	esac
+}
+
 each_of_a_start() { # PATH.PROTOCOL
 	parameters="$FEW path=${1%.*} protocol=${1#*.} $(more_of "$1")"
 	# shellcheck disable=SC2086 # a list of words
 	load autorun=0 $parameters || return
 	before=idle
+	count_only failslab
 	each_allocation start_nth 0
+	count_only fail_page_alloc
+	# The module's are few among those of slabs.
+	least_refused=1
+	for pass in 1 2 3; do
+		each_allocation start_nth 0
+	done
+	least_refused=
+	count_all
 	unload
 	nothing_left
 }
@@ -138,10 +165,7 @@ once_more() {
 ktap_plan $(($(echo "$SETUPS" | wc -w) + 5))
 
 load nr_folios=16 && wait_state done && unload
-# What is counted, and fails in its turn, whatever the chance
-for fault in $FAULTS; do
-	fail_allocations "$fault" 0
-done
+count_all
 for setup in $SETUPS; do
 	ktap_test "each allocation of a start fails, ${setup#*.} on ${setup%.*}" each_of_a_start "$setup"
 done
