@@ -280,24 +280,28 @@ static u64 populated_bytes(const struct fsc_run *run)
 static int check_memory(const struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
+	const struct fsc_protocol *protocol = run->loops->protocol;
+	const struct fsc_path *path = fsc_paths[config->path];
+	unsigned int nr_threads = config->nr_readers + config->nr_freers;
 	u64 need = populated_bytes(run) + run->nr_keys * (u64)sizeof(u32) +
 		   (config->popularity == FSC_ZIPF ? run->nr_keys * 24ULL : 0) +
-		   (config->nr_readers + config->nr_freers) * (u64)sizeof(struct fsc_thread) +
-		   (fsc_paths[config->path]->bytes ? fsc_paths[config->path]->bytes(run) : 0);
+		   nr_threads * (u64)sizeof(struct fsc_thread) +
+		   config->nr_freers * (u64)config->burst * sizeof(u32) +
+		   (protocol->bytes ? protocol->bytes(run) : 0) +
+		   (path->bytes ? path->bytes(run) : 0);
 	u64 available = (u64)si_mem_available() << PAGE_SHIFT;
 	u64 may = available / 2;
 
 	if (need > may) {
-		pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%s this is %llu MiB\n",
-		       config->nr_folios, may >> 20, config->order, need >> 20);
+		pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%s and %u threads this is %llu MiB\n",
+		       config->nr_folios, may >> 20, config->order, nr_threads, need >> 20);
 		return -ENOMEM;
 	}
 	/* What is parked is limbo, and nothing but its users gets it out. */
-	if (run->loops->protocol->private_max &&
-	    run->loops->protocol->private_max(run) > run->limbo.max_bytes / 2) {
+	if (protocol->private_max && protocol->private_max(run) > run->limbo.max_bytes / 2) {
 		pr_err("limbo_max_mb=%llu: allowed: twice what protocol=%s keeps back, %llu MiB\n",
-		       run->limbo.max_bytes >> 20, run->loops->protocol->name,
-		       DIV_ROUND_UP_ULL(run->loops->protocol->private_max(run), SZ_1M));
+		       run->limbo.max_bytes >> 20, protocol->name,
+		       DIV_ROUND_UP_ULL(protocol->private_max(run), SZ_1M));
 		return -EINVAL;
 	}
 	may = available / 4 * 3;

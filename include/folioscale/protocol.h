@@ -57,6 +57,7 @@ enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
  * @read_copied: use a folio without a reference, by copying; NULL: cannot
  * @copies: how often @read_copied may try, in one section
  * @cas_only: why it takes no other tryget; NULL if it might
+ * @bytes: what @set_up will take, where that is much
  * @private_max: bytes that threads may keep back from reuse by others, at most
  * @matches: is this the folio of (@mapping, @index)?
  * @key: the folio's key, found without following a pointer of the folio's
@@ -101,6 +102,7 @@ struct fsc_protocol {
 	int (*set_up)(struct fsc_run *run);
 	void (*tear_down)(struct fsc_run *run);
 	void (*settle)(struct fsc_run *run, struct fsc_thread *t);
+	u64 (*bytes)(const struct fsc_run *run);
 	u64 (*private_max)(const struct fsc_run *run);
 	void (*protect)(struct fsc_thread *t, void *folio);
 	void (*unprotect)(struct fsc_thread *t);

@@ -108,9 +108,19 @@ again:
 }
 
 /* Each reader copies into a buffer of its own. */
+static size_t fsc_seq_buffer(const struct fsc_run *run)
+{
+	return max(run->config.touch_bytes, FSC_LINE_BYTES);
+}
+
+static u64 fsc_seq_bytes(const struct fsc_run *run)
+{
+	return (u64)run->config.nr_readers * fsc_seq_buffer(run);
+}
+
 static int fsc_seq_set_up(struct fsc_run *run)
 {
-	return fsc_readers_alloc_data(run, max(run->config.touch_bytes, FSC_LINE_BYTES));
+	return fsc_readers_alloc_data(run, fsc_seq_buffer(run));
 }
 
 #define FSC_SEQCOUNT(by)				\
@@ -121,6 +131,7 @@ static int fsc_seq_set_up(struct fsc_run *run)
 	.slab_flags	= SLAB_TYPESAFE_BY_RCU,		\
 	.copies		= FSC_SEQ_TRIES,		\
 	.read_copied	= fsc_seq_read_copied,		\
+	.bytes		= fsc_seq_bytes,		\
 	.set_up		= fsc_seq_set_up,		\
 	.tear_down	= fsc_readers_free_data,		\
 	FSC_DESCRIPTOR_OPS(by)

@@ -254,6 +254,7 @@ Invalid argument|limbo_max_mb=1: allowed: twice what protocol=hazptr keeps back,
 Cannot allocate memory|nr_folios=16777216: allowed: half of the free memory,|nr_folios=16777216
 Cannot allocate memory|nr_folios=2000: allowed: half of the free memory,|nr_folios=2000 order=9
 Cannot allocate memory|nr_folios=100000: allowed: half of the free memory,|nr_folios=100000 path=pfn mix=1:1:1:1:1
+Cannot allocate memory|nr_folios=1: allowed: half of the free memory,|nr_folios=1 order=9 protocol=seqcount nr_readers=1024 touch_bytes=2097152
 Cannot allocate memory|limbo_max_mb=900 nr_folios=150000: allowed: together three quarters of the free memory,|limbo_max_mb=900 nr_folios=150000
 END
 }
