@@ -359,15 +359,20 @@ void fsc_arena_destroy(struct fsc_run *run)
 			break;
 		frames_free(run, folio->pfn, FSC_HUGETLB_ORDER);
 		kmem_cache_free(arena->hugetlb_cache, folio);
+		cond_resched();
 	}
 	kvfree(arena->hugetlb);
-	for (i = 0; arena->misc && i < arena->nr[FSC_SHARE_MISC] && arena->misc[i]; i++)
+	for (i = 0; arena->misc && i < arena->nr[FSC_SHARE_MISC] && arena->misc[i]; i++) {
 		frames_free(run, arena->misc[i], 0);
+		cond_resched();
+	}
 	kvfree(arena->misc);
 	if (arena->kept_last)
 		kmem_cache_free(arena->uncounted_cache, arena->kept_last);
-	while ((desc = kept_take(arena)))
+	while ((desc = kept_take(arena))) {
 		kmem_cache_free(arena->uncounted_cache, desc);
+		cond_resched();
+	}
 	kvfree(arena->visitors);
 	while (arena->fresh_left)
 		__free_page(fresh_frame(arena));

@@ -462,8 +462,12 @@ static void empty_pool(struct fsc_run *run)
 {
 	struct fsc_folio *folio;
 
-	while ((folio = fsc_pool_empty(&run->pool)))
+	while ((folio = fsc_pool_empty(&run->pool))) {
 		kmem_cache_free(run->cache, folio);
+		cond_resched();
+	}
+	/* SLUB_RCU_DEBUG frees what is typesafe after a grace period. */
+	rcu_barrier();
 }
 
 /**

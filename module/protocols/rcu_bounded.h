@@ -191,8 +191,10 @@ static void fsc_rcu_bounded_settle(struct fsc_run *run, struct fsc_thread *t)
 
 		if (parked->newest)
 			cond_synchronize_rcu_full(&parked->newest->gp);
-		while (parked->oldest)
+		while (parked->oldest) {
 			fsc_parked_free(run, fsc_parked_pop(parked));
+			cond_resched();
+		}
 	}
 }
 
