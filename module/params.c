@@ -341,7 +341,7 @@ static int parse_choice(const struct param *param, const char *val, u64 *value)
 static int parse_number(const struct param *param, const char *val, u64 *value)
 {
 	bool in_range;
-	s64 number;
+	s64 number = 0;
 
 	if (param->type == FSC_INT) {
 		in_range = !kstrtoll(val, 0, &number) && number >= param->min &&
@@ -555,6 +555,7 @@ MODULE_PARM_DESC(autorun, "start a run when the module is loaded");
  */
 void fsc_config_get(struct fsc_config *config)
 {
+	lockdep_assert_held(&fsc_lock);
 	*config = params;
 }
 

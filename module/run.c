@@ -336,6 +336,8 @@ drain:
 	WRITE_ONCE(fsc_state, previous ? FSC_DONE : FSC_IDLE);
 release:
 	fsc_run_release(run);
+	/* Nobody reads the figures of a run that did not start. */
+	WARN_ON_ONCE(run->path_leaked || !run->cache_empty);
 	fsc_run_free(run);
 	return err;
 }
