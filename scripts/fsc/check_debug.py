@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import accel, check, console, guest_test, kernel, kernels, repo
+from . import accel, check, console, environment, guest_test, kernel, kernels, repo
 from .check import Guest, Machine
 from .ktap import Ktap
 from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
@@ -150,6 +150,7 @@ PLANS = {
 class Row:
     """What is said of a kernel in the end."""
     name: str
+    revision: str                 # of folioscale
     minutes: float
     work: dict[str, int]
     tests: str
@@ -159,13 +160,13 @@ class Row:
     failed: int                   # tests, but for reports of controls
 
     def __str__(self) -> str:
-        cells = (self.name, *(f"{self.work[name]:,}" for name in ("runs", "lookups", "turnovers")), self.tests,
+        cells = (self.name, self.revision, *(f"{self.work[name]:,}" for name in ("runs", "lookups", "turnovers")), self.tests,
                  self.reports, f"{self.caught} of {self.controls}", f"{self.minutes:.0f}")
         return f"| {' | '.join(map(str, cells))} |"
 
 
-HEAD = ("| kernel | runs | lookups | turnovers | tests | reports | controls caught | minutes |\n"
-        "|---|---|---|---|---|---|---|---|")
+HEAD = ("| kernel | of | runs | lookups | turnovers | tests | reports | controls caught | minutes |\n"
+        "|---|---|---|---|---|---|---|---|---|")
 
 
 def _work(folder: Path) -> dict[str, int]:
@@ -178,6 +179,7 @@ def _work(folder: Path) -> dict[str, int]:
 def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Kernel, how: accel.Accel) -> Row:
     """Run @groups on one kernel."""
     begin = time.monotonic()
+    revision = environment.revision()
     named = [dataclasses.replace(group, name=f"{name}-{group.name}") for group in groups]
     kernel.build_module(where, variables=kernel.WITH_FLOOR)
     below = out.below(len(named))
@@ -193,7 +195,7 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
         reports += len(console.complaints(log.read_text(errors="replace"), group.allow)) if log.exists() else 0
     controls = [group for group in named if isinstance(group, Control)]
     caught = sum(bool(group.caught(OUT / group.name)) for group in controls)
-    return Row(name, (time.monotonic() - begin) / 60, work, str(below.count), reports, caught, len(controls),
+    return Row(name, revision, (time.monotonic() - begin) / 60, work, str(below.count), reports, caught, len(controls),
                below.count.failed - (len(controls) - caught))
 
 

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """check-debug: what is run on which kernel, and what it comes to."""
 
+import contextlib
+import io
+import tempfile
 import unittest
 from dataclasses import replace
+from pathlib import Path
+from unittest import mock
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
-from fsc import check_debug, console
+from fsc import accel, check, check_debug, console, kernel
 from fsc.check_debug import EARLY_FREE, EARLY_PAGES, LOCK_INVERSION, PLAIN_RACE, PLANS, Row
+from fsc.ktap import Ktap
 from fsc.verdict import FAIL, INCONCLUSIVE, PASS, SetupError
 
-ROW = Row("kasan", 1.0, {"runs": 1, "lookups": 1, "turnovers": 1}, "1 passed, 0 failed", 0, 3, 3, 0)
+ROW = Row("kasan", "0123abc", 1.0, {"runs": 1, "lookups": 1, "turnovers": 1}, "1 passed, 0 failed", 0, 3, 3, 0)
 INVERSION = """[    5.1] WARNING: possible circular locking dependency detected
 [    5.1] 6.12.117-folioscale-rt #1 Tainted: G           O
 [    5.1] insmod/77 is trying to acquire lock:
@@ -22,6 +28,26 @@ class JudgeTest(unittest.TestCase):
         for verdict, change in ((PASS, {}), (INCONCLUSIVE, {"caught": 2}), (FAIL, {"failed": 1}), (FAIL, {"reports": 1}),
                                 (FAIL, {"failed": 1, "caught": 2}), (FAIL, {"reports": 1, "caught": 2})):
             self.assertEqual(check_debug.judge([ROW, replace(ROW, **change)]), verdict, change)
+
+
+class SilentTest(unittest.TestCase):
+    def test_a_silent_checker_is_no_failure(self) -> None:
+        """Of the whole way from the lists of the machines to the verdict."""
+        line = "BUG: KASAN: slab-use-after-free in pagecache_early_free_read+0x63a/0xa40 [folioscale]"
+        for said, machine_ok, verdict in ((line, True, PASS), ("", True, INCONCLUSIVE), (line, False, FAIL), ("", False, FAIL)):
+            with self.subTest(said=said, machine_ok=machine_ok), tempfile.TemporaryDirectory() as folder, \
+                    contextlib.redirect_stdout(io.StringIO()), mock.patch.object(kernel, "build_module"), \
+                    mock.patch.object(check_debug, "OUT", Path(folder)), \
+                    mock.patch.object(check.Guest, "run", lambda _, out, __, where: self.machine(out, where, said, machine_ok)):
+                row = check_debug.on_kernel(Ktap(print, 1), "kasan", (EARLY_FREE,), kernel.Kernel("", "", Path(), Path()), accel.TCG)
+                self.assertEqual(check_debug.judge([row]), verdict)
+
+    @staticmethod
+    def machine(out: Ktap, where: Path, said: str, good: bool) -> None:
+        """What a machine prints that was told to show its bug."""
+        (where / "console.log").write_text(f"[    9.876543] {said}\n")
+        for part in ("KTAP version 1", "1..1", f"{'ok' if good else 'not ok'} 1 the machine and its console"):
+            out.feed(part)
 
 
 class ControlTest(unittest.TestCase):
