@@ -80,7 +80,7 @@ LEAKS_OF_THE_KERNEL=' sysfs_slab_add'
 # Twice: a pointer may be in a register, or on its way. What is younger than 5 s is passed over.
 no_leak() { # [PATTERN]: leaks that may be
 	if [ ! -e "$KMEMLEAK" ] || grep -q kmemleak=off /proc/cmdline; then
-		note "no kmemleak"
+		skip "no kmemleak"
 		return 0
 	fi
 	sleep 6

@@ -24,6 +24,11 @@ fail() { # TEXT
 	return 1
 }
 
+# A test says that it shows nothing here
+skip() { # WHY
+	skipped=$*
+}
+
 note() { # TEXT: a diagnostic
 	ktap "# $*"
 }
@@ -33,6 +38,7 @@ ktap_test() { # NAME COMMAND...
 	shift
 	ktap_nr=$((ktap_nr + 1))
 	: >"$WHY"
+	skipped=
 	"$@" || [ -s "$WHY" ] || fail "exit status $? of $*"
 	if [ -s "$WHY" ]; then
 		# Plain ASCII, or the lengths above would be wrong.
@@ -42,7 +48,7 @@ ktap_test() { # NAME COMMAND...
 		done </tmp/why.ascii
 		ktap "not ok $ktap_nr $name"
 	else
-		ktap "ok $ktap_nr $name"
+		ktap "ok $ktap_nr $name${skipped:+ # SKIP $skipped}"
 	fi
 }
 
