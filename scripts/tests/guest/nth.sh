@@ -156,13 +156,13 @@ each_of_a_read() {
 }
 
 # What checkers keep of each new stack they have kept by then.
-once_more() {
+once_more() { # PATH.PROTOCOL
 	note_free
-	each_of_a_start pagecache.rcu_desc
+	each_of_a_start "$1"
 	nothing_is_gone 1024
 }
 
-ktap_plan $(($(echo "$SETUPS" | wc -w) + 5))
+ktap_plan $((2 * $(echo "$SETUPS" | wc -w) + 4))
 
 load nr_folios=16 && wait_state done && unload
 count_all
@@ -172,5 +172,7 @@ done
 ktap_test "each allocation of a load fails" each_of_a_load gup.hazptr
 ktap_test "each allocation of a read fails" each_of_a_read
 ktap_test "no leak" no_leak "$LEAKS_OF_THE_KERNEL"
-ktap_test "once more, and no memory is gone" once_more
+for setup in $SETUPS; do
+	ktap_test "once more, and no memory is gone, ${setup#*.} on ${setup%.*}" once_more "$setup"
+done
 ktap_test "a run after that" point rcu_desc
