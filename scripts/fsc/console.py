@@ -35,7 +35,7 @@ _BAD = re.compile(_TIME + "(?:" + "|".join((
     r"page allocation failure|invoked oom-killer|(?i:out of memory: )",
     r"unregister_netdevice: waiting|rcu: .*!!!",
     r"huh, entered softirq",              # an RCU callback that leaves a lock held
-)) + r")|^\*\* \d+ printk messages dropped \*\*")      # any of these may have been among them
+)) + r")|\*\* \d+ printk messages dropped \*\*")      # any of these may have been among them
 
 # True of any out-of-tree module, of emulation and of a machine without firmware.
 _HARMLESS = re.compile("|".join((

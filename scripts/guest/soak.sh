@@ -15,10 +15,14 @@ uptime_s() { # into $uptime
 	uptime=${uptime%%.*}
 }
 
-# memory NAME: what is free, in kB, and in slabs. What lies on the lists of a CPU is free, too.
+# memory NAME: what is free, in kB, and in slabs. What lies on the lists of a CPU is free, too,
+# and what slabs keep for later; KASAN keeps much of what was freed.
 memory() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
+	for cache in "$FSC_SLABS"/*/shrink; do
+		[ ! -e "$cache" ] || [ -L "${cache%/*}" ] || echo 1 >"$cache"
+	done
 	sleep 1
 	pages=$(awk '$1 == "count:" { sum += $2 } END { print sum + 0 }' /proc/zoneinfo)
 	awk -v lists="$pages" '{ kb[$1] = $2 } END {

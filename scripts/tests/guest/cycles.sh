@@ -6,6 +6,10 @@
 
 CYCLES=${FSC_CYCLES:-1000}
 STEP=200
+if [ "$CYCLES" -lt $((2 * STEP)) ]; then
+	echo "FSC_CYCLES=$CYCLES: allowed: $((2 * STEP)) and more, or nothing is compared"
+	exit 2
+fi
 # Everybody in turn: all paths under all protocols
 set --
 for run in $(all_runs); do
