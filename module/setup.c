@@ -460,12 +460,14 @@ void fsc_run_depopulate(struct fsc_run *run)
 
 static void empty_pool(struct fsc_run *run)
 {
-	struct fsc_folio *folio;
+	struct fsc_folio *folio = fsc_pool_empty(&run->pool);
 
-	while ((folio = fsc_pool_empty(&run->pool))) {
+	if (!folio)
+		return;
+	do {
 		kmem_cache_free(run->cache, folio);
 		cond_resched();
-	}
+	} while ((folio = fsc_pool_empty(&run->pool)));
 	/* SLUB_RCU_DEBUG frees what is typesafe after a grace period. */
 	rcu_barrier();
 }
