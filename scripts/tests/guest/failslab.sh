@@ -7,6 +7,7 @@
 # injection. FSC_QUICK: fewer protocols.
 
 PERCENTS='1 10 50'
+publishing=
 LOADS=2
 LOADS_AT_MOST=40
 
@@ -86,6 +87,7 @@ run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
 			esac
 			wait_counters "turnovers >= $((turnovers + 100)) && lookups >= $((lookups + 100)) &&
 				alloc_failed + publish_failed >= $failures"
+			[ "$fault.$percent" != "$publishing" ] || wait_counters "publish_failed > 0"
 			injected "$fault"
 			said="$said $fault $percent%: $injected;"
 		done
@@ -105,8 +107,11 @@ run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
 
 # Where few folios have many keys, most of them vacant: a slot wants a node of the xarray, or a
 # table of gup's.
-publishing_fails() { # PATH.PROTOCOL NAME=VALUE...
+publishing_fails() { # FAULT.PERCENT PATH.PROTOCOL NAME=VALUE...: what that fails
+	publishing=$1
+	shift
 	run_goes_on "$@"
+	publishing=
 	[ "$publish_failed" -gt 0 ] || fail "publishing never failed"
 }
 
@@ -190,8 +195,8 @@ done
 for run in $RUNS; do
 	ktap_test "a run of ${run#*.} on ${run%.*} while allocations fail" run_goes_on "$run"
 done
-ktap_test "a run that cannot publish on pagecache" publishing_fails pagecache.rcu_desc nr_folios=8 reuse_distance=1000
-ktap_test "a run that cannot publish on gup" publishing_fails gup.hazptr nr_folios=8 order=9
+ktap_test "a run that cannot publish on pagecache" publishing_fails failslab.50 pagecache.rcu_desc nr_folios=8 reuse_distance=1000
+ktap_test "a run that cannot publish on gup" publishing_fails fail_page_alloc.50 gup.hazptr nr_folios=8 order=9
 for protocol in $CACHES; do
 	for percent in $PERCENTS; do
 		ktap_test "$percent% of the descriptors of $protocol fail" cache_fails "$percent" "$protocol"
