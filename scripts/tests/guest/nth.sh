@@ -123,12 +123,14 @@ each_of_a_start() { # PATH.PROTOCOL
 	count_only failslab
 	each_allocation start_nth 0
 	count_only fail_page_alloc
-	# The module's are few among those of slabs.
-	least_refused=1
+	# The module's are few among those of slabs, and a pass may miss them.
+	least_refused=0 pages_refused=0
 	for pass in 1 2 3; do
 		each_allocation start_nth 0
+		pages_refused=$((pages_refused + refused))
 	done
 	least_refused=
+	[ $pages_refused -gt 0 ] || fail "no failure of a page was refused"
 	count_all
 	unload
 	nothing_left
