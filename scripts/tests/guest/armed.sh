@@ -6,7 +6,8 @@
 
 control() {
 	case $FSC_ARMED in
-	early_pages) echo protocol=rcu_full hold_ns=10000 ;;
+	# Few folios, half of them freed at a time: their pages stay free while readers have them.
+	early_pages) echo protocol=rcu_full hold_ns=100000 nr_folios=16 burst=8 ;;
 	early_free) echo protocol=rcu_desc gap_ns=10000 ;;
 	plain_race) echo protocol=typesafe nr_freers=2 ;;
 	lock_inversion) echo protocol=typesafe ;;
