@@ -96,7 +96,7 @@ GROUPS = (
     Guest("little", "little", vcpus=1, icount=True),
     Guest("axes", "axes"),
     Program("report", "report.py"),
-    Program("static", "static.py", takes_kernel=True),
+    Program("static", "static.py", takes_kernel=True, timeout_s=1200),
     Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
     Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
     Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),
