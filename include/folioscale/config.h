@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The parameters of a run: what module/params.c parses, checked as a whole. */
+/* The parameters of a run: read and shown by module/config.c, kept by module/params.c. */
 #ifndef FOLIOSCALE_CONFIG_H
 #define FOLIOSCALE_CONFIG_H
 
+#include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include <folioscale/compat.h>
@@ -29,7 +31,7 @@ enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 #define FSC_TEXT_MAX		64
 
 /**
- * struct fsc_config - parameters, as module/params.c documents them
+ * struct fsc_config - parameters, as module/params.c describes them
  *
  * One lives behind the module parameters; a run has a copy of its own, so what
  * is written between runs cannot change what a finished run reports.
@@ -80,11 +82,20 @@ struct fsc_config {
 
 void fsc_config_get(struct fsc_config *config);
 int fsc_config_set(struct fsc_config *config, const char *name, const char *val);
+void fsc_config_copy(struct fsc_config *to, const struct fsc_config *from, const char *name);
+bool fsc_config_is_text(const char *name);
+int fsc_config_emit(const struct fsc_config *config, const char *name, char *buffer);
 const char *fsc_config_protocol(const struct fsc_config *config);
 const char *fsc_config_busted(const struct fsc_config *config);
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config);
 const char *fsc_deferral_name(unsigned int i);
 const char *fsc_tryget_name(unsigned int i);
+
+/* How much of a value goes into a message: not its newline, and not a page of it. */
+static inline int fsc_config_shown(const char *val)
+{
+	return min(strcspn(val, "\n"), 64UL);
+}
 
 /* Held while parameters change and while a run starts or stops. */
 extern struct mutex fsc_lock;

@@ -22,6 +22,7 @@ from fsc import accel, kernel, repo, soak, soakpoint, vm
 from fsc.soakpoint import Machine, Point
 from fsc.verdict import SetupError
 
+CONFIG_C = (repo.ROOT / "module/config.c").read_text()
 PARAMS_C = (repo.ROOT / "module/params.c").read_text()
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
 LINE = ("17 again 0.283 path=pfn protocol=rcu_bounded freeptr=outside nr_readers=7 nr_freers=0 "
@@ -65,7 +66,7 @@ class PointTest(unittest.TestCase):
         self.assertEqual(soakpoint.point(1, 17, Machine()).line, LINE)
 
     def test_names_and_defaults_are_the_modules(self) -> None:
-        known = set(re.findall(r'^\t\{ "(\w+)",', PARAMS_C, re.MULTILINE))
+        known = set(re.findall(r'^\t\{ "(\w+)",', CONFIG_C, re.MULTILINE))
         self.assertLess(40, len(known))
         for point in self.points(50):
             self.assertEqual(point.params.keys(), soakpoint.DEFAULTS.keys())
@@ -82,7 +83,7 @@ class PointTest(unittest.TestCase):
         """Within an hour's points, those that the module has, too."""
         points = self.points(1000)
         for name in ("tryget", "removal", "churn", "pin", "popularity", "deferral", "freeptr"):
-            names = re.search(rf"{name}_name\(.*?names\[\] = {{(.*?)}};", PARAMS_C, re.DOTALL)[1]
+            names = re.search(rf"{name}_name\(.*?names\[\] = {{(.*?)}};", CONFIG_C, re.DOTALL)[1]
             self.assertEqual({point.params[name] for point in points}, set(re.findall(r'"(\w+)"', names)), name)
         headers = (repo.ROOT / "module/protocols.h").read_text() + (repo.ROOT / "module/paths.h").read_text()
         for name, folder in (("protocol", "protocols"), ("path", "paths")):
@@ -100,7 +101,7 @@ class PointTest(unittest.TestCase):
     def test_in_range(self) -> None:
         """What a parameter may be by itself; what goes together is the module's to say."""
         ranges = {name: (int(low), int(high) << int(shift or 0)) for name, low, high, shift in re.findall(
-            r'\{ "(\w+)", offsetof\([^)]*\), FSC_U?INT,\s*(-?\d+), (\d+)(?: << (\d+))? \}', PARAMS_C)}
+            r'\{ "(\w+)", offsetof\([^)]*\), FSC_U?INT,\s*(-?\d+), (\d+)(?: << (\d+))? \}', CONFIG_C)}
         self.assertLess(18, len(ranges))
         for machine in (Machine(), Machine(1, 512), Machine(8, 65536)):
             for point in self.points(300, machine=machine):
