@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import kernel, repo, vm
+from . import job, kernel, repo, vm
 from .accel import Accel
 from .kernel import Kernel
 from .ktap import Ktap
@@ -42,8 +42,8 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
     module = kernel.build_module(where, variables=kernel.WITH_FLOOR)
     boot = vm.boot(vm.BootSpec(
         kernel=where, accel=how, outdir=folder, on_blob=on_blob,
-        job="\n".join([env, *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
-        files={"folioscale.ko": module / "folioscale.ko",
+        job="\n".join([env, ". /memory.sh", *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
+        files={"folioscale.ko": module / "folioscale.ko", "memory.sh": job.MEMORY_SH,
                **{path.name: path for path in module.glob("fsc_kunit.ko")},     # of a kernel with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
                **_programs(folder)},

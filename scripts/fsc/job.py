@@ -10,6 +10,7 @@ from .accel import Accel
 from .suite import Point
 
 POINT_SH = repo.SCRIPTS / "guest/point.sh"
+MEMORY_SH = repo.SCRIPTS / "guest/memory.sh"
 FLOOR_LOOKUPS = 1_000_000
 _BOOT_S = 5.0
 # Guest seconds under icount are instructions: about 100 million take a host second, less

@@ -265,8 +265,8 @@ def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argpar
     seconds = (args.minutes or MINUTES) * 60
     return vm.BootSpec(
         kernel=where, accel=how, outdir=folder, vcpus=args.vcpus, memory_mb=args.memory,
-        job=f". /point.sh\n. /soak.sh\nsoak /points {seconds}\n",
-        files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": job.POINT_SH,
+        job=f". /point.sh\n. /memory.sh\n. /soak.sh\nsoak /points {seconds}\n",
+        files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": job.POINT_SH, "memory.sh": job.MEMORY_SH,
                "soak.sh": SOAK_SH, "points": folder / "points"},
         timeout_s=seconds + _OVERHEAD_S, quiet_s=_QUIET_S, keep=False, on_blob=tally.on_blob)
 

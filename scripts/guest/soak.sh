@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2154 # "done" is a state; point.sh sets $value
 #
-# soak FILE SECONDS: point after point of FILE until the time is up. Sourced after point.sh. What
-# was found is for the host to judge (fsc/soak.py); what it cannot see there is a trouble.
+# soak FILE SECONDS: point after point of FILE until the time is up. Sourced after point.sh and
+# memory.sh. What was found is for the host to judge (fsc/soak.py); what it cannot see there is a
+# trouble.
 
 : "${FSC_WARM:=8}"	# points until memory is counted the first time: caches are warm by then
 : "${FSC_PATIENCE:=500}"	# seconds that a run may take longer than it was told to
@@ -15,19 +16,12 @@ uptime_s() { # into $uptime
 	uptime=${uptime%%.*}
 }
 
-# memory NAME: what is free, in kB, and in slabs. What lies on the lists of a CPU is free, too,
-# and what slabs keep for later; KASAN keeps much of what was freed.
+# memory NAME: what is free, in kB, and in slabs
 memory() {
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	for cache in "$FSC_SLABS"/*/shrink; do
-		[ ! -e "$cache" ] || [ -L "${cache%/*}" ] || echo 1 >"$cache"
-	done
+	give_back
 	sleep 1
-	pages=$(awk '$1 == "count:" { sum += $2 } END { print sum + 0 }' /proc/zoneinfo)
-	awk -v lists="$pages" '{ kb[$1] = $2 } END {
-		printf "{\"total_kb\": %d, \"free_kb\": %d, \"slab_kb\": %d}\n",
-			kb["MemTotal:"], kb["MemFree:"] + 4 * lists, kb["Slab:"]
+	awk -v free="$(free_kb)" '{ kb[$1] = $2 } END {
+		printf "{\"total_kb\": %d, \"free_kb\": %d, \"slab_kb\": %d}\n", kb["MemTotal:"], free, kb["Slab:"]
 	}' /proc/meminfo >"$FSC_TMP/memory"
 	emit "$1" "$FSC_TMP/memory"
 }

@@ -93,15 +93,6 @@ no_leak() { # [PATTERN]: leaks that may be
 	! grep -v -- "${1:-^$}" /tmp/summary >>"$WHY" || return
 }
 
-# What the kernel keeps for later it gives back when it is asked; KASAN's quarantine, too.
-give_back() {
-	echo 3 >/proc/sys/vm/drop_caches
-	for shrink in /sys/kernel/slab/*/shrink; do
-		[ ! -L "${shrink%/*}" ] || continue
-		echo 1 >"$shrink"
-	done 2>/dev/null
-}
-
 # how much memory is free, into $free_before
 note_free() {
 	give_back

@@ -90,12 +90,6 @@ wait_state() { # WORD [SECONDS]
 	done
 }
 
-# What lies on the lists of a CPU is free, too, and no small part.
-free_kb() {
-	free_pages=$(awk '$1 == "count:" { sum += $2 } END { print sum }' /proc/zoneinfo)
-	echo $((free_pages * 4 + $(sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo)))
-}
-
 uptime_s() {
 	read -r seconds _ </proc/uptime
 	echo "${seconds%%.*}"
