@@ -60,12 +60,14 @@ CASES = (
     Case("garbage on the port", "echo hello >&3", "LOST", "garbage on the status port"),
 )
 _BENCH = ["bench", "--suite", str(Path(__file__).with_name("tiny.toml"))]
-# Scripts that have a machine, trace a daemon, too; and what is there when they are killed.
+_FOLIOSCALE = str(SCRIPTS / "folioscale")
+# Scripts that have a machine, trace a daemon, too; and what is there when they are killed. The last is a script's, as check's tests are.
 KILLED = (
-    (_BENCH, "console.log"),
-    (_BENCH, "boot.json"),
-    (["soak", "--seed", "1", "--minutes", "1"], "console.log"),
-    (["trace", "alloc-latency"], "console.log"),
+    ("bench", [_FOLIOSCALE, *_BENCH], "console.log"),
+    ("bench", [_FOLIOSCALE, *_BENCH], "boot.json"),
+    ("soak", [_FOLIOSCALE, "soak", "--seed", "1", "--minutes", "1"], "console.log"),
+    ("trace", [_FOLIOSCALE, "trace", "alloc-latency"], "console.log"),
+    ("a test", ["sh", "-c", '"$@"; true', "sh", _FOLIOSCALE, *_BENCH], "console.log"),
 )
 
 
@@ -85,11 +87,11 @@ def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
     return good, f"{boot.state} after {boot.seconds:.1f} s: {boot.reason}"
 
 
-def dies_with_its_script(words: list[str], when: str) -> tuple[bool, str]:
-    """Kill a script that has machines, with SIGKILL, when there is a file: all that it started goes, and no result is half there."""
+def dies_with_its_script(command: list[str], when: str) -> tuple[bool, str]:
+    """Kill what has machines, with SIGKILL, when there is a file: all that it started goes, and no result is half there."""
     with tempfile.TemporaryDirectory(prefix="folioscale-killed-") as name:
         folder = Path(name)
-        with subprocess.Popen([SCRIPTS / "folioscale", *words, "--out", folder / "out"], stdout=subprocess.DEVNULL,
+        with subprocess.Popen([*command, "--out", folder / "out"], stdout=subprocess.DEVNULL,
                               env={**os.environ, repo.INSIDE_CHECK: "1"}) as script:
             started = _wait(lambda: any(file.stat().st_size for file in folder.rglob(when)), 120)
             started = started and script.poll() is None
@@ -141,9 +143,9 @@ def main() -> int:
     print(f"KTAP version 1\n1..{len(CASES) + len(KILLED)}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = [(case.name, pool.submit(run, case, where, how)) for case in CASES]
-        for words, when in KILLED:
-            jobs.append((f"QEMU dies with {words[0]} that has a {when}",
-                         pool.submit(dies_with_its_script, [*words, *sys.argv[1:]], when)))
+        for name, command, when in KILLED:
+            jobs.append((f"QEMU dies with {name} that has a {when}",
+                         pool.submit(dies_with_its_script, [*command, *sys.argv[1:]], when)))
         for number, (name, job) in enumerate(jobs, 1):
             good, detail = job.result()
             failed += not good
