@@ -23,7 +23,7 @@ from .ktap import Ktap
 from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
 
 OUT = repo.BUILD / "check-debug"
-# KCSAN sees the kernel's own races, too; those of ours name the module.
+# KCSAN sees the kernel's own races, too; those of ours name the module, if only among the callers.
 _NOT_OURS = r"BUG: KCSAN: (?!.*\[folioscale\])"
 # kmemleak takes a kernel from 9 s of boot to 37, and all that it runs likewise: it is on where
 # leaks are what is asked for. What a group finds with it the group itself reads (no_leak).

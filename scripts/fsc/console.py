@@ -5,6 +5,7 @@ The patterns name the first line of each kind of complaint, not the register dum
 call trace under it, so that a test that expects one complaint allows one line.
 """
 
+import itertools
 import re
 
 # Only the kernel's own lines count, and those carry a time (printk.time=1): a job may well
@@ -37,6 +38,9 @@ _BAD = re.compile(_TIME + "(?:" + "|".join((
     r"huh, entered softirq",              # an RCU callback that leaves a lock held
 )) + r")|\*\* \d+ printk messages dropped \*\*")      # any of these may have been among them
 
+_RULE = re.compile("={60}")             # over and under a report
+_MODULE = re.compile(r"\[[a-z]\w+\]$")
+
 # True of any out-of-tree module, of emulation and of a machine without firmware.
 _HARMLESS = re.compile("|".join((
     r"loading out-of-tree module taints kernel",
@@ -48,9 +52,19 @@ _HARMLESS = re.compile("|".join((
 def complaints(text: str, allow: tuple[str, ...] = ()) -> list[str]:
     """Return the lines of a console log that mean something broke.
 
-    @allow: regular expressions of the lines that the caller expects.
+    @allow: regular expressions of the lines that the caller expects. Of a report of KCSAN's
+    the first line is tried with those of its lines behind it that name a module.
     """
     allowed = [re.compile(pattern) for pattern in allow]
-    return [line.strip() for line in text.splitlines()
+    lines = text.splitlines()
+    return [line.strip() for number, line in enumerate(lines)
             if _BAD.search(line) and not _HARMLESS.search(line)
-            and not any(pattern.search(line) for pattern in allowed)]
+            and not any(pattern.search(_with_modules(lines, number)) for pattern in allowed)]
+
+
+def _with_modules(lines: list[str], number: int) -> str:
+    """A line; of a race, whose first line names only who met, with who had called them."""
+    if "BUG: KCSAN: " not in lines[number]:
+        return lines[number]
+    callers = itertools.takewhile(lambda line: not _RULE.search(line), lines[number + 1:])
+    return " ".join([lines[number], *(line for line in callers if _MODULE.search(line))])

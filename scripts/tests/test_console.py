@@ -95,6 +95,15 @@ class ConsoleTest(unittest.TestCase):
         text = "\n".join(stamped(line) for line in BAD[:2])
         self.assertEqual(complaints(text, allow=(r"NULL pointer",)), [stamped(BAD[0]).strip()])
 
+    def test_race_is_of_who_called(self) -> None:
+        """What races may be a helper of the kernel's; the rule ends the report."""
+        others = r"BUG: KCSAN: (?!.*\[folioscale\])"
+        race = ("=" * 66, "BUG: KCSAN: data-race in xas_load / xas_store", "read to 0xffffffffa01e3db0 of 8 bytes by task 53:",
+                " xas_load+0x1a/0x50", "%s", "=" * 66, " fsc_worker+0x4e0/0xac0 [folioscale]")
+        for caller, found in ((" fsc_worker+0x4e0/0xac0 [folioscale]", 1), (" kthread+0x1cd/0x210", 0), (" a+0x1/0x2 [virtiofs]", 0)):
+            text = "\n".join(stamped(line) for line in race) % caller
+            self.assertEqual(len(complaints(text, allow=(others,))), found, caller)
+
 
 if __name__ == "__main__":
     unittest.main()
