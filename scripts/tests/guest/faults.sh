@@ -5,6 +5,7 @@
 
 FAULTS='failslab fail_page_alloc'
 KMEMLEAK=/sys/kernel/debug/kmemleak
+OWNERS=/sys/kernel/debug/page_owner_stacks/show_stacks
 
 # What recycles must have, or the run was vacuous: KASAN keeps descriptors from coming back.
 expect_sound_verdict() {
@@ -77,8 +78,40 @@ sum_up_leaks() {
 # What 6.12 loses by itself where allocations fail: the name of a cache for which it gets no kobject
 LEAKS_OF_THE_KERNEL=' sysfs_slab_add'
 
+# kmemleak knows of no page that was taken as such. page_owner does: stacks and how many pages each
+# has. Ours are those whose allocator was called from the module, which has no name once it is gone.
+# Those of slabs and of vmalloc() have more between, and kmemleak.
+pages_of_the_module() { # into $pages
+	awk '
+		!NF { next }
+		/^nr_base_pages: / { if (ours) { sum += $2; print said $0 > "/tmp/pages" }; caller = ours = 0; said = ""; next }
+		{ said = said $1 "\n" }
+		caller || /^ (__set_page_owner|post_alloc_hook|prep_new_page|get_page_from_freelist|[a-z_]*alloc_pages[a-z_]*)\+/ { next }
+		{ caller = 1; ours = /\[folioscale\]/ || /^ 0x/ }
+		END { print sum + 0 }' "$OWNERS" >/tmp/sum
+	read -r pages </tmp/sum
+}
+
+# With a look at whether page_owner sees those that are there
+no_page_left() {
+	if ! grep -q page_owner=on /proc/cmdline; then
+		note "no page_owner: pages that are lost were not looked for"
+		return
+	fi
+	load autorun=0 nr_folios=64 duration_ms=0 || return
+	echo start >"$DIR/control" || fail "control took no start"
+	wait_state measure
+	pages_of_the_module
+	[ "$pages" -ge 32 ] || fail "page_owner knows $pages pages of a run that has 64, more or less"
+	unload
+	: >/tmp/pages
+	pages_of_the_module
+	[ "$pages" = 0 ] || fail "$pages pages are lost: $(cat /tmp/pages)"
+}
+
 # Twice: a pointer may be in a register, or on its way. What is younger than 5 s is passed over.
 no_leak() { # [PATTERN]: leaks that may be
+	no_page_left
 	if [ ! -e "$KMEMLEAK" ] || grep -q kmemleak=off /proc/cmdline; then
 		skip "no kmemleak"
 		return 0
@@ -91,19 +124,6 @@ no_leak() { # [PATTERN]: leaks that may be
 	sum_up_leaks /tmp/leaks >/tmp/summary
 	[ -z "${1-}" ] || note "$(grep -c -- "$1" /tmp/summary) kinds of leaks that are the kernel's"
 	! grep -v -- "${1:-^$}" /tmp/summary >>"$WHY" || return
-}
-
-# how much memory is free, into $free_before
-note_free() {
-	give_back
-	free_before=$(free_kb)
-}
-
-nothing_is_gone() { # KB: more than what the machine itself takes meanwhile
-	give_back
-	gone=$((free_before - $(free_kb)))
-	note "$gone kB of free memory less than before"
-	[ $gone -lt "$1" ] || fail "$gone kB are gone"
 }
 
 # Nothing is left of the module

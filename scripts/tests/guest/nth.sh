@@ -75,11 +75,16 @@ find_first() { # into $n
 	done
 }
 
-each_of_a_load() {
+each_of_a_load() { # failslab|fail_page_alloc PATH.PROTOCOL
+	count_only "$1"
 	find_first || return
 	note "the module's begin behind the ${n}th allocation"
-	parameters="$FEW path=${1%.*} protocol=${1#*.} $(more_of "$1")"
+	parameters="$FEW path=${2%.*} protocol=${2#*.} $(more_of "$2")"
+	# Of pages there are a few.
+	[ "$1" = failslab ] || least_refused=1
 	each_allocation load_nth "$n"
+	least_refused=
+	count_all
 	nothing_left
 }
 
@@ -157,24 +162,15 @@ each_of_a_read() {
 	unload
 }
 
-# What checkers keep of each new stack they have kept by then.
-once_more() { # PATH.PROTOCOL
-	note_free
-	each_of_a_start "$1"
-	nothing_is_gone 1024
-}
-
-ktap_plan $((2 * $(echo "$SETUPS" | wc -w) + 4))
+ktap_plan $(($(echo "$SETUPS" | wc -w) + 5))
 
 load nr_folios=16 && wait_state done && unload
 count_all
 for setup in $SETUPS; do
 	ktap_test "each allocation of a start fails, ${setup#*.} on ${setup%.*}" each_of_a_start "$setup"
 done
-ktap_test "each allocation of a load fails" each_of_a_load gup.hazptr
+ktap_test "each allocation of a load fails, slabs'" each_of_a_load failslab gup.hazptr
+ktap_test "each allocation of a load fails, pages" each_of_a_load fail_page_alloc pagecache.rcu_full
 ktap_test "each allocation of a read fails" each_of_a_read
 ktap_test "no leak" no_leak "$LEAKS_OF_THE_KERNEL"
-for setup in $SETUPS; do
-	ktap_test "once more, and no memory is gone, ${setup#*.} on ${setup%.*}" once_more "$setup"
-done
 ktap_test "a run after that" point rcu_desc
