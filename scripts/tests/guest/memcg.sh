@@ -27,16 +27,19 @@ to_the_brim() { # NAME=VALUE...
 	grep -q 'Cannot allocate memory' /tmp/insmod || fail "$(cat /tmp/insmod)"
 	half_mb=$(dmesg | sed -n 's/.*allowed: half of the free memory, \([0-9]*\) MiB.*/\1/p' | head -n 1)
 	[ "${half_mb:-0}" -gt 0 ] || { fail "no limit was said: $(dmesg | tail -n 3)"; return 1; }
-	# A folio of a page takes some hundred bytes more than that. The limbo has an eighth of RAM.
-	load protocol=rcu_full nr_folios=$((half_mb * 1000000 / 4600)) limbo_max_mb=$((half_mb / 4)) \
-		nr_readers=2 nr_freers=2 hold_ns=100000 warmup_ms=0 duration_ms=0 "$@" || return
+	# A folio of 16 pages takes some hundred bytes more than those. Readers that hold on for a second
+	# keep in limbo what is freed meanwhile, until it is full and freers wait.
+	load protocol=rcu_full order=4 nr_folios=$((half_mb * 1000000 / 67000)) limbo_max_mb=$((half_mb / 4)) \
+		nr_readers=2 nr_freers=2 hold_ns=1000000000 warmup_ms=0 duration_ms=0 "$@" || return
 	wait_state measure
-	wait_counters 'turnovers > 2000 && lookups > 2000'
+	wait_counters 'limbo_waits > 1 && lookups > 10'
 	stop
 	expect_verdict PASS
 	expect_balance
-	note "$half_mb MiB may be folios; limbo peak $((run_limbo_page_bytes_peak >> 20)) MiB," \
+	peak_mb=$((run_limbo_page_bytes_peak >> 20))
+	note "$half_mb MiB may be folios; limbo peak $peak_mb MiB of $((half_mb / 4))," \
 		"$run_counters_alloc_failed failed allocations"
+	[ $peak_mb -gt $((half_mb / 8)) ] || fail "the limbo's peak is $peak_mb MiB"
 	unload
 }
 
@@ -68,7 +71,8 @@ for run in $RUNS; do
 	ktap_test "more folios than the cgroup has memory, ${run#*.} on ${run%.*}" more_than_the_cgroup "$run"
 done
 ktap_test "half of what is free" to_the_brim
-ktap_test "half of what is free, walked by frames" to_the_brim path=pfn
+# There a section has 1024 lookups.
+ktap_test "half of what is free, walked by frames" to_the_brim path=pfn hold_ns=900000
 ktap_test "a run of the defaults" point rcu_desc
 ktap_test "nobody was killed, no allocation of anybody else failed" survived
 ktap_test "no leak" no_leak
