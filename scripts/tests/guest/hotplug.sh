@@ -75,13 +75,12 @@ elsewhere() {
 
 # In every phase: CPUs come and go by themselves here
 while_runs_come_and_go() {
-	rm -f /tmp/enough
+	rm -f /tmp/enough /tmp/gone /tmp/back
 	while [ ! -e /tmp/enough ]; do
 		for cpu in $OTHERS; do
-			echo 0 >"/sys/devices/system/cpu/cpu$cpu/online"
-			echo 1 >"/sys/devices/system/cpu/cpu$cpu/online"
+			echo 0 >"/sys/devices/system/cpu/cpu$cpu/online" && echo "$cpu" >>/tmp/gone
+			echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" && echo "$cpu" >>/tmp/back
 		done
-		echo x >>/tmp/toggles
 	done 2>/dev/null &
 	number=0
 	for run in $(all_runs); do
@@ -95,8 +94,11 @@ while_runs_come_and_go() {
 	done
 	: >/tmp/enough
 	wait
-	note "$number runs while all CPUs but one went and came $(grep -c x /tmp/toggles) times"
-	[ "$(grep -c x /tmp/toggles)" -gt 2 ] || fail "CPUs hardly went"
+	note "$number runs while CPUs went $(wc -l </tmp/gone) times and came $(wc -l </tmp/back) times"
+	for cpu in $OTHERS; do
+		[ "$(grep -cx "$cpu" /tmp/gone)" -gt 2 ] || fail "cpu$cpu hardly went"
+	done
+	[ "$(wc -l </tmp/gone)" = "$(wc -l </tmp/back)" ] || fail "a CPU that went did not come back"
 	left_behind
 }
 
