@@ -3,13 +3,14 @@
 #
 # Rubbish in everything that can be written, reads by steps that no cat makes, starts and stops
 # by many at once, files held open: errors come of it, and a run after that is as good as any.
+# FSC_SEED: of the rubbish; another each time.
 
-SEED=${FSC_SEED:-1}
+SEED=${FSC_SEED:-$(date +%s)}
 FILES='config state counters threads limbo violations run.json
 latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
 WRITERS=8
 
-# Bytes of SEED, the same each time (but not the MiB, for which awk is too slow): by way of printf
+# Bytes of SEED, by way of printf
 bytes() { # COUNT FROM TO
 	SEED=$((SEED + 1))
 	awk -v seed="$SEED" -v n="$1" -v from="$2" -v to="$3" 'BEGIN {
@@ -32,13 +33,16 @@ make_rubbish() {
 	printf '0x' >/tmp/rubbish.hex
 	printf '99999999999999999999999999999999' >/tmp/rubbish.digits
 	printf '0:1,0:1,0:,:' >/tmp/rubbish.list
+	# A number would be none
 	for size in 1 2 7 15 16 17 63 64 255; do
-		bytes $size 1 255 >/tmp/rubbish.random_$size
+		bytes $size 128 255 >/tmp/rubbish.random_$size
 	done
 	bytes 4095 33 126 >/tmp/rubbish.page_less
 	bytes 4096 33 126 >/tmp/rubbish.page
 	bytes 4097 33 126 >/tmp/rubbish.page_more
-	head -c 1048576 /dev/urandom | tr -d '\n' >/tmp/rubbish.mib
+	# Of awk's a MiB would take minutes.
+	bytes 8192 1 255 | tr -d '\n' >/tmp/rubbish.some
+	for piece in $(seq 128); do cat /tmp/rubbish.some; done >/tmp/rubbish.mib
 	head -c 1048576 /dev/zero >/tmp/rubbish.mib_zero
 	head -c 1048576 /dev/zero | tr '\0' 7 >/tmp/rubbish.mib_digits
 }
@@ -138,6 +142,8 @@ many_writers() {
 	load autorun=0 warmup_ms=1 duration_ms=20 nr_readers=2 nr_freers=2 || return
 	rm -f /tmp/enough
 	: >/tmp/started
+	: >/tmp/changes
+	number=0
 	others=
 	for writer in $(seq $WRITERS); do
 		while [ ! -e /tmp/enough ]; do
@@ -147,13 +153,27 @@ many_writers() {
 		done 2>/dev/null &
 		others="$others $!"
 	done
+	# What they start is of whatever the parameters are by then.
+	while [ ! -e /tmp/enough ]; do
+		for protocol in typesafe rcu_desc hazptr overlay; do
+			echo "$protocol" >"$PARAMS/protocol"
+			echo $((number = number % 100 + 16)) >"$PARAMS/nr_folios"
+			for file in protocol mix order reader_cpus seed; do
+				write_rubbish "$PARAMS/$file" /tmp/rubbish.random_63
+				echo x >>/tmp/changes
+			done
+			cat "$PARAMS"/* "$DIR/config" >/dev/null
+		done
+	done 2>/dev/null &
+	others="$others $!"
 	deadline=$(($(uptime_s) + ${FSC_PATIENCE_S:-60}))
 	while [ "$(grep -c x /tmp/started)" -lt 30 ] && [ "$(uptime_s)" -lt $deadline ]; do
 		cat "$DIR/run.json" "$DIR/counters" "$DIR/limbo" "$DIR/threads" >/tmp/read
 	done
 	: >/tmp/enough
 	for other in $others; do wait "$other"; done
-	note "$(grep -c x /tmp/started) runs started"
+	note "$(grep -c x /tmp/started) runs started, $(grep -c x /tmp/changes) times rubbish for their parameters"
+	[ "$(grep -c x /tmp/changes)" -gt 20 ] || fail "the parameters hardly changed"
 	[ "$(grep -c x /tmp/started)" -gt 10 ] || fail "hardly a run was started"
 	stop_the_last
 }
@@ -171,6 +191,12 @@ held_open() {
 		dd bs=1 count=5 <&4 >/dev/null 2>/tmp/error || fail "$file after rmmod: $(cat /tmp/error)"
 		exec 4<&-
 	done
+	exec 4>"$DIR/control"
+	rmmod folioscale 2>/tmp/rmmod && { fail "rmmod worked with control open"; exec 4>&-; return; }
+	grep -qE 'busy|unavailable' /tmp/rmmod || fail "rmmod: $(cat /tmp/rmmod)"
+	(echo start >&4) 2>/dev/null && fail "control started a second run"
+	echo stop >&4 || fail "control took no stop after rmmod"
+	exec 4>&-
 	exec 4<"$PARAMS/seed" 5<"$PARAMS/mix"
 	exec 6>"$PARAMS/seed"
 	dd bs=1 count=1 <&5 >/dev/null 2>&1
@@ -195,8 +221,9 @@ read_while_it_goes() {
 		echo stop >"$DIR/control"
 	done 2>/dev/null &
 	number=0
-	while [ $((number = number + 1)) -le 20 ]; do
-		load protocol=rcu_desc duration_ms=0 warmup_ms=0 || break
+	for run in $(all_runs); do
+		number=$((number + 1))
+		load path="${run%.*}" protocol="${run#*.}" duration_ms=0 warmup_ms=0 || break
 		usleep $((number * 7919 % 50000))
 		deadline=$(($(uptime_s) + 30))
 		until rmmod folioscale 2>/tmp/rmmod; do
@@ -206,12 +233,14 @@ read_while_it_goes() {
 	done
 	: >/tmp/enough
 	wait
-	note "$(grep -c x /tmp/rounds) rounds of reads"
+	note "$(grep -c x /tmp/rounds) rounds of reads, $number loads"
+	[ "$(grep -c x /tmp/rounds)" -gt 20 ] || fail "the files were hardly read"
 	nothing_left
 }
 
-make_rubbish
 ktap_plan 8
+note "FSC_SEED=$SEED"
+make_rubbish
 
 ktap_test "rubbish in control" rubbish_in_control
 ktap_test "rubbish in the parameters" rubbish_in_parameters
