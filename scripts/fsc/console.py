@@ -39,7 +39,7 @@ _BAD = re.compile(_TIME + "(?:" + "|".join((
 )) + r")|\*\* \d+ printk messages dropped \*\*")      # any of these may have been among them
 
 _RULE = re.compile("={60}")             # over and under a report
-_MODULE = re.compile(r"\[[a-z]\w+\]$")
+_FRAME = re.compile(r"\]  (?P<function>\S+)\+0x[0-9a-f]+/0x[0-9a-f]+(?P<module> \[\w+\])?$")
 
 # True of any out-of-tree module, of emulation and of a machine without firmware.
 _HARMLESS = re.compile("|".join((
@@ -53,7 +53,7 @@ def complaints(text: str, allow: tuple[str, ...] = ()) -> list[str]:
     """Return the lines of a console log that mean something broke.
 
     @allow: regular expressions of the lines that the caller expects. Of a report of KCSAN's
-    the first line is tried with those of its lines behind it that name a module.
+    the first line is tried with those of its callers behind it that are a module's.
     """
     allowed = [re.compile(pattern) for pattern in allow]
     lines = text.splitlines()
@@ -66,5 +66,11 @@ def _with_modules(lines: list[str], number: int) -> str:
     """A line; of a race, whose first line names only who met, with who had called them."""
     if "BUG: KCSAN: " not in lines[number]:
         return lines[number]
-    callers = itertools.takewhile(lambda line: not _RULE.search(line), lines[number + 1:])
-    return " ".join([lines[number], *(line for line in callers if _MODULE.search(line))])
+    said, interrupted = [lines[number]], False
+    for line in itertools.takewhile(lambda line: not _RULE.search(line), lines[number + 1:]):
+        frame = _FRAME.search(line)
+        # What an interrupt found there did not call it.
+        interrupted = bool(frame) and (interrupted or frame["function"].startswith("asm_"))
+        if frame and frame["module"] and not interrupted:
+            said.append(line)
+    return " ".join(said)

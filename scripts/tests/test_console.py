@@ -99,9 +99,12 @@ class ConsoleTest(unittest.TestCase):
         """What races may be a helper of the kernel's; the rule ends the report."""
         others = r"BUG: KCSAN: (?!.*\[folioscale\])"
         race = ("=" * 66, "BUG: KCSAN: data-race in xas_load / xas_store", "read to 0xffffffffa01e3db0 of 8 bytes by task 53:",
-                " xas_load+0x1a/0x50", "%s", "=" * 66, " fsc_worker+0x4e0/0xac0 [folioscale]")
-        for caller, found in ((" fsc_worker+0x4e0/0xac0 [folioscale]", 1), (" kthread+0x1cd/0x210", 0), (" a+0x1/0x2 [virtiofs]", 0)):
-            text = "\n".join(stamped(line) for line in race) % caller
+                " xas_load+0x1a/0x50", "%s", "", " kthread+0x1cd/0x210", "=" * 66, " fsc_worker+0x4e0/0xac0 [folioscale]")
+        for caller, found in ((" fsc_worker+0x4e0/0xac0 [folioscale]", 1), (" kthread+0x1cd/0x210", 0), (" a+0x1/0x2 [virtiofs]", 0),
+                              ("hardirqs last enabled at (321): [<ffff>] fsc_worker+0x4e0/0xac0 [folioscale]", 0),
+                              (" asm_sysvec_apic_timer_interrupt+0x1b/0x20\n[    1.000000]  fsc_worker+0x4e0/0xac0 [folioscale]", 0),
+                              (" asm_sysvec_apic_timer_interrupt+0x1b/0x20\n[    1.000000] \n[    1.000000]  f+0x4e0/0xac0 [folioscale]", 1)):
+            text = "\n".join(f"[    1.000000] {line}" for line in race) % caller
             self.assertEqual(len(complaints(text, allow=(others,))), found, caller)
 
 
