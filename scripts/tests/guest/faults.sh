@@ -86,7 +86,7 @@ pages_of_the_module() { # into $pages
 		!NF { next }
 		/^nr_base_pages: / { if (ours) { sum += $2; print said $0 > "/tmp/pages" }; caller = ours = 0; said = ""; next }
 		{ said = said $1 "\n" }
-		caller || /^ (__set_page_owner|post_alloc_hook|prep_new_page|get_page_from_freelist|[a-z_]*alloc_pages[a-z_]*)\+/ { next }
+		caller || /^ (__set_page_owner|post_alloc_hook|prep_new_page|get_page_from_freelist|[a-z_]*(alloc_pages|folio_alloc)[a-z_.0-9]*)\+/ { next }
 		{ caller = 1; ours = /\[folioscale\]/ || /^ 0x/ }
 		END { print sum + 0 }' "$OWNERS" >/tmp/sum
 	read -r pages </tmp/sum
@@ -94,16 +94,18 @@ pages_of_the_module() { # into $pages
 
 # With a look at whether page_owner sees those that are there
 no_page_left() {
-	if ! grep -q page_owner=on /proc/cmdline; then
+	if [ ! -e "$OWNERS" ]; then
 		note "no page_owner: pages that are lost were not looked for"
 		return
 	fi
-	load autorun=0 nr_folios=64 duration_ms=0 || return
-	echo start >"$DIR/control" || fail "control took no start"
-	wait_state measure
-	pages_of_the_module
-	[ "$pages" -ge 32 ] || fail "page_owner knows $pages pages of a run that has 64, more or less"
-	unload
+	# By folio_alloc(), by alloc_pages()
+	for protocol in overlay typesafe; do
+		load protocol=$protocol nr_folios=64 duration_ms=0 || return
+		wait_state measure
+		pages_of_the_module
+		[ "$pages" -ge 32 ] || fail "page_owner knows $pages pages of a run of $protocol that has 64, more or less"
+		unload
+	done
 	: >/tmp/pages
 	pages_of_the_module
 	[ "$pages" = 0 ] || fail "$pages pages are lost: $(cat /tmp/pages)"
