@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import re
 import shlex
 import time
@@ -104,7 +105,8 @@ TROUBLE = (
     Guest("memcg", "memcg-512", memory_mb=512, **_SCANS),
     # A load with page_owner and poison takes ten times as long, and a thousand are wanted.
     Guest("cycles", "cycles", **{**_NO_KMEMLEAK, "cmdline": (*_NO_KMEMLEAK["cmdline"], "page_owner=off", "page_poison=0")}),
-    Guest("fuzz", "fuzz", **_SCANS),
+    # Another each time, unless it is to be that one again.
+    Guest("fuzz", "fuzz", env=f"FSC_SEED={shlex.quote(os.environ.get('FSC_SEED') or str(int(time.time())))}", **_SCANS),
 )
 # The least that meets every path, protocol and removal.
 QUICK = (
