@@ -235,6 +235,8 @@ read_while_it_goes() {
 	: >/tmp/enough
 	wait
 	note "$(grep -c x /tmp/rounds) rounds of reads, $number loads"
+	dmesg | sed -n 's/.*\(debugfs file owner did not clean up.*\)/\1/p' >/tmp/said
+	[ ! -s /tmp/said ] || note "the kernel says: $(tail -n 1 /tmp/said)"
 	[ "$(grep -c x /tmp/rounds)" -gt 20 ] || fail "the files were hardly read"
 	nothing_left
 }
