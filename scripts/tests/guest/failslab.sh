@@ -169,7 +169,7 @@ RUNS=$(all_runs)
 LOAD_RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pfn.rcu_full pagecache.seqcount gup.hazptr pfn.rcu_bounded gup.locked'
 [ -z "${FSC_QUICK:-}" ] || LOAD_RUNS='pagecache.typesafe gup.hazptr pfn.rcu_bounded'
 CACHES='typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
-ktap_plan $(($(echo "$RUNS $LOAD_RUNS $CACHES" | wc -w) + $(echo "$PERCENTS" | wc -w) * $(echo "$CACHES" | wc -w) + 5))
+ktap_plan $(($(echo "$RUNS $LOAD_RUNS $CACHES" | wc -w) + $(echo "$PERCENTS" | wc -w) * $(echo "$CACHES" | wc -w) + 6))
 
 # What the loader takes before the module has its turn, of bytes of slabs and of pages: what a
 # load without a run takes. Its files in debugfs are too much, but little.
@@ -188,6 +188,7 @@ for fault in $FAULTS; do
 	space_of_a_load "$fault"
 done
 note "a load without a run: $(cat /tmp/space.failslab) bytes of slabs, $(cat /tmp/space.fail_page_alloc) of pages"
+note_free
 for run in $LOAD_RUNS; do
 	ktap_test "loads of ${run#*.} on ${run%.*} while allocations fail" loads_fail "$run"
 done
@@ -203,5 +204,6 @@ for protocol in $CACHES; do
 	ktap_test "descriptors of $protocol fail in its run" cache_fails_later "$protocol"
 done
 ktap_test "descriptors of all of pfn's caches fail in its run" cache_fails_later rcu_bounded path=pfn mix=2:1:1:1:1
+ktap_test "no memory is gone" nothing_is_gone 4096
 ktap_test "no leak" no_leak "$LEAKS_OF_THE_KERNEL"
 ktap_test "a run after that" point rcu_desc

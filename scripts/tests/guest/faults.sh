@@ -128,6 +128,19 @@ no_leak() { # [PATTERN]: leaks that may be
 	! grep -v -- "${1:-^$}" /tmp/summary >>"$WHY" || return
 }
 
+# how much memory is free, into $free_before
+note_free() {
+	give_back
+	free_before=$(free_kb)
+}
+
+nothing_is_gone() { # KB: more than what the machine itself takes meanwhile
+	give_back
+	gone=$((free_before - $(free_kb)))
+	note "$gone kB of free memory less than before"
+	[ $gone -lt "$1" ] || fail "$gone kB are gone"
+}
+
 # Nothing is left of the module
 nothing_left() {
 	[ ! -e /sys/module/folioscale ] || fail "the module is still there"
