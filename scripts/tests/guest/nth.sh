@@ -85,6 +85,7 @@ each_of_a_load() { # failslab|fail_page_alloc PATH.PROTOCOL
 	each_allocation load_nth "$first"
 	without_a_run=$refused
 	parameters="$FEW path=${2%.*} protocol=${2#*.} $(more_of "$2")"
+	[ "$1" = fail_page_alloc ] || least_refused=
 	most=0
 	for pass in 1 2 3; do
 		each_allocation load_nth "$first"
