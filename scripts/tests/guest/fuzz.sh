@@ -158,7 +158,7 @@ many_writers() {
 		for protocol in typesafe rcu_desc hazptr overlay; do
 			# Refused while a run lasts
 			until echo "$protocol" >"$PARAMS/protocol" || [ -e /tmp/enough ]; do :; done
-			echo x >>/tmp/changes
+			[ -e /tmp/enough ] || echo x >>/tmp/changes
 			echo $((number = number % 100 + 16)) >"$PARAMS/nr_folios"
 			for file in protocol mix order reader_cpus seed; do
 				write_rubbish "$PARAMS/$file" /tmp/rubbish.random_63
