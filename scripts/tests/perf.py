@@ -26,7 +26,7 @@ OVERLAY = f"path=pagecache protocol=overlay {THREADS} warmup_ms=200 duration_ms=
 JOB = """
 FSC_AS=stat.; perf_tool stat "protocol=typesafe {threads} duration_ms=1000" || exit
 FSC_AS=sched.; perf_tool sched "protocol=typesafe nr_readers=2 nr_freers=2 duration_ms=2000" || exit
-FSC_AS=full.; perf_tool record "protocol=rcu_full {threads} hold_ns=2000 duration_ms=2000" || exit
+FSC_AS=full.; perf_tool record "protocol=rcu_full {threads} hold_ns=200 duration_ms=2000" || exit
 """
 BOOT_S = 400.0
 # What the parts of a role may differ from what the module says that its threads ran.
