@@ -11,6 +11,8 @@ MEM ?= 2048
 GDB_PORT ?= 1234
 
 folioscale := scripts/folioscale
+# A make that is killed leaves no virtual machine behind.
+export FOLIOSCALE_DIES_WITH_PARENT := 1
 quote = '$(subst ','\'',$(1))'
 flag = $(if $($(2)),$(1) $(call quote,$($(2))))
 

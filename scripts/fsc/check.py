@@ -168,7 +168,7 @@ def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap
 
 def start(out: Path = OUT) -> None:
     """Of what an earlier check left there is nothing."""
-    os.environ[repo.INSIDE_CHECK] = "1"
+    os.environ |= {repo.INSIDE_CHECK: "1", repo.DIES_WITH_PARENT: "1"}
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
 

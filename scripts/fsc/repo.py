@@ -8,3 +8,5 @@ SCRIPTS = ROOT / "scripts"
 BUILD = ROOT / "build"
 # In the environment of what a check starts, which holds the lock for them.
 INSIDE_CHECK = "FOLIOSCALE_INSIDE_CHECK"
+# In that of what make and a check start: killed with what called it, it leaves no machine behind.
+DIES_WITH_PARENT = "FOLIOSCALE_DIES_WITH_PARENT"

@@ -59,15 +59,17 @@ CASES = (
     Case("power off", "echo o >/proc/sysrq-trigger; sleep 100", "LOST", "went down without a status"),
     Case("garbage on the port", "echo hello >&3", "LOST", "garbage on the status port"),
 )
-_BENCH = ["bench", "--suite", str(Path(__file__).with_name("tiny.toml"))]
+_TINY = str(Path(__file__).with_name("tiny.toml"))
 _FOLIOSCALE = str(SCRIPTS / "folioscale")
+_BENCH = [_FOLIOSCALE, "bench", "--suite", _TINY]
 # Scripts that have a machine, trace a daemon, too; and what is there when they are killed. The last is a script's, as check's tests are.
 KILLED = (
-    ("bench", [_FOLIOSCALE, *_BENCH], "console.log"),
-    ("bench", [_FOLIOSCALE, *_BENCH], "boot.json"),
+    ("bench", _BENCH, "console.log"),
+    ("bench", _BENCH, "boot.json"),
     ("soak", [_FOLIOSCALE, "soak", "--seed", "1", "--minutes", "1"], "console.log"),
     ("trace", [_FOLIOSCALE, "trace", "alloc-latency"], "console.log"),
-    ("a test", ["sh", "-c", '"$@"; true', "sh", _FOLIOSCALE, *_BENCH], "console.log"),
+    ("make", ["make", "-C", str(repo.ROOT), "bench", f"SUITE={_TINY}"], "console.log"),
+    ("a test", ["env", f"{repo.DIES_WITH_PARENT}=1", "sh", "-c", '"$@"; true', "sh", *_BENCH], "console.log"),
 )
 
 
@@ -91,8 +93,10 @@ def dies_with_its_script(command: list[str], when: str) -> tuple[bool, str]:
     """Kill what has machines, with SIGKILL, when there is a file: all that it started goes, and no result is half there."""
     with tempfile.TemporaryDirectory(prefix="folioscale-killed-") as name:
         folder = Path(name)
-        with subprocess.Popen([*command, "--out", folder / "out"], stdout=subprocess.DEVNULL,
-                              env={**os.environ, repo.INSIDE_CHECK: "1"}) as script:
+        env = {**os.environ, repo.INSIDE_CHECK: "1"}
+        env.pop(repo.DIES_WITH_PARENT, None)    # nobody's but who is to set it
+        with subprocess.Popen([*command, *_flags(command, ["--out", str(folder / "out"), *sys.argv[1:]])],
+                              stdout=subprocess.DEVNULL, env=env) as script:
             started = _wait(lambda: any(file.stat().st_size for file in folder.rglob(when)), 120)
             started = started and script.poll() is None
             # Between two of its machines it has none.
@@ -105,6 +109,13 @@ def dies_with_its_script(command: list[str], when: str) -> tuple[bool, str]:
             os.kill(pid, signal.SIGKILL)
         broken = [path.name for path in folder.rglob("*.json") if not _whole(path)]
     return bool(started and machines and gone and not broken), f"started {started}, {machines}; left {left}, broken {broken}"
+
+
+def _flags(command: list[str], flags: list[str]) -> list[str]:
+    """Flags and their values, as @command takes them: make has variables."""
+    if command[0] != "make":
+        return flags
+    return [f"{flag.removeprefix('--').upper()}={value}" for flag, value in zip(flags[::2], flags[1::2], strict=True)]
 
 
 def _of(folder: Path) -> list[int]:
@@ -145,7 +156,7 @@ def main() -> int:
         jobs = [(case.name, pool.submit(run, case, where, how)) for case in CASES]
         for name, command, when in KILLED:
             jobs.append((f"QEMU dies with {name} that has a {when}",
-                         pool.submit(dies_with_its_script, [*command, *sys.argv[1:]], when)))
+                         pool.submit(dies_with_its_script, command, when)))
         for number, (name, job) in enumerate(jobs, 1):
             good, detail = job.result()
             failed += not good
