@@ -2,7 +2,7 @@
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
 # Allocations fail at random, slabs' and pages', 1, 10 and 50 of a hundred, from insmod to
-# rmmod: a load says ENOMEM or works, a run goes on, counts what failed and ends as any other.
+# rmmod: a load is refused or works, a run goes on, counts what failed and ends as any other.
 # Only in tasks that ask for it, or the shell would suffer, too. For kernels with fault
 # injection. FSC_QUICK: fewer protocols.
 
@@ -22,19 +22,36 @@ make_threads_fail() {
 	done 2>/dev/null
 }
 
-# Loads while allocations fail: most of them are refused, but with ENOMEM, and of those that are
-# not the run ends well.
+# So do threads of the kernel from their begin on, or no longer: they have it of kthreadd, which
+# fails to make some.
+threads_made_fail() { # 1|0
+	echo "$1" >/proc/2/make-it-fail
+	[ "$1" = 1 ] || for task in /proc/[0-9]*; do
+		echo 0 >"$task/make-it-fail"
+	done 2>/dev/null
+}
+
+# A failure, which one in a hundred may be none of these; and of freers, where most loads work and
+# overlay, too, wants what fails.
+enough_loads() {
+	[ "$number" -ge "$LOADS" ] && [ "$injected" -gt 0 ] || return
+	[ "$fault.$percent" != fail_page_alloc.1 ] || [ "$in_runs" -gt 0 ]
+}
+
+# Loads while allocations fail, theirs, their threads' and those of rmmod: most of them are refused,
+# with ENOMEM or what a thread was refused with, and of those that are not the run ends well.
 loads_fail() { # PATH.PROTOCOL
-	refused=0 worked=0 all=0
+	refused=0 worked=0 all=0 in_runs=0
+	threads_made_fail 1
 	for fault in $FAULTS; do
 		for percent in $PERCENTS; do
 			fail_allocations "$fault" "$percent"
 			number=0 injected=0
-			# One in a hundred may be none of these.
-			while [ $((number = number + 1)) -le $LOADS ] || [ $injected = 0 ] && [ $number -le $LOADS_AT_MOST ]; do
+			until enough_loads || [ $number -ge $LOADS_AT_MOST ]; do
+				number=$((number + 1))
 				# Where the loader is through: its trace events warn when they get no memory.
 				cat "/tmp/space.$fault" >"/sys/kernel/debug/$fault/space"
-				failing make-it-fail 1 insmod "path=${1%.*} protocol=${1#*.} nr_folios=64 warmup_ms=0 duration_ms=1" || return
+				failing make-it-fail 1 insmod "path=${1%.*} protocol=${1#*.} nr_folios=16 warmup_ms=0 duration_ms=100" || return
 				case $error in
 				0)
 					worked=$((worked + 1))
@@ -42,12 +59,14 @@ loads_fail() { # PATH.PROTOCOL
 					if [ -e "$DIR/state" ] && [ -e "$DIR/run.json" ]; then
 						wait_state done
 						keep
+						in_runs=$((in_runs + run_counters_alloc_failed + run_counters_publish_failed))
 						expect_balance
 						[ "$run_state_verdict" != FAIL ] || fail "$run_state_reason"
 					fi
 					rmmod_failing
 					;;
-				12) refused=$((refused + 1)) ;;
+				# EAGAIN: a thread's struct kthread that is not had (kernel/fork.c:copy_process)
+				11 | 12) refused=$((refused + 1)) ;;
 				*) fail "$fault $percent: errno $error" ;;
 				esac
 				injected "$fault"
@@ -57,8 +76,10 @@ loads_fail() { # PATH.PROTOCOL
 		done
 		fail_nothing
 	done
-	note "$refused loads refused, $worked worked, $all allocations failed"
+	threads_made_fail 0
+	note "$refused loads refused, $worked worked, $all allocations failed, $in_runs of freers"
 	[ $refused -gt 0 ] || fail "no load was refused"
+	[ $in_runs -gt 0 ] || fail "no freer of a load failed to allocate"
 	nothing_left
 }
 
