@@ -291,8 +291,9 @@ static void reap(struct fsc_run *run)
  * fsc_run_start - make a run of the parameters and start it
  *
  * Context: Process context, fsc_lock held; sleeps while the folios are allocated.
- * Return: 0 with the run under way; -EBUSY when one is; -EINVAL, -ENOMEM or
- * -EINTR with everything undone and the figures of the run before as they were.
+ * Return: 0 with the run under way; -EBUSY when one is; -EINVAL, -ENOMEM, -EINTR
+ * or, of a thread that is not had, -EAGAIN with everything undone and the figures
+ * of the run before as they were.
  */
 int fsc_run_start(void)
 {

@@ -22,8 +22,9 @@ make_threads_fail() {
 	done 2>/dev/null
 }
 
-# So do threads of the kernel from their begin on, or no longer: they have it of kthreadd, which
-# fails to make some.
+# Threads of the kernel that are made from here on fail, too, or none any longer: they inherit
+# make-it-fail from kthreadd, which forks them, and fails to fork some. Kernel workers that are
+# made meanwhile have it likewise.
 threads_made_fail() { # 1|0
 	echo "$1" >/proc/2/make-it-fail
 	[ "$1" = 1 ] || for task in /proc/[0-9]*; do
@@ -31,18 +32,26 @@ threads_made_fail() { # 1|0
 	done 2>/dev/null
 }
 
-# A failure, which one in a hundred may be none of these; and of freers, where most loads work and
-# overlay, too, wants what fails.
+# Until something failed, and of pages at 1%, where most loads work, until a freer failed as well:
+# pages are what freers of every protocol want.
 enough_loads() {
 	[ "$number" -ge "$LOADS" ] && [ "$injected" -gt 0 ] || return
 	[ "$fault.$percent" != fail_page_alloc.1 ] || [ "$in_runs" -gt 0 ]
 }
 
+# Loads while allocations fail, and nothing that does so when they are over
+loads_fail() { # PATH.PROTOCOL
+	threads_made_fail 1
+	try_loads "$1"
+	fail_nothing
+	threads_made_fail 0
+	nothing_left
+}
+
 # Loads while allocations fail, theirs, their threads' and those of rmmod: most of them are refused,
 # with ENOMEM or what a thread was refused with, and of those that are not the run ends well.
-loads_fail() { # PATH.PROTOCOL
+try_loads() { # PATH.PROTOCOL
 	refused=0 worked=0 all=0 in_runs=0
-	threads_made_fail 1
 	for fault in $FAULTS; do
 		for percent in $PERCENTS; do
 			fail_allocations "$fault" "$percent"
@@ -76,11 +85,9 @@ loads_fail() { # PATH.PROTOCOL
 		done
 		fail_nothing
 	done
-	threads_made_fail 0
 	note "$refused loads refused, $worked worked, $all allocations failed, $in_runs of freers"
 	[ $refused -gt 0 ] || fail "no load was refused"
 	[ $in_runs -gt 0 ] || fail "no freer of a load failed to allocate"
-	nothing_left
 }
 
 rmmod_failing() {
