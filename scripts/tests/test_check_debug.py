@@ -61,7 +61,8 @@ class ControlTest(unittest.TestCase):
                 (EARLY_PAGES, "BUG: KASAN: use-after-free in pagecache_early_pages_read_general+0x63a/0xa40 [folioscale]"),
                 (EARLY_PAGES, "BUG: KASAN: out-of-bounds in pagecache_early_pages_read_general+0x1aa3/0x1f50 [folioscale]"),
                 (EARLY_FREE, "BUG: KASAN: slab-use-after-free in pagecache_early_free_read+0x63a/0xa40 [folioscale]"),
-                (PLAIN_RACE, "BUG: KCSAN: data-race in fsc_plain_race_count [folioscale] / fsc_plain_race_count [folioscale]")):
+                (PLAIN_RACE, "BUG: KCSAN: data-race in fsc_plain_race_count [folioscale] / fsc_plain_race_count [folioscale]"),
+                (PLAIN_RACE, "BUG: KCSAN: data-race in fsc_plain_race_count+0x3a/0x80 [folioscale]")):
             line = f"[    9.876543] {line}"
             self.assertEqual(control.shown(line), line)
             self.assertEqual(control.shown(line.replace("early_", "").replace("plain_race", "typesafe")), "", "typesafe's own")
