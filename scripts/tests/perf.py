@@ -86,7 +86,7 @@ def by_hand(out: Ktap, where_to: kernel.Kernel, how: accel.Accel, folder: Path) 
     # One CPU, so that the threads' time is the window's. preempt=full: elsewhere the time from the
     # wakeup that wants a CPU until a batch lets it go is not charged to the batch's thread, but to
     # the one that was woken (kernel/sched/core.c:wakeup_preempt, rq_clock_skip_update): in rcu_full
-    # 14% of a reader's.
+    # 14% of that of a reader which held for 2 us.
     boot = vm.boot(vm.BootSpec(kernel=where_to, job=job, accel=how, vcpus=1, timeout_s=BOOT_S, outdir=folder,
                                root=HostRoot(), files={module.name: module}, cmdline=["preempt=full"]))
     blobs = dict(boot.blobs)

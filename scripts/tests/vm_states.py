@@ -89,14 +89,14 @@ def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
     return good, f"{boot.state} after {boot.seconds:.1f} s: {boot.reason}"
 
 
-def dies_with_its_script(command: list[str], when: str) -> tuple[bool, str]:
+def dies_with_its_script(command: list[str], flags: dict[str, str | Path | None], when: str) -> tuple[bool, str]:
     """Kill what has machines, with SIGKILL, when there is a file: all that it started goes, and no result is half there."""
     with tempfile.TemporaryDirectory(prefix="folioscale-killed-") as name:
         folder = Path(name)
-        env = {**os.environ, repo.INSIDE_CHECK: "1"}
-        env.pop(repo.DIES_WITH_PARENT, None)    # nobody's but who is to set it
-        with subprocess.Popen([*command, *_flags(command, ["--out", str(folder / "out"), *sys.argv[1:]])],
-                              stdout=subprocess.DEVNULL, env=env) as script:
+        env = {**kernel.clean_env(), repo.INSIDE_CHECK: "1"}
+        env.pop(repo.DIES_WITH_PARENT, None)    # make and "a test" set it themselves
+        with subprocess.Popen([*command, *_flags(command[0], {**flags, "out": folder / "out"})], stdout=subprocess.DEVNULL,
+                              env=env, preexec_fn=vm.die_with(os.getpid())) as script:
             started = _wait(lambda: any(file.stat().st_size for file in folder.rglob(when)), 120)
             started = started and script.poll() is None
             # Between two of its machines it has none.
@@ -111,11 +111,10 @@ def dies_with_its_script(command: list[str], when: str) -> tuple[bool, str]:
     return bool(started and machines and gone and not broken), f"started {started}, {machines}; left {left}, broken {broken}"
 
 
-def _flags(command: list[str], flags: list[str]) -> list[str]:
-    """Flags and their values, as @command takes them: make has variables."""
-    if command[0] != "make":
-        return flags
-    return [f"{flag.removeprefix('--').upper()}={value}" for flag, value in zip(flags[::2], flags[1::2], strict=True)]
+def _flags(program: str, flags: dict[str, str | Path | None]) -> list[str]:
+    """Those that have a value, as @program takes them: make has variables."""
+    form = "{}={}" if program == "make" else "--{}={}"
+    return [form.format(name.upper() if program == "make" else name, value) for name, value in flags.items() if value]
 
 
 def _of(folder: Path) -> list[int]:
@@ -156,7 +155,7 @@ def main() -> int:
         jobs = [(case.name, pool.submit(run, case, where, how)) for case in CASES]
         for name, command, when in KILLED:
             jobs.append((f"QEMU dies with {name} that has a {when}",
-                         pool.submit(dies_with_its_script, command, when)))
+                         pool.submit(dies_with_its_script, command, vars(args), when)))
         for number, (name, job) in enumerate(jobs, 1):
             good, detail = job.result()
             failed += not good
