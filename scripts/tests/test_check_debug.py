@@ -79,6 +79,15 @@ class PlanTest(unittest.TestCase):
                     self.assertEqual(console.complaints(off, group.allow) == [], "kmemleak=off" in group.cmdline, (name, group.name))
         self.assertTrue(console.complaints(off.replace("0.000000", "9.000000"), LOCK_INVERSION.allow))
 
+    def test_of_unknown_races_only_the_clock(self) -> None:
+        """Where both sides were seen, the clock's, too, is one."""
+        for race, found in (("ktime_get_mono_fast_ns+0x8f/0x180", 0), ("ktime_get_mono_fast_ns / update_fast_timekeeper", 1),
+                            ("xas_load+0x1a/0x50", 1), ("fsc_worker+0x4e0/0xac0 [folioscale]", 1)):
+            text = "\n".join(f"[    1.000000] {line}" for line in (
+                "=" * 66, f"BUG: KCSAN: data-race in {race}", "", " fsc_worker+0x4e0/0xac0 [folioscale]", "=" * 66))
+            for group in PLANS["kcsan"].groups(False):
+                self.assertEqual(len(console.complaints(text, group.allow)), found, (race, group.name))
+
     def test_everything_that_can_be_on_is(self) -> None:
         for name in ("kasan", "strict"):
             for group in PLANS[name].groups(False):
