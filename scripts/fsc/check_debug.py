@@ -26,10 +26,13 @@ from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
 OUT = repo.BUILD / "check-debug"
 # KCSAN sees the kernel's own races, too; those of ours name the module, if only among the callers.
 _NOT_OURS = r"BUG: KCSAN: (?!.*\[folioscale\])"
-# A clock that anybody may read: its latch is written by memcpy(), which KCSAN does not see, while
-# readers have its other half (kernel/time/timekeeping.c:update_fast_timekeeper).
+# Nor is what a caller cannot help. A clock that anybody may read: its latch is written by memcpy(),
+# which KCSAN does not see, while readers have its other half (kernel/time/timekeeping.c:
+# update_fast_timekeeper). Of who sleeps, whether the timer has ended it: both sides, and the word,
+# which is on the sleeper's stack, are hrtimer's (kernel/time/hrtimer.c:hrtimer_wakeup).
 _CLOCK = r"BUG: KCSAN: data-race in ktime_get_mono_fast_ns\+"
-_KCSAN = (_NOT_OURS, _CLOCK)
+_SLEEPER = r"BUG: KCSAN: data-race in hrtimer_wakeup / schedule_hrtimeout_range_clock\b"
+_KCSAN = (_NOT_OURS, _CLOCK, _SLEEPER)
 # kmemleak takes a kernel from 9 s of boot to 37, and all that it runs likewise: it is on where
 # leaks are what is asked for. What a group finds with it the group itself reads (no_leak).
 _NO_KMEMLEAK: dict[str, Any] = {

@@ -79,9 +79,11 @@ class PlanTest(unittest.TestCase):
                     self.assertEqual(console.complaints(off, group.allow) == [], "kmemleak=off" in group.cmdline, (name, group.name))
         self.assertTrue(console.complaints(off.replace("0.000000", "9.000000"), LOCK_INVERSION.allow))
 
-    def test_of_unknown_races_only_the_clock(self) -> None:
-        """Where both sides were seen, the clock's, too, is one."""
+    def test_races_that_a_caller_cannot_help(self) -> None:
+        """The clock's, where KCSAN saw one side alone, and a sleeper's with its timer; no others of theirs."""
         for race, found in (("ktime_get_mono_fast_ns+0x8f/0x180", 0), ("ktime_get_mono_fast_ns / update_fast_timekeeper", 1),
+                            ("hrtimer_wakeup / schedule_hrtimeout_range_clock", 0), ("hrtimer_active / hrtimer_wakeup", 1),
+                            ("hrtimer_wakeup / fsc_worker [folioscale]", 1),
                             ("xas_load+0x1a/0x50", 1), ("fsc_worker+0x4e0/0xac0 [folioscale]", 1)):
             text = "\n".join(f"[    1.000000] {line}" for line in (
                 "=" * 66, f"BUG: KCSAN: data-race in {race}", "", " fsc_worker+0x4e0/0xac0 [folioscale]", "=" * 66))
