@@ -16,7 +16,8 @@ pfn|turnovers >= 4096|rcu_full burst=512
 pagecache gup pfn|turnovers >= 2048|rcu_bounded churn=reclaim burst=256
 pagecache pfn|turnovers >= 2048|rcu_full churn=reclaim burst=256
 pagecache gup pfn|refreezes > 1000 && tryget_zero + fallback_zero + fallback_pte > 0|typesafe churn=refreeze nr_folios=16
-pagecache gup pfn|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd
+pagecache pfn|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd
+gup|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd gap_ns=1000
 pagecache gup pfn|refreezes > 1000|overlay churn=refreeze nr_folios=16
 pagecache|refreezes > 1000|locked churn=refreeze nr_folios=16
 pagecache|refreezes > 1000|seqcount churn=refreeze nr_folios=16
@@ -52,7 +53,7 @@ END
 
 [ -z "${FSC_QUICK:-}" ] || cat >/tmp/axes <<'END'
 gup|same_cpu > 0 && turnovers > 50|typesafe nr_freers=2 cross_cpu=1
-gup|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd
+gup|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd gap_ns=1000
 pagecache|refreezes > 1000|seqcount churn=refreeze nr_folios=16
 pfn|other_turnovers > 100 && hugetlb_seen > 0|typesafe mix=60:20:10:5:5
 gup|fallback_zero > 0|rcu_desc gap_ns=10000
