@@ -32,7 +32,6 @@ _NOT_OURS = r"BUG: KCSAN: (?!.*\[folioscale\])"
 # which is on the sleeper's stack, are hrtimer's (kernel/time/hrtimer.c:hrtimer_wakeup).
 _CLOCK = r"BUG: KCSAN: data-race in ktime_get_mono_fast_ns\+"
 _SLEEPER = r"BUG: KCSAN: data-race in hrtimer_wakeup / schedule_hrtimeout_range_clock\b"
-_KCSAN = (_NOT_OURS, _CLOCK, _SLEEPER)
 # kmemleak takes a kernel from 9 s of boot to 37, and all that it runs likewise: it is on where
 # leaks are what is asked for. What a group finds with it the group itself reads (no_leak).
 _NO_KMEMLEAK: dict[str, Any] = {
@@ -81,16 +80,16 @@ class Control(Guest):
 _REPORT_LINES = 60
 
 
-def _control(busted: str, report: str, names: str = "", allow: tuple[str, ...] = ()) -> Control:
+def _control(busted: str, report: str, names: str = "") -> Control:
     return Control("armed", busted, env=f"FSC_ARMED={busted} FSC_REPORT={shlex.quote(report)}", report=report, names=names,
-                   cmdline=_NO_KMEMLEAK["cmdline"], allow=(report, *allow, *_NO_KMEMLEAK["allow"]))
+                   cmdline=_NO_KMEMLEAK["cmdline"], allow=(report, *_NO_KMEMLEAK["allow"]))
 
 
 # What is wrong with it depends on whose the page is by then.
 EARLY_PAGES = _control("early_pages", r"BUG: KASAN: [a-z-]+ in pagecache_early_pages_.*\[folioscale\]")
 EARLY_FREE = _control("early_free", r"BUG: KASAN: slab-use-after-free in pagecache_early_free_.*\[folioscale\]")
 # Behind the name is an offset where only one side of the race was seen.
-PLAIN_RACE = _control("plain_race", r"BUG: KCSAN: data-race in fsc_plain_race_count[+ ].*\[folioscale\]", allow=_KCSAN)
+PLAIN_RACE = _control("plain_race", r"BUG: KCSAN: data-race in fsc_plain_race_count[+ ].*\[folioscale\]")
 LOCK_INVERSION = _control("lock_inversion", "WARNING: possible circular locking dependency detected",
                           names="fsc_inverted_a")
 
@@ -151,7 +150,7 @@ PLANS = {
     "kasan": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), (KUNIT, *TROUBLE), (KUNIT,), cmdline=_PAGES, env=_NO_RECYCLING,
                   says=_NOT_RECYCLED),
     "recycle": Plan((LOCK_INVERSION,), (KUNIT, POISON)),
-    "kcsan": Plan((PLAIN_RACE, LOCK_INVERSION), allow=_KCSAN),
+    "kcsan": Plan((PLAIN_RACE, LOCK_INVERSION), allow=(_NOT_OURS, _CLOCK, _SLEEPER)),
     "rt": Plan((LOCK_INVERSION,)),
     "strict": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), cmdline=_PAGES, env=_NO_RECYCLING,
                    says=_NOT_RECYCLED),
