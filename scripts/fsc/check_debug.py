@@ -104,7 +104,8 @@ KUNIT = Guest("kunit", "kunit", **_NO_KMEMLEAK)
 POISON = Guest("churn", "poison", cmdline=_POISON, env="FSC_NO_RECYCLING=overlay")
 # What only a kernel with fault injection and kmemleak can run.
 TROUBLE = (
-    Guest("failslab", "failslab", **_SCANS),
+    # Where it gets no memory to cut a piece of address space in two, vmalloc() fails, and warns.
+    Guest("failslab", "failslab", allow=(r"WARNING: CPU: .* mm/vmalloc\.c:\d+ alloc_vmap_area\+", *_SCANS["allow"])),
     Guest("nth", "nth", **_SCANS),
     # Of that the script has a look at what the kernel lists.
     Guest("hotplug", "hotplug", vcpus=4, allow=(r"WARNING: CPU: .* sched_cpu_dying\+", *_SCANS["allow"])),

@@ -11,23 +11,17 @@ publishing=
 LOADS=2
 LOADS_AT_MOST=40
 
-# Its threads fail, too; not while they are in a list that is being read
-make_threads_fail() {
-	for task in /proc/[0-9]*; do
-		comm=
-		read -r comm <"$task/comm" || continue
-		case $comm in
-		fsc_*) echo 1 >"$task/make-it-fail" ;;
-		esac
-	done 2>/dev/null
-}
-
-# Threads of the kernel that are made from here on fail, too, or none any longer: they inherit
-# make-it-fail from kthreadd, which forks them, and fails to fork some. Kernel workers that are
-# made meanwhile have it likewise.
+# Whether threads of the kernel that are made from here on fail, too: they inherit make-it-fail
+# from kthreadd, which forks them, and fails to fork some. Kernel workers that are made
+# meanwhile have it likewise.
 threads_made_fail() { # 1|0
 	echo "$1" >/proc/2/make-it-fail
-	[ "$1" = 1 ] || for task in /proc/[0-9]*; do
+}
+
+# ... nor those that have been made
+no_thread_fails() {
+	threads_made_fail 0
+	for task in /proc/[0-9]*; do
 		echo 0 >"$task/make-it-fail"
 	done 2>/dev/null
 }
@@ -44,7 +38,7 @@ loads_fail() { # PATH.PROTOCOL
 	threads_made_fail 1
 	try_loads "$1"
 	fail_nothing
-	threads_made_fail 0
+	no_thread_fails
 	nothing_left
 }
 
@@ -100,9 +94,13 @@ rmmod_failing() {
 run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
 	run=$1
 	shift
-	load path="${run%.*}" protocol="${run#*.}" nr_folios=256 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 sample_ms=5 "$@" || return
+	# Those of the run, and as yet nothing fails.
+	threads_made_fail 1
+	load path="${run%.*}" protocol="${run#*.}" nr_folios=256 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 sample_ms=5 "$@"
+	loaded=$?
+	threads_made_fail 0
+	[ $loaded = 0 ] || return
 	wait_state measure
-	make_threads_fail
 	said=
 	for fault in $FAULTS; do
 		for percent in $PERCENTS; do
@@ -130,6 +128,7 @@ run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
 	note "failed:$said counted $alloc_failed and $publish_failed, $turnovers turnovers"
 	rmmod_failing
 	fail_nothing
+	no_thread_fails
 	nothing_left
 }
 
