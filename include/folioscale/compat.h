@@ -15,6 +15,11 @@
 #error "folioscale needs Linux 6.12 or later: kvfree_rcu_barrier() and struct kmem_cache_args"
 #endif
 
+/* struct rcu_gp_oldstate is struct rcu_gp_seq since 7.3 (a0ede765aeb4). */
+#if LINUX_VERSION_MAJOR < 7 || (LINUX_VERSION_MAJOR == 7 && LINUX_VERSION_PATCHLEVEL < 3)
+#define rcu_gp_seq	rcu_gp_oldstate
+#endif
+
 /* A string since 6.13 (cdd30ebb1b9f). */
 #if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)

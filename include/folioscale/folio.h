@@ -17,6 +17,8 @@
 #include <linux/rcuref.h>
 #include <linux/types.h>
 
+#include <folioscale/compat.h>
+
 struct fsc_mapping;
 
 /* The lowest bit of the generation word: the folio has left its slot. */
@@ -54,7 +56,7 @@ struct fsc_folio {
 	union {
 		struct list_head lru;
 		struct rcu_head rcu;
-		struct rcu_gp_oldstate gp;
+		struct rcu_gp_seq gp;
 		void *freeptr;
 	};
 	struct fsc_mapping *mapping;

@@ -67,6 +67,7 @@ struct fsc_pool {
  * @reader_cpus: config.reader_cpus, parsed
  * @freer_cpus: config.freer_cpus, parsed
  * @protocol_data: what the protocol keeps for the run
+ * @protocol_percpu: what it keeps for each CPU
  * @path_data: what the path does
  * @cache: descriptors; NULL for overlay
  * @pool: descriptors of busted arms
@@ -115,6 +116,7 @@ struct fsc_run {
 	struct cpumask reader_cpus;
 	struct cpumask freer_cpus;
 	void *protocol_data;
+	void __percpu *protocol_percpu;
 	void *path_data;
 	struct kmem_cache *cache;
 	struct fsc_pool pool;

@@ -42,13 +42,13 @@ struct fsc_parked {
 	local_lock_t lock;
 	struct fsc_folio *oldest;
 	struct fsc_folio *newest;
-	struct rcu_gp_oldstate asked;
+	struct rcu_gp_seq asked;
 	unsigned int nr;
 };
 
 static __always_inline struct fsc_parked __percpu *fsc_parked_of(const struct fsc_run *run)
 {
-	return (struct fsc_parked __percpu __force *)run->protocol_data;
+	return run->protocol_percpu;
 }
 
 static struct fsc_folio *fsc_parked_pop(struct fsc_parked *parked)
@@ -156,7 +156,7 @@ static int fsc_rcu_bounded_set_up(struct fsc_run *run)
 	struct fsc_parked __percpu *lists = alloc_percpu(struct fsc_parked);
 	int cpu;
 
-	run->protocol_data = (void __force *)lists;
+	run->protocol_percpu = lists;
 	if (!lists)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu) {
@@ -171,7 +171,7 @@ static int fsc_rcu_bounded_set_up(struct fsc_run *run)
 static void fsc_rcu_bounded_tear_down(struct fsc_run *run)
 {
 	free_percpu(fsc_parked_of(run));
-	run->protocol_data = NULL;
+	run->protocol_percpu = NULL;
 }
 
 /* A freer's own list; of a run whose threads have ended all of them. */
