@@ -244,6 +244,7 @@ static const struct param {
 	{ "duration_ms", offsetof(struct fsc_config, duration_ms), FSC_UINT, 0, MAX_MS },
 	{ "max_turnovers", offsetof(struct fsc_config, max_turnovers), FSC_UINT, 0, 1 << 30 },
 	{ "sample_ms", offsetof(struct fsc_config, sample_ms), FSC_UINT, 0, 10000 },
+	{ "check_bound", offsetof(struct fsc_config, check_bound), FSC_UINT, 0, 1 },
 	{ "gp_probe_ms", offsetof(struct fsc_config, gp_probe_ms), FSC_UINT, 0, 10000 },
 	{ "limbo_max_mb", offsetof(struct fsc_config, limbo_max_mb), FSC_UINT, 0, 1 << 20 },
 	{ "autorun", offsetof(struct fsc_config, autorun), FSC_UINT, 0, 1 },

@@ -47,6 +47,7 @@ const char *const fsc_counter_names[FSC_NR_COUNTERS] = {
 	[FSC_FREED_PAGES]		= "freed_pages",
 	[FSC_FREES]			= "frees",
 	[FSC_LAST_PUTS_BY_READER]	= "last_puts_by_reader",
+	[FSC_DEFERRED_REMOTE]		= "deferred_remote",
 };
 
 static_assert(ARRAY_SIZE(fsc_counter_names) == FSC_NR_COUNTERS);

@@ -9,8 +9,10 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include <folioscale/clock.h>
+#include <folioscale/compat.h>
 #include <folioscale/folio.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
@@ -72,8 +74,8 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_destroy);
  * @run: the run
  *
  * Context: Any.
- * Return: The sums; with kfree_rcu() the descriptors are those that the last
- * completed barrier covers, and nothing is known of waits.
+ * Return: The sums; with kfree_rcu() the descriptors are those that are known to
+ * be reusable, and nothing is known of waits.
  */
 struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 {
@@ -92,7 +94,8 @@ struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 		sum.wait_ns += READ_ONCE(released->wait_ns);
 	}
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
-		sum.descriptors = atomic64_read(&run->limbo.barrier_base);
+		sum.descriptors = max_t(u64, atomic64_read(&run->limbo.settled),
+					fsc_markers_confirmed(run));
 	return sum;
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_released);
@@ -173,6 +176,24 @@ static void raise_peak(atomic64_t *peak, u64 value)
 		;
 }
 
+/*
+ * Hold the markers' bound against the truth. The markers are read first: what they have
+ * confirmed was released then, so the bound must not be below.
+ */
+static void check_bound(struct fsc_run *run)
+{
+	u64 freed = fsc_run_count(run, FSC_FREES), bound, truth;
+
+	/* As in fsc_limbo_read(). */
+	smp_rmb();
+	bound = outstanding(freed, fsc_markers_confirmed(run));
+	truth = outstanding(freed, fsc_limbo_released(run).descriptors);
+	if (bound < truth)
+		fsc_violation_keep(run, FSC_BAD_BOUND, 0, 0, truth, bound);
+	else
+		raise_peak(&run->limbo.bound_above, bound - truth);
+}
+
 /**
  * fsc_limbo_look - read the level and keep the peak of the window
  * @run: the run
@@ -184,6 +205,8 @@ struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run)
 {
 	struct fsc_limbo_level level = fsc_limbo_read(run);
 
+	if (run->markers.every && run->deferral != FSC_DEFER_KFREE_RCU)
+		check_bound(run);
 	if (fsc_phase_read(run) == FSC_MEASURE) {
 		raise_peak(&run->limbo.peak_descriptors, level.descriptors);
 		raise_peak(&run->limbo.peak_folios, level.folios);
@@ -203,25 +226,91 @@ static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 }
 
 /**
- * fsc_limbo_settle - wait until all that was freed so far is reusable
+ * fsc_limbo_create_flushers - make what settling a run as a whole takes
+ * @run: a run
+ *
+ * Where kvfree_rcu_barrier() is not exported, kmem_cache_destroy() is, which waits for
+ * all that kfree_rcu() has deferred, of whatever cache (mm/slab_common.c). The caches
+ * are made beforehand: at the end of a run there may be no memory for them.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int fsc_limbo_create_flushers(struct fsc_run *run)
+{
+	static const char *const names[FSC_FLUSHERS] = { "folioscale_empty", "folioscale_empty2" };
+	unsigned int i;
+
+	for (i = 0; !FSC_KVFREE_RCU_BARRIER_EXPORTED && i < FSC_FLUSHERS; i++) {
+		run->flushers[i] = kmem_cache_create(names[i], sizeof(long), NULL, SLAB_NO_MERGE);
+		if (!run->flushers[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * fsc_limbo_destroy_flushers - free those that were not needed
+ * @run: a run that is drained
+ *
+ * Context: Process context, sleeps.
+ */
+void fsc_limbo_destroy_flushers(struct fsc_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < FSC_FLUSHERS; i++) {
+		kmem_cache_destroy(run->flushers[i]);
+		run->flushers[i] = NULL;
+	}
+}
+
+/* Wait for all that kfree_rcu() has deferred but what is in sheaves. False: no memory for that. */
+static bool flush_kfree_rcu(struct fsc_run *run, struct fsc_thread *t)
+{
+#if FSC_KVFREE_RCU_BARRIER_EXPORTED
+	kvfree_rcu_barrier();
+#else
+	struct kmem_cache *flusher = NULL;
+	unsigned int i;
+
+	for (i = 0; !t && !flusher && i < FSC_FLUSHERS; i++)
+		swap(flusher, run->flushers[i]);
+	/* Freers have none of them; one freer at a time is here. */
+	flusher = flusher ?: kmem_cache_create("folioscale_wait", sizeof(long), NULL, SLAB_NO_MERGE);
+	if (!flusher)
+		return false;
+	kmem_cache_destroy(flusher);
+#endif
+	return true;
+}
+
+/**
+ * fsc_limbo_settle - wait until what was freed so far is reusable
  * @run: the run
  * @t: the freer that waits: what other threads keep to themselves stays with
- *	them; NULL for all of a run whose threads have ended
+ *	them, and so does what is in sheaves that are not full; NULL for all of a
+ *	run whose threads have ended
  *
  * Context: Process context, sleeps for a grace period or two.
  */
 void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 {
 	const struct fsc_protocol *protocol = run->loops->protocol;
-	atomic64_t *base = &run->limbo.barrier_base;
 	u64 covered = fsc_run_count(run, FSC_FREES);
+	bool sheaves = run->deferral == FSC_DEFER_KFREE_RCU && run->markers.every;
 
 	if (protocol->settle)
 		protocol->settle(run, t);
-	/* Both in every arm: what a settled run costs is compared. */
+	/* In every arm, for what a settled run costs is compared: sheaves go to call_rcu(). */
+	if (FSC_SHEAVES && !t && run->cache)
+		kmem_cache_shrink(run->cache);
 	rcu_barrier();
-	kvfree_rcu_barrier();
-	raise_peak(base, covered);
+	/* In a window the markers tell. To empty the sheaves would change what is measured. */
+	if (t && sheaves)
+		return;
+	if (flush_kfree_rcu(run, t))
+		raise_peak(&run->limbo.settled, covered);
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_settle);
 

@@ -150,6 +150,8 @@ module_param_cb(max_turnovers, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(max_turnovers, "the window ends after so many turnovers a freer, 0: by time");
 module_param_cb(sample_ms, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(sample_ms, "ms between rows of the time series, 0: none, and no mean limbo");
+module_param_cb(check_bound, &param_ops, NULL, 0644);
+MODULE_PARM_DESC(check_bound, "hold the bound of kfree_rcu's limbo against call_rcu's, which is known");
 module_param_cb(gp_probe_ms, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(gp_probe_ms, "ms between grace-period probes, 0: none");
 module_param_cb(limbo_max_mb, &param_ops, NULL, 0644);

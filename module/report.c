@@ -216,6 +216,14 @@ static void show_waits(struct seq_file *m, const struct fsc_run *run)
 		   sum.wait_ns);
 }
 
+/* What says that a descriptor of kfree_rcu() is free. */
+static const char *bound_name(const struct fsc_run *run)
+{
+	if (run->deferral != FSC_DEFER_KFREE_RCU)
+		return "none";
+	return run->markers.every ? "markers" : "settled";
+}
+
 static void show_limbo(struct seq_file *m, const struct fsc_run *run)
 {
 	const struct fsc_limbo *limbo = &run->limbo;
@@ -224,8 +232,9 @@ static void show_limbo(struct seq_file *m, const struct fsc_run *run)
 	u64 pages = atomic64_read(&limbo->peak_pages);
 	u64 us = READ_ONCE(limbo->summed_us);
 
-	seq_printf(m, "\"limbo\": {\"exact\": %d, \"descriptor_objects_peak\": %llu, \"page_objects_peak\": %llu, \"descriptor_bytes_peak\": %llu, \"page_bytes_peak\": %llu, ",
-		   run->deferral != FSC_DEFER_KFREE_RCU, descriptors, folios,
+	seq_printf(m, "\"limbo\": {\"exact\": %d, \"bound\": \"%s\", \"marker_every\": %u, \"bound_above\": %lld, \"descriptor_objects_peak\": %llu, \"page_objects_peak\": %llu, \"descriptor_bytes_peak\": %llu, \"page_bytes_peak\": %llu, ",
+		   run->deferral != FSC_DEFER_KFREE_RCU, bound_name(run),
+		   run->markers.every, atomic64_read(&limbo->bound_above), descriptors, folios,
 		   descriptors * sizeof(struct fsc_folio), pages * PAGE_SIZE);
 	show_mean(m, "descriptor_objects_mean_milli", READ_ONCE(limbo->sum.descriptors), us, 1000);
 	show_mean(m, "page_objects_mean_milli", READ_ONCE(limbo->sum.folios), us, 1000);

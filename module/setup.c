@@ -110,6 +110,16 @@ static int check_protocol(struct fsc_run *run)
 		       protocol->name);
 		return -EINVAL;
 	}
+	/* A marker is allocated with preemption off. */
+	if ((config->check_bound || protocol->confirms_early) && IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		pr_err("check_bound=1: allowed: without PREEMPT_RT, where kfree_rcu() has no sheaves\n");
+		return -EINVAL;
+	}
+	if (config->check_bound && (run->deferral != FSC_DEFER_CALL_RCU ||
+				    !(protocol->deferrals & BIT(FSC_DEFER_KFREE_RCU)))) {
+		pr_err("check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu\n");
+		return -EINVAL;
+	}
 	if (protocol->touches_slab) {
 		struct fsc_mix mix;
 		int err = fsc_parse_mix(config->mix, &mix);
@@ -331,7 +341,9 @@ static int create_cache(struct fsc_run *run)
 	}
 	run->cache = kmem_cache_create("folioscale_desc", sizeof(struct fsc_folio), &args,
 				       protocol->slab_flags | SLAB_NO_MERGE);
-	return run->cache ? 0 : -ENOMEM;
+	if (!run->cache)
+		return -ENOMEM;
+	return fsc_markers_create(run);
 }
 
 static int create_mappings(struct fsc_run *run)
@@ -398,6 +410,8 @@ int fsc_run_set_up(struct fsc_run *run)
 		err = check_memory(run);
 	if (!err)
 		err = fsc_memdesc_map_init(&run->map);
+	if (!err)
+		err = fsc_limbo_create_flushers(run);
 	if (!err)
 		err = create_cache(run);
 	if (!err)
@@ -492,6 +506,7 @@ void fsc_run_release(struct fsc_run *run)
 	run->cache_empty = !run->cache || !kmem_cache_shrink(run->cache);
 	kmem_cache_destroy(run->cache);
 	run->cache = NULL;
+	fsc_limbo_destroy_flushers(run);
 	for (i = 0; run->mappings && i < run->config.nr_mappings; i++)
 		xa_destroy(&run->mappings[i].pages);
 	kvfree(run->mappings);
@@ -511,6 +526,7 @@ void fsc_run_free(struct fsc_run *run)
 {
 	fsc_sampler_destroy(run);
 	fsc_threads_destroy(run);
+	fsc_markers_destroy(run);
 	fsc_limbo_destroy(run);
 	kvfree(run);
 }

@@ -13,9 +13,42 @@ const char *const fsc_violation_names[FSC_NR_VIOLATION_KINDS] = {
 	[FSC_BAD_STAMP]		= "stamp",
 	[FSC_BAD_GENERATION]	= "generation",
 	[FSC_BAD_LINE]		= "line",
+	[FSC_BAD_BOUND]		= "limbo_bound",
 };
 
 static_assert(ARRAY_SIZE(fsc_violation_names) == FSC_NR_VIOLATION_KINDS);
+
+/**
+ * fsc_violation_keep - count a violation that no reader has seen, keep the first ones
+ * @run: the run
+ * @kind: what was wrong
+ * @key: the key that was looked up, if one was
+ * @generation: of the descriptor that was found, if one was
+ * @expected: what had to be there
+ * @found: what was
+ *
+ * Context: Any.
+ */
+noinline __cold
+void fsc_violation_keep(struct fsc_run *run, enum fsc_violation_kind kind, u64 key,
+			u64 generation, u64 expected, u64 found)
+{
+	struct fsc_violations *violations = &run->violations;
+	u64 nr = atomic64_inc_return(&violations->count) - 1;
+	struct fsc_violation *v;
+
+	trace_fsc_violation(kind, key, generation, expected, found);
+	if (nr >= FSC_VIOLATIONS_KEPT)
+		return;
+	v = &violations->first[nr];
+	v->kind = kind;
+	v->key = key;
+	v->generation = generation;
+	v->expected = expected;
+	v->found = found;
+	/* Pairs with the acquire in report.c. */
+	smp_store_release(&v->complete, true);
+}
 
 /**
  * fsc_violation_record - count a violation, keep the first ones
@@ -32,20 +65,6 @@ noinline __cold
 void fsc_violation_record(struct fsc_thread *t, enum fsc_violation_kind kind, u64 key,
 			  u64 generation, u64 expected, u64 found)
 {
-	struct fsc_violations *violations = &t->run->violations;
-	u64 nr = atomic64_inc_return(&violations->count) - 1;
-	struct fsc_violation *v;
-
 	fsc_count(&t->counters, FSC_VIOLATIONS);
-	trace_fsc_violation(kind, key, generation, expected, found);
-	if (nr >= FSC_VIOLATIONS_KEPT)
-		return;
-	v = &violations->first[nr];
-	v->kind = kind;
-	v->key = key;
-	v->generation = generation;
-	v->expected = expected;
-	v->found = found;
-	/* Pairs with the acquire in report.c. */
-	smp_store_release(&v->complete, true);
+	fsc_violation_keep(t->run, kind, key, generation, expected, found);
 }

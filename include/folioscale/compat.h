@@ -20,6 +20,16 @@
 #define rcu_gp_seq	rcu_gp_oldstate
 #endif
 
+/* kvfree_rcu_barrier() is not exported since 7.3 (648294a02bfc). */
+#if LINUX_VERSION_MAJOR < 7 || (LINUX_VERSION_MAJOR == 7 && LINUX_VERSION_PATCHLEVEL < 3)
+#define FSC_KVFREE_RCU_BARRIER_EXPORTED	1
+#else
+#define FSC_KVFREE_RCU_BARRIER_EXPORTED	0
+#endif
+
+/* SLUB has sheaves, and kfree_rcu() uses them, since 6.18 (2d517aa09bbc, ec66e0d59952). */
+#define FSC_SHEAVES	(LINUX_VERSION_MAJOR > 6 || LINUX_VERSION_PATCHLEVEL >= 18)
+
 /* A string since 6.13 (cdd30ebb1b9f). */
 #if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)

@@ -75,6 +75,7 @@ struct fsc_config {
 	unsigned int duration_ms;
 	unsigned int max_turnovers;
 	unsigned int sample_ms;
+	unsigned int check_bound;
 	unsigned int gp_probe_ms;
 	unsigned int limbo_max_mb;
 	unsigned int autorun;

@@ -6,8 +6,8 @@
  * has returned; what is reusable again is counted per CPU where that happens,
  * in the free itself or in an RCU callback. The difference is exact but for
  * the moment of reading it. kfree_rcu() tells nobody when it frees, so there
- * the descriptors freed since the last completed kvfree_rcu_barrier() are an
- * upper bound.
+ * it is an upper bound: the descriptors that neither a marker (marker.h) nor
+ * the last time when all was settled has confirmed to be free.
  */
 #ifndef FOLIOSCALE_LIMBO_H
 #define FOLIOSCALE_LIMBO_H
@@ -18,6 +18,9 @@
 
 struct fsc_run;
 struct fsc_thread;
+
+/* Times that a run is settled as a whole: after its window, and after it is depopulated. */
+#define FSC_FLUSHERS	2
 
 /**
  * struct fsc_released - what a CPU has made reusable, and how long that had waited
@@ -40,7 +43,7 @@ struct fsc_released {
 };
 
 struct fsc_limbo_level {
-	u64 descriptors;
+	u64 descriptors;	/* with kfree_rcu(): at most */
 	u64 folios;	/* whose pages are */
 	u64 pages;
 };
@@ -48,13 +51,14 @@ struct fsc_limbo_level {
 /**
  * struct fsc_limbo - the accounts of a run
  * @released: reusable again, by CPU
- * @barrier_base: FSC_FREES that the last completed kvfree_rcu_barrier() covers
+ * @settled: FSC_FREES that were made before all was settled for the last time
  * @max_bytes: the cap
  * @wait_bytes: where freers begin to wait, so that the cap is not passed
  * @check_bytes: a freer looks each time it has freed so much
  * @peak_descriptors: the highest number seen by a look in the window
  * @peak_folios: likewise, of folios whose pages are in limbo
  * @peak_pages: likewise, of pages
+ * @bound_above: check_bound=1: by how much the markers' bound was above the truth, at most
  * @sum: over the window, objects times us, by the sampler's looks
  * @summed_us: from the first of those to the last
  * @samples: how many those are
@@ -63,13 +67,14 @@ struct fsc_limbo_level {
  */
 struct fsc_limbo {
 	struct fsc_released __percpu *released;
-	atomic64_t barrier_base;
+	atomic64_t settled;
 	u64 max_bytes;
 	u64 wait_bytes;
 	u64 check_bytes;
 	atomic64_t peak_descriptors ____cacheline_aligned_in_smp;
 	atomic64_t peak_folios;
 	atomic64_t peak_pages;
+	atomic64_t bound_above;
 	struct fsc_limbo_level sum;
 	u64 summed_us;
 	u64 samples;
@@ -79,6 +84,8 @@ struct fsc_limbo {
 
 int fsc_limbo_init(struct fsc_run *run);
 void fsc_limbo_destroy(struct fsc_run *run);
+int fsc_limbo_create_flushers(struct fsc_run *run);
+void fsc_limbo_destroy_flushers(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run);
 void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);

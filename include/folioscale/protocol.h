@@ -44,6 +44,7 @@ enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
  * @publish_early: deliberate bug: published before identity and stamp
  * @careless: deliberate bug: trusts what it has to look at again
  * @touches_slab: deliberate bug: walkers follow the words of slabs
+ * @confirms_early: deliberate bug: markers confirm what has not waited
  * @seen_by_pte: deliberate bug that GUP does not suffer from: it looks at the pte again
  * @slab_flags: of the descriptors' cache
  * @deferral: what deferral=auto stands for; FSC_DEFER_AUTO: frees at once
@@ -93,6 +94,7 @@ struct fsc_protocol {
 	bool publish_early;
 	bool careless;
 	bool touches_slab;
+	bool confirms_early;
 	bool seen_by_pte;
 	unsigned int copies;
 	const char *cas_only;

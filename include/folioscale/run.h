@@ -15,6 +15,7 @@
 #include <folioscale/config.h>
 #include <folioscale/limbo.h>
 #include <folioscale/lists.h>
+#include <folioscale/marker.h>
 #include <folioscale/memdesc.h>
 #include <folioscale/sampler.h>
 #include <folioscale/thread.h>
@@ -70,6 +71,7 @@ struct fsc_pool {
  * @protocol_percpu: what it keeps for each CPU
  * @path_data: what the path does
  * @cache: descriptors; NULL for overlay
+ * @flushers: empty caches, whose destruction waits for kfree_rcu()
  * @pool: descriptors of busted arms
  * @map: memdesc words
  * @mappings: config.nr_mappings of them
@@ -89,6 +91,7 @@ struct fsc_pool {
  * @threads: readers, then freers
  * @nr_threads: how many
  * @limbo: what is freed and not yet reusable
+ * @markers: what is known of kfree_rcu()'s limbo
  * @sampler: the time series
  * @gp_probe: NULL unless gp_probe_ms is set
  * @gp_latency: written by @gp_probe
@@ -119,6 +122,7 @@ struct fsc_run {
 	void __percpu *protocol_percpu;
 	void *path_data;
 	struct kmem_cache *cache;
+	struct kmem_cache *flushers[FSC_FLUSHERS];
 	struct fsc_pool pool;
 	struct fsc_memdesc_map map;
 	struct fsc_mapping *mappings;
@@ -138,6 +142,7 @@ struct fsc_run {
 	struct fsc_thread **threads;
 	unsigned int nr_threads;
 	struct fsc_limbo limbo ____cacheline_aligned_in_smp;
+	struct fsc_markers markers;
 	struct fsc_sampler sampler;
 	struct task_struct *gp_probe;
 	struct fsc_hist gp_latency;

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/types.h>
 
+struct fsc_run;
 struct fsc_thread;
 
 #define FSC_VIOLATIONS_KEPT	16
@@ -16,6 +17,7 @@ enum fsc_violation_kind {
 	FSC_BAD_STAMP,		/* the memory's key is not the descriptor's */
 	FSC_BAD_GENERATION,	/* the memory's generation is not the descriptor's */
 	FSC_BAD_LINE,		/* a further line's generation is not */
+	FSC_BAD_BOUND,		/* more is in limbo than its bound, by a look of the sampler or a freer */
 	FSC_NR_VIOLATION_KINDS
 };
 
@@ -35,6 +37,8 @@ struct fsc_violations {
 	struct fsc_violation first[FSC_VIOLATIONS_KEPT];
 };
 
+void fsc_violation_keep(struct fsc_run *run, enum fsc_violation_kind kind, u64 key,
+			u64 generation, u64 expected, u64 found);
 void fsc_violation_record(struct fsc_thread *t, enum fsc_violation_kind kind, u64 key,
 			  u64 generation, u64 expected, u64 found);
 

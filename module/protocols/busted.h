@@ -25,6 +25,8 @@
  * ignore_locked: rcu_desc with an xadd that takes a frozen folio's addend for a
  * reference. It sweeps it all the same, remembers that it owns none, and puts
  * none. Widened by gap_ns.
+ * early_confirm: rcu_desc whose markers say that what was deferred is free when it is
+ * deferred. Limbo's bound is what is wrong, no lookup.
  * touch_slab: a walker that follows the words of slabs, whose descriptors are
  * freed without RCU (arena.h). It only reads. Widened by gap_ns.
  */
@@ -214,6 +216,18 @@ static const struct fsc_protocol fsc_touch_slab = {
 	FSC_TYPESAFE(cas),
 };
 
+static const struct fsc_protocol fsc_early_confirm = {
+	.name		= "rcu_desc",
+	.busted		= "early_confirm",
+	.confirms_early	= true,
+	.refcounted	= true,
+	.deferral	= FSC_DEFER_CALL_RCU,
+	.deferrals	= BIT(FSC_DEFER_CALL_RCU),
+	FSC_DESCRIPTOR_OPS(cas),
+	.alloc		= fsc_desc_alloc,
+	.free		= fsc_rcu_desc_free,
+};
+
 #endif /* FSC_PROTOCOL_BUSTED_H */
 
 /* Outside the guard: see protocols.h. */
@@ -224,4 +238,5 @@ FSC_PROTOCOL(noseq)
 FSC_PROTOCOL(noreload)
 FSC_PROTOCOL(early_reuse)
 FSC_PROTOCOL(ignore_locked)
+FSC_PROTOCOL(early_confirm)
 FSC_PROTOCOL(touch_slab)

@@ -21,14 +21,9 @@ static void fsc_rcu_desc_callback(struct rcu_head *rcu)
 	this_cpu_inc(fsc_run->limbo.released->descriptors);
 }
 
-static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
+static __always_inline void fsc_rcu_desc_defer(const struct fsc_run *run, struct fsc_folio *folio)
 {
-	struct fsc_folio *folio = p;
-	unsigned int order = folio->order;
-
-	fsc_desc_begin_free(t, folio, timed, 1, false);
-	fsc_desc_pages_free(t->run, folio);
-	switch (t->run->deferral) {
+	switch (run->deferral) {
 	case FSC_DEFER_CALL_RCU:
 		call_rcu(&folio->rcu, fsc_rcu_desc_callback);
 		break;
@@ -36,9 +31,33 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 		call_rcu_hurry(&folio->rcu, fsc_rcu_desc_callback);
 		break;
 	default:
-		/* Nobody tells when it frees; limbo.c lives with a bound. */
+		/* Tells nobody when it frees: see marker.h. */
 		kfree_rcu(folio, rcu);
 		break;
+	}
+}
+
+static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
+{
+	struct fsc_markers *markers = &t->run->markers;
+	struct fsc_folio *folio = p;
+	unsigned int order = folio->order;
+	bool local;
+
+	fsc_desc_begin_free(t, folio, timed, 1, false);
+	fsc_desc_pages_free(t->run, folio);
+	if (!markers->every) {
+		fsc_rcu_desc_defer(t->run, folio);
+	} else {
+		/* Deferred and counted on one CPU. */
+		preempt_disable();
+		local = page_to_nid(virt_to_page(folio)) == numa_mem_id();
+		fsc_rcu_desc_defer(t->run, folio);
+		if (local)
+			fsc_marker_count(markers);
+		preempt_enable();
+		if (!local)
+			fsc_count(&t->counters, FSC_DEFERRED_REMOTE);
 	}
 	fsc_count_freed(&t->counters, order);
 }

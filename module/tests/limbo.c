@@ -230,7 +230,7 @@ static void releases_are_summed_over_cpus(struct kunit *test)
 
 	/* kfree_rcu() tells nobody: of descriptors the barrier's word is taken, else the CPUs'. */
 	run->deferral = FSC_DEFER_KFREE_RCU;
-	atomic64_set(&run->limbo.barrier_base, 12345);
+	atomic64_set(&run->limbo.settled, 12345);
 	sum = fsc_limbo_released(run);
 	KUNIT_EXPECT_EQ(test, sum.descriptors, 12345);
 	KUNIT_EXPECT_EQ(test, sum.folios, 2 * cpus);
@@ -310,10 +310,10 @@ static void barriers_cover_what_was_freed_before(struct kunit *test)
 	free_folios(run, 1, 0);
 	KUNIT_EXPECT_EQ(test, fsc_limbo_read(run).descriptors, 3);
 	/* Whoever began earlier and returns later covers less. */
-	atomic64_set(&run->limbo.barrier_base, 14);
+	atomic64_set(&run->limbo.settled, 14);
 	run->keeper->counters = (struct fsc_counters){};
 	fsc_limbo_settle(run, NULL);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.barrier_base), 14);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.settled), 14);
 }
 
 /* What waits for ever is a failure, not the end of all tests. */

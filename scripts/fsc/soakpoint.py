@@ -32,7 +32,7 @@ DEFAULTS: dict[str, Value] = {
     "popularity": "uniform", "removal": "reclaim", "burst": 1, "reuse_distance": 8, "bounded_max": 512,
     "limbo_max_mb": 0, "touch_bytes": 64, "lookups_per_section": 1, "free_rate": 0, "publish_ns": 0, "gap_ns": 0,
     "hold_ns": 0, "stall_ms": 0, "stall_every_ms": 1000, "seed": 1, "sample_shift": 10, "sample_ms": 10,
-    "gp_probe_ms": 0, "max_turnovers": 0, "warmup_ms": 500, "duration_ms": 2000,
+    "check_bound": 0, "gp_probe_ms": 0, "max_turnovers": 0, "warmup_ms": 500, "duration_ms": 2000,
 }
 
 
@@ -197,4 +197,6 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
         "max_turnovers": draw.log(1, 20_000) if freers and counted else 0,
         "warmup_ms": draw.log(1, 300) if draw.often(0.7) else 0,
         "duration_ms": draw.log(200, 2000),
+        "check_bound": int(draw.often(0.5) if params["protocol"] == "rcu_desc" and params["deferral"] == "call_rcu"
+                           else draw.often(0.01)),
     }

@@ -49,6 +49,46 @@ wait_samples() {
 	sleep 0.3
 }
 
+# Where the callbacks are ours the truth is known: the markers' bound is never below it (that is a
+# violation), and never above it by more than a sheaf's worth on each CPU.
+bound_holds() { # NAME=VALUE...
+	load protocol=rcu_desc deferral=call_rcu check_bound=1 sample_ms=1 warmup_ms=0 duration_ms=0 "$@" || return
+	wait_state measure
+	wait_work 0 3000
+	stop
+	expect_verdict PASS
+	expect limbo exact 1
+	above=$run_limbo_bound_above most=$((run_limbo_marker_every * CPUS))
+	note "$above of $most descriptors above, $run_limbo_samples looks, limbo's peak $run_limbo_descriptor_objects_peak"
+	[ "$run_limbo_marker_every" = 60 ] || fail "a marker every $run_limbo_marker_every frees"
+	[ "$above" -le $most ] || fail "the bound is $above above the truth, more than $most"
+	[ "$above" -gt 0 ] || fail "no look saw anything between two markers"
+	expect_balance
+	unload
+}
+
+# kfree_rcu's limbo is bounded by markers where the kernel has sheaves that kfree_rcu() fills.
+bounded_by() { # markers|settled
+	load protocol=rcu_desc deferral=kfree_rcu warmup_ms=0 duration_ms=0 || return
+	wait_samples some
+	stop
+	expect_verdict PASS
+	expect limbo exact 0
+	expect limbo bound "$1"
+	expect counters deferred_remote 0
+	expect_balance
+	unload
+}
+
+# Does this kernel have sheaves, and does kfree_rcu() use them?
+bound_here() {
+	case $(uname -v) in *PREEMPT_RT*) echo settled && return ;; esac
+	insmod "$KO" protocol=typesafe nr_readers=0 duration_ms=0
+	sheaf=$(cat /sys/kernel/slab/folioscale_desc/sheaf_capacity 2>/dev/null || echo 0)
+	rmmod folioscale
+	if [ "$sheaf" = 0 ]; then echo settled; else echo markers; fi
+}
+
 # Those that free at once have none.
 no_limbo() { # PROTOCOL
 	load protocol="$1" limbo_max_mb=1 warmup_ms=0 duration_ms=0 || return
@@ -159,7 +199,8 @@ populate() { # PROTOCOL
 
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 
-ktap_plan $((4 + 3 + 4 + 2 + 3 + 6 + 4))
+BOUND=$(bound_here)
+ktap_plan $((4 + 3 + 4 + 2 + 4 + 3 + 6 + 4))
 
 for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
 	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
@@ -174,6 +215,10 @@ for protocol in overlay typesafe seqcount locked; do
 done
 ktap_test "rcu_desc has descriptors in limbo, no pages" only_descriptors
 ktap_test "rcu_full has both" both
+for rate in 1000 20000 0; do
+	ktap_test "the markers' bound holds at free_rate=$rate" bound_holds free_rate=$rate nr_freers=2
+done
+ktap_test "kfree_rcu's limbo is bounded by: $BOUND" bounded_by "$BOUND"
 ktap_test "rcu_full reclaims after a grace period" reclaims rcu_full 512
 ktap_test "rcu_desc reclaims pages at once" reclaims rcu_desc 0
 ktap_test "typesafe reclaims at once" reclaims typesafe 0
