@@ -10,7 +10,7 @@
 cat >/tmp/table <<'END'
 protocol|rcu_full|overlay, typesafe, rcu_desc, rcu_full, seqcount, hazptr, rcu_bounded, locked|TYPESAFE typesaf typesafee 1
 path|gup|pagecache, gup, pfn|page 0
-busted|norecheck|none, norecheck, early_pages, early_publish, noseq, noreload, early_reuse, ignore_locked, touch_slab|some early_free plain_race lock_inversion 1
+busted|norecheck|none, norecheck, early_pages, early_publish, noseq, noreload, early_reuse, ignore_locked, early_confirm, touch_slab|some early_free plain_race lock_inversion 1
 popularity|hot|uniform, zipf, hot|zip 1
 removal|truncate|reclaim, truncate|invalidate 1
 deferral|call_rcu|auto, kfree_rcu, call_rcu, call_rcu_hurry|none call 2
