@@ -13,7 +13,7 @@ from typing import Any
 from . import result, stats, table
 from .environment import releases
 from .icount import BOOTS_LIMIT
-from .metrics import METRICS, unit
+from .metrics import METRICS, estimated, unit
 from .notes import ENOUGH_REPETITIONS
 from .table import WIDTH, row, wrap
 from .verdict import PASS, SetupError, worst
@@ -149,6 +149,7 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
     """All but what needs the others of the family: p is not adjusted yet, and no test has a verdict."""
     found: Figures = {letter: {member: point["summary"][name][member]
                                for member in ("median", "low", "high", "n", "coverage")}
+                     | {"estimated": estimated(point, name)}
                       for letter, point in (("a", a), ("b", b))}
     found |= {"rankable": a["summary"][name]["rankable"] and b["summary"][name]["rankable"]}
     found |= dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "verdict"))
@@ -343,7 +344,7 @@ def _metric(name: str, points: list[Point]) -> list[str]:
             lines += wrap(words)
             words = ""
         lines.append(row(words, [cell for side in (figures["a"], figures["b"]) for cell in (
-            (how(side["median"]), MEDIAN), (table.interval(side, how), INTERVAL))]))
+            ("~" * side["estimated"] + how(side["median"]), MEDIAN), (table.interval(side, how), INTERVAL))]))
         lines += filter(None, [_second_line(figures)])
     return lines + (wrap(f"0 in A and B: {', '.join(nothing)}") if nothing else []) + [""]
 
@@ -376,7 +377,8 @@ def _head(found: dict[str, Any], figures: list[Figures]) -> list[str]:
         lines += wrap(f"FORCED. Refused otherwise: {reason}.") + [""]
     if emulated := [side.upper() for side in "ab" if found[side]["times_emulated"]]:
         lines += wrap(f"TIMES ARE EMULATED in {' and '.join(emulated)} (QEMU without KVM), and a clock that is "
-                      "emulated ranks nothing: no ratio and no verdict for times and rates.") + [""]
+                      "emulated ranks nothing: no ratio and no verdict for times, rates and limbo, which is rate x grace "
+                      "period, except where it is a batch (hazptr) or has a ceiling (rcu_bounded).") + [""]
     fields = {side.upper(): f"{own['file']}: {_said(own['kernel'])}, accelerator {_said(own['accelerator'])}, "
                             f"revision {own['revision']}, {own['date']}"
               for side, own in (("a", found["a"]), ("b", found["b"]))}
@@ -408,7 +410,9 @@ def _legend(figures: list[Figures]) -> list[str]:
                       "adjusted. faster, slower, more, less: that is what B is. p: exact Mann-Whitney, permutation of "
                       "the ranks where there are ties; Holm over the points of one metric, workload and path: of "
                       f"twenty such groups one may show what is none. {NO_DIFFERENCE}: p >= {stats.ALPHA}, and so is "
-                      "what is 0 in A and B. The test tells the runs apart, not why: the host's load is in it, too.")
+                      "what is 0 in A and B. The test tells the runs apart, not why: the host's load and the day are in it, too.")
+    if any(f[side]["estimated"] for f in figures for side in "ab"):
+        lines += wrap("~: an estimate.")
     if any(f["p"] is None and f["verdict"] for f in figures):
         lines += wrap(f"instructions: counted, no test. {SAME}: within {100 * BOOTS_LIMIT:g}%, by which "
                       "boots of one kernel differ.")

@@ -15,6 +15,10 @@ Point = dict[str, Any]
 Figures = dict[str, Any]
 
 
+LIMBO_CLOCK = ("Limbo is the rate of frees x the grace period, and the emulated clock makes both: it does not rank the arms, "
+               "except where it is a batch (hazptr) or has a ceiling (rcu_bounded).")
+
+
 @dataclass(frozen=True)
 class Group:
     """Metrics of one plot: what each is called. {lookups} is what the path's readers count."""
@@ -75,6 +79,7 @@ class Section:
     groups: tuple[Group, ...]
     x: str = ""                    # of a curve: the parameter that it is drawn against
     counted: bool = False          # instructions
+    emulated: bool = False         # its clock
 
     def plot_id(self, group: Group) -> str:
         return f"{self.id}-{group.key}"
@@ -105,10 +110,10 @@ class Section:
         return [group for group in self.groups if self.figures(group) or (group.histogram and self.timed(group))]
 
 
-def told(figures: Figures, metric: str) -> str:
-    """Median and interval."""
-    how = metrics.unit(metric)
-    return f"{how(figures['median'])} {table.interval(figures, how)}".rstrip()
+def told(point: Point, metric: str) -> str:
+    """Median and interval; ~ is an estimate."""
+    how, figures = metrics.unit(metric), point["summary"][metric]
+    return f"{'~' * metrics.estimated(point, metric)}{how(figures['median'])} {table.interval(figures, how)}".rstrip()
 
 
 def numbers(found: Iterable[Figures]) -> list[float]:
@@ -143,9 +148,6 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
     counted = _counted([point for point in own if point["workload"] not in curves], against)
     done = {point["workload"] for _, points in counted for point in points}
     found: list[tuple[str, list[Point], tuple[Group, ...], str]] = []
-    for words, points in counted:
-        more = words.partition(", ")[2]
-        found.append(("instructions" + (f", {more}" if more else ""), points, INSTRUCTIONS, ""))
     emulated = result["environment"]["times_emulated"]
     plain = tuple(group for group in GROUPS if not (group.ranked and emulated))
     for workload in dict.fromkeys(point["workload"] for point in own):
@@ -158,7 +160,11 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
             found.append((title, points, groups, curves[workload]["x"]))
         elif workload not in done:
             found.append((title, points, plain, ""))
-    return found
+    # Last: they explain, and rank nothing.
+    for words, points in counted:
+        more = words.partition(", ")[2]
+        found.append(("instructions" + (f", {more}" if more else ""), points, INSTRUCTIONS, ""))
+    return sorted(found, key=lambda one: summary.counts(one[1]))
 
 
 def sections(result: dict[str, Any], prefix: str = "s") -> list[Section]:
@@ -166,79 +172,69 @@ def sections(result: dict[str, Any], prefix: str = "s") -> list[Section]:
     found: list[Section] = []
     for path in dict.fromkeys(point["path"] for point in result["points"]):
         for title, points, groups, x in _of_path(result, path):
-            found.append(Section(f"{prefix}-{len(found) + 1}", title, path, points, groups, x, groups is INSTRUCTIONS))
+            found.append(Section(f"{prefix}-{len(found) + 1}", title, path, points, groups, x, summary.counts(points),
+                                 result["environment"]["times_emulated"]))
     return found
 
 
-def _believed(section: Section, metric: str) -> list[tuple[str, Figures]]:
-    """Figures that passed, smallest median first."""
-    found = [(point["protocol"], point["summary"][metric]) for point in section.having(metric)
-             if point["verdict"] == PASS]
-    return sorted(found, key=lambda one: one[1]["median"])
+def _believed(section: Section, metric: str) -> list[Point]:
+    """Points whose figures passed."""
+    return [point for point in section.having(metric) if point["verdict"] == PASS]
 
 
-def _span(section: Section, metric: str) -> str:
-    """From the smallest to the largest: whose, and how much."""
-    found = _believed(section, metric)
-    if not found:
+def _tested(point: Point, metric: str, baseline: str) -> str:
+    """A figure, and what the test against the baseline said of it."""
+    figures = point["summary"][metric]
+    words = {"": "", "-": "", "n.d.": f", no difference to {baseline} shown", "diff.": f", different from {baseline}"}
+    how = summary.ratio(figures, False) if "ratio" in figures else ""
+    said = words.get(how, f", {how} of {baseline}")
+    p = f" (p {figures['p']:.2g})" if said and figures["p"] is not None else ""
+    return f"{point['protocol']} {told(point, metric)}{said}{p}"
+
+
+def _lookups(section: Section, baseline: str) -> str:
+    """Lookups a second where the clock is one."""
+    points = _believed(section, "lookups_per_second")
+    if not points or not all(point["summary"]["lookups_per_second"]["rankable"] for point in points):
         return ""
-    how = metrics.unit(metric)
-    by_text: dict[str, list[str]] = {}
-    for protocol, figures in found:
-        by_text.setdefault(how(figures["median"]), []).append(protocol)
-    ends = [f"{text} ({', '.join(dict.fromkeys(by_text[text]))})"
-            for text in dict.fromkeys((next(iter(by_text)), list(by_text)[-1]))]
-    return " to ".join(ends)
-
-
-def _ranked_span(section: Section, metric: str) -> str:
-    """The same; empty for what an emulated clock has told."""
-    return _span(section, metric) if all(figures["rankable"] for _, figures in _believed(section, metric)) else ""
+    return (f"{section.words('{lookups}')} per second ({section.title.partition(':')[0]}): "
+            f"{'; '.join(_tested(point, 'lookups_per_second', baseline) for point in points)}.")
 
 
 def _limbo(section: Section) -> str:
-    """What is in limbo at its peak, the most first, and where nothing is."""
-    kinds = {"limbo_page_bytes_peak": "of pages", "limbo_descriptor_bytes_peak": "of descriptors"}
-    held: dict[str, dict[str, Figures]] = {}
-    for metric in kinds:
-        for protocol, figures in _believed(section, metric):
-            held.setdefault(protocol, {})[metric] = figures
+    """What is in limbo on average, and where nothing is."""
+    kinds = {"limbo_page_bytes_mean": "of pages", "limbo_descriptor_bytes_mean": "of descriptors"}
+    held: dict[str, list[str]] = {}
+    for metric, kind in kinds.items():
+        for point in _believed(section, metric):
+            figures = point["summary"][metric]
+            some = [f"{told(point, metric)} {kind}"] if figures["median"] or figures["high"] else []
+            held.setdefault(point["protocol"], []).extend(some)
     if not held:
         return ""
-    some: dict[str, list[str]] = {}
-    for protocol in sorted(held, key=lambda name: -sum(f["median"] for f in held[name].values())):
-        if parts := [f"{told(figures, metric)} {kinds[metric]}" for metric, figures in held[protocol].items()
-                     if figures["median"] or figures["high"]]:
-            some[protocol] = parts
-    nothing = [protocol for protocol in held if protocol not in some]
-    parts = [f"{protocol} {' and '.join(texts)}" for protocol, texts in some.items()]
+    nothing = [protocol for protocol, texts in held.items() if not texts]
+    parts = [f"{protocol} {' and '.join(texts)}" for protocol, texts in held.items() if texts]
     parts += [f"nothing under {', '.join(nothing)}"] if nothing else []
-    return f"Bytes in limbo at the peak ({section.title.partition(':')[0]}): {'; '.join(parts)}."
+    return f"Mean bytes in limbo ({section.title.partition(':')[0]}): {'; '.join(parts)}."
 
 
-def says(found: list[Section]) -> list[str]:
-    """A few sentences on the sections of one path: figures that passed, and no claim beyond them. Times and rates only
-    where the clock is one."""
+def says(found: list[Section], baseline: str = "") -> list[str]:
+    """A few sentences on the sections of one path: figures that passed, in the suite's order, and no claim beyond the
+    tests. Rates only where the clock is one."""
     points = [point for section in found for point in section.points]
     sentences = []
     bad = [point for point in points if point["verdict"] != PASS]
     if bad:
         sentences.append(f"{len(bad)} of {len(points)} points did not pass ({worst([p['verdict'] for p in bad])} at "
                          "worst); their figures are in the table and not in these sentences.")
-    counted = next((section for section in found if section.counted), None)
-    if counted:
-        parts = [f"a {what} takes {span}" for what, metric in (
-            (metrics.lookups(counted.path).removesuffix("s"), "instructions_per_lookup"),
-            ("turnover", "instructions_per_turnover")) if (span := _span(counted, metric))]
-        if parts:
-            sentences.append(f"Instructions: {', '.join(parts)}.")
     plain = [section for section in found if not section.counted and not section.x]
-    for section in plain:
-        if span := _ranked_span(section, "lookups_per_second"):
-            sentences.append(f"{section.words('{lookups}')} per second ({section.title.partition(':')[0]}): {span}.")
-            break
+    rates = next(filter(None, (_lookups(section, baseline) for section in plain)), "")
     limbo = next(filter(None, map(_limbo, plain)), "")
-    sentences += [limbo] if limbo else []
+    sentences += [text for text in (rates, limbo) if text]
+    if limbo and any(section.emulated for section in plain):
+        sentences.append(LIMBO_CLOCK)
+    if baseline and plain:
+        sentences.append(f"Arms are tested against {baseline} alone, not against each other: no order of them is claimed.")
     without = list(dict.fromkeys(point["protocol"] for point in points if not summary.holds(point)))
     if without:
         sentences.append(f"{', '.join(without)} cannot hold a folio past its section: the figures are of users who "

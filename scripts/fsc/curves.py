@@ -64,9 +64,7 @@ def _cell(point: dict[str, Any], metric: str) -> str:
     figures, bad = point["summary"].get(metric), "" if point["verdict"] == PASS else "!"
     if not figures:
         return point["verdict"] if bad else "-"
-    estimated = metric.startswith("limbo_descriptor") and any(
-        rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
-    return "~" * estimated + metrics.unit(metric)(figures["median"]) + bad
+    return "~" * metrics.estimated(point, metric) + metrics.unit(metric)(figures["median"]) + bad
 
 
 def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]:
@@ -112,4 +110,5 @@ def legend(suite: dict[str, Any]) -> list[str]:
 def render(name: str, points: list[dict[str, Any]], curve: dict[str, Any], text: str) -> list[str]:
     """All metrics that are shown of one workload on one path."""
     lines = [line for metric in curve["show"] for line in metric_table(points, metric, curve["x"])]
-    return wrap(f"--- {name}: {text} ---") + ["", *lines] if lines else []
+    counted = any(metrics.METRICS[metric].deterministic for metric in curve["show"])
+    return (wrap(f"--- {name}: {text} ---") + ["", *(wrap(metrics.COUNTED) + [""]) * counted, *lines]) if lines else []

@@ -14,6 +14,8 @@ from .result import NOT_MEASURED, BootRecord
 from .suite import Suite
 
 
+# What an emulated clock leaves out, beside what no engine measures.
+_EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
 
 
@@ -67,6 +69,11 @@ def releases(environment: dict[str, Any]) -> list[str]:
     if environment["suite"].get("boots"):
         found += [boot["release"] for boot in environment["boots"] if boot["release"]]
     return list(dict.fromkeys(found))
+
+
+def left_out(environment: dict[str, Any]) -> str:
+    """What is not in the figures, in words."""
+    return "; ".join([*(_EMULATED_LEAVES_OUT if environment["times_emulated"] else ()), *environment["not_measured"]])
 
 
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:

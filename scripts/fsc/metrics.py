@@ -20,6 +20,7 @@ class Metric:
     """How a metric may be used; its arithmetic is in values()."""
     time: bool = False             # depends on the clock: no ranking when that is emulated
     deterministic: bool = False    # counted, not sampled: no test
+    clocked: bool = False          # free rate x grace period: both are the clock's
 
 
 METRICS = {
@@ -42,11 +43,11 @@ METRICS = {
     "trygets_avoided_per_million": Metric(),
     "turnovers_per_second": Metric(time=True),
     "expedited_per_second": Metric(time=True),
-    "limbo_descriptor_bytes_peak": Metric(),
-    "limbo_descriptor_bytes_mean": Metric(),
-    "limbo_page_bytes_peak": Metric(),
-    "limbo_page_bytes_mean": Metric(),
-    "limbo_pointer_bytes_bound": Metric(),
+    "limbo_descriptor_bytes_peak": Metric(clocked=True),
+    "limbo_descriptor_bytes_mean": Metric(clocked=True),
+    "limbo_page_bytes_peak": Metric(clocked=True),
+    "limbo_page_bytes_mean": Metric(clocked=True),
+    "limbo_pointer_bytes_bound": Metric(clocked=True),
     "limbo_wait_ns_mean": Metric(time=True),
     "limbo_over_little": Metric(),
     "rest_bytes_per_folio": Metric(),
@@ -73,6 +74,11 @@ METRICS = {
     "gp_ns_max": Metric(time=True),
     "drain_ns": Metric(time=True),
 }
+
+# What is in limbo is a batch with hazptr, and ends at a ceiling with rcu_bounded, whatever the clock.
+CONSTANT_LIMBO = ("hazptr", "rcu_bounded")
+COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as much as an add, cache misses and contention "
+           "cost nothing. Their order of the arms is not a real CPU's.")
 
 _FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
 
@@ -112,6 +118,23 @@ def unit(metric: str) -> table.Unit:
     if "_bytes" in metric:
         return table.size
     return table.nanoseconds if "_ns" in metric else table.si
+
+
+def ranks(metric: str, protocol: str, emulated: bool) -> bool:
+    """Whether arms may be compared by a metric: under an emulated clock not by what that clock has made."""
+    kind = METRICS[metric]
+    return not emulated or not (kind.time or (kind.clocked and protocol not in CONSTANT_LIMBO))
+
+
+def why_not(metric: str) -> str:
+    """Why a metric ranks nothing under an emulated clock."""
+    return "emulated time" if METRICS[metric].time else "rate x grace period, both emulated"
+
+
+def estimated(point: dict[str, Any], metric: str) -> bool:
+    """kfree_rcu's limbo, which nothing counts."""
+    return metric.startswith(("limbo_descriptor", "limbo_pointer")) and any(
+        rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
 
 
 def lookups(path: str) -> str:

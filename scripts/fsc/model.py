@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from . import curves, result, table
-from .metrics import POINTERS_PER_PAGE
+from .metrics import CONSTANT_LIMBO, POINTERS_PER_PAGE
 from .suite import BOOT
 from .table import WIDTH, wrap
 from .verdict import EXIT_STATUS, PASS, SetupError
@@ -70,7 +70,7 @@ class Arm:
     @property
     def constant(self) -> bool:
         """Whether what is in limbo has nothing to do with grace periods."""
-        return self.protocol in ("hazptr", "rcu_bounded")
+        return self.protocol in CONSTANT_LIMBO
 
     def gp_ns(self, per_cpu: float) -> float:
         """Probed at the nearest rate, on a log scale."""
@@ -230,7 +230,7 @@ def of(found: dict[str, Any]) -> Model | str:
     arms: dict[str, Arm] = {}
     left_out: dict[str, None] = {}
     for point in plain:
-        deferred = _resolved(point)["deferral"] != "none" or point["protocol"] in ("hazptr", "rcu_bounded")
+        deferred = _resolved(point)["deferral"] != "none" or point["protocol"] in CONSTANT_LIMBO
         if not deferred or _load(point) not in by_load:
             continue
         arm = _arm(point, by_load[_load(point)], environment["kernel"]["hz"])
@@ -261,6 +261,12 @@ def _time(ns: float | None) -> str:
     return "-" if ns is None else table.nanoseconds(ns)
 
 
+def _errors(model: Model) -> str:
+    """How far off the model is where it can be checked."""
+    errors = [row.error for rows in model.predicted.values() for row in rows if row.error is not None]
+    return f"{_error(min(errors))} to {_error(max(errors))} at {len(errors)} places" if errors else "not known"
+
+
 def _beside(place: str, rows: list[Predicted]) -> Table:
     little = any(row.little is not None for row in rows)
     groups: dict[str, list[list[str]]] = {}
@@ -274,7 +280,7 @@ def _beside(place: str, rows: list[Predicted]) -> Table:
                  groups)
 
 
-def _elsewhere(rows: list[Extrapolated], cpus: int) -> list[Table]:
+def _elsewhere(rows: list[Extrapolated], cpus: int, errors: str) -> list[Table]:
     where = f"{cpus} freeing CPU{'s' * (cpus != 1)}"
     usual: dict[str, list[list[str]]] = {}
     stalled: dict[str, list[list[str]]] = {}
@@ -286,10 +292,11 @@ def _elsewhere(rows: list[Extrapolated], cpus: int) -> list[Table]:
         stalled.setdefault(rate, []).append([row.arm.label, table.size(row.stalled), *(
             _percent(row.stalled / memory) if row.stalled < memory else f"full {_time(1e9 * row.full_s(memory))}"
             for memory in MACHINES.values())])
-    return [Table(f"Extrapolated, not measured: mean bytes in limbo, {where}, and their share of a machine's memory",
+    return [Table(f"Extrapolated, not measured (error where it was: {errors}): mean bytes in limbo, {where}, and their share of "
+                  "a machine's memory",
                   ["", "period", "batching", "bytes", *MACHINES], usual),
-            Table("Extrapolated, not measured: in limbo after one grace period that is stalled for "
-                  f"{STALL_S} s, {where}",
+            Table(f"Extrapolated, not measured (error where it was: {errors}): in limbo after one grace period that is "
+                  f"stalled for {STALL_S} s, {where}",
                   ["", "bytes", *MACHINES], stalled)]
 
 
@@ -297,7 +304,7 @@ def tables(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: f
     """Predicted beside measured, then extrapolated; cpus 0: as many as were measured."""
     cpus = cpus or model.freers
     return ([_beside(place, rows) for place, rows in model.predicted.items()]
-            + _elsewhere(list(model.extrapolated(rates, cpus, gp_ns)), cpus))
+            + _elsewhere(list(model.extrapolated(rates, cpus, gp_ns)), cpus, _errors(model)))
 
 
 def legend(model: Model, own: bool = False) -> list[str]:
@@ -317,6 +324,7 @@ def legend(model: Model, own: bool = False) -> list[str]:
         *(["waited: mean wait in the measured window, where the callback is ours; what period and batching should "
            "come to. Little: measured over rate x wait: how well limbo was counted. Far from 1 it is the count that is "
            "wrong, not the model."] if little else []),
+        f"Error where it was measured: {_errors(model)}. An extrapolation may be off by as much, or by more.",
         f"Extrapolated, period: {period}. rcu_full: descriptor and pages; the others: descriptor. rcu_bounded: at "
         "most so much, a ceiling for each CPU, at which freers wait. hazptr: with as many readers as "
         f"were measured; a batch is twice their number, {HAZARD_BATCH_MIN} at least, and each that stalls keeps a "

@@ -13,6 +13,8 @@ FLOOR_LIMIT = 1.10
 ENOUGH_REPETITIONS = 6
 # Threads' windows longer than asked, and the part of them that all threads share.
 MAX_STRETCH, MIN_OVERLAP = 1.1, 0.95
+# Below so many events a boot a rate of them says little.
+FEW_EVENTS = 10
 # Limbo's mean against rate x wait; and a window of fewer waits is mostly edges.
 LITTLE_LIMIT, LITTLE_WAITS = 0.05, 100
 
@@ -46,9 +48,9 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
     if not slabs:
         return
     bound = max(limbo["descriptor_objects_peak"] or 0 for limbo in limbos)
-    yield (f"kfree_rcu's limbo is an estimate, {min(s['samples'] for s in slabs)} samples of the slab a window, "
+    yield (f"kfree_rcu's limbo (~) is an estimate, {min(s['samples'] for s in slabs)} samples of the slab a window, "
            f"up to {max(s['accuracy_objects'] for s in slabs)} descriptors too high (free ones of slabs in use "
-           f"count); peaks between samples are missed; upper bound {table.si(bound)} (all queued since a barrier); up to "
+           f"count); samples are 0.1 s apart and miss peaks; upper bound {table.si(bound)} (all queued since a barrier); up to "
            f"{table.size(max(s['pointer_bytes_peak_bound'] for s in slabs))}B of pointer pages on top")
 
 
@@ -72,6 +74,25 @@ def _about_protocol(points: list[dict[str, Any]]) -> Iterator[str]:
                "failed copies on top")
 
 
+def _bounded(reps: list[dict[str, Any]]) -> str:
+    """What the cap is on where only a bound is known, and what the slab held."""
+    peaks = [rep["limbo"]["slab"]["descriptor_bytes_peak"] for rep in reps
+             if rep["window"]["throttled"] and not rep["limbo"]["exact"] and rep["limbo"]["slab"]]
+    return (f"; the cap is on all that was queued since a barrier, of which the slab held ~{table.size(max(peaks))}B"
+            if peaks else "")
+
+
+def _few_rechecks(points: list[dict[str, Any]]) -> Iterator[str]:
+    """Failed rechecks of a workload, where the figure is of few."""
+    found = {point["protocol"]: [rep["counters"]["recheck_moved"] + rep["counters"]["recheck_empty"]
+                                 for rep in point["repetitions"] if rep["counters"]]
+             for point in points if "recheck_fail_per_million" in point["summary"]}
+    few = [f"{min(events)} to {max(events)} under {protocol}" for protocol, events in found.items()
+           if events and any(events) and min(events) < FEW_EVENTS]
+    if few:
+        yield f"recheck failed is of few events, a boot: {', '.join(few)}"
+
+
 def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> Iterator[str]:
     counted = any(metrics.METRICS[name].deterministic for name in point["summary"])
     wanted = 1 if counted else repetitions
@@ -86,7 +107,8 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     if len(reps) < wanted:
         yield f"{len(reps)} of {wanted} repetitions"
     if throttled := count(lambda rep: rep["window"]["throttled"]):
-        yield f"limbo_max_mb was reached in {throttled}: freers waited, limbo would be larger"
+        yield (f"limbo_max_mb was reached in {throttled}: freers waited until all was settled, which is this harness's "
+               f"own rule, and limbo would be larger{_bounded(reps)}")
     # Where instructions are counted, a window that a tick makes longer counts them all.
     wanted_ns = 0 if counted else 1e6 * (point["params"].get("duration_ms") or 0)
     if wanted_ns and not point["params"].get("max_turnovers") and (starved := count(
@@ -132,6 +154,9 @@ def notes(result: dict[str, Any]) -> list[str]:
     for protocol in dict.fromkeys(point["protocol"] for point in points):
         own = [point for point in points if point["protocol"] == protocol]
         found += [f"{protocol}: {text}" for text in _about_protocol(own)]
+    for workload, path in dict.fromkeys((p["workload"], p["path"]) for p in points if not p.get("axes")):
+        own = [p for p in points if (p["workload"], p["path"]) == (workload, path)]
+        found += [f"{table.place(path, workload) if several else workload}: {text}" for text in _few_rechecks(own)]
     repetitions, curves = environment["suite"]["repetitions"], environment["suite"].get("curves", {})
     for workload, path, protocol in dict.fromkeys((p["workload"], p["path"], p["protocol"]) for p in points):
         own = [p for p in points if (p["workload"], p["path"], p["protocol"]) == (workload, path, protocol)]

@@ -50,7 +50,7 @@ def _told(section: Section, group: Group) -> str:
     """All figures of a plot in words."""
     parts = []
     for metric, title in group.metrics.items():
-        figures = [f"{point['protocol']} {costs.told(point['summary'][metric], metric)}"
+        figures = [f"{point['protocol']} {costs.told(point, metric)}"
                    for point in section.having(metric)]
         parts += [f"{section.words(title)}: {', '.join(figures)}."] if figures else []
     if group.histogram and not parts:
@@ -164,7 +164,18 @@ CAPTIONS = {
 }
 
 
-def _group(section: Section, group: Group, emulated: bool) -> Plot:
+def _not_compared(section: Section, group: Group) -> str:
+    """Why arms are not to be compared by what is drawn, if they are not."""
+    if not section.emulated:
+        return ""
+    unranked = dict.fromkeys(metrics.why_not(metric) for metric in group.metrics for point in section.having(metric)
+                             if not point["summary"][metric]["rankable"])
+    why = ["emulated time"] if group.histogram else list(unranked)
+    words = f" {'; '.join(why)}: not to be compared." if why else ""
+    return words[:2].upper() + words[2:]
+
+
+def _group(section: Section, group: Group) -> Plot:
     """One plot of a section, or what is to say in its place."""
     title = section.words(group.title)
     drawn = ""
@@ -173,8 +184,7 @@ def _group(section: Section, group: Group, emulated: bool) -> Plot:
     if not drawn:
         names = [section.words(name) for metric, name in group.metrics.items() if section.having(metric)]
         return Plot(section.plot_id(group), title, f"{'; '.join(names)}: 0 in all.")
-    timed = bool(group.histogram) or any(not figures["rankable"] for figures in section.figures(group))
-    caption = CAPTIONS[group.kind] + (" Emulated time: not to be compared." if emulated and timed else "")
+    caption = CAPTIONS[group.kind] + _not_compared(section, group)
     return Plot(section.plot_id(group), title, _told(section, group), drawn, caption)
 
 
@@ -182,7 +192,7 @@ def _group(section: Section, group: Group, emulated: bool) -> Plot:
 
 # A protocol, and where it is on the axes that are not x.
 Line = tuple[str, tuple[tuple[str, Any], ...]]
-Lines = dict[Line, dict[Any, Figures | None]]
+Lines = dict[Line, dict[Any, Point | None]]
 
 
 def _line(point: Point, x: str) -> Line:
@@ -195,11 +205,11 @@ def line_label(line: Line) -> str:
 
 
 def lines(section: Section, metric: str) -> Lines:
-    """The lines of a curve: figures by the value of x, None where a point has none (it was lost, say)."""
+    """The lines of a curve: points by the value of x, None where one has no figure (it was lost, say)."""
     found: Lines = {}
     for point in section.points:
         x = (point.get("axes") or {}).get(section.x, point["params"].get(section.x))
-        found.setdefault(_line(point, section.x), {})[x] = point["summary"].get(metric)
+        found.setdefault(_line(point, section.x), {})[x] = point if metric in point["summary"] else None
     return {line: by_x for line, by_x in found.items() if any(by_x.values())}
 
 
@@ -209,14 +219,18 @@ def places(found: Lines) -> list[Any]:
     return sorted(values) if all(isinstance(x, (int, float)) for x in values) else values
 
 
+def _drawn(found: Lines, metric: str) -> list[Figures]:
+    return [point["summary"][metric] for by_x in found.values() for point in by_x.values() if point]
+
+
 def _told_curve(found: Lines, metric: str, x: str) -> str:
     """Where each line begins and ends, and its highest point if that is neither."""
     parts = []
     for line, by_x in found.items():
         own = [(place, by_x[place]) for place in places(found) if by_x.get(place)]
-        ends = [own[0], *([max(own, key=lambda one: one[1]["median"])]), own[-1]]
+        ends = [own[0], *([max(own, key=lambda one: one[1]["summary"][metric]["median"])]), own[-1]]
         ends = [one for number, one in enumerate(ends) if one not in ends[:number]]
-        told = ", ".join(f"{costs.told(figures, metric)} at {x}={place}" for place, figures in ends)
+        told = ", ".join(f"{costs.told(point, metric)} at {x}={place}" for place, point in ends)
         parts.append(f"{line_label(line)}: {told}")
     return "; ".join(parts) + "."
 
@@ -229,7 +243,7 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
     figure, ax = canvas.axes(2.7)
     handles = []
     others = list(dict.fromkeys(line[1] for line in found))
-    values = costs.numbers(f for by_x in found.values() for f in by_x.values() if f)
+    values = costs.numbers(_drawn(found, metric))
     canvas.scale(ax, "y", values, metrics.unit(metric))
     if not numeric:
         ax.set_xticks(range(len(xs)), [str(x) for x in xs])
@@ -243,7 +257,8 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
         # A protocol has its colour and marker; dashes are then those of the place on the other axes.
         dashes = look.dashes if len(others) == 1 else canvas.STYLES[other % len(canvas.STYLES)].dashes
         at = [np.nan if x is None else x for x in xs] if numeric else range(len(xs))
-        drawn = [by_x.get(x) or {"median": np.nan, "low": None, "high": None} for x in xs]
+        drawn = [point["summary"][metric] if (point := by_x.get(x)) else {"median": np.nan, "low": None, "high": None}
+                 for x in xs]
         apart = ScaledTranslation((number - (len(found) - 1) / 2) * 2 / 72, 0, figure.dpi_scale_trans)
         handles.append(ax.errorbar(at, [f["median"] for f in drawn], yerr=_whiskers(drawn), color=look.colour,
                                    marker=look.marker, linestyle=dashes, elinewidth=1, capsize=2.5,
@@ -256,7 +271,7 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
                       _told_curve(found, metric, section.x))
 
 
-def _curves(section: Section, group: Group, emulated: bool) -> Iterator[Plot]:
+def _curves(section: Section, group: Group) -> Iterator[Plot]:
     """One plot, or one for each place on the other axes where lines are many."""
     metric = next(iter(group.metrics))
     found = lines(section, metric)
@@ -268,10 +283,10 @@ def _curves(section: Section, group: Group, emulated: bool) -> Iterator[Plot]:
         parts = [{line: by_x for line, by_x in found.items() if line[1] == other}
                  for other in dict.fromkeys(line[1] for line in found)]
     several = any(figures["n"] > 1 for figures in section.figures(group))
-    caption = ("Medians with intervals, no tests." if several else "One boot, so no intervals.") + (
-        " Emulated time: not to be compared." if emulated and not section.figures(group)[0]["rankable"] else "")
+    caption = "Medians with intervals, no tests." if several else "One boot, so no intervals."
+    caption += _not_compared(section, group)
     missing = [f"{line_label(line)} at {section.x}={x}"
-               for line, by_x in found.items() for x, figures in by_x.items() if not figures]
+               for line, by_x in found.items() for x, point in by_x.items() if not point]
     caption += " free_rate=0: as many as a freer can." if section.x == "free_rate" and 0 in places(found) else ""
     caption += f" No figure, so a gap: {'; '.join(missing)}." if missing else ""
     for number, part in enumerate(parts):
@@ -279,7 +294,7 @@ def _curves(section: Section, group: Group, emulated: bool) -> Iterator[Plot]:
         if len(parts) > 1:
             title += ", " + ", ".join(f"{axis}={value}" for axis, value in next(iter(part))[1])
         end = f"-part-{number}" if number else ""
-        if not any(costs.numbers(figures for by_x in part.values() for figures in by_x.values() if figures)):
+        if not any(costs.numbers(_drawn(part, metric))):
             yield Plot(section.plot_id(group) + end, title, "0 at every point.")
             continue
         yield Plot(section.plot_id(group) + end, title, _told_curve(part, metric, section.x),
@@ -333,8 +348,10 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
         name = f"{section.id}-time-{what}"
         title = f"{what.capitalize()} in limbo over time"
         nothing = [protocol for protocol in found if protocol not in drawn]
-        peaks = [f"{protocol} up to {table.si(series[what][1].max())}, median {table.si(median(series[what][1]))}"
-                 for protocol, series in drawn.items()]
+        peaks = [f"{protocol} up to {mark}{table.si(series[what][1].max())}, "
+                 f"median {mark}{table.si(median(series[what][1]))}"
+                 for protocol, series in drawn.items()
+                 for mark in ("~" * (series["estimate"] and what == "descriptors"),)]
         text = f"{what.capitalize()} in limbo: {'; '.join(peaks)}." + (
             f" None at any time: {', '.join(nothing)}." if nothing else "")
         figure, ax = canvas.axes(2.5)
@@ -357,11 +374,11 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
         yield Plot(name, title, text, canvas.svg(figure, name, f"{title}, {section.title}", text), caption)
 
 
-def of_section(section: Section, folder: Path, emulated: bool) -> list[Plot]:
+def of_section(section: Section, folder: Path) -> list[Plot]:
     """All plots of a section."""
     found: list[Plot] = []
     if not section.x and section.having("limbo_descriptor_bytes_mean"):
         found += _over_time(section, folder)
     for group in section.present():
-        found += _curves(section, group, emulated) if group.kind == "curve" else [_group(section, group, emulated)]
+        found += _curves(section, group) if group.kind == "curve" else [_group(section, group)]
     return found

@@ -10,9 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from . import costs, curves, fairness, metrics, model, plots, power, result, summary
+from . import answer, costs, curves, fairness, metrics, model, plots, power, result, summary
+from .answer import Measured
 from .costs import Group, Point, Section
-from .environment import releases
+from .environment import left_out, releases
 from .notes import notes
 from .plots import Plot
 from .table import place
@@ -37,40 +38,23 @@ OPTIONS = {
 METHOD = (
     "A kernel module has descriptor caches of its own over real page allocations; kernel threads look folios up, "
     "others remove, free, allocate and publish them, and every lookup is checked. A repetition is a boot that runs "
-    "every point once in an order of its own. Instructions are counted in a boot of their own under QEMU's -icount, "
-    "with one CPU: no contention, no cache misses, and an atomic costs as much as an add.")
-# Of several suites: what decides between the options, with page cache lookups.
-DECIDES = ("instructions_per_lookup", "instructions_per_turnover", "tryget_zero_per_million", "recheck_fail_per_million",
-           "limbo_descriptor_bytes_peak", "limbo_page_bytes_peak", "reuse_ns_p50", "reclaim_ns_p50", "throttled_share",
-           "drain_ns", "rest_bytes_per_folio")
+    f"every point once in an order of its own. {metrics.COUNTED}")
 # A parameter that names the point, and one that stands in the table of options.
 _NAMED = ("path", "protocol")
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Measured):
     """One folder, and what is in it."""
     folder: Path
-    result: dict[str, Any]
-    sections: list[Section]
     plots: dict[str, list[Plot]]     # by a section's id
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        return self.result["environment"]
-
-    @property
-    def name(self) -> str:
-        return self.environment["suite"]["name"]
 
 
 def load(folder: Path, number: int) -> Source:
     """Read a folder and draw what is in it."""
     found = result.read(folder / "result.json")
     sections = costs.sections(found, f"s{number}")
-    emulated = found["environment"]["times_emulated"]
-    return Source(folder, found, sections,
-                  {section.id: plots.of_section(section, folder, emulated) for section in sections})
+    return Source(found, sections, folder, {section.id: plots.of_section(section, folder) for section in sections})
 
 
 def _table(caption: str, head: list[str], body: str, kind: str = "") -> str:
@@ -126,16 +110,11 @@ def _cell(section: Section, group: Group, metric: str, protocol: str) -> str:
     if not points:
         lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
         return escape(worst(lost)) if lost else "n/a"
-    unit = metrics.unit(metric)
-    medians = sorted(point["summary"][metric]["median"] for point in points)
-    text = " to ".join(dict.fromkeys((unit(medians[0]), unit(medians[-1]))))
-    more = []
-    if len(points) == 1:
-        figures = points[0]["summary"][metric]
-        how = summary.ratio(figures, False) if "ratio" in figures else ""
-        more = [costs.told(figures, metric).partition(" ")[2], "" if how == "-" else how]
-    return (f'<a href="#{section.plot_id(group)}">{escape(text)}</a>'
-            + "".join(f"<span>{escape(line)}</span>" for line in more if line))
+    return _figure(answer.cell(points, metric), section.plot_id(group))
+
+
+def _figure(cell: answer.Cell, plot: str) -> str:
+    return (f'<a href="#{plot}">{escape(cell.text)}</a>' + "".join(f"<span>{escape(line)}</span>" for line in cell.more))
 
 
 def _verdicts(section: Section, protocols: list[str]) -> str:
@@ -147,10 +126,10 @@ def _verdicts(section: Section, protocols: list[str]) -> str:
                             else PASS if own else "n/a" for own in found.values()])
 
 
-def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str], where: str = "") -> str:
-    """A row of figures; @where they are of, if the table does not say."""
-    timed = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
-    head = section.words(group.metrics[metric]) + " (emulated time)" * timed + where
+def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str]) -> str:
+    """A row of figures."""
+    unranked = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
+    head = section.words(group.metrics[metric]) + f" ({metrics.why_not(metric)})" * unranked
     return _row(head, [_cell(section, group, metric, protocol) for protocol in protocols])
 
 
@@ -160,7 +139,7 @@ def _readers(own: dict[str, list[Point]]) -> str:
             + _row("can hold a folio past its section", [_holds(found) for found in own.values()]))
 
 
-def _answer(source: Source, path: str) -> str:
+def _answer(source: Measured, path: str) -> str:
     """The table of one path."""
     sections = [section for section in source.sections if section.path == path]
     points = [point for point in source.result["points"] if point["path"] == path]
@@ -171,43 +150,35 @@ def _answer(source: Source, path: str) -> str:
         title = section.title + (f", over {section.x}: smallest to largest median" if section.x else "")
         rows = [_metric(section, group, metric, own) for group in section.present() for metric in group.metrics
                 if section.having(metric)]
+        title += f". {metrics.COUNTED}" * section.counted
         body += _group(title, len(own) + 1, _verdicts(section, list(own)) + "".join(rows))
-    said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections))
+    said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections, baseline))
     pairs = result.against_of(source.environment["suite"])
     others = any(point["workload"] in pairs for point in points)
     to = " or ".join([baseline] * bool(baseline) + ["the same of the workload that a title says against"] * others)
     compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
     caption = (f"{path}: what each option costs. Median, [interval]{compared if to else ''}. n/a: no such step, "
-               "or not in this workload. Figures lead to their plots.")
+               "or not in this workload. ~: an estimate. Figures lead to their plots.")
     return f"{said}{_table(caption, ['cost', *own], body)}"
 
 
-def _first(sources: list[Source], metric: str) -> tuple[Source, Section, Group] | None:
-    """Where a metric is told of most options; the first of those."""
-    having = [(source, section, group) for source in sources for section in source.sections
-              if section.path == "pagecache" for group in section.present() if metric in group.metrics]
-    return max(having, key=lambda one: len({point["protocol"] for point in one[1].having(metric)}), default=None)
-
-
-def _overview(sources: list[Source]) -> str:
-    """Of several suites one table: what decides between the options."""
-    rows = {metric: place for metric in DECIDES if (place := _first(sources, metric))}
-    if len(sources) < 2 or not rows:
+def _overview(sources: Sequence[Measured]) -> str:
+    """Of several suites one table, which README shows as well."""
+    of = answer.rows(sources)
+    if len(sources) < 2 or not of:
         return ""
-    points = [point for source, section, _ in rows.values() for point in section.points]
-    protocols = [name for name in OPTIONS if name in {point["protocol"] for point in points}]
-    own = {name: [point for point in points if point["protocol"] == name] for name in protocols}
-    body = _readers(own)
-    for metric, (source, section, group) in rows.items():
-        body += _metric(section, group, metric, protocols, f"; {source.name}, {section.title.partition(':')[0]}"
-                        + (f", over {section.x}" if section.x else ""))
-    caption = ("What the options cost with path=pagecache: median, [interval], ratio to the baseline where there is "
-               "one; over a parameter smallest to largest median. n/a: no such step, or not in that suite. Figures lead to "
-               "their plots.")
-    return f"<h3>The options in one table</h3>{_table(caption, ['cost', *protocols], f'<tbody>{body}</tbody>')}"
+    names = answer.protocols(of)
+    points = [point for source in sources for section in source.sections if section.path == answer.PATH
+              for point in section.points]
+    body = _readers({name: [point for point in points if point["protocol"] == name] for name in names})
+    for row in of:
+        body += _row(f"{row.title}; {row.where}", [_figure(row.cells[name], row.plot) if name in row.cells else "n/a"
+                                                   for name in names])
+    table = _table("What the options keep in limbo. Figures lead to their plots.", ["cost", *names], f"<tbody>{body}</tbody>")
+    return f"<h3>The options in one table</h3>{table}{''.join(f'<p>{escape(text)}</p>' for text in answer.says(of))}"
 
 
-def _errs(source: Source) -> str:
+def _errs(source: Measured) -> str:
     """How often comparisons of workloads with one another err."""
     rows, pairs = list(power.rows(source.result, summary.SHOWN)), result.against_of(source.environment["suite"])
     if not rows:
@@ -223,7 +194,7 @@ def _errs(source: Source) -> str:
     return _table("How often this comparison errs", heads, body) + said
 
 
-def _model(source: Source) -> str:
+def _model(source: Measured) -> str:
     """What the model says of this suite, if it says anything."""
     said = model.of(source.result)
     if isinstance(said, str):
@@ -236,7 +207,8 @@ def _model(source: Source) -> str:
     return "".join(parts) + "".join(f"<p>{escape(text)}</p>" for text in model.legend(said))
 
 
-def _answers(sources: list[Source]) -> str:
+def answers(sources: Sequence[Measured]) -> str:
+    """All that is said ahead of the plots."""
     parts = [_overview(sources)]
     for source in sources:
         paths = list(dict.fromkeys(section.path for section in source.sections))
@@ -281,7 +253,7 @@ def _all_plots(source: Source) -> str:
         drawn = "".join(_plot(plot, _figures(section, groups[plot.id]) if plot.id in groups and plot.svg else "")
                         for plot in source.plots[section.id])
         head = f"{section.path}, {section.title}" if several else section.title
-        parts.append(f'<h4 id="{section.id}">{escape(head)}</h4>'
+        parts.append(f'<h4 id="{section.id}">{escape(head)}</h4>{f"<p>{escape(metrics.COUNTED)}</p>" * section.counted}'
                      f'<div class="plots">{drawn or "<p>No figures.</p>"}</div>')
     timed = any("-time-" in plot.id for found in source.plots.values() for plot in found)
     if not timed:
@@ -380,9 +352,8 @@ def _about(source: Source) -> str:
 
 def _method(sources: list[Source]) -> str:
     used = list(dict.fromkeys(point["protocol"] for source in sources for point in source.result["points"]))
-    legends = dict.fromkeys(text for source in sources for text in summary.legend(source.result)
-                            if not text.startswith("Not measured"))
-    missing = dict.fromkeys(text for source in sources for text in source.environment["not_measured"])
+    legends = dict.fromkeys(text for source in sources for text in summary.legend(source.result))
+    missing = dict.fromkeys(left_out(source.environment) for source in sources)
     return (f"<p>{escape(METHOD)}</p>" + _list({name: OPTIONS.get(name, "not described here") for name in used})
             + "".join(f"<p>{escape(text)}</p>" for text in legends)
             + f"<h3>Not measured</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in missing)}</ul>")
@@ -412,13 +383,14 @@ def _top(sources: list[Source]) -> str:
         parts.append(f'<p class="warning"><strong>{escape(" ".join(summary.EMULATED) + whose)}</strong></p>')
     well = [source for source in sources if source.result["verdict"] == PASS and not source.environment["interrupted"]]
     parts += [f"<p>{escape(_of_runs(well))}</p>"] if well else []
+    parts += [f'<p class="warning">{escape(text)}</p>'] if (text := answer.revisions(sources)) else []
     parts += [f'<p class="warning">{escape(_of_runs([source]))}</p>' for source in sources if source not in well]
     return "".join(parts)
 
 
 def render(sources: list[Source]) -> str:
     """The page: whole in itself, without a script."""
-    parts = (("answer", "The answer", _answers(sources)),
+    parts = (("answer", "The answer", answers(sources)),
              ("plots", "Plots", "".join(f"<h3>{escape(source.name)}</h3>{_all_plots(source)}" for source in sources)),
              ("method", "Method", _method(sources)),
              ("about", "Machine, fairness, parameters, warnings", "".join(map(_about, sources))))

@@ -115,12 +115,11 @@ def values_of(point: dict[str, Any], name: str) -> list[float]:
     return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
 
 
-def _summarise(name: str, values: list[float], emulated: bool) -> dict[str, Any]:
-    kind = metrics.METRICS[name]
-    interval = (stats.spread if kind.deterministic else stats.median)(values)
+def _summarise(name: str, values: list[float], protocol: str, emulated: bool) -> dict[str, Any]:
+    interval = (stats.spread if metrics.METRICS[name].deterministic else stats.median)(values)
     return {"median": interval.centre, "low": interval.low, "high": interval.high,
             "n": len(values), "coverage": interval.coverage,
-            "rankable": not (kind.time and emulated)}
+            "rankable": metrics.ranks(name, protocol, emulated)}
 
 
 def _compare(name: str, values: list[float], base: list[float]) -> dict[str, Any]:
@@ -146,7 +145,7 @@ def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], e
             own, base = values_of(point, name), bases.get(point["protocol"])
             if not own:
                 continue
-            figures = point["summary"][name] = _summarise(name, own, emulated)
+            figures = point["summary"][name] = _summarise(name, own, point["protocol"], emulated)
             if base is None or not values_of(base, name):
                 continue
             figures |= _compare(name, own, values_of(base, name))

@@ -9,10 +9,10 @@ from statistics import median
 from typing import Any
 
 from . import curves, model, power, stats, table
-from .environment import releases
-from .metrics import METRICS, lookups
+from .environment import left_out, releases
+from .metrics import COUNTED, METRICS, estimated, lookups
 from .notes import notes
-from .result import against_of
+from .result import against_of, values_of
 from .table import WIDTH, row, wrap
 from .verdict import worst
 
@@ -60,8 +60,10 @@ OWN_TABLES = [
 NAME = table.NAME_WIDTH
 TITLE = "folioscale: ways to RCU-free a folio"
 EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates and",
-            "times show that the load ran, no more; compare instructions, counts",
-            "and limbo.")
+            "times show that the load ran, no more. Limbo is rate x grace period,",
+            "both emulated: no ranking by it either, except by a batch (hazptr) or",
+            "a ceiling (rcu_bounded). Which option is faster on a real CPU is not",
+            "known.")
 MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 
@@ -121,6 +123,7 @@ def facts(result: Result) -> dict[str, str]:
         "cmdline": cmdline,
         "suite": f"{env['suite']['name']}, {_boots(env)}, seed {env['suite']['seed']}",
         "revision": f"{env['revision']}, {env['date']}",
+        "left out": left_out(env),
     }
 
 
@@ -138,7 +141,7 @@ def _head(result: Result) -> list[str]:
 
 
 def ratio(figures: Figures, baseline: bool) -> str:
-    """How figures compare with the baseline's; empty where time is emulated."""
+    """How figures compare with the baseline's; empty where nothing may be ranked by them."""
     if not figures["rankable"]:
         return ""
     if baseline:
@@ -156,11 +159,11 @@ def _objects(point: Figures, name: str) -> str:
     found = []
     for rep in point["repetitions"]:
         limbo = rep["limbo"] or {"exact": 1}
-        estimated = not limbo["exact"] and name.startswith("descriptor")
-        value = (limbo["slab"] or {} if estimated else limbo).get(name)
+        slab = not limbo["exact"] and name.startswith("descriptor")
+        value = (limbo["slab"] or {} if slab else limbo).get(name)
         if value is not None:
             found.append(value / 1000 if name.endswith("_milli") else value)
-    return table.si(median(found)) if found else ""
+    return "~" * estimated(point, f"limbo_{name}") + table.si(median(found)) if found else ""
 
 
 def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list[tuple[str, int]]:
@@ -169,7 +172,7 @@ def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list
         return [("-", MEDIAN), ("", INTERVAL), ("", RATIO)]
     last = (_objects(point, column.objects) if column.objects
             else ratio(figures, point["protocol"] == baseline) if compared else "")
-    return [(column.unit(figures["median"]), MEDIAN),
+    return [("~" * estimated(point, column.metric) + column.unit(figures["median"]), MEDIAN),
             (table.interval(figures, column.unit), INTERVAL), (last, RATIO)]
 
 
@@ -262,39 +265,41 @@ def kinds_of(points: list[Figures], against: dict[str, str]) -> dict[str, list[F
     return kinds
 
 
-def _instructions(points: list[Figures], suite: dict[str, Any]) -> list[str]:
-    """A table for each kind of point that was counted."""
-    kinds = kinds_of([point for point in points
-                      if any(METRICS[name].deterministic for name in point["summary"])], against_of(suite))
-    lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", ""] if kinds else []
+def counts(points: list[Figures]) -> bool:
+    """Whether any of these points counts instructions."""
+    return any(METRICS[name].deterministic for point in points for name in point["summary"])
+
+
+def _instructions(points: list[Figures], against: dict[str, str]) -> list[str]:
+    """A table for each kind of point that was counted. Nothing is compared with another arm."""
+    kinds = kinds_of([point for point in points if counts([point])], against)
+    lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", "", *wrap(COUNTED), ""] if kinds else []
     for words, points in kinds.items():
         if len(kinds) > 1:
             lines += wrap(f"{words}:")
-        lines += _instruction_table(points, "" if points[0]["workload"] in against_of(suite) else suite["baseline"])
+        lines += _instruction_table(points)
     return lines
 
 
-def _instruction_table(points: list[Figures], baseline: str) -> list[str]:
+def _instruction_table(points: list[Figures]) -> list[str]:
     """Per lookup and per turnover side by side, though different points count them."""
     figures: dict[str, Figures] = {}
     labels = {point["protocol"]: label(point) for point in points}
     for point in points:
         figures.setdefault(point["protocol"], {}).update(point["summary"])
-    columns = [("instructions_per_lookup", 10, True), ("floor_instructions_per_lookup", 9, False),
-               ("instructions_per_lookup_over_floor", 9, False), ("instructions_per_turnover", 11, True)]
+    columns = [("instructions_per_lookup", 10), ("floor_instructions_per_lookup", 9),
+               ("instructions_per_lookup_over_floor", 9), ("instructions_per_turnover", 11)]
     lookup = lookups(points[0]["path"]).removesuffix("s")
-    lines = [row("", [("per", 10), ("", 8), ("by hand", 9), ("of that", 9), ("per", 11), ("", 8)]),
-             row("", [(lookup, 10), ("ratio", 8), ("(floor)", 9), ("", 9), ("turnover", 11), ("ratio", 8)])]
+    lines = [row("", [("per", 10), ("by hand", 9), ("of that", 9), ("per", 11)]),
+             row("", [(lookup, 10), ("(floor)", 9), ("", 9), ("turnover", 11)])]
     for protocol, own in figures.items():
         cells = []
-        for name, width, compared in columns:
+        for name, width in columns:
             found = own.get(name)
             over = name.endswith("_over_floor")
             cells.append(("-" if not found else f"{found['median']:.3f}x" if over
                           else f"{found['median']:,.0f}" if name.endswith("_per_turnover")
                           else f"{found['median']:,.1f}", width))
-            if compared:
-                cells.append((ratio(found, protocol == baseline) if found else "", 8))
         lines.append(row(labels[protocol], cells))
     return lines + [""]
 
@@ -331,6 +336,18 @@ def _compared(result: Result) -> str:
     return ", ".join(([f"to {suite['baseline']}"] if suite["baseline"] else []) + others)
 
 
+def _estimates(result: Result) -> bool:
+    return any(estimated(point, name) for point in result["points"] for name in point["summary"])
+
+
+def _drift(result: Result) -> str:
+    """How much the boots of one arm differ in a rate that the emulated machine was free to choose."""
+    found = [max(values) / min(values) for point in result["points"] if not point["params"].get("free_rate")
+             for name in ("lookups_per_second", "turnovers_per_second")
+             if len(values := values_of(point, name)) > 1 and min(values)]
+    return f" Rates of one arm differ by up to {max(found):.1f}x between the boots of this run." if found else ""
+
+
 def _without(result: Result, baseline: str) -> str:
     """Where there is nothing to compare with."""
     compared = {point["workload"] for point in result["points"] if point["protocol"] == baseline}
@@ -354,16 +371,17 @@ def legend(result: Result) -> list[str]:
         n = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
         found.append(f"median [interval]: of n = {n} boots; order statistics, exact coverage "
                      f"{100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
-                     "of bytes (B): 1024.")
+                     "of bytes (B): 1024. They are boots of one run: a run on another day may lie outside of the "
+                     "interval." + " ~: an estimate, see the notes." * _estimates(result))
         if compared := _compared(result):
             found.append(f"ratio: {compared}, Hodges-Lehmann on logs (its interval is in result.json); "
                          f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
                          "the ranks where there are ties; Holm over the protocols of one metric and "
-                         "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + ".")
+                         "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + "."
+                         + (f" Arms are tested against {baseline} alone, not against each other." if baseline else ""))
     if seen and env["times_emulated"]:
-        found.append("No ratio and no test for times and rates: the clock is emulated, and drifts "
-                     "between boots by more than protocols differ. A virtual CPU that the host takes away "
-                     "in the middle of a removal lets readers meet zero many times over.")
+        found.append(f"No ratio and no test for times, rates and limbo (except hazptr's and rcu_bounded's): the clock is "
+                     f"emulated.{_drift(result)} A virtual CPU that the host takes away in the middle of a removal lets readers meet zero many times over.")
     if seen:
         found.append("tryget met zero: the reader found a folio being freed, and started over. recheck "
                      "failed: the reference was to a folio that had left its slot. limbo: freed by a freer, "
@@ -376,7 +394,7 @@ def legend(result: Result) -> list[str]:
         found += [text] if name in told else []
     if any("instructions_per_turnover" in point["summary"] for point in result["points"]):
         found.append("Per turnover: removal, free, allocation, publishing, and the deferred work.")
-    return found + ["Not measured: " + "; ".join(env["not_measured"]) + "."]
+    return found
 
 
 def render(result: Result) -> str:
@@ -384,13 +402,13 @@ def render(result: Result) -> str:
     workloads = list(dict.fromkeys(point["workload"] for point in points))
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
     lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
-    lines += _instructions([point for point in points if not point.get("axes")], suite)
     for name, path in dict.fromkeys((point["workload"], point["path"]) for point in points):
         own = [point for point in points if (point["workload"], point["path"]) == (name, path)]
         where, title = table.place(path, name), suite["workloads"][name]
         curve = suite.get("curves", {}).get(name)
         lines += (curves.render(where, own, curve, title) if curve
                   else _workload(where, title, own, suite["baseline"], against_of(suite).get(name, "")))
+    lines += _instructions([point for point in points if not point.get("axes")], against_of(suite))
     lines += power.render(result, SHOWN)
     said = model.of(result)
     lines += [*model.render(said), ""] if isinstance(said, model.Model) else []

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import synthetic
-from fsc import compare, environment, result, stats, table
+from fsc import compare, environment, metrics, result, stats, table
 from fsc.metrics import METRICS
 from fsc.verdict import EXIT_SETUP, SetupError
 
@@ -205,10 +205,19 @@ class EmulatedTest(PairTest):
     def test_no_verdict_on_time(self) -> None:
         for point in self.compare()["points"]:
             for name, figures in point["metrics"].items():
-                self.assertEqual(figures["verdict"] is None, METRICS[name].time, name)
-                if METRICS[name].time:
+                ranks = metrics.ranks(name, point["protocol"], True)
+                self.assertEqual(figures["verdict"] is not None, ranks, name)
+                if not ranks:
                     self.assertEqual((figures["ratio"], figures["p"]), (None, None))
         self.assertEqual(self.figures("churn", "typesafe", "tryget_zero_per_million")["verdict"], "more")
+
+    def test_estimates_are_marked(self) -> None:
+        self.assertNotIn("~", compare.render(self.compare()))
+        point_of(self.b, "churn", "rcu_full")["repetitions"][0]["limbo"]["exact"] = 0
+        text = compare.render(self.compare())
+        lines = text.partition("--- pagecache, churn")[2].partition("\nlimbo_descriptor_bytes_mean\n")[2].splitlines()
+        self.assertRegex(lines[0], r"^rcu_full +\d\S+K \S+ \S+ +~\d")
+        self.assertIn("~: an estimate.", text)
 
     def test_said_once(self) -> None:
         text = self.text()

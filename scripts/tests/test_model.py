@@ -165,6 +165,14 @@ class ShownTest(unittest.TestCase):
         self.assertEqual(text.count("Extrapolated, not measured"), 2)
         self.assertNotIn("Little", text)
 
+    def test_its_error_is_beside_it(self) -> None:
+        found = of(made())
+        errors = sorted(row.error for rows in found.predicted.values() for row in rows if row.error is not None)
+        said = f"{100 * errors[0]:+.0f}% to {100 * errors[-1]:+.0f}% at {len(errors)} places"
+        text = " ".join("\n".join(model.render(found)).split())
+        self.assertEqual(text.count(f"not measured (error where it was: {said})"), 2)
+        self.assertIn(f"Error where it was measured: {said}. An extrapolation may be off by as much, or by more.", text)
+
     def test_a_long_name_has_a_line_of_its_own(self) -> None:
         found = made()
         for point in found["points"]:

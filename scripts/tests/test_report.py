@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import copy
 import functools
 import io
 import re
@@ -13,7 +14,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import synthetic
-from fsc import canvas, costs, environment, plots, report, result, table
+from fsc import canvas, costs, environment, metrics, plots, report, result, summary, table
 from fsc.verdict import SetupError
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -143,15 +144,15 @@ class StructureTest(ReportCase):
             self.assertTrue(said[title])
             self.assertRegex(said[desc], r"\d")
         peak = next(p for p in self.build()["points"] if (p["workload"], p["protocol"]) == ("churn", "rcu_full"))
-        words = f"rcu_full {costs.told(peak['summary']['limbo_page_bytes_peak'], 'limbo_page_bytes_peak')}"
+        words = f"rcu_full {costs.told(peak, 'limbo_page_bytes_peak')}"
         self.assertTrue(any(words in text for text in said.values()), words)
 
     def test_a_cell_has_interval_and_plot(self) -> None:
         row = Page(drawn("plain")).rows("descriptors in limbo, peak bytes")[0]
-        self.assertRegex(row, r"bytes00\d+K\[\d+K, \d+K\][\d.]+M\[\d+K, [\d.]+M\]$")
-        cell = re.search(r'<th scope="row">descriptors in limbo, peak bytes</th>.*?</tr>', drawn("plain"))[0]
-        self.assertEqual(cell.count('<a href="#s1-3-limbo-descriptors">'), 4)
-        self.assertIn('<figure id="s1-3-limbo-descriptors">', drawn("plain"))
+        self.assertRegex(row, r"bytes \(rate x grace period, both emulated\)00~\d+K\[\d+K, \d+K\][\d.]+M\[\d+K, [\d.]+M\]$")
+        cell = re.search(r'<th scope="row">descriptors in limbo, peak bytes.*?</tr>', drawn("plain"))[0]
+        self.assertEqual(cell.count('<a href="#s1-2-limbo-descriptors">'), 4)
+        self.assertIn('<figure id="s1-2-limbo-descriptors">', drawn("plain"))
 
     def test_a_cell_without_a_figure(self) -> None:
         page = Page(drawn("plain"))
@@ -187,8 +188,8 @@ class StructureTest(ReportCase):
         self.assertIn(f"{other / 'report.html'}", said.getvalue())
         ids = Page((other / "report.html").read_text()).ids()
         self.assertEqual(len(ids), len(set(ids)))
-        self.assertIn("s1-1-lookup", ids)
-        self.assertIn("s2-1-lookup", ids)
+        self.assertIn("s1-4-lookup", ids)
+        self.assertIn("s2-4-lookup", ids)
 
     def test_one_table_of_several_suites(self) -> None:
         other = synthetic.suite("paths")
@@ -203,11 +204,10 @@ class StructureTest(ReportCase):
         # The first table of all, with the options of both, and each row of the suite that has it for the most.
         self.assertEqual(page.texts("h3")[0], "The options in one table")
         self.assertEqual(page.texts("thead")[0], "".join(["cost", *report.OPTIONS]))
-        found = page.rows("instructions per turnover; paths, ")
-        self.assertEqual(len(found), 1)
-        self.assertNotIn("n/a", found[0])
-        self.assertIn("n/a", page.rows("recheck failed, per million lookups; paths, ")[0])
-        self.assertEqual(len(page.rows("reused after, p50 (emulated time); paths")), 1)
+        clock = "(rate x grace period, both emulated)"
+        self.assertNotIn("n/a", page.rows(f"pages in limbo, mean B, full rate {clock}; paths: pagecache-churn, 6 boots")[0])
+        self.assertIn("n/a", page.rows(f"pages in limbo, mean B, 1.00k frees/s {clock}; default: throttled, 6 boots")[0])
+        self.assertNotIn("revisions", " ".join(page.texts("p")))
         self.assertLessEqual({attrs["href"][1:] for _, attrs, _ in page.all("a")}, set(page.ids()))
         # A suite by itself has its own table, and no second one.
         self.assertNotIn("The options in one table", self.page().texts("h3"))
@@ -289,15 +289,15 @@ class VerdictTest(ReportCase):
         self.assertIn("LOST", page.rows("verdict")[0])
         said = " ".join(page.texts("p"))
         self.assertIn("1 of 20 points did not pass (LOST at worst)", said)
-        self.assertNotRegex(said, r"limbo at the peak \(churn\)[^.]*rcu_desc")
+        self.assertNotRegex(said, r"bytes in limbo \(churn\)[^.]*rcu_desc")
         self.assertIn("silent at the timeout", " ".join(page.texts("li")))
 
     def test_lost_instructions_stay_with_theirs(self) -> None:
         del self.boots[6].blobs["run/icount-lookup.pagecache.overlay"]
         found = self.build()
-        first = costs.sections(found)[0]
-        self.assertTrue(first.counted)
-        self.assertEqual(len(first.points), 8)
+        last = costs.sections(found)[-1]
+        self.assertTrue(last.counted)
+        self.assertEqual(len(last.points), 8)
         self.assertRegex(self.page(found).rows("instructions per lookup")[0], r"^instructions per lookupLOST140\.0")
 
     def test_failed_is_in_no_sentence(self) -> None:
@@ -306,7 +306,7 @@ class VerdictTest(ReportCase):
         found = self.build()
         said = " ".join(costs.says(costs.sections(found)))
         self.assertIn("(FAIL at worst)", said)
-        self.assertNotRegex(said, r"peak \(churn\): [^.]*rcu_full")
+        self.assertNotRegex(said, r"limbo \(churn\): [^.]*rcu_full")
         self.assertIn("FAIL", self.page(found).rows("verdict")[0])
 
     def test_nothing_arrived(self) -> None:
@@ -352,9 +352,80 @@ class EmulationTest(ReportCase):
         self.boots = synthetic.boots(self.suite, "kvm")
         page = self.page()
         self.assertNotIn("EMULATED", self.text())
-        self.assertNotIn("emulated", " ".join(page.texts("figcaption", "th")))
+        self.assertNotIn("emulated", " ".join(page.texts("figcaption", "th")).replace(metrics.COUNTED, ""))
         self.assertRegex(page.rows("Lookups per second")[0], r"\dx|n\.d\.")
         self.assertIn("Lookups per second", " ".join(page.texts("p")))
+
+
+class ClaimsTest(ReportCase):
+    """Sentences have their figure in the result, and compare nothing without a test."""
+
+    def says(self) -> tuple[dict, list[str]]:
+        found = self.build()
+        return found, costs.says(costs.sections(found), "overlay")
+
+    def test_no_order_by_instructions(self) -> None:
+        page = Page(drawn("plain"))
+        for row in page.rows("instructions per "):
+            self.assertNotRegex(row, r"\dx")
+        heads = [text for text in page.texts("th") if text.startswith(("churn", "instructions."))]
+        self.assertEqual(heads[:2], [heads[0], f"instructions. {metrics.COUNTED}"])
+        self.assertEqual(heads[0].partition(":")[0], "churn")
+        self.assertIn(metrics.COUNTED, page.texts("p"))
+        self.assertNotIn("nstruction", " ".join(self.says()[1]))
+
+    def test_every_figure_is_in_the_result(self) -> None:
+        for self.accelerator in ("tcg", "kvm"):
+            self.boots = synthetic.boots(self.suite, self.accelerator)
+            found, said = self.says()
+            text = " ".join(said)
+            known = [words for point in found["points"] for metric in point["summary"]
+                     for words in (costs.told(point, metric), f"{point['summary'][metric].get('p') or 0:.2g}",
+                                   summary.ratio(point["summary"][metric], False))]
+            for words in sorted(known, key=len, reverse=True):
+                text = text.replace(words, "") if re.search(r"\d", words) else text
+            self.assertIsNone(re.search(r"\d", text), text)
+
+    def test_no_comparison_without_a_test(self) -> None:
+        for self.accelerator in ("tcg", "kvm"):
+            self.boots = synthetic.boots(self.suite, self.accelerator)
+            found, said = self.says()
+            self.assertIsNone(re.search(r"\b(more|less|cheap\w*|most|least|fast\w*|slow\w*|saves?) ", " ".join(said)), said)
+            self.assertIn("Arms are tested against overlay alone, not against each other: no order of them is claimed.", said)
+        rates = next(text for text in said if text.startswith("Lookups per second"))
+        for protocol in ("typesafe", "rcu_desc", "rcu_full"):
+            figures = next(p for p in found["points"] if (p["workload"], p["protocol"]) == ("read-only", protocol))["summary"]
+            own = next(text for text in rates.split("; ") if protocol in text)
+            shown = figures["lookups_per_second"]["p"] < 0.05
+            self.assertEqual("x of overlay (p " in own, shown)
+            self.assertEqual("no difference to overlay shown (p " in own, not shown)
+
+    def test_limbo_in_the_suites_order_and_marked(self) -> None:
+        found, said = self.says()
+        limbo = next(text for text in said if text.startswith("Mean bytes in limbo (churn)"))
+        point = next(p for p in found["points"] if (p["workload"], p["protocol"]) == ("churn", "rcu_desc"))
+        self.assertIn(f"rcu_desc ~{table.size(point['summary']['limbo_descriptor_bytes_mean']['median'])} [", limbo)
+        self.assertLess(limbo.index("rcu_desc"), limbo.index("rcu_full"))
+        self.assertIn(costs.LIMBO_CLOCK, said)
+        self.accelerator, self.boots = "kvm", synthetic.boots(self.suite, "kvm")
+        self.assertNotIn(costs.LIMBO_CLOCK, self.says()[1])
+
+    def test_limbo_ranks_nothing_under_emulation(self) -> None:
+        row = Page(drawn("plain")).rows("pages in limbo, mean bytes")[0]
+        self.assertIsNone(re.search(r"\dx|n\.d\.|diff\.", row), row)
+        captions = [text for text in Page(drawn("full")).texts("figcaption") if " in limbo." in text]
+        self.assertGreater(len(captions), 3)
+        self.assertEqual([text for text in captions if "both emulated: not to be compared." not in text], [])
+
+    def test_revisions(self) -> None:
+        found = self.build()
+        other = copy.deepcopy(found)
+        found["environment"]["revision"], other["environment"]["revision"] = "aaaa", "bbbb"
+        synthetic.put_folder(self.folder, found, [])
+        synthetic.put_folder(self.folder / "other", other, [])
+        report.write([self.folder, self.folder / "other"], self.folder / report.NAME)
+        said = "These suites ran at 2 revisions of folioscale, between which its code changed: aaaa (default); bbbb (default)."
+        self.assertIn(said, Page(self.text()).texts("header")[0])
 
 
 class CurvesTest(ReportCase):
@@ -368,7 +439,7 @@ class CurvesTest(ReportCase):
         self.assertEqual(len(lines), 8)
         self.assertEqual(plots.line_label(list(lines)[1]), "overlay, nr_readers=2")
         self.assertEqual(plots.places(lines), [0, 50, 1000, 20_000])
-        found = plots.of_section(section, self.folder, True)
+        found = plots.of_section(section, self.folder)
         self.assertEqual([plot.id for plot in found], [f"{section.id}-curve-1", f"{section.id}-curve-2"])
         for words in ("rcu_full, nr_readers=2", "free_rate", "20k"):
             self.assertIn(words, " ".join(Page(found[0].svg).texts("text")))
@@ -383,9 +454,9 @@ class CurvesTest(ReportCase):
 
     def test_a_gap_has_no_marker(self) -> None:
         found, section = self.curves()
-        lost = Page(plots.of_section(section, self.folder, True)[1].svg).all("use")
+        lost = Page(plots.of_section(section, self.folder)[1].svg).all("use")
         found["points"][-1]["summary"] = found["points"][-2]["summary"]
-        whole = Page(plots.of_section(section, self.folder, True)[1].svg).all("use")
+        whole = Page(plots.of_section(section, self.folder)[1].svg).all("use")
         # Its marker, and the two ends of its interval.
         self.assertEqual(len(whole) - len(lost), 3)
 
@@ -396,7 +467,7 @@ class CurvesTest(ReportCase):
 
     def test_many_lines_are_several_plots(self) -> None:
         _, section = self.curves((1, 2, 4))
-        found = plots.of_section(section, self.folder, True)
+        found = plots.of_section(section, self.folder)
         self.assertEqual(len(found), 6)
         self.assertEqual(len({plot.id for plot in found}), 6)
         self.assertIn("nr_readers=4", found[2].title)
@@ -423,13 +494,13 @@ class LimboOverTimeTest(ReportCase):
         page = self.page(runs=True)
         self.assertNotIn("is not drawn", " ".join(page.texts("p")))
         said = {attrs["id"]: text for _, attrs, text in page.all("desc") if attrs.get("id")}
-        churn = said["s1-3-time-descriptors-desc"]
+        churn = said["s1-2-time-descriptors-desc"]
         peak = max(row[3] for row in synthetic.run(self.suite.plain()[7], 1)["series"]["rows"])
         self.assertIn(f"rcu_full up to {table.si(peak)}", churn)
         self.assertIn("None at any time: overlay, typesafe", churn)
         # Not the module's bound, which is what the series has, but the slab's objects less the folios.
-        self.assertIn(f"rcu_desc up to {table.si(9010 - 1024)}", churn)
-        self.assertNotIn("rcu_desc up to", said["s1-3-time-pages-desc"])
+        self.assertIn(f"rcu_desc up to ~{table.si(9010 - 1024)}", churn)
+        self.assertNotIn("rcu_desc up to", said["s1-2-time-pages-desc"])
 
     def test_left_out(self) -> None:
         self.assertIn("is not drawn", " ".join(self.page().texts("p")))
@@ -457,7 +528,7 @@ class GracePeriodTest(ReportCase):
 
     def plots(self, found: dict) -> list[plots.Plot]:
         return [plot for section in costs.sections(found) if section.title.startswith("churn")
-                for plot in plots.of_section(section, self.folder, True)]
+                for plot in plots.of_section(section, self.folder)]
 
 
 class ScaleTest(unittest.TestCase):

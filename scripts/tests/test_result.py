@@ -277,6 +277,74 @@ class SummaryTest(BootsTest):
             self.assertIsNone(re.search(r"\dx|n\.d\.", part), part)
         self.assertIn("ratio", self.section(text, "tryget met zero /M lookups   "))
 
+    def test_limbo_has_no_ratio_under_emulation(self) -> None:
+        self.suite.against["throttled"] = "churn"
+        for emulated in (True, False):
+            self.boots = synthetic.boots(self.suite, "tcg" if emulated else "kvm")
+            point = self.point(self.build(emulated), "throttled", "rcu_full")
+            self.assertEqual(point["summary"]["limbo_page_bytes_mean"]["rankable"], not emulated)
+            part = self.section(summary.render(self.build(emulated)).partition("throttled: ")[2], "pages in limbo")
+            self.assertEqual(bool(re.search(r"\dx|n\.d\.", part)), not emulated, part)
+        # A batch and a ceiling are no matter of the clock.
+        self.assertTrue(metrics.ranks("limbo_descriptor_bytes_mean", "hazptr", True))
+        self.assertTrue(metrics.ranks("limbo_descriptor_bytes_mean", "rcu_bounded", True))
+        self.assertFalse(metrics.ranks("reuse_ns_p50", "hazptr", True))
+
+    def test_says_what_is_left_out(self) -> None:
+        text = " ".join(summary.render(self.build()).split())
+        self.assertIn("Which option is faster on a real CPU is not known.", text)
+        self.assertIn("left out caches; what an atomic costs; contention; memcg charging (the threads are the root "
+                      "group's); NUMA; memory ordering weaker than x86's verdict", text)
+        self.boots = synthetic.boots(self.suite, "kvm")
+        text = " ".join(summary.render(self.build(False)).split())
+        self.assertIn("left out memcg charging", text)
+        self.assertNotIn("caches;", text)
+
+    def test_instructions_come_last_and_rank_nothing(self) -> None:
+        for emulated in (True, False):
+            self.boots = synthetic.boots(self.suite, "tcg" if emulated else "kvm")
+            text = summary.render(self.build(emulated))
+            head = text.index("--- instructions")
+            self.assertLess(text.rindex("pages in limbo"), head)
+            part = text[head:text.index("median [interval]: of")]
+            self.assertIn(metrics.COUNTED, " ".join(part.split()))
+            self.assertIn("1.029x", part)       # of the one written by hand
+            self.assertNotIn("ratio", part)
+            self.assertNotIn("1.40x", part)     # of overlay
+
+    def test_estimates_are_marked(self) -> None:
+        found = self.build()
+        part = self.section(summary.render(found), "descriptors in limbo, peak B")
+        self.assertRegex(part, r"rcu_desc +~\S+K \[.*\] +~\S+k +~\S+K \[.*\] +~\S+k\n")
+        self.assertNotRegex(part, r"rcu_full\* +~")
+        self.assertIn("~: an estimate", " ".join(summary.render(found).split()))
+
+    def test_drift_is_computed(self) -> None:
+        found = self.build()
+        point = self.point(found, "read-only", "overlay")
+        for rep, value in zip(point["repetitions"], (10, 20, 30, 40, 50, 70)):
+            rep["metrics"]["lookups_per_second"] = value * 1e6
+        self.assertIn("Rates of one arm differ by up to 7.0x between the boots of this run.",
+                      " ".join(summary.render(found).split()))
+
+    def test_few_rechecks(self) -> None:
+        found = self.build()
+        for number, rep in enumerate(self.point(found, "churn", "overlay")["repetitions"]):
+            rep["counters"] |= {"recheck_moved": 3, "recheck_empty": number}
+        for rep in self.point(found, "churn", "typesafe")["repetitions"]:
+            rep["counters"]["recheck_moved"] = 10
+        said = [text for text in notes.notes(found) if "recheck" in text and text.startswith("churn")]
+        self.assertEqual(said, ["churn: recheck failed is of few events, a boot: 3 to 8 under overlay"])
+
+    def test_cap_of_kfree_rcu_is_on_a_bound(self) -> None:
+        found = self.build()
+        for protocol in ("rcu_desc", "rcu_full"):
+            self.point(found, "churn", protocol)["repetitions"][0]["window"]["throttled"] = 1
+        said = {text.split(",")[1].split(":")[0].strip(): text for text in notes.notes(found) if "limbo_max_mb" in text}
+        self.assertIn("which is this harness's own rule", said["rcu_full"])
+        self.assertNotIn("slab", said["rcu_full"])
+        self.assertIn(f"of which the slab held ~{table.size((9010 - 1024) * 80)}B", said["rcu_desc"])
+
     def test_ranking_on_real_hardware(self) -> None:
         self.boots = synthetic.boots(self.suite, "kvm")
         text = summary.render(self.build(False))
@@ -292,7 +360,7 @@ class SummaryTest(BootsTest):
         text = summary.render(self.build())
         for protocol in ("overlay", "typesafe", "rcu_desc", "rcu_full"):
             self.assertIn(protocol, self.section(text, "verdict      read"))
-        for words in ("per\n", "n = 6 boots", "96.9%", "Holm", "memcg", "kfree_rcu's limbo is an estimate"):
+        for words in ("per\n", "n = 6 boots", "96.9%", "Holm", "memcg", "kfree_rcu's limbo (~) is an estimate"):
             self.assertIn(words.split("\n")[0], " ".join(text.split()))
 
     def test_notes(self) -> None:
