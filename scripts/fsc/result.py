@@ -36,6 +36,7 @@ class BootRecord:
     state: str = LOST
     reason: str = "interrupted"
     first: str = ""                # how a first machine died that was started again
+    at_boot: list[str] = field(default_factory=list)    # what its kernel complained of before the module was there
     seconds: float = 0.0
     blobs: dict[str, bytes] = field(default_factory=dict)
 

@@ -174,8 +174,11 @@ class Session:
                 vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
                 cmdline=guest.cmdline.split(), on_blob=on_blob))
         record.state, record.reason, record.seconds = boot.state, boot.reason, boot.seconds
-        record.first = boot.first
-        if record.state == PASS and not {"config", "slabs"} <= record.blobs.keys():
+        record.first, record.at_boot = boot.first, boot.at_boot
+        if record.state == LOST:
+            done = sum(f"run/{point.id}" in record.blobs for point in points)
+            record.reason = f"{done} of {len(points)} points were done: {boot.reason}"
+        elif record.state == PASS and not {"config", "slabs"} <= record.blobs.keys():
             record.state, record.reason = LOST, "the machine did not say whether it is fair"
         if "error/config" in record.blobs:
             record.reason = record.text("error/config")

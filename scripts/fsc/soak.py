@@ -176,8 +176,11 @@ class Tally:
             lines.seek(self._at)
             new = lines.read()
         whole = new[:new.rfind(b"\n") + 1]
+        text = whole.decode(errors="replace")
+        if not self._at:
+            text = vm.in_job(text)
         self._at += len(whole)
-        return console.complaints(whole.decode(errors="replace"))[:20]
+        return console.complaints(text)[:20]
 
 
 def counted(counts: Counter[str]) -> str:

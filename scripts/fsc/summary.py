@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
@@ -62,6 +63,8 @@ TITLE = "folioscale: ways to RCU-free a folio"
 EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates and",
             "times show that the load ran, no more; compare instructions, counts",
             "and limbo.")
+COMPLAINED = "THE KERNEL COMPLAINED WHILE IT BOOTED, before the module was there: a fact of this machine, no verdict."
+AT_BOOT = 4                    # lines of that
 MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 
@@ -124,10 +127,21 @@ def facts(result: Result) -> dict[str, str]:
     }
 
 
+def _at_boot(env: Figures) -> list[str]:
+    """What kernels complained of before the module was there: each once, whatever the time and the boot."""
+    said = dict.fromkeys(re.sub(r"^\[ *[\d.]+\] *|CPU: \d+ PID: \d+ ", "", line) for boot in env["boots"] for line in boot.get("at_boot", []))
+    if not said:
+        return []
+    lines = [line for text in [*said][:AT_BOOT] for line in wrap(text, "- ")]
+    more = [f"- and {len(said) - AT_BOOT} more"] if len(said) > AT_BOOT else []
+    return [*wrap(COMPLAINED), *lines, *more, ""]
+
+
 def _head(result: Result) -> list[str]:
     lines = [TITLE, "=" * WIDTH]
     if result["environment"]["times_emulated"]:
         lines += [*EMULATED, ""]
+    lines += _at_boot(result["environment"])
     for name, text in facts(result).items():
         lines += wrap(text, f"{name:<{NAME}}")
     if found := machines(result["environment"]):

@@ -20,7 +20,8 @@ from .roots import HostRoot
 from .verdict import EXIT_STATUS, LOST, PASS, SetupError, worst
 
 GUEST = repo.SCRIPTS / "guest"
-_OVERHEAD_S = 180.0    # booting, tools that compile; emulation on one thread, on a busy host
+# Tools that compile need half a minute, emulated on one thread on an idle host.
+_OVERHEAD_S = 180.0
 _DEFAULT_MS = 10_000
 
 
@@ -68,7 +69,7 @@ class Traced:
 
         job = prologue(self.module) + job
         # With -icount a second of the guest takes about ten.
-        slower = 16 if self.accel is accel.ICOUNT else 4
+        slower = 50 if self.accel is accel.ICOUNT else 5
         timeout_s = _OVERHEAD_S + slower * _milliseconds(self.params) / 1000
         if self.accel is None:
             return host.boot(job, self.module, keep, timeout_s, self.folder)

@@ -15,7 +15,8 @@ from fsc.verdict import SetupError
 
 # A guest that runs: the job's end on the console, the status on the port.
 WORKS = """
-printf '[    1.000000] folioscale: end of job\\n' >console.log
+printf '[    1.000000] folioscale: %s of job\\n' begin end >console.log
+echo @begin
 echo '@status PASS job exited 0'
 """
 # -cpu host on some hosts: KVM refuses a register.
@@ -91,7 +92,7 @@ class AccelTest(unittest.TestCase):
 
     def test_silence_ends_at_the_timeout(self) -> None:
         with mock.patch.object(accel, "PROBE_TIMEOUT_S", 2.0):
-            self.falls_back(SILENT, "no status")
+            self.falls_back(SILENT, "the job had not begun 2 s after power on")
 
     def test_no_device(self) -> None:
         (self.folder / "kvm").unlink()
