@@ -15,7 +15,7 @@ from .metrics import METRICS, lookups
 from .notes import notes
 from .result import against_of
 from .table import WIDTH, row, wrap
-from .verdict import worst
+from .verdict import SETUP, worst
 
 Result = dict[str, Any]
 Figures = dict[str, Any]
@@ -91,7 +91,8 @@ def machines(env: Figures) -> dict[str, str]:
     for name, asked in asked_of.items():
         own = [boot for boot in env["boots"] if boot["name"] == name and boot["accelerator"] != "icount"]
         said = next((boot for boot in own if boot["release"]), None)
-        parts = [f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
+        parts = ["could not be had (see Notes)" if any(boot["state"] == SETUP for boot in own)
+                 else f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
                  else "said nothing" if own else "not booted",
                  asked["cmdline"] and f"words added: {asked['cmdline']}", asked["title"]]
         found[name or "-"] = "; ".join(filter(None, parts))

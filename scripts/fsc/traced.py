@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 
-from . import accel, host, kernel, repo, session, vm
+from . import accel, host, kernel, repo, session, setup_errors, vm
 from .accel import Accel
 from .bench import where_it_is
 from .kernel import Kernel
@@ -80,6 +80,10 @@ class Traced:
 
     def conclude(self, boot: vm.Boot) -> int:
         """Say what became of @boot and what there is now; return the exit status."""
+        if "error" in self.blobs and not boot.complained:
+            raise SetupError(setup_errors.not_loaded(self.text("error")))
+        for line in boot.at_boot:
+            print(f"The kernel complained while it booted, before the module was there: {line}")
         verdicts, said = [boot.state], "" if boot.state == PASS else f": {boot.reason}"
         if "run.json" in self.blobs:
             verdict = json.loads(self.blobs["run.json"])["verdict"]

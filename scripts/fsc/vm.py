@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console
+from . import console, setup_errors
 from .frames import FrameError, Frames, OnBlob
 from .kernel import Kernel
 from .roots import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
@@ -89,6 +89,8 @@ def boot(spec: BootSpec) -> Boot:
     The kernel patches its text while it boots, and emulation does not always survive that: an
     int3 that nobody expects, a double fault, or silence. So an emulated machine that dies like
     this before the job begins is started again, twice at most, and says so.
+
+    Raise SetupError when the machine cannot be had, for a reason that is known.
     """
     died: list[str] = []
     while True:
@@ -117,8 +119,11 @@ def _boot_once(spec: BootSpec) -> Boot:
     with (spec.outdir / "qemu.log").open("wb") as errors, machine.run(
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
         end = _follow(qemu, frames, spec, spec.outdir / "qemu.log")
+        status = qemu.poll()
     seconds = time.monotonic() - begin
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    if not frames.began:
+        setup_errors.check_machine(text, status, _said(spec.outdir / "qemu.log"), spec.memory_mb)
     state, reason = judge(frames.status, text, spec.allow, end)
     return Boot(state, reason, blobs, log, seconds, frames.began,
                 at_boot=console.complaints(text.partition(_BEGIN_OF_JOB)[0], spec.allow),
@@ -200,6 +205,7 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
         raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
     if not spec.kernel.image.is_file():
         raise SetupError(f"no kernel {spec.kernel.image}")
+    setup_errors.check_memory(spec.kernel.image, spec.memory_mb)
     spec.outdir.mkdir(parents=True, exist_ok=True)
     (spec.outdir / "console.log").unlink(missing_ok=True)
     root = spec.root.prepare(spec.outdir, spec.job, spec.files, spec.memory_mb)

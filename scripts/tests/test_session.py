@@ -186,6 +186,55 @@ class SessionTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile(dir=repo.SCRIPTS / "suites", suffix=".toml"):
             self.assertNotEqual(resume.sources(), before)
 
+    def not_had(self, cause: str, *blobs: tuple[str, bytes], **boot: object) -> None:
+        """A session of which no machine can be had: one line, no table, and no machine is tried twice."""
+        tried = []
+
+        def fake(spec: vm.BootSpec, **_how: object) -> vm.Boot:
+            tried.append(spec.accel.name)
+            for name, data in blobs:
+                spec.on_blob(name, data)
+            if not blobs:
+                raise SetupError(cause)
+            return vm.Boot("FAIL", "job exited 1", [], spec.outdir / "console.log", 1.0, **boot)
+        self.fake_boot = fake
+        with self.assertRaisesRegex(SetupError, cause):
+            self.run_session()
+        self.assertEqual(tried, ["tcg"])
+        self.assertFalse((self.folder / "result.json").exists())
+
+    def test_no_machine(self) -> None:
+        self.not_had("QEMU's machine has at most 255 CPUs")
+
+    def test_module_is_not_loaded(self) -> None:
+        self.not_had("^module.sig_enforce=1 lets no unsigned module in", ("error/config", b"insmod: Key was rejected by service\n"))
+
+    def test_complaint_beside_a_module_that_is_not_loaded(self) -> None:
+        def fake(spec: vm.BootSpec, **_how: object) -> vm.Boot:
+            spec.on_blob("error/config", b"insmod: Bad address\n")
+            return vm.Boot("FAIL", "on the console:\nWARNING", [], spec.outdir / "console.log", 1.0, complained=True)
+        self.fake_boot = fake
+        self.assertEqual(self.run_session()["verdict"], "FAIL")
+
+    def test_lost_says_how_much_was_done(self) -> None:
+        self.fake_config_first()
+        whole = self.fake_boot
+        self.fake_boot = lambda spec, **how: replace(whole(spec, **how), state="LOST", reason="not finished 60 s after the job began")
+        found = self.run_session()
+        self.assertEqual((found["verdict"], self.booted), ("LOST", 1))
+        self.assertEqual(found["environment"]["boots"][0]["reason"], "12 of 12 points were done: not finished 60 s after the job began")
+        self.assertIn("12 of 12 points were done", " ".join((self.folder / "summary.txt").read_text().split()))
+
+    def test_what_the_kernel_said_at_boot(self) -> None:
+        self.fake_config_first()
+        whole = self.fake_boot
+        self.fake_boot = lambda spec, **how: replace(whole(spec, **how), at_boot=[f"[    {len(self.specs)}.000000] WARNING: topology_sane"])
+        found = self.run_session()
+        self.assertEqual(found["verdict"], "PASS")
+        self.assertEqual(found["environment"]["boots"][1]["at_boot"], ["[    2.000000] WARNING: topology_sane"])
+        head = (self.folder / "summary.txt").read_text().partition("question")[0]
+        self.assertEqual((head.count("THE KERNEL COMPLAINED WHILE IT BOOTED"), head.count("WARNING: topology_sane")), (1, 1))
+
     def test_unfair_is_refused(self) -> None:
         self.fake_config_first()
         with self.assertRaisesRegex(SetupError, "refused: slab_debug is on for kmalloc-64"):

@@ -249,6 +249,12 @@ class SoakTest(unittest.TestCase):
     def test_console_beside_another_failure(self) -> None:
         self.assertRegex(self.failed(("console", BUG), ("trouble", "rmmod: busy")), "rmmod: busy\n.*kernel BUG at")
 
+    def test_module_cannot_be_loaded(self) -> None:
+        with self.assertRaisesRegex(SetupError, "^lockdown lets no unsigned module in"):
+            self.soak([("error", "insmod: Operation not permitted\n[ 1.0] Lockdown: insmod: unsigned module loading is restricted\n")])
+        self.setUp()
+        self.assertIn("kernel BUG at", self.failed(("console", BUG), ("error", "insmod: Bad address")))
+
     def test_insmod_without_a_reason(self) -> None:
         self.assertIn("without a reason: insmod: Cannot", self.failed(("refused", "insmod: Cannot allocate memory\n")))
 
