@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from . import console, repo
+from . import console, repo, setup_errors
 from .frames import Frames, OnBlob
 from .suite import Suite
 from .verdict import FAIL, LOST, SetupError
@@ -41,10 +41,9 @@ def consent(busted: list[str], seconds: float, yes: bool) -> None:
         raise SetupError("HOST=1 loads a module: run it as root")
     if _LOADED.exists():
         raise SetupError("folioscale is loaded already: rmmod folioscale")
+    setup_errors.check_host()
     if not yes:
         _ask(seconds)
-    if not any(Path("/sys/kernel/debug").iterdir()):
-        raise SetupError("debugfs is not mounted: mount -t debugfs none /sys/kernel/debug")
 
 
 def consent_to(suites: list[Suite], yes: bool) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import synthetic
-from fsc import bench, host, kernel, repo, resume, session, suite, vm
+from fsc import bench, host, kernel, repo, resume, session, setup_errors, suite, vm
 from fsc.accel import ICOUNT, KVM, TCG
 from fsc.kernel import Kernel
 from fsc.verdict import SetupError
@@ -319,6 +319,7 @@ class HostTest(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "wants root")
     def test_asks_first(self) -> None:
         with mock.patch("sys.stdin", io.StringIO("n\n")), mock.patch("builtins.print") as asked, \
+                mock.patch.object(setup_errors, "check_host"), \
                 self.assertRaisesRegex(SetupError, "not confirmed"):
             host.consent_to([synthetic.suite()], False)
         self.assertIn("[y/N]", asked.call_args[0][0])
