@@ -47,6 +47,8 @@ def choose(name: str, kernel: Kernel) -> Accel:
     """Return the accelerator called @name; "auto" is KVM where it works, else TCG."""
     match name:
         case "kvm":
+            if trouble := _kvm_trouble(kernel):
+                raise SetupError(f"ACCEL=kvm: KVM is not usable ({trouble}): allowed here: ACCEL=tcg, which emulates")
             return KVM
         case "tcg":
             return TCG
@@ -79,6 +81,10 @@ def _kvm_trouble(kernel: Kernel) -> str:
     """
     try:
         DEVICE.open("r+b", buffering=0).close()
+    except PermissionError as error:
+        return f"{DEVICE}: {error.strerror}: sudo usermod -aG kvm USER, and log in again"
+    except FileNotFoundError as error:
+        return f"{DEVICE}: {error.strerror}: turn virtualization on in the firmware, modprobe kvm_intel or kvm_amd"
     except OSError as error:
         return f"{DEVICE}: {error.strerror}"
     cache = repo.BUILD / "accel.json"
