@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import environment, fairness, host, job, metrics, repo, result, resume, setup_errors, summary, vm
+from . import bootwords, environment, fairness, host, job, metrics, repo, result, resume, setup_errors, summary, vm
 from .accel import Accel
 from .kernel import Kernel
 from .progress import Progress, figures
@@ -220,6 +220,8 @@ class Session:
             (runs / blob.replace("/", ".")).write_bytes(data)
             record.keep(blob, data)
             kind, _, point_id = blob.partition("/")
+            if kind == "config" and (config := record.json(blob)):
+                bootwords.check(self.suite.guest(record.points).cmdline, record.text("machine"), config)
             if kind in ("slabs", "slab"):
                 found = record.json(blob) or {}
                 fairness.check(record.json("config"), found.get("flags", found))

@@ -69,8 +69,23 @@ machine() {
 			[ -d "$cpu/topology" ] || continue
 			echo "${cpu##*/}=package $(cat "$cpu/topology/physical_package_id"), core $(cat "$cpu/topology/core_id")"
 		done
+		took
 	} >"$FSC_TMP/machine"
 	emit machine "$FSC_TMP/machine"
+}
+
+# took: what the kernel made of its command line, for fsc/bootwords.py to hold against what was asked
+took() {
+	echo "took.unknown=$(dmesg | sed -n 's/.*Unknown kernel command line parameters "\(.*\)", will be.*/\1/p')"
+	[ ! -r /sys/kernel/debug/sched/preempt ] || echo "took.preempt=$(cat /sys/kernel/debug/sched/preempt)"
+	# The kthreads that call offloaded callbacks: rcuop/0, with some kernels rcuos/0.
+	echo "took.rcu_nocbs=$(cat /proc/[0-9]*/comm 2>/dev/null | sed -n 's,^rcuo[ps]/,,p' | tr '\n' ' ')"
+	# shellcheck disable=SC2013 # words are wanted
+	for word in $(cat /proc/cmdline); do
+		word=${word%%=*}
+		file=/sys/module/${word%%.*}/parameters/${word#*.}
+		[ ! -r "$file" ] || echo "took.$word=$(cat "$file")"
+	done
 }
 
 # fair: what the runner needs to refuse a comparison, before anything is run

@@ -30,6 +30,7 @@ class SessionTest(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "out"
         self.booted = 0
         self.specs: list[vm.BootSpec] = []
+        self.takes: dict[str, str] = {}     # words of which the kernel makes something else
 
     def fake_boot(self, spec: vm.BootSpec, slabs: dict = OFF, spoil: Callable[[int, str], None] | None = None) -> vm.Boot:
         self.booted += 1
@@ -60,6 +61,12 @@ class SessionTest(unittest.TestCase):
         plain = self.fake_boot
 
         def boot(spec: vm.BootSpec, **how: object) -> vm.Boot:
+            words = dict(word.split("=") for word in spec.cmdline)
+            took = {"rcu_nocbs": "0 1" if "rcu_nocbs" in words else ""} | {
+                name: self.takes.get(f"{name}={value}", value) for name, value in words.items() if name != "rcu_nocbs"}
+            if "preempt" in words:
+                took["preempt"] = f"other ({took['preempt']})"
+            spec.on_blob("machine", "\n".join(f"took.{name}={value}" for name, value in took.items()).encode())
             spec.on_blob("config", json.dumps({"kernel": synthetic.KERNEL}).encode())
             return plain(spec, **how)
         self.fake_boot = boot
@@ -185,6 +192,23 @@ class SessionTest(unittest.TestCase):
         self.assertEqual(resume.sources(), before)
         with tempfile.NamedTemporaryFile(dir=repo.SCRIPTS / "suites", suffix=".toml"):
             self.assertNotEqual(resume.sources(), before)
+
+    def test_word_that_did_not_take(self) -> None:
+        """The others go on; the boot is refused by name, and not tried again."""
+        self.fake_config_first()
+        self.suite = replace(synthetic.suite("rcu"), repetitions=2)
+        self.takes = {"preempt=none": "lazy", "rcutree.enable_rcu_lazy=0": "Y"}
+        found = self.run_session()
+        self.assertEqual((found["verdict"], found["environment"]["interrupted"]), ("SETUP", ""))
+        boots = {boot["name"]: boot for boot in found["environment"]["boots"] if boot["state"] == "SETUP"}
+        self.assertEqual({name: boot["reason"] for name, boot in boots.items()}, {
+            "none": "preempt=none did not take: the kernel's model is lazy: allowed: other lazy",
+            "nocb": "rcutree.enable_rcu_lazy=0 did not take: it is Y"})
+        self.assertEqual(self.booted, 14 - 2 - 2)   # those that are refused get no further than their config
+        summary = (self.folder / "summary.txt").read_text()
+        self.assertRegex(summary, r"\nnone +could not be had")
+        self.assertRegex(summary, r"\(none, tcg\) SETUP: preempt=none did not take")
+        self.assertIn("none", [p["axes"]["boot"] for p in found["points"] if p["verdict"] == "SETUP"])
 
     def not_had(self, cause: str, *blobs: tuple[str, bytes], **boot: object) -> None:
         """A session of which no machine can be had: one line, no table, and no machine is tried twice."""
