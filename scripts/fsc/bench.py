@@ -14,7 +14,7 @@ from .accel import Accel
 from .kernel import Kernel
 from .session import Flavours, Session, again, keep_command, new_folder
 from .suite import Point, Suite
-from .verdict import EXIT_STATUS, SetupError, worst
+from .verdict import EXIT_STATUS, SETUP, SetupError, worst
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
@@ -136,14 +136,25 @@ def main(args: argparse.Namespace) -> int:
     if several:
         keep_command(folder)
     done: dict[Path, str] = {}
+    refused: dict[str, list[str]] = {}      # why suites could not be run, and which
     for one in chosen:
         below = folder / one.name if several else folder
         below.mkdir(exist_ok=True)
-        done[below], whole = _run(one, where, modules, others[one.name], how, args, below)
+        try:
+            done[below], whole = _run(one, where, modules, others[one.name], how, args, below)
+        except SetupError as error:
+            refused.setdefault(str(error), []).append(one.name)
+            continue
         if not whole:
             print(f"Cut short; what is missing is made by {again(sys.argv)} --resume {where_it_is(folder)}")
             break
+    causes = [f"{', '.join(suites)}: {why}" if several else why for why, suites in refused.items()]
+    if not done:
+        raise SetupError("; ".join(causes))
+    verdict = worst([*done.values(), *[SETUP] * len(causes)])
     if several:
         report.write(list(done), folder / report.NAME)
-        print(f"{worst(list(done.values()))}: {where_it_is(folder)} has {report.NAME} of all of them, and a folder for each")
-    return EXIT_STATUS[worst(list(done.values()))]
+        for cause in causes:
+            print(f"{SETUP}: {cause}")
+        print(f"{verdict}: {where_it_is(folder)} has {report.NAME} of all of them, and a folder for each")
+    return EXIT_STATUS[verdict]

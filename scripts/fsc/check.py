@@ -32,7 +32,7 @@ class Program:
     name: str
     file: str
     takes_kernel: bool = False
-    timeout_s: float = 600
+    timeout_s: float = 6000       # for what hangs: five times what was enough for the longest
     alone: bool = False           # nothing else runs meanwhile
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
@@ -44,11 +44,16 @@ class Program:
                 preexec_fn=vm.die_with(os.getpid())) as program:
             try:
                 said, _ = program.communicate(timeout=self.timeout_s)
+                late = False
             except subprocess.TimeoutExpired:
                 program.terminate()
                 said, _ = program.communicate()
+                late = True
         for line in said.splitlines():
             out.feed(line)
+        if late:
+            out.result(False, f"{self.file} ends", f"not finished after {self.timeout_s:.0f} s: {out.count}")
+            return
         if program.returncode not in (0, 1) or (program.returncode and not out.count.failed):
             out.result(False, f"{self.file} ends", f"exit status {program.returncode}\n"
                        + (folder / "stderr").read_text())
@@ -63,7 +68,7 @@ class Guest:
     env: str = ""                 # variables for the script
     vcpus: int = 2
     memory_mb: int = 2048
-    timeout_s: float = 900
+    timeout_s: float = 6000       # as above
     cmdline: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()   # lines that the console may have
     alone: bool = False           # times in the guest are what it is about
@@ -85,10 +90,10 @@ GROUPS = (
     Guest("busted", "busted"),
     Program("icount", "icount.py", takes_kernel=True),
     Guest("params", "params"),
-    Program("trace", "trace.py", takes_kernel=True, timeout_s=1200),
-    Program("events", "events.py", takes_kernel=True, timeout_s=1200),
-    Program("perf", "perf.py", takes_kernel=True, timeout_s=900),
-    Program("bench", "bench.py", takes_kernel=True, timeout_s=900),
+    Program("trace", "trace.py", takes_kernel=True),
+    Program("events", "events.py", takes_kernel=True),
+    Program("perf", "perf.py", takes_kernel=True),
+    Program("bench", "bench.py", takes_kernel=True),
     Guest("matrix", "matrix"),
     Guest("stress", "stress", vcpus=4, alone=True),
     Guest("paths", "paths"),
@@ -96,7 +101,7 @@ GROUPS = (
     Guest("little", "little", vcpus=1, icount=True),
     Guest("axes", "axes"),
     Program("report", "report.py"),
-    Program("static", "static.py", takes_kernel=True, timeout_s=1200),
+    Program("static", "static.py", takes_kernel=True),
     Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
     Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
     Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),

@@ -62,6 +62,12 @@ def complaints(text: str, allow: tuple[str, ...] = ()) -> list[str]:
             and not any(pattern.search(_with_modules(lines, number)) for pattern in allowed)]
 
 
+def printable(text: str) -> list[str]:
+    """The lines that say anything, in ASCII whatever bytes are on the console: they are shown in plain text."""
+    lines = (re.sub(r"[^ -~]+", "?", line.replace("\t", " ")).strip() for line in text.replace("\r", "").split("\n"))
+    return [line for line in lines if line.strip("? ")]
+
+
 def _with_modules(lines: list[str], number: int) -> str:
     """A line; of a race, whose first line names only who met, with who had called them."""
     if "BUG: KCSAN: " not in lines[number]:

@@ -102,7 +102,7 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
                   "against": suite.against,
                   "boots": {name: dataclasses.asdict(guest) for name, guest in suite.guests.items()}},
         "boots": [{"boot": boot.number, "name": boot.name, "accelerator": boot.accelerator, "state": boot.state,
-                   "reason": boot.reason, "first": boot.first, "seconds": round(boot.seconds, 1),
+                   "reason": boot.reason, "first": boot.first, "at_boot": boot.at_boot, "seconds": round(boot.seconds, 1),
                    "order": [point.id for point in boot.points]} | _said(boot) for boot in boots],
         "not_measured": NOT_MEASURED,
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the guest sends over its status port: blobs, then one status.
+"""What the guest sends over its status port: that its job begins, blobs, then one status.
 
+    @begin\n
     @blob NAME LENGTH\n + LENGTH raw bytes + \n
     @status WORD TEXT\n
 """
@@ -19,6 +20,9 @@ class Frames:
 
     def __init__(self, on_blob: OnBlob) -> None:
         self.status: tuple[str, str] | None = None
+        self.began = False             # the machine has booted as far as its job
+        self.blobs = 0                 # how many have come
+        self.last = ""                 # the name of the last one
         self._on_blob = on_blob
         self._buffer = bytearray()
 
@@ -43,7 +47,11 @@ class Frames:
                     raise FrameError(f"{line!r}: its {size} bytes do not end it")
                 content = bytes(self._buffer[start:start + size])
                 del self._buffer[:start + size + 1]
+                self.blobs, self.last = self.blobs + 1, name
                 self._on_blob(name, content)
+            case ["@begin"]:
+                self.began = True
+                del self._buffer[:end + 1]
             case ["@status", ("PASS" | "FAIL" | "INCONCLUSIVE") as word, text]:
                 self.status = (word, text)
             case _:

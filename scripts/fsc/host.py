@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from . import console, repo
+from . import console, repo, setup_errors
 from .frames import Frames, OnBlob
 from .suite import Suite
 from .verdict import FAIL, LOST, SetupError
@@ -41,10 +41,9 @@ def consent(busted: list[str], seconds: float, yes: bool) -> None:
         raise SetupError("HOST=1 loads a module: run it as root")
     if _LOADED.exists():
         raise SetupError("folioscale is loaded already: rmmod folioscale")
+    setup_errors.check_host()
     if not yes:
         _ask(seconds)
-    if not any(Path("/sys/kernel/debug").iterdir()):
-        raise SetupError("debugfs is not mounted: mount -t debugfs none /sys/kernel/debug")
 
 
 def consent_to(suites: list[Suite], yes: bool) -> None:
@@ -78,27 +77,28 @@ def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: P
         with subprocess.Popen(["sh", "-c", _PROLOGUE + script + _EPILOGUE], env=env,
                               stdout=subprocess.PIPE, start_new_session=True) as shell:
             try:
-                end = _follow(shell, frames, begin + timeout_s)
+                end = _follow(shell, frames, timeout_s)
             finally:
                 _stop(shell)
-    said = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    log.write_text(said.rsplit(mark, 1)[-1])
-    lines = console.complaints(log.read_text())
+    said = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, errors="replace", check=True).stdout
+    text = said.rsplit(mark, 1)[-1]
+    log.write_text(text, encoding="utf-8")
+    lines = console.complaints(text)
     state, reason = frames.status or (LOST, end)
     if lines:
         state, reason = FAIL, "\n".join(["in the kernel's log:", *lines])
-    return Boot(state, reason, blobs, log, time.monotonic() - begin)
+    return Boot(state, reason, blobs, log, time.monotonic() - begin, complained=bool(lines))
 
 
-def _follow(shell: subprocess.Popen, frames: Frames, deadline: float) -> str:
-    pipe = shell.stdout.fileno()
+def _follow(shell: subprocess.Popen, frames: Frames, timeout_s: float) -> str:
+    pipe, deadline = shell.stdout.fileno(), time.monotonic() + timeout_s
     while (left := deadline - time.monotonic()) > 0 and frames.status is None:
         if select.select([pipe], [], [], left)[0]:
             data = os.read(pipe, 1 << 16)
             if not data:
                 return f"the job's shell ended without a status (exit {shell.wait()})"
             frames.feed(data)
-    return "silent at the timeout"
+    return f"not finished after {timeout_s:.0f} s"
 
 
 def _remove_triggers() -> None:

@@ -62,5 +62,5 @@ def main(args: argparse.Namespace) -> int:
     run = traced.prepare(args, f"perf-{args.what}")
     tool = "record" if args.what in _RECORDED else args.what
     boot = run.boot(f"perf_tool {tool} {quote(run.params)}\n", names={"output": f"{args.what}.txt"})
-    print(run.text("error") + _read(run, args.what), end="")
+    print(_read(run, args.what), end="")
     return run.conclude(boot)

@@ -94,6 +94,11 @@ class Progress(Line):
         self._done = self._skipped = self._done + points
         self._show(f"[{self._done}/{len(self._plan)}] {text}")
 
+    def leave_out(self, text: str, points: int) -> None:
+        """So many points that were to come cannot be had."""
+        del self._plan[self._done:self._done + points]
+        self._show(text)
+
     def say(self, text: str) -> None:
         """Something that is no point, to be overwritten by the next one."""
         if self._tty:

@@ -13,9 +13,9 @@ from typing import Any
 
 import jsonschema
 
-from . import metrics, repo, stats
+from . import metrics, repo, setup_errors, stats
 from .suite import Point, Suite
-from .verdict import FAIL, LOST, PASS, SetupError, worst
+from .verdict import FAIL, LOST, PASS, SETUP, SetupError, worst
 
 SCHEMA = 1
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
@@ -36,6 +36,7 @@ class BootRecord:
     state: str = LOST
     reason: str = "interrupted"
     first: str = ""                # how a first machine died that was started again
+    at_boot: list[str] = field(default_factory=list)    # what its kernel complained of before the module was there
     seconds: float = 0.0
     blobs: dict[str, bytes] = field(default_factory=dict)
 
@@ -62,15 +63,17 @@ class BootRecord:
 
 
 def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
-    """One point in one boot; LOST unless it has said otherwise."""
+    """One point in one boot; LOST, or SETUP, unless it has said otherwise."""
     run = boot.json(f"run/{point.id}")
     found: dict[str, Any] = {
         "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
         "limbo": None, "window_ns": None, "overlap": None,
         "floor": None,
     } | dict.fromkeys(_AS_TOLD)
+    if run is None and boot.state == SETUP:
+        return found | {"verdict": SETUP}
     if f"error/{point.id}" in boot.blobs:
-        return found | {"verdict": FAIL, "reason": boot.text(f"error/{point.id}")}
+        return found | _failed(boot.text(f"error/{point.id}"))
     if run is None:
         return found
     if run["state"] != "done":
@@ -87,6 +90,13 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "limbo": limbo, "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
     } | {key: run[key] for key in _AS_TOLD}
+
+
+def _failed(text: str) -> dict[str, str]:
+    """What becomes of a point that has an error: a module that was not loaded has found nothing."""
+    if setup_errors.is_insmod(text):
+        return {"verdict": SETUP, "reason": setup_errors.not_loaded(text)}
+    return {"verdict": FAIL, "reason": text}
 
 
 def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .suite import Point
 from .verdict import FAIL, INCONCLUSIVE, PASS, SetupError
 
 FILE = "boot.json"
-_AS_KEPT = ("state", "reason", "first", "seconds")
+_AS_KEPT = ("state", "reason", "first", "at_boot", "seconds")
 
 
 def sources() -> str:

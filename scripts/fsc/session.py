@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import signal
@@ -14,21 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import environment, fairness, host, job, metrics, repo, result, resume, summary, vm
+from . import bootwords, environment, fairness, host, job, metrics, repo, result, resume, setup_errors, summary, vm
 from .accel import Accel
 from .kernel import Kernel
 from .progress import Progress, figures
 from .result import BootRecord
 from .suite import Guest, Point, Suite
-from .verdict import FAIL, LOST, PASS, SetupError
+from .verdict import FAIL, LOST, PASS, SETUP, SetupError
 
 OnBlob = Callable[[str, bytes], None]
 # Other kernels of Debian's by their flavour, each with the folder of the module built for it.
 Flavours = dict[str, tuple[Kernel, Path]]
-
-
-# A parameter that the module does not take is the suite's fault, and no finding.
-REFUSED = re.compile(rb"folioscale: \S+=.*: allowed: .*")
 
 
 class Interrupted(Exception):
@@ -117,12 +112,18 @@ class Session:
                 "memory": str(guest.memory_mb or self.memory_mb), "cmdline": guest.cmdline, "accelerator": _name(accel)}
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
-        """Do all passes unless one dies or is interrupted; write and return the result."""
+        """Do all passes unless one dies or is interrupted; write and return the result.
+
+        A machine that cannot be had is not tried again, and the others go on; SetupError if none could be had.
+        """
         progress = Progress([s for points, _ in passes for s in job.plan(points)])
         interrupted = ""
         before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             for number, (points, accel) in enumerate(passes, 1):
+                if points[0].boot in {boot.name for boot in self.boots if boot.state == SETUP}:
+                    progress.leave_out(f"boot {number}/{len(passes)} is left out", len(points))
+                    continue
                 boot = (self._resumed(number, points, accel, progress)
                         or self._boot(points, accel, progress, f"boot {number}/{len(passes)}"))
                 if boot.state in (FAIL, LOST) and number < len(passes):
@@ -135,10 +136,17 @@ class Session:
                 signal.signal(number, signal.SIG_IGN)
             progress.end()
         try:
+            if self.boots and all(boot.state == SETUP for boot in self.boots):
+                raise SetupError(self._causes())
             return self._write(interrupted)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _causes(self) -> str:
+        """Why there is no machine at all."""
+        reasons = {boot.reason for boot in self.boots}
+        return reasons.pop() if len(reasons) == 1 else "; ".join(f"boot {boot.name or '-'}: {boot.reason}" for boot in self.boots)
 
     def _write(self, interrupted: str) -> dict[str, Any]:
         emulated = self.accel is not None and self.accel.emulated
@@ -162,25 +170,35 @@ class Session:
         self.boots.append(record)
         outdir = self.folder / f"boot-{record.number}"
         guest = self.suite.guest(points)
-        on_blob = self._keeper(record, outdir, progress, name)
         progress.say(name)
-        if accel is None:
-            script = job.script(points, None, str(job.POINT_SH))
-            boot = host.boot(script, self.modules / "folioscale.ko", on_blob, job.timeout_s(points), outdir)
+        try:
+            boot = self._run(points, accel, guest, outdir, self._keeper(record, outdir, progress, name))
+        except SetupError as error:
+            record.state, record.reason = SETUP, str(error)
         else:
-            boot = vm.boot(vm.BootSpec(
-                kernel=self._kernel(guest), job=job.script(points, accel), accel=accel,
-                timeout_s=job.timeout_s(points), outdir=outdir, files=self._files(points),
-                vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
-                cmdline=guest.cmdline.split(), on_blob=on_blob))
-        record.state, record.reason, record.seconds = boot.state, boot.reason, boot.seconds
-        record.first = boot.first
-        if record.state == PASS and not {"config", "slabs"} <= record.blobs.keys():
-            record.state, record.reason = LOST, "the machine did not say whether it is fair"
-        if "error/config" in record.blobs:
-            record.reason = record.text("error/config")
+            record.state, record.reason, record.seconds = boot.state, boot.reason, boot.seconds
+            record.first, record.at_boot = boot.first, boot.at_boot
+            if record.state == LOST:
+                done = sum(f"run/{point.id}" in record.blobs for point in points)
+                record.reason = f"{done} of {len(points)} points were done: {boot.reason}"
+            elif record.state == PASS and not {"config", "slabs"} <= record.blobs.keys():
+                record.state, record.reason = LOST, "the machine did not say whether it is fair"
+            elif "error/config" in record.blobs and not boot.complained:
+                record.state, record.reason = SETUP, setup_errors.not_loaded(record.text("error/config"))
+        if record.state == SETUP:
+            progress.leave_out(f"{name} could not be had", len(points))
         resume.keep(record, outdir, self._made_by(guest, accel))
         return record
+
+    def _run(self, points: list[Point], accel: Accel | None, guest: Guest, outdir: Path, on_blob: OnBlob) -> vm.Boot:
+        if accel is None:
+            script = job.script(points, None, str(job.POINT_SH))
+            return host.boot(script, self.modules / "folioscale.ko", on_blob, job.timeout_s(points), outdir)
+        return vm.boot(vm.BootSpec(
+            kernel=self._kernel(guest), job=job.script(points, accel), accel=accel,
+            timeout_s=job.timeout_s(points), outdir=outdir, files=self._files(points),
+            vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
+            cmdline=guest.cmdline.split(), on_blob=on_blob))
 
     def _files(self, points: list[Point]) -> dict[str, Path]:
         modules = self.modules / self.suite.guest(points).flavour
@@ -202,11 +220,13 @@ class Session:
             (runs / blob.replace("/", ".")).write_bytes(data)
             record.keep(blob, data)
             kind, _, point_id = blob.partition("/")
+            if kind == "config" and (config := record.json(blob)):
+                bootwords.check(self.suite.guest(record.points).cmdline, record.text("machine"), config)
             if kind in ("slabs", "slab"):
                 found = record.json(blob) or {}
                 fairness.check(record.json("config"), found.get("flags", found))
-            elif refused := kind == "error" and REFUSED.search(data):
-                raise SetupError(refused[0].decode(errors="replace"))
+            elif kind == "error" and (refused := setup_errors.REFUSED.search(data.decode(errors="replace"))):
+                raise SetupError(refused[0])
             elif kind in ("run", "error") and point_id in points:
                 progress.point(name, points[point_id], outcome(points[point_id], record))
         return on_blob

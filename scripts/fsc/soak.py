@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import accel, console, job, kernel, repo, session, soakpoint, table, vm
+from . import accel, console, job, kernel, repo, session, setup_errors, soakpoint, table, vm
 from .bench import where_it_is
 from .guest_test import complaint
 from .progress import Ticker
@@ -74,8 +74,8 @@ def wrong(run: dict[str, Any], point: Point, during: bool = False) -> str:
 
 def refusal(text: str) -> str:
     """The module's line in which it refuses a point; empty if insmod failed otherwise."""
-    line = session.REFUSED.search(text.encode())
-    return line[0].decode(errors="replace") if line and _CLEAN.search(text) else ""
+    line = setup_errors.REFUSED.search(text)
+    return line[0] if line and _CLEAN.search(text) else ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,10 @@ class Tally:
             self._run(text, kind == "during")
         elif kind == "refused":
             self._refused(text)
+        elif kind == "error":
+            if found := self.complaints():
+                raise Failure("\n".join(["on the console:", *found]))
+            raise SetupError(setup_errors.not_loaded(text))
         elif kind == "trouble":
             raise Failure(text.strip())
         elif kind == "end":
@@ -176,8 +180,11 @@ class Tally:
             lines.seek(self._at)
             new = lines.read()
         whole = new[:new.rfind(b"\n") + 1]
+        text = whole.decode(errors="replace")
+        if not self._at:
+            text = vm.in_job(text)
         self._at += len(whole)
-        return console.complaints(whole.decode(errors="replace"))[:20]
+        return console.complaints(text)[:20]
 
 
 def counted(counts: Counter[str]) -> str:
@@ -265,7 +272,8 @@ def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argpar
     seconds = (args.minutes or MINUTES) * 60
     return vm.BootSpec(
         kernel=where, accel=how, outdir=folder, vcpus=args.vcpus, memory_mb=args.memory,
-        job=f". /point.sh\n. /memory.sh\n. /soak.sh\nsoak /points {seconds}\n",
+        job=". /point.sh\n. /memory.sh\n. /soak.sh\nload error || exit 1\nrmmod folioscale\n"
+            f"soak /points {seconds}\n",
         files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": job.POINT_SH, "memory.sh": job.MEMORY_SH,
                "soak.sh": SOAK_SH, "points": folder / "points"},
         timeout_s=seconds + _OVERHEAD_S, quiet_s=_QUIET_S, keep=False, on_blob=tally.on_blob)

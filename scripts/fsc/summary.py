@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from statistics import median
@@ -14,7 +15,7 @@ from .metrics import COUNTED, METRICS, estimated, lookups
 from .notes import notes
 from .result import against_of, values_of
 from .table import WIDTH, row, wrap
-from .verdict import worst
+from .verdict import SETUP, worst
 
 Result = dict[str, Any]
 Figures = dict[str, Any]
@@ -64,6 +65,8 @@ EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates an
             "both emulated: no ranking by it either, except by a batch (hazptr) or",
             "a ceiling (rcu_bounded). Which option is faster on a real CPU is not",
             "known.")
+COMPLAINED = "THE KERNEL COMPLAINED WHILE IT BOOTED, before the module was there: a fact of this machine, no verdict."
+AT_BOOT = 4                    # lines of that
 MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 
@@ -90,7 +93,8 @@ def machines(env: Figures) -> dict[str, str]:
     for name, asked in asked_of.items():
         own = [boot for boot in env["boots"] if boot["name"] == name and boot["accelerator"] != "icount"]
         said = next((boot for boot in own if boot["release"]), None)
-        parts = [f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
+        parts = ["could not be had (see Notes)" if any(boot["state"] == SETUP for boot in own)
+                 else f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
                  else "said nothing" if own else "not booted",
                  asked["cmdline"] and f"words added: {asked['cmdline']}", asked["title"]]
         found[name or "-"] = "; ".join(filter(None, parts))
@@ -127,10 +131,21 @@ def facts(result: Result) -> dict[str, str]:
     }
 
 
+def _at_boot(env: Figures) -> list[str]:
+    """What kernels complained of before the module was there: each once, whatever the time and the boot."""
+    said = dict.fromkeys(re.sub(r"^\[ *[\d.]+\] *|CPU: \d+ PID: \d+ ", "", line) for boot in env["boots"] for line in boot.get("at_boot", []))
+    if not said:
+        return []
+    lines = [line for text in [*said][:AT_BOOT] for line in wrap(text, "- ")]
+    more = [f"- and {len(said) - AT_BOOT} more"] if len(said) > AT_BOOT else []
+    return [*wrap(COMPLAINED), *lines, *more, ""]
+
+
 def _head(result: Result) -> list[str]:
     lines = [TITLE, "=" * WIDTH]
     if result["environment"]["times_emulated"]:
         lines += [*EMULATED, ""]
+    lines += _at_boot(result["environment"])
     for name, text in facts(result).items():
         lines += wrap(text, f"{name:<{NAME}}")
     if found := machines(result["environment"]):

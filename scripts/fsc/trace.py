@@ -29,5 +29,5 @@ def main(args: argparse.Namespace) -> int:
     run = traced.prepare(args, f"trace-{script.stem}")
     boot = run.boot(f"trace {quote(str(script))} {quote(run.params)}\n", files=(script,),
                     names={"output": f"{script.stem}.txt"})
-    print(run.text("error") + run.text("output"), end="")
+    print(run.text("output"), end="")
     return run.conclude(boot)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 
-from . import accel, host, kernel, repo, session, vm
+from . import accel, host, kernel, repo, session, setup_errors, vm
 from .accel import Accel
 from .bench import where_it_is
 from .kernel import Kernel
@@ -20,7 +20,8 @@ from .roots import HostRoot
 from .verdict import EXIT_STATUS, LOST, PASS, SetupError, worst
 
 GUEST = repo.SCRIPTS / "guest"
-_OVERHEAD_S = 180.0    # booting, tools that compile; emulation on one thread, on a busy host
+# Tools that compile need half a minute, emulated on one thread on an idle host.
+_OVERHEAD_S = 180.0
 _DEFAULT_MS = 10_000
 
 
@@ -68,7 +69,7 @@ class Traced:
 
         job = prologue(self.module) + job
         # With -icount a second of the guest takes about ten.
-        slower = 16 if self.accel is accel.ICOUNT else 4
+        slower = 50 if self.accel is accel.ICOUNT else 5
         timeout_s = _OVERHEAD_S + slower * _milliseconds(self.params) / 1000
         if self.accel is None:
             return host.boot(job, self.module, keep, timeout_s, self.folder)
@@ -79,6 +80,10 @@ class Traced:
 
     def conclude(self, boot: vm.Boot) -> int:
         """Say what became of @boot and what there is now; return the exit status."""
+        if "error" in self.blobs and not boot.complained:
+            raise SetupError(setup_errors.not_loaded(self.text("error")))
+        for line in boot.at_boot:
+            print(f"The kernel complained while it booted, before the module was there: {line}")
         verdicts, said = [boot.state], "" if boot.state == PASS else f": {boot.reason}"
         if "run.json" in self.blobs:
             verdict = json.loads(self.blobs["run.json"])["verdict"]

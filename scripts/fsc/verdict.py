@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The four verdicts, the exit status of each, and the error that is none of them."""
+"""The verdicts, the exit status of each, and the error that leaves nothing to judge."""
 
-PASS, FAIL, INCONCLUSIVE, LOST = "PASS", "FAIL", "INCONCLUSIVE", "LOST"
+# SETUP is of one machine of several: it could not be had, for a reason that is known.
+PASS, FAIL, INCONCLUSIVE, LOST, SETUP = "PASS", "FAIL", "INCONCLUSIVE", "LOST", "SETUP"
 
-EXIT_STATUS = {PASS: 0, FAIL: 1, INCONCLUSIVE: 3, LOST: 4}
 EXIT_SETUP = 2
+EXIT_STATUS = {PASS: 0, FAIL: 1, SETUP: EXIT_SETUP, INCONCLUSIVE: 3, LOST: 4}
 
 # Of several verdicts the one latest in this list stands for all. FAIL tops LOST: what was
 # seen to be wrong stays wrong, whatever else was not seen.
-SEVERITY = [PASS, INCONCLUSIVE, LOST, FAIL]
+SEVERITY = [PASS, INCONCLUSIVE, SETUP, LOST, FAIL]
 
 
 class SetupError(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import select
 import shlex
 import signal
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console
+from . import console, setup_errors
 from .frames import FrameError, Frames, OnBlob
 from .kernel import Kernel
 from .roots import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
@@ -44,7 +43,9 @@ _POWER_OFF_S = 10.0
 _AGAIN = 2
 _SERVED_S = 60.0
 _MAX_LINES = 20
-_PATCHED = re.compile("int3|double fault")  # how a kernel dies that emulation lets down
+_LAST_LINES = 3
+# Debug kernels need up to a minute under emulation on an idle host.
+_BOOT_S = 300.0
 
 
 @dataclass
@@ -53,7 +54,7 @@ class BootSpec:
     kernel: Kernel
     job: str                      # a sh script; 0 is PASS, 3 INCONCLUSIVE, else FAIL
     accel: Accel
-    timeout_s: float              # from power on; a machine still running then is killed
+    timeout_s: float              # from the begin of the job; a machine still running then is killed
     outdir: Path                  # console.log, run-vm.sh and what that needs
     files: dict[str, Path] = field(default_factory=dict)  # guest path: host path
     root: Initramfs | HostRoot = Initramfs()
@@ -63,6 +64,7 @@ class BootSpec:
     qemu: tuple[str, ...] = ()    # more arguments
     allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
     on_blob: OnBlob = lambda name, data: None
+    boot_s: float = _BOOT_S       # from power on until the job begins
     quiet_s: float = float("inf")  # a machine that says nothing for so long is killed
     keep: bool = True             # what it says is in Boot.blobs, too
 
@@ -77,6 +79,8 @@ class Boot:
     seconds: float
     began: bool = True            # the job did; else the machine died before it
     first: str = ""               # how others died before it
+    at_boot: list[str] = field(default_factory=list)  # what the kernel complained of before the job
+    complained: bool = False      # the kernel, in the job
 
 
 def boot(spec: BootSpec) -> Boot:
@@ -85,12 +89,13 @@ def boot(spec: BootSpec) -> Boot:
     The kernel patches its text while it boots, and emulation does not always survive that: an
     int3 that nobody expects, a double fault, or silence. So an emulated machine that dies like
     this before the job begins is started again, twice at most, and says so.
+
+    Raise SetupError when the machine cannot be had, for a reason that is known.
     """
     died: list[str] = []
     while True:
         found = _boot_once(spec)
-        patched = found.state == LOST or _PATCHED.search(found.reason)
-        if found.began or not spec.accel.emulated or not patched or len(died) == _AGAIN:
+        if found.began or not spec.accel.emulated or len(died) == _AGAIN:
             found.first = "; ".join(died)
             return found
         log = found.console
@@ -113,27 +118,45 @@ def _boot_once(spec: BootSpec) -> Boot:
     begin = time.monotonic()
     with (spec.outdir / "qemu.log").open("wb") as errors, machine.run(
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
-        end = _follow(qemu, frames, begin + spec.timeout_s, spec.quiet_s, spec.outdir / "qemu.log")
+        end = _follow(qemu, frames, spec, spec.outdir / "qemu.log")
+        status = qemu.poll()
     seconds = time.monotonic() - begin
-    text = log.read_text(errors="replace") if log.exists() else ""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    if not frames.began:
+        setup_errors.check_machine(text, status, _said(spec.outdir / "qemu.log"), spec.memory_mb)
     state, reason = judge(frames.status, text, spec.allow, end)
-    began = _BEGIN_OF_JOB in text or bool(blobs) or frames.status is not None
-    return Boot(state, reason, blobs, log, seconds, began)
+    return Boot(state, reason, blobs, log, seconds, frames.began,
+                at_boot=console.complaints(text.partition(_BEGIN_OF_JOB)[0], spec.allow),
+                complained=bool(console.complaints(in_job(text), spec.allow)))
+
+
+def in_job(text: str) -> str:
+    """The part of a console log from the begin of the job on; before that it is about the machine."""
+    return text.partition(_BEGIN_OF_JOB)[2]
 
 
 def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
           end: str) -> tuple[str, str]:
-    """Return state and reason, from the guest's status, its console and how QEMU's run ended."""
-    lines = console.complaints(text, allow)
-    if lines:
+    """Return state and reason, from the guest's status, its console and how QEMU's run ended.
+
+    Only what the kernel says once the job has begun is a FAIL: before that, the module is not there.
+    """
+    if lines := console.complaints(in_job(text), allow):
         more = [f"... and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
         return FAIL, "\n".join(["on the console:", *lines[:_MAX_LINES], *more])
     if status is None:
-        return LOST, end
-    if _END_OF_JOB not in text:
+        return LOST, f"{end}{_last_words(text)}"
+    if _BEGIN_OF_JOB not in text or _END_OF_JOB not in text:
         # A console that shows nothing proves nothing.
-        return LOST, "the console log ends before the job does (is the kernel's console on ttyS0?)"
+        return LOST, "the console log does not show begin and end of the job (is the kernel's console on ttyS0?)"
     return status
+
+
+def _last_words(text: str) -> str:
+    """What the console says of a machine that is lost: its complaints before the job, else its last line."""
+    found = [] if _BEGIN_OF_JOB in text else console.complaints(text)[:_LAST_LINES]
+    found = found or console.printable(text)[-1:]
+    return f"; on the console: {'; '.join(found)}" if found else "; nothing is on the console"
 
 
 @dataclass(frozen=True)
@@ -182,6 +205,7 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
         raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
     if not spec.kernel.image.is_file():
         raise SetupError(f"no kernel {spec.kernel.image}")
+    setup_errors.check_memory(spec.kernel.image, spec.memory_mb)
     spec.outdir.mkdir(parents=True, exist_ok=True)
     (spec.outdir / "console.log").unlink(missing_ok=True)
     root = spec.root.prepare(spec.outdir, spec.job, spec.files, spec.memory_mb)
@@ -210,33 +234,46 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
     return Machine(command(serial), root, spec.outdir)
 
 
-def _follow(qemu: subprocess.Popen, frames: Frames, deadline: float, quiet_s: float, errors: Path) -> str:
-    """Read frames until QEMU ends, by itself or by force; say how it ended."""
+def _said(errors: Path) -> str:
+    return errors.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path) -> str:
+    """Read frames until QEMU ends or a limit is reached; say how it ended."""
     pipe = qemu.stdout.fileno()
-    limit, heard = deadline, time.monotonic()
+    heard = time.monotonic()
+    began, ended, limit = False, False, heard + spec.boot_s
     while (left := limit - time.monotonic()) > 0:
         if select.select([pipe], [], [], min(left, 1.0))[0]:
             data = os.read(pipe, 1 << 16)
             heard = time.monotonic()
             if not data:
                 status = qemu.wait()
-                said = errors.read_text(errors="replace").strip()
+                said = _said(errors)
                 return f"the machine went down without a status (QEMU exit {status})" + (
                     f": {said[-500:]}" if said else "")
             try:
                 frames.feed(data)
             except FrameError as error:
                 return f"garbage on the status port: {error}"
-            if frames.status and limit == deadline:
+            if frames.began and not began:
+                began, limit = True, heard + spec.timeout_s
+            if frames.status and not ended:
                 # All is said; what is left is the power-off, with its last console lines.
-                limit = min(deadline, time.monotonic() + _POWER_OFF_S)
-        if time.monotonic() - heard > quiet_s:
-            return f"nothing was heard of the machine for {quiet_s:.0f} s"
+                ended, limit = True, heard + _POWER_OFF_S
+        if time.monotonic() - heard > spec.quiet_s:
+            return f"nothing was heard of the machine for {spec.quiet_s:.0f} s"
         # QEMU dumps registers and then sits there with the guest stopped for good.
-        for line in errors.read_text(errors="replace").splitlines():
+        for line in _said(errors).splitlines():
             if "KVM internal error" in line:
                 return f"QEMU: {line}"
-    return "no status when the time was up"
+    if not began:
+        return f"not finished: the job had not begun {spec.boot_s:.0f} s after power on"
+    return f"not finished {spec.timeout_s:.0f} s after the job began: {_progress(frames)}"
+
+
+def _progress(frames: Frames) -> str:
+    return f"{frames.blobs} blobs had come, the last one {frames.last}" if frames.blobs else "nothing had come"
 
 
 def _start(command: list[str], folder: Path, **streams) -> subprocess.Popen:

@@ -11,7 +11,8 @@ FSC_DATA_MAX=52428800
 
 perf_tool() {
 	tool=$1
-	load "$2" || return
+	[ "$tool" != sched ] || has_tracefs || return
+	load error "$2" || return
 	emit "${FSC_AS}config" "$FSC_DEBUGFS/config"
 	rm -rf "$FSC_TMP/perf"
 	mkdir "$FSC_TMP/perf" || return

@@ -36,8 +36,23 @@ slab_flags() {
 
 # error NAME FILE: what insmod said, and the kernel's reasons for it
 error() {
-	{ cat "$2"; dmesg | grep -E 'folioscale|fsc_' | tail -n 8; } >"$FSC_TMP/error"
+	{ cat "$2"; dmesg | grep -E 'folioscale|fsc_|Lockdown: |Loading of .*module' | tail -n 8; } >"$FSC_TMP/error"
 	emit "$1" "$FSC_TMP/error"
+}
+
+# load NAME [PARAMS]: the module, idle. Emits NAME, with the reasons, if it cannot be used here
+load() {
+	# shellcheck disable=SC2086 # a list of words
+	if ! insmod "$FSC_KO" autorun=0 ${2:-} 2>"$FSC_TMP/insmod"; then
+		error "$1" "$FSC_TMP/insmod"
+		return 1
+	fi
+	if [ ! -r "$FSC_DEBUGFS/config" ]; then
+		echo "no debugfs: no $FSC_DEBUGFS/config" >"$FSC_TMP/insmod"
+		error "$1" "$FSC_TMP/insmod"
+		rmmod folioscale
+		return 1
+	fi
 }
 
 # machine: what the results were measured on, as KEY=VALUE lines
@@ -54,16 +69,28 @@ machine() {
 			[ -d "$cpu/topology" ] || continue
 			echo "${cpu##*/}=package $(cat "$cpu/topology/physical_package_id"), core $(cat "$cpu/topology/core_id")"
 		done
+		took
 	} >"$FSC_TMP/machine"
 	emit machine "$FSC_TMP/machine"
 }
 
+# took: what the kernel made of its command line, for fsc/bootwords.py to hold against what was asked
+took() {
+	echo "took.unknown=$(dmesg | sed -n 's/.*Unknown kernel command line parameters "\(.*\)", will be.*/\1/p')"
+	[ ! -r /sys/kernel/debug/sched/preempt ] || echo "took.preempt=$(cat /sys/kernel/debug/sched/preempt)"
+	# The kthreads that call offloaded callbacks: rcuop/0, with some kernels rcuos/0.
+	echo "took.rcu_nocbs=$(cat /proc/[0-9]*/comm 2>/dev/null | sed -n 's,^rcuo[ps]/,,p' | tr '\n' ' ')"
+	# shellcheck disable=SC2013 # words are wanted
+	for word in $(cat /proc/cmdline); do
+		word=${word%%=*}
+		file=/sys/module/${word%%.*}/parameters/${word#*.}
+		[ ! -r "$file" ] || echo "took.$word=$(cat "$file")"
+	done
+}
+
 # fair: what the runner needs to refuse a comparison, before anything is run
 fair() {
-	if ! insmod "$FSC_KO" autorun=0 2>"$FSC_TMP/insmod"; then
-		error error/config "$FSC_TMP/insmod"
-		return 1
-	fi
+	load error/config || return
 	emit config "$FSC_DEBUGFS/config"
 	slab_flags kmalloc-64
 	echo "{$flags}" >"$FSC_TMP/slabs"

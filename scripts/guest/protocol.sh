@@ -56,7 +56,9 @@ flush_port() {
 
 run_job() { # FILE: run it with emit() and say() at its disposal, then switch the machine off
 	open_port
+	# What the kernel has said until here is about the machine, not about the job (fsc/vm.py).
 	echo '<6>folioscale: begin of job' >/dev/kmsg
+	echo '@begin' >&3
 	# A subshell, so that the job may exit and its variables and traps are its own.
 	# shellcheck disable=SC1090 # whatever the runner wants
 	(. "$1") </dev/null

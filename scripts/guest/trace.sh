@@ -4,16 +4,17 @@
 # trace SCRIPT "NAME=VALUE ...": one run of the module under a script, by trace.py beside this
 # file. Sourced after point.sh. The caller provides emit and $FSC_SCRIPTS, where all of this is.
 
-# load PARAMS: the module, idle
-load() {
-	# shellcheck disable=SC2086 # a list of words
-	insmod "$FSC_KO" autorun=0 $1 2>"$FSC_TMP/insmod" && return
-	error error "$FSC_TMP/insmod"
+# has_tracefs: there is one; else emits error
+has_tracefs() {
+	[ ! -d /sys/kernel/tracing/events ] || return 0
+	echo 'no tracefs: no /sys/kernel/tracing/events' >"$FSC_TMP/no-tracefs"
+	emit error "$FSC_TMP/no-tracefs"
 	return 1
 }
 
 trace() {
-	load "$2" || return
+	has_tracefs || return
+	load error "$2" || return
 	emit config "$FSC_DEBUGFS/config"
 	# The PATH's own python3 may be another.
 	/usr/bin/python3 -B "$FSC_SCRIPTS/guest/trace.py" "$1" >"$FSC_TMP/output" 2>&1

@@ -15,7 +15,8 @@ from fsc.verdict import SetupError
 
 # A guest that runs: the job's end on the console, the status on the port.
 WORKS = """
-printf '[    1.000000] folioscale: end of job\\n' >console.log
+printf '[    1.000000] folioscale: %s of job\\n' begin end >console.log
+echo @begin
 echo '@status PASS job exited 0'
 """
 # -cpu host on some hosts: KVM refuses a register.
@@ -91,7 +92,7 @@ class AccelTest(unittest.TestCase):
 
     def test_silence_ends_at_the_timeout(self) -> None:
         with mock.patch.object(accel, "PROBE_TIMEOUT_S", 2.0):
-            self.falls_back(SILENT, "no status")
+            self.falls_back(SILENT, "the job had not begun 2 s after power on")
 
     def test_no_device(self) -> None:
         (self.folder / "kvm").unlink()
@@ -100,6 +101,22 @@ class AccelTest(unittest.TestCase):
         self.assertIs(chosen, accel.TCG)
         self.assertIn("No such file", said)
         self.assertEqual(self.boots(), 0)
+
+    def test_no_permission(self) -> None:
+        self.qemu(WORKS)
+        with mock.patch.object(accel, "DEVICE", mock.MagicMock(__str__=lambda device: "/dev/kvm")) as device:
+            device.open.side_effect = PermissionError(13, "Permission denied")
+            why = "KVM is not usable (/dev/kvm: Permission denied: sudo usermod -aG kvm USER, and log in again)"
+            self.assertEqual(self.choose(), (accel.TCG, f"{why}: using emulation, -accel tcg,thread=multi -cpu max\n"))
+            with self.assertRaises(SetupError) as refused:
+                accel.choose("kvm", self.kernel)
+        self.assertEqual(str(refused.exception), f"ACCEL=kvm: {why}: allowed here: ACCEL=tcg, which emulates")
+        self.assertEqual(self.boots(), 0)
+
+    def test_asked_for_and_broken(self) -> None:
+        self.qemu(ABORTS)
+        with self.assertRaisesRegex(SetupError, "ACCEL=kvm: .*MSR 0x10a.*: allowed here: ACCEL=tcg"):
+            accel.choose("kvm", self.kernel)
 
     def test_another_kernel_is_tried_anew(self) -> None:
         self.qemu(WORKS)
@@ -116,6 +133,7 @@ class AccelTest(unittest.TestCase):
         self.assertEqual(self.boots(), 1)
 
     def test_forced_and_unknown(self) -> None:
+        self.qemu(WORKS)
         self.assertIs(accel.choose("icount", self.kernel), accel.ICOUNT)
         self.assertIs(accel.choose("kvm", self.kernel), accel.KVM)
         with self.assertRaisesRegex(SetupError, "allowed: auto kvm tcg icount"):

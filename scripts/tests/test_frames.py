@@ -5,7 +5,7 @@ import unittest
 
 from fsc.frames import FrameError, Frames
 
-STREAM = b"@blob say 5\nhello\n@blob run.json 9\n{\n@blob x\n@blob empty 0\n\n@status PASS job exited 0\n"
+STREAM = b"@begin\n@blob say 5\nhello\n@blob run.json 9\n{\n@blob x\n@blob empty 0\n\n@status PASS job exited 0\n"
 BLOBS = [("say", b"hello"), ("run.json", b"{\n@blob x"), ("empty", b"")]
 
 
@@ -18,6 +18,7 @@ class FramesTest(unittest.TestCase):
         self.frames.feed(STREAM)
         self.assertEqual(self.blobs, BLOBS)
         self.assertEqual(self.frames.status, ("PASS", "job exited 0"))
+        self.assertEqual((self.frames.began, self.frames.blobs, self.frames.last), (True, 3, "empty"))
 
     def test_byte_by_byte(self) -> None:
         for at in range(len(STREAM)):

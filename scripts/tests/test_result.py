@@ -120,7 +120,26 @@ class ResultTest(BootsTest):
     def test_insmod_failed(self) -> None:
         point = self.suite.plain()[0]
         del self.boots[0].blobs[f"run/{point.id}"]
-        self.boots[0].blobs[f"error/{point.id}"] = b"insmod: cannot allocate memory"
+        self.boots[0].blobs[f"error/{point.id}"] = b"insmod: can't insert '/folioscale.ko': Cannot allocate memory"
+        found = self.build()
+        self.assertEqual(found["verdict"], "SETUP")
+        self.assertIn("too little memory to load the module", self.point(found, point.workload, point.protocol)["reason"])
+        self.boots[0].blobs[f"error/{point.id}"] = b"rmmod: can't unload module"
+        self.assertEqual(self.build()["verdict"], "FAIL")
+
+    def test_machine_that_could_not_be_had(self) -> None:
+        """What had been measured before stays; no error of a point is a finding."""
+        one, other, *_ = self.suite.plain()
+        for point in self.suite.plain():
+            if point is not other:
+                del self.boots[0].blobs[f"run/{point.id}"]
+        self.boots[0].blobs[f"error/{one.id}"] = b"folioscale: order=99: allowed: 0 to 10"
+        self.boots[0].state, self.boots[0].reason = "SETUP", "order=99: allowed: 0 to 10"
+        found = self.build()
+        self.assertEqual(found["verdict"], "SETUP")
+        verdicts = [point["repetitions"][0]["verdict"] for point in found["points"] if point["repetitions"][0]["boot"] == 1]
+        self.assertEqual((verdicts.count("SETUP"), verdicts.count("PASS")), (len(verdicts) - 1, 1))
+        self.boots[1].state = "FAIL"
         self.assertEqual(self.build()["verdict"], "FAIL")
 
     def test_broken_run(self) -> None:

@@ -14,7 +14,8 @@ from fsc.verdict import PASS, SetupError
 # Says what it finds beside itself, and who serves.
 QEMU = """#!/bin/sh
 [ -S root.sock ] || { echo '@status FAIL no socket'; exit; }
-printf '[    1.000000] folioscale: end of job\\n' >console.log
+printf '[    1.000000] folioscale: %s of job\\n' begin end >console.log
+echo @begin
 printf '@blob server %d\\n%s\\n' "$(printf %s "$(cat pid)" | wc -c)" "$(cat pid)"
 echo '@status PASS job exited 0'
 """

@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import synthetic
-from fsc import bench, host, kernel, repo, resume, session, suite, vm
+from fsc import bench, host, kernel, repo, resume, session, setup_errors, suite, vm
 from fsc.accel import ICOUNT, KVM, TCG
 from fsc.kernel import Kernel
 from fsc.verdict import SetupError
@@ -30,6 +30,7 @@ class SessionTest(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "out"
         self.booted = 0
         self.specs: list[vm.BootSpec] = []
+        self.takes: dict[str, str] = {}     # words of which the kernel makes something else
 
     def fake_boot(self, spec: vm.BootSpec, slabs: dict = OFF, spoil: Callable[[int, str], None] | None = None) -> vm.Boot:
         self.booted += 1
@@ -60,6 +61,12 @@ class SessionTest(unittest.TestCase):
         plain = self.fake_boot
 
         def boot(spec: vm.BootSpec, **how: object) -> vm.Boot:
+            words = dict(word.split("=") for word in spec.cmdline)
+            took = {"rcu_nocbs": "0 1" if "rcu_nocbs" in words else ""} | {
+                name: self.takes.get(f"{name}={value}", value) for name, value in words.items() if name != "rcu_nocbs"}
+            if "preempt" in words:
+                took["preempt"] = f"other ({took['preempt']})"
+            spec.on_blob("machine", "\n".join(f"took.{name}={value}" for name, value in took.items()).encode())
             spec.on_blob("config", json.dumps({"kernel": synthetic.KERNEL}).encode())
             return plain(spec, **how)
         self.fake_boot = boot
@@ -186,6 +193,72 @@ class SessionTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile(dir=repo.SCRIPTS / "suites", suffix=".toml"):
             self.assertNotEqual(resume.sources(), before)
 
+    def test_word_that_did_not_take(self) -> None:
+        """The others go on; the boot is refused by name, and not tried again."""
+        self.fake_config_first()
+        self.suite = replace(synthetic.suite("rcu"), repetitions=2)
+        self.takes = {"preempt=none": "lazy", "rcutree.enable_rcu_lazy=0": "Y"}
+        found = self.run_session()
+        self.assertEqual((found["verdict"], found["environment"]["interrupted"]), ("SETUP", ""))
+        boots = {boot["name"]: boot for boot in found["environment"]["boots"] if boot["state"] == "SETUP"}
+        self.assertEqual({name: boot["reason"] for name, boot in boots.items()}, {
+            "none": "preempt=none did not take: the kernel's model is lazy: allowed: other lazy",
+            "nocb": "rcutree.enable_rcu_lazy=0 did not take: it is Y"})
+        self.assertEqual(self.booted, 14 - 2 - 2)   # those that are refused get no further than their config
+        summary = (self.folder / "summary.txt").read_text()
+        self.assertRegex(summary, r"\nnone +could not be had")
+        self.assertRegex(summary, r"\(none, tcg\) SETUP: preempt=none did not take")
+        self.assertIn("none", [p["axes"]["boot"] for p in found["points"] if p["verdict"] == "SETUP"])
+
+    def not_had(self, cause: str, *blobs: tuple[str, bytes], **boot: object) -> None:
+        """A session of which no machine can be had: one line, no table, and no machine is tried twice."""
+        tried = []
+
+        def fake(spec: vm.BootSpec, **_how: object) -> vm.Boot:
+            tried.append(spec.accel.name)
+            for name, data in blobs:
+                spec.on_blob(name, data)
+            if not blobs:
+                raise SetupError(cause)
+            return vm.Boot("FAIL", "job exited 1", [], spec.outdir / "console.log", 1.0, **boot)
+        self.fake_boot = fake
+        with self.assertRaisesRegex(SetupError, cause):
+            self.run_session()
+        self.assertEqual(tried, ["tcg"])
+        self.assertFalse((self.folder / "result.json").exists())
+
+    def test_no_machine(self) -> None:
+        self.not_had("QEMU's machine has at most 255 CPUs")
+
+    def test_module_is_not_loaded(self) -> None:
+        self.not_had("^module.sig_enforce=1 lets no unsigned module in", ("error/config", b"insmod: Key was rejected by service\n"))
+
+    def test_complaint_beside_a_module_that_is_not_loaded(self) -> None:
+        def fake(spec: vm.BootSpec, **_how: object) -> vm.Boot:
+            spec.on_blob("error/config", b"insmod: Bad address\n")
+            return vm.Boot("FAIL", "on the console:\nWARNING", [], spec.outdir / "console.log", 1.0, complained=True)
+        self.fake_boot = fake
+        self.assertEqual(self.run_session()["verdict"], "FAIL")
+
+    def test_lost_says_how_much_was_done(self) -> None:
+        self.fake_config_first()
+        whole = self.fake_boot
+        self.fake_boot = lambda spec, **how: replace(whole(spec, **how), state="LOST", reason="not finished 60 s after the job began")
+        found = self.run_session()
+        self.assertEqual((found["verdict"], self.booted), ("LOST", 1))
+        self.assertEqual(found["environment"]["boots"][0]["reason"], "12 of 12 points were done: not finished 60 s after the job began")
+        self.assertIn("12 of 12 points were done", " ".join((self.folder / "summary.txt").read_text().split()))
+
+    def test_what_the_kernel_said_at_boot(self) -> None:
+        self.fake_config_first()
+        whole = self.fake_boot
+        self.fake_boot = lambda spec, **how: replace(whole(spec, **how), at_boot=[f"[    {len(self.specs)}.000000] WARNING: topology_sane"])
+        found = self.run_session()
+        self.assertEqual(found["verdict"], "PASS")
+        self.assertEqual(found["environment"]["boots"][1]["at_boot"], ["[    2.000000] WARNING: topology_sane"])
+        head = (self.folder / "summary.txt").read_text().partition("question")[0]
+        self.assertEqual((head.count("THE KERNEL COMPLAINED WHILE IT BOOTED"), head.count("WARNING: topology_sane")), (1, 1))
+
     def test_unfair_is_refused(self) -> None:
         self.fake_config_first()
         with self.assertRaisesRegex(SetupError, "refused: slab_debug is on for kmalloc-64"):
@@ -270,6 +343,7 @@ class HostTest(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "wants root")
     def test_asks_first(self) -> None:
         with mock.patch("sys.stdin", io.StringIO("n\n")), mock.patch("builtins.print") as asked, \
+                mock.patch.object(setup_errors, "check_host"), \
                 self.assertRaisesRegex(SetupError, "not confirmed"):
             host.consent_to([synthetic.suite()], False)
         self.assertIn("[y/N]", asked.call_args[0][0])

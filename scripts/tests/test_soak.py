@@ -24,6 +24,8 @@ from fsc.verdict import SetupError
 
 CONFIG_C = (repo.ROOT / "module/config.c").read_text()
 PARAMS_C = (repo.ROOT / "module/params.c").read_text()
+# What the machine complains of before the job is no finding.
+AT_BOOT = "[    1.000000] WARNING: at boot\n[    3.000000] folioscale: begin of job\n"
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
 LINE = ("17 again 0.283 path=pfn protocol=rcu_bounded freeptr=outside nr_readers=7 nr_freers=0 "
         "reader_cpus=0,1 nr_folios=163 mix=87:0:8:0:0 burst=79 reuse_distance=1 bounded_max=3 limbo_max_mb=1 "
@@ -176,6 +178,7 @@ class SoakTest(unittest.TestCase):
         """Exit status and output of a soak in which the guest says @blobs."""
         def boot(spec: vm.BootSpec) -> vm.Boot:
             self.spec = spec
+            (spec.outdir / "console.log").write_text(AT_BOOT)
             for name, data in blobs:
                 if name == "console":
                     with (spec.outdir / "console.log").open("a") as log:
@@ -245,6 +248,12 @@ class SoakTest(unittest.TestCase):
 
     def test_console_beside_another_failure(self) -> None:
         self.assertRegex(self.failed(("console", BUG), ("trouble", "rmmod: busy")), "rmmod: busy\n.*kernel BUG at")
+
+    def test_module_cannot_be_loaded(self) -> None:
+        with self.assertRaisesRegex(SetupError, "^lockdown lets no unsigned module in"):
+            self.soak([("error", "insmod: Operation not permitted\n[ 1.0] Lockdown: insmod: unsigned module loading is restricted\n")])
+        self.setUp()
+        self.assertIn("kernel BUG at", self.failed(("console", BUG), ("error", "insmod: Bad address")))
 
     def test_insmod_without_a_reason(self) -> None:
         self.assertIn("without a reason: insmod: Cannot", self.failed(("refused", "insmod: Cannot allocate memory\n")))

@@ -6,7 +6,6 @@ import io
 import struct
 import subprocess
 import tempfile
-import time
 import unittest
 from pathlib import Path
 from unittest import mock
@@ -15,32 +14,47 @@ from fsc import accel, kernel, vm
 from fsc.frames import Frames
 from fsc.verdict import SetupError, worst
 
+BEGIN = "[    3.000000] folioscale: begin of job\n"
 END = "[    9.000000] folioscale: end of job\n"
+WARNING = "[    1.000000] WARNING: CPU: 0 PID: 1 at arch/x86/kernel/smpboot.c:1 topology_sane\n"
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
 
 
 class JudgeTest(unittest.TestCase):
     def test_status_stands_when_the_console_is_clean_and_whole(self) -> None:
         for word in ("PASS", "FAIL", "INCONCLUSIVE"):
-            self.assertEqual(vm.judge((word, "text"), END, (), ""), (word, "text"))
+            self.assertEqual(vm.judge((word, "text"), BEGIN + END, (), ""), (word, "text"))
 
     def test_console_overrules_status_and_silence(self) -> None:
         for status in (("PASS", ""), ("INCONCLUSIVE", ""), None):
-            state, reason = vm.judge(status, BUG + END, (), "timeout")
+            state, reason = vm.judge(status, BEGIN + BUG + END, (), "timeout")
             self.assertEqual(state, "FAIL")
             self.assertIn("kernel BUG at", reason)
 
     def test_expected_line_is_let_through(self) -> None:
-        self.assertEqual(vm.judge(("PASS", ""), BUG + END, ("slub.c",), "")[0], "PASS")
+        self.assertEqual(vm.judge(("PASS", ""), BEGIN + BUG + END, ("slub.c",), "")[0], "PASS")
+
+    def test_what_is_said_before_the_job_is_no_finding(self) -> None:
+        self.assertEqual(vm.judge(("PASS", ""), WARNING + BEGIN + END, (), ""), ("PASS", ""))
+        self.assertEqual(vm.judge(("PASS", ""), WARNING + BEGIN + WARNING + END, (), "")[0], "FAIL")
 
     def test_no_status_is_lost(self) -> None:
-        self.assertEqual(vm.judge(None, END, (), "timeout"), ("LOST", "timeout"))
+        self.assertEqual(vm.judge(None, BEGIN + END, (), "timeout"),
+                         ("LOST", "timeout; on the console: [    9.000000] folioscale: end of job"))
+
+    def test_what_a_lost_machine_said_last(self) -> None:
+        """A complaint says more than the line that happens to be the last; bytes that are no UTF-8 are shown, too."""
+        self.assertEqual(vm.judge(None, WARNING + "[    1.100000] end trace\n", (), "gone"), ("LOST", f"gone; on the console: {WARNING.strip()}"))
+        odd = b"[    1.000000] d\xfcsseldorf \x1b\xff\r\n\xff\n\n".decode(errors="replace")
+        self.assertEqual(vm.judge(None, odd, (), "gone")[1], "gone; on the console: [    1.000000] d?sseldorf ?")
+        self.assertEqual(vm.judge(None, "", (), "gone")[1], "gone; nothing is on the console")
 
     def test_a_console_that_shows_nothing_proves_nothing(self) -> None:
-        self.assertEqual(vm.judge(("PASS", ""), "", (), "")[0], "LOST")
+        for text in ("", BEGIN, END):
+            self.assertEqual(vm.judge(("PASS", ""), text, (), "")[0], "LOST")
 
     def test_long_complaint_is_cut(self) -> None:
-        self.assertIn("and 5 more", vm.judge(None, BUG * 25, (), "")[1])
+        self.assertIn("and 5 more", vm.judge(None, BEGIN + BUG * 25, (), "")[1])
 
     def test_worst(self) -> None:
         self.assertEqual(worst([]), "LOST")
@@ -48,21 +62,32 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(worst(["LOST", "FAIL", "PASS"]), "FAIL")
 
 
-class QuietTest(unittest.TestCase):
-    def end(self, script: str, quiet_s: float) -> str:
+class EndTest(unittest.TestCase):
+    def end(self, script: str, **limits: float) -> str:
+        spec = vm.BootSpec(kernel.Kernel, "", accel.TCG, **{"timeout_s": 60, "outdir": Path("/nowhere")} | limits)
         with tempfile.TemporaryDirectory() as folder, \
                 subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE) as qemu:
             (Path(folder) / "log").touch()
-            end = vm._follow(qemu, Frames(lambda name, data: None), time.monotonic() + 60, quiet_s, Path(folder) / "log")  # pylint: disable=protected-access
+            end = vm._follow(qemu, Frames(lambda name, data: None), spec, Path(folder) / "log")  # pylint: disable=protected-access
             qemu.kill()
             return end
 
     def test_says_nothing_for_too_long(self) -> None:
-        self.assertEqual(self.end("echo @blob x 0; echo; exec sleep 20", 1), "nothing was heard of the machine for 1 s")
+        self.assertEqual(self.end("echo @blob x 0; echo; exec sleep 20", quiet_s=1), "nothing was heard of the machine for 1 s")
 
     def test_says_something_now_and_then(self) -> None:
-        end = self.end("for i in 1 2 3 4 5 6; do echo @blob x 0; echo; sleep 0.5; done; exit 7", 2)
+        end = self.end("for i in 1 2 3 4 5 6; do echo @blob x 0; echo; sleep 0.5; done; exit 7", quiet_s=2)
         self.assertEqual(end, "the machine went down without a status (QEMU exit 7)")
+
+    def test_job_has_its_time_from_its_begin(self) -> None:
+        self.assertEqual(self.end("sleep 2; echo @begin; exit 7", timeout_s=1), "the machine went down without a status (QEMU exit 7)")
+        self.assertEqual(self.end("echo @begin; echo @blob run/a 0; echo; exec sleep 20", timeout_s=1),
+                         "not finished 1 s after the job began: 1 blobs had come, the last one run/a")
+        self.assertEqual(self.end("echo @begin; exec sleep 20", timeout_s=1), "not finished 1 s after the job began: nothing had come")
+
+    def test_boot_has_a_limit_of_its_own(self) -> None:
+        self.assertEqual(self.end("echo @blob run/a 0; echo; exec sleep 20", boot_s=1),
+                         "not finished: the job had not begun 1 s after power on")
 
 
 class AgainTest(unittest.TestCase):
@@ -74,29 +99,23 @@ class AgainTest(unittest.TestCase):
                 contextlib.redirect_stderr(io.StringIO()):
             return vm.boot(spec), once.call_count
 
-    def attempt(self, state: str, began: bool, reason: str = "Oops: int3: 0000") -> vm.Boot:
-        return vm.Boot(state, reason, [], Path("/nowhere/console.log"), 1.0, began)
+    def attempt(self, state: str, began: bool) -> vm.Boot:
+        return vm.Boot(state, "Oops: int3: 0000", [], Path("/nowhere/console.log"), 1.0, began)
 
     def test_died_before_the_job(self) -> None:
-        boot, count = self.boots(accel.TCG, self.attempt("FAIL", False), self.attempt("PASS", True))
+        boot, count = self.boots(accel.TCG, self.attempt("LOST", False), self.attempt("PASS", True))
         self.assertEqual((boot.state, count), ("PASS", 2))
         self.assertIn("a machine died before the job began", boot.first)
-        fault = self.attempt("FAIL", False, "Oops: double fault: 0000 [#1] PREEMPT SMP NOPTI")
-        self.assertEqual(self.boots(accel.TRACED, fault, self.attempt("PASS", True))[1], 2)
 
     def test_only_twice(self) -> None:
-        boot, count = self.boots(accel.TCG, *[self.attempt("LOST", False)] * 2, self.attempt("FAIL", False))
-        self.assertEqual((boot.state, count), ("FAIL", 3))
-
-    def test_a_complaint_of_its_own_stands(self) -> None:
-        complaint = vm.Boot("FAIL", "WARNING: at mm/slub.c", [], Path("/nowhere"), 1.0, False)
-        self.assertEqual(self.boots(accel.TCG, complaint)[1], 1)
+        boot, count = self.boots(accel.TCG, *[self.attempt("LOST", False)] * 3)
+        self.assertEqual((boot.state, count), ("LOST", 3))
 
     def test_died_in_the_job(self) -> None:
         self.assertEqual(self.boots(accel.TCG, self.attempt("FAIL", True))[1], 1)
 
     def test_not_under_kvm(self) -> None:
-        self.assertEqual(self.boots(accel.KVM, self.attempt("FAIL", False))[1], 1)
+        self.assertEqual(self.boots(accel.KVM, self.attempt("LOST", False))[1], 1)
 
 
 class KernelTest(unittest.TestCase):

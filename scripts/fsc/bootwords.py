@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Whether the words that a boot adds to the kernel's command line did what they ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .verdict import SetupError
+
+# What the guest says of a word: guest/point.sh, took().
+_TOOK = re.compile(r"^took\.([^=\n]+)=(.*)$", re.M)
+_SWITCH = {"y": 1, "n": 0}
+Took = dict[str, str]
+
+
+def _preempt(value: str, took: Took, kernel: dict[str, Any]) -> str:
+    """The kernel's own list, where it can be changed: none (voluntary) full. Else what the module says."""
+    listed = took.get("preempt", "")
+    chosen = re.search(r"\((\w+)\)", listed)
+    model = chosen[1] if chosen else kernel["preempt"]
+    allowed = f": allowed: {' '.join(re.findall(r'[a-z]+', listed))}" if listed else ""
+    return "" if model == value else f"the kernel's model is {model}{allowed}"
+
+
+def _nocbs(value: str, took: Took, kernel: dict[str, Any]) -> str:
+    """Every offloaded CPU has a kthread for its callbacks."""
+    offloaded = {int(cpu) for cpu in took.get("rcu_nocbs", "").split()}
+    missing = _cpus(value, kernel["nr_cpus"]) - offloaded
+    return f"callbacks of CPU {', '.join(map(str, sorted(missing)))} are not offloaded: allowed: a kernel with " \
+           "CONFIG_RCU_NOCB_CPU" if missing else ""
+
+
+def _cpus(value: str, number: int) -> set[int]:
+    """The CPUs of a list as the kernel takes it, of those that there are; strides and N are beyond this."""
+    if value == "all":
+        return {*range(number)}
+    found: set[int] = set()
+    for part in value.split(","):
+        if match := re.fullmatch(r"(\d+)(?:-(\d+))?", part):
+            found |= {*range(int(match[1]), int(match[2] or match[1]) + 1)}
+    return found & {*range(number)}
+
+
+def _number(text: str) -> int | None:
+    """A parameter's value, if it is a number or a switch."""
+    try:
+        return _SWITCH[text.lower()] if text.lower() in _SWITCH else int(text, 0)
+    except ValueError:
+        return None
+
+
+# A word, and what is wrong if it did not take. Any other word is looked for among the parameters of built-in modules.
+_CHECKS: dict[str, Callable[[str, Took, dict[str, Any]], str]] = {"preempt": _preempt, "rcu_nocbs": _nocbs}
+
+
+def _wrong(word: str, took: Took, kernel: dict[str, Any]) -> str:
+    name, _, value = word.partition("=")
+    if name in _CHECKS:
+        return _CHECKS[name](value, took, kernel)
+    if word in took.get("unknown", "").split():
+        return "the kernel does not know it"
+    asked, found = _number(value), _number(took.get(name, ""))
+    return f"it is {took[name]}" if asked is not None and found is not None and asked != found else ""
+
+
+def check(cmdline: str, machine: str, config: dict[str, Any]) -> None:
+    """Raise one line that names the words of @cmdline that did not take; @machine and @config are what the guest sent."""
+    took = dict(_TOOK.findall(machine))
+    wrong = [f"{word} did not take: {why}" for word in cmdline.split() if (why := _wrong(word, took, config["kernel"]))]
+    if wrong:
+        raise SetupError("; ".join(wrong))
