@@ -139,20 +139,21 @@ class PathsTest(unittest.TestCase):
         self.assertLess(max(map(len, synthetic.SPEED)), table.NAME_WIDTH)
 
     def test_instructions_by_path(self) -> None:
-        part = self.text[self.text.index("--- instructions"):self.text.index("--- pagecache-churn")]
-        tables = {sub.splitlines()[0]: sub.splitlines()[1:] for sub in part.split("\n\n") if sub.startswith(("p", "g"))}
+        part = self.text[self.text.index("--- instructions"):]
+        tables = {sub.splitlines()[0]: sub.splitlines()[1:] for sub in part.split("\n\n")
+                  if sub.startswith(("pagecache", "gup", "pfn")) and sub.splitlines()[0].endswith(":")}
         xadd = "pagecache, tryget=xadd, against pagecache-lookup:"
         self.assertEqual(list(tables), ["pagecache:", "gup:", "pfn:", "pfn, passes=1:", xadd,
                                         "pagecache, removal=truncate, tryget=rcuref:"])
         self.assertEqual(self.rows(tables["gup:"]),
                          ["overlay", "typesafe", "rcu_desc", "hazptr", "rcu_bounded", "locked"])
         self.assertEqual(self.rows(tables[xadd]), ["typesafe", "rcu_desc", "rcu_bounded"])
-        # The same instructions per lookup as without xadd, for they are made up.
-        self.assertTrue(all(line.split()[2] == "1.00x" for line in tables[xadd][2:]), tables[xadd])
+        # Nothing that would rank arms by them.
+        self.assertFalse(any("1.00x" in line for line in tables[xadd]), tables[xadd])
         self.assertIn("frame", tables["pfn:"][1])
         self.assertIn("lookup", tables["gup:"][1])
         # Lookups and turnovers are counted by different points and share a row, floor included.
-        self.assertRegex(tables["gup:"][3], r"^typesafe +140\.0 +1\.40x +136\.0 +1\.029x +2,000 +1\.00x$")
+        self.assertRegex(tables["gup:"][3], r"^typesafe +140\.0 +136\.0 +1\.029x +2,000$")
 
     def test_figures_do_not_overwrite_each_other(self) -> None:
         found = json.loads(json.dumps(self.found))
@@ -167,8 +168,9 @@ class PathsTest(unittest.TestCase):
     def test_one_kind_has_no_name(self) -> None:
         kept = [one for one in self.found["points"] if one["workload"] in ("gup-lookup", "gup-turnover")]
         lines = summary.render(self.found | {"points": kept}).split("--- instructions")[1].splitlines()
-        self.assertEqual(lines[1].strip(), "")
-        self.assertEqual(lines[2].split(), ["per", "by", "hand", "of", "that", "per"])
+        self.assertEqual([line.split() for line in lines if line.startswith("  ")][0],
+                         ["per", "by", "hand", "of", "that", "per"])
+        self.assertNotIn("gup:", lines)
 
     def test_verdicts(self) -> None:
         blocks = [self.text[at:].split("\n\n")[0].splitlines() for at in range(len(self.text))
