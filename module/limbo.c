@@ -265,7 +265,7 @@ void fsc_limbo_destroy_flushers(struct fsc_run *run)
 	}
 }
 
-/* Wait for all that kfree_rcu() has deferred but what is in sheaves. False: no memory for that. */
+/* Wait for what kfree_rcu() has deferred outside of sheaves. False: no memory for that. */
 static bool flush_kfree_rcu(struct fsc_run *run, struct fsc_thread *t)
 {
 #if FSC_KVFREE_RCU_BARRIER_EXPORTED

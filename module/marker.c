@@ -24,12 +24,11 @@ struct fsc_marker {
 
 static void confirm(struct fsc_marked *marked, u64 confirms)
 {
-	/*
-	 * The CPU's markers are invoked one after the other. Pairs with the acquire in
-	 * fsc_markers_confirmed(): who sees this sees what was released before it.
-	 */
-	if (confirms > marked->confirmed)
-		smp_store_release(&marked->confirmed, confirms);
+	/* The CPU's markers are invoked one after the other. */
+	if (confirms <= marked->confirmed)
+		return;
+	/* What was released before is seen with it; pairs with fsc_markers_confirmed(). */
+	smp_store_release(&marked->confirmed, confirms);
 }
 
 static void marker_invoked(struct rcu_head *rcu)
@@ -78,9 +77,12 @@ u64 fsc_markers_confirmed(const struct fsc_run *run)
 
 	if (!run->markers.every)
 		return 0;
-	/* Pairs with the release in confirm(). */
-	for_each_possible_cpu(cpu)
-		sum += smp_load_acquire(&per_cpu_ptr(run->markers.marked, cpu)->confirmed);
+	for_each_possible_cpu(cpu) {
+		const struct fsc_marked *marked = per_cpu_ptr(run->markers.marked, cpu);
+
+		/* Pairs with the release in confirm(). */
+		sum += smp_load_acquire(&marked->confirmed);
+	}
 	return sum;
 }
 
