@@ -277,7 +277,8 @@ static bool flush_kfree_rcu(struct fsc_run *run, struct fsc_thread *t)
 	for (i = 0; !t && !flusher && i < FSC_FLUSHERS; i++)
 		swap(flusher, run->flushers[i]);
 	/* Freers have none of them; one freer at a time is here. */
-	flusher = flusher ?: kmem_cache_create("folioscale_wait", sizeof(long), NULL, SLAB_NO_MERGE);
+	if (!flusher)
+		flusher = kmem_cache_create("folioscale_wait", sizeof(long), NULL, SLAB_NO_MERGE);
 	if (!flusher)
 		return false;
 	kmem_cache_destroy(flusher);
