@@ -131,6 +131,12 @@ def why_not(metric: str) -> str:
     return "emulated time" if METRICS[metric].time else "rate x grace period, both emulated"
 
 
+def sampled(limbo: dict[str, Any]) -> bool:
+    """Whether the slab's samples stand for the descriptors in limbo. Not where the module counts them, and not where
+    kfree_rcu() has sheaves: the slab counts what is cached as used then, and markers bound the limbo (marker.h)."""
+    return not limbo["exact"] and limbo.get("bound") != "markers"
+
+
 def estimated(point: dict[str, Any], metric: str) -> bool:
     """kfree_rcu's limbo, which nothing counts."""
     return metric.startswith(("limbo_descriptor", "limbo_pointer")) and any(
@@ -203,7 +209,7 @@ def _events(run: dict[str, Any]) -> dict[str, float]:
 
 
 def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
-    source = figures if figures["exact"] else figures["slab"] or {}
+    source = figures["slab"] or {} if sampled(figures) else figures
     names = {f"descriptor_bytes_{kind}": source for kind in ("peak", "mean")}
     names |= {f"page_bytes_{kind}": figures for kind in ("peak", "mean")}
     return {f"limbo_{name}": found.get(name) for name, found in names.items()}
@@ -237,7 +243,7 @@ def _own(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None
     values: dict[str, float | None] = {}
     if run["params"]["protocol"] == "rcu_bounded" and window["window_ns"]:
         values["expedited_per_second"] = counters["expedited"] * 1e9 / window["window_ns"]
-    if not figures["exact"] and figures["slab"]:
+    if sampled(figures) and figures["slab"]:
         values["limbo_pointer_bytes_bound"] = figures["slab"]["pointer_bytes_peak_bound"]
     if counters.get("recycled"):
         values["reused_other_key_share"] = counters["recycled_other_key"] / counters["recycled"]

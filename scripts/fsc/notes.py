@@ -41,9 +41,14 @@ def _stays(params: dict[str, Any]) -> bool:
 
 
 def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
-    """kfree_rcu has no callback of ours: say how its limbo was had."""
+    """kfree_rcu has no callback of ours: say how its limbo was measured."""
     limbos = [rep["limbo"] for point in points if "limbo_descriptor_bytes_peak" in point["summary"]
               for rep in point["repetitions"] if rep["limbo"] and not rep["limbo"]["exact"]]
+    if marked := [limbo for limbo in limbos if not metrics.sampled(limbo)]:
+        every = max(limbo["marker_every"] for limbo in marked)
+        yield (f"kfree_rcu's limbo (~) is an upper bound: what callbacks of ours, one for each {every} frees of a CPU, have "
+               f"not confirmed to be free; up to {2 * every} descriptors a CPU too high")
+    limbos = [limbo for limbo in limbos if metrics.sampled(limbo)]
     slabs = [limbo["slab"] for limbo in limbos if limbo["slab"]]
     if not slabs:
         return
@@ -77,7 +82,7 @@ def _about_protocol(points: list[dict[str, Any]]) -> Iterator[str]:
 def _bounded(reps: list[dict[str, Any]]) -> str:
     """What the cap is on where only a bound is known, and what the slab held."""
     peaks = [rep["limbo"]["slab"]["descriptor_bytes_peak"] for rep in reps
-             if rep["window"]["throttled"] and not rep["limbo"]["exact"] and rep["limbo"]["slab"]]
+             if rep["window"]["throttled"] and metrics.sampled(rep["limbo"]) and rep["limbo"]["slab"]]
     return (f"; the cap is on all that was queued since a barrier, of which the slab held ~{table.size(max(peaks))}B"
             if peaks else "")
 

@@ -314,7 +314,8 @@ def _run(folder: Path, boot: int, kind: str, point: Point) -> dict[str, Any] | N
 
 
 def _series(folder: Path, point: Point) -> dict[str, Any] | None:
-    """Times in seconds with objects in limbo, of the first boot that has them. kfree_rcu's is the slab's estimate."""
+    """Times in seconds with objects in limbo, of the first boot that has them. kfree_rcu's is the slab's estimate where no
+    markers bound it."""
     for rep in point["repetitions"]:
         run = _run(folder, rep["boot"], "run", point) or {}
         series = run.get("series") or {}
@@ -327,8 +328,8 @@ def _series(folder: Path, point: Point) -> dict[str, Any] | None:
         found = {"boot": rep["boot"], "estimate": False,
                  "begin": begin, "end": begin + run["window"]["window_ns"] / 1e9,
                  "descriptors": (seconds, by_name["limbo_descriptors"]), "pages": (seconds, by_name["limbo_pages"])}
-        if run["limbo"]["exact"]:
-            return found
+        if not metrics.sampled(run["limbo"]):
+            return found | {"estimate": not run["limbo"]["exact"]}
         # Samples have no times: they were taken at even distances in the window.
         slab = _run(folder, rep["boot"], "slab", point) or {}
         objects = np.array(slab.get("objects") or [], dtype=float)
@@ -370,7 +371,7 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
         boots = sorted({series["boot"] for series in drawn.values()})
         caption = f"One run each, of boot {', '.join(map(str, boots))}."
         if any(series["estimate"] for series in drawn.values()) and what == "descriptors":
-            caption += (" kfree_rcu's is the slab's estimate, samples of the window: peaks between are missed.")
+            caption += (" kfree_rcu's (~) is not counted: the notes say what it is.")
         yield Plot(name, title, text, canvas.svg(figure, name, f"{title}, {section.title}", text), caption)
 
 

@@ -21,7 +21,7 @@ def figures(point: Point, run: dict[str, Any], limbo: dict[str, Any]) -> str:
     units = {"lookups_per_second": metrics.lookups(point.path), "turnovers_per_second": "turnovers"}
     words = [f"{table.si(run['rates'][name])} {unit}/s" for name, unit in units.items() if run["rates"][name]]
     if run["params"]["nr_freers"]:
-        source = limbo if limbo["exact"] else limbo["slab"] or {}
+        source = limbo["slab"] or {} if metrics.sampled(limbo) else limbo
         peak = (source.get("descriptor_bytes_peak") or 0) + (limbo.get("page_bytes_peak") or 0)
         words.append(f"limbo {table.size(peak)}B")
     return ", ".join(words) or run["verdict"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import curves, model, power, stats, table
 from .environment import left_out, releases
-from .metrics import COUNTED, METRICS, estimated, lookups
+from .metrics import COUNTED, METRICS, estimated, lookups, sampled
 from .notes import notes
 from .result import against_of, values_of
 from .table import WIDTH, row, wrap
@@ -174,7 +174,7 @@ def _objects(point: Figures, name: str) -> str:
     found = []
     for rep in point["repetitions"]:
         limbo = rep["limbo"] or {"exact": 1}
-        slab = not limbo["exact"] and name.startswith("descriptor")
+        slab = sampled(limbo) and name.startswith("descriptor")
         value = (limbo["slab"] or {} if slab else limbo).get(name)
         if value is not None:
             found.append(value / 1000 if name.endswith("_milli") else value)

@@ -93,6 +93,18 @@ class ResultTest(BootsTest):
         self.assertEqual(slab["pointer_bytes_peak_bound"], 16 * 4096)
         self.assertEqual(metrics.slab_limbo(synthetic.slab([1000]), 1024)["descriptor_objects_peak"], 0)
 
+    def test_limbo_of_kfree_rcu_is_the_markers_where_there_are_some(self) -> None:
+        found = self.build()
+        point = self.point(found, "churn", "rcu_desc")
+        for rep in point["repetitions"]:
+            rep["limbo"] |= {"bound": "markers", "marker_every": 60, "descriptor_bytes_peak": 4321}
+        self.assertEqual(metrics._limbo_metrics(point["repetitions"][0]["limbo"])["limbo_descriptor_bytes_peak"], 4321)
+        told = [text for text in notes.notes(found) if text.startswith("churn, rcu_desc: kfree_rcu's limbo")]
+        self.assertEqual(len(told), 1, told)
+        self.assertIn("an upper bound", told[0])
+        self.assertIn("up to 120 descriptors a CPU too high", told[0])
+        self.assertNotIn("slab", told[0])
+
     def test_lost_and_worst(self) -> None:
         last = self.boots[5]
         last.state, last.reason = "LOST", "silent at the timeout"
