@@ -15,13 +15,12 @@
 #error "folioscale needs Linux 6.12 or later: kvfree_rcu_barrier() and struct kmem_cache_args"
 #endif
 
-/* struct rcu_gp_oldstate is struct rcu_gp_seq since 7.3 (a0ede765aeb4). */
+/*
+ * Since 7.3 struct rcu_gp_oldstate is struct rcu_gp_seq (a0ede765aeb4), and
+ * kvfree_rcu_barrier() is not exported (648294a02bfc).
+ */
 #if LINUX_VERSION_MAJOR < 7 || (LINUX_VERSION_MAJOR == 7 && LINUX_VERSION_PATCHLEVEL < 3)
-#define rcu_gp_seq	rcu_gp_oldstate
-#endif
-
-/* kvfree_rcu_barrier() is not exported since 7.3 (648294a02bfc). */
-#if LINUX_VERSION_MAJOR < 7 || (LINUX_VERSION_MAJOR == 7 && LINUX_VERSION_PATCHLEVEL < 3)
+#define rcu_gp_seq			rcu_gp_oldstate
 #define FSC_KVFREE_RCU_BARRIER_EXPORTED	1
 #else
 #define FSC_KVFREE_RCU_BARRIER_EXPORTED	0

@@ -17,9 +17,9 @@
  *
  * A descriptor of another node, and all of them on PREEMPT_RT and where the
  * cache has no sheaves, take kfree_rcu()'s older way (mm/slab_common.c). They
- * are confirmed only when everything is settled. A sheaf that could not be
- * allocated is not seen: its objects take the older way, and count as the
- * others do.
+ * are confirmed only when everything is settled. When kfree_rcu() cannot allocate
+ * a sheaf, an object takes the older way and nothing tells: a marker then counts
+ * it as free too early, and the bound is too low by it.
  */
 #ifndef FOLIOSCALE_MARKER_H
 #define FOLIOSCALE_MARKER_H
