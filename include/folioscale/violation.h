@@ -17,7 +17,7 @@ enum fsc_violation_kind {
 	FSC_BAD_STAMP,		/* the memory's key is not the descriptor's */
 	FSC_BAD_GENERATION,	/* the memory's generation is not the descriptor's */
 	FSC_BAD_LINE,		/* a further line's generation is not */
-	FSC_BAD_BOUND,		/* more is in limbo than its bound, by a look of the sampler or a freer */
+	FSC_BAD_BOUND,		/* more is in limbo than its bound says */
 	FSC_NR_VIOLATION_KINDS
 };
 
