@@ -3,9 +3,8 @@
  * The table of protocols: a header each, and here its line.
  *
  * Each header ends in FSC_PROTOCOL(name), outside of its include guard, once
- * for each way that it counts references (tryget=), for whatever the reader of
- * this table has defined that to be. So the table may be read more than once:
- * for the code, then for a list.
+ * for each way that it counts references (tryget=). What that does is defined by
+ * who includes this table; undefined, the table gives the protocols' code alone.
  */
 #include "protocols/overlay.h"
 #include "protocols/typesafe.h"

@@ -296,10 +296,10 @@ static void show_resolved(struct seq_file *m, const struct fsc_run *run)
 		   sizeof(struct page), run->page_bytes,
 		   run->general ? "general" : "plain");
 	seq_printf(m, "\"tryget\": \"%s\", \"refcounted\": %d, \"recheck\": %d, \"locked\": %d, \"holds\": %d, \"copies\": %d, \"hazard\": %d, \"falls_back\": %d, \"walks\": %d},\n",
-		   protocol->refcounted ? protocol->refs->name : "none", protocol->refcounted,
+		   protocol->refcounted ? protocol->refs.name : "none", protocol->refcounted,
 		   protocol->recheck, protocol->locked,
-		   protocol->refcounted && !protocol->read_copied,
-		   !!protocol->read_copied, !!protocol->protect,
+		   protocol->refcounted && !protocol->copies,
+		   !!protocol->copies, protocol->protects,
 		   path->falls_back && !protocol->locked, path->walks);
 }
 

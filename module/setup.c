@@ -47,7 +47,7 @@ static const struct fsc_loops *find_loops(const struct fsc_config *config, bool 
 	for (i = 0; i < path->nr_loops; i++) {
 		const struct fsc_protocol *p = path->loops[i].protocol;
 
-		if (!any_tryget && strcmp(p->refs->name, fsc_tryget_name(config->tryget)))
+		if (!any_tryget && strcmp(p->refs.name, fsc_tryget_name(config->tryget)))
 			continue;
 		if (busted ? p->busted && !strcmp(p->busted, busted) :
 			     !p->busted && !strcmp(p->name, protocol))
@@ -78,7 +78,7 @@ static int choose_loops(struct fsc_run *run)
 	}
 	if (!run->loops) {
 		/* Who has no reason of its own is recycled at once, or a bug of one way. */
-		pr_err("tryget=%s: allowed: %s with %s=%s: %s\n", tryget, protocol->refs->name,
+		pr_err("tryget=%s: allowed: %s with %s=%s: %s\n", tryget, protocol->refs.name,
 		       protocol->busted ? "busted" : "protocol",
 		       protocol->busted ?: protocol->name,
 		       protocol->busted ? "it is a bug of that" :
@@ -95,7 +95,7 @@ static int check_protocol(struct fsc_run *run)
 	const struct fsc_protocol *protocol = run->loops->protocol;
 	const struct fsc_config *config = &run->config;
 
-	if ((protocol->busted || protocol->read_copied) && debug_pagealloc_enabled()) {
+	if ((protocol->busted || protocol->copies) && debug_pagealloc_enabled()) {
 		pr_err("%s=%s: allowed: without debug_pagealloc, which unmaps what it reads\n",
 		       protocol->busted ? "busted" : "protocol",
 		       protocol->busted ?: protocol->name);
@@ -132,13 +132,13 @@ static int check_protocol(struct fsc_run *run)
 			return -EINVAL;
 		}
 	}
-	if (config->removal == FSC_RECLAIM && !protocol->refs->freezes) {
+	if (config->removal == FSC_RECLAIM && !protocol->refs.freezes) {
 		pr_err("removal=reclaim: allowed: truncate with tryget=%s, which cannot freeze\n",
-		       protocol->refs->name);
+		       protocol->refs.name);
 		return -EINVAL;
 	}
 	if (config->pin == FSC_PIN_PIN && (!fsc_paths[config->path]->pins ||
-					   !protocol->refs->add)) {
+					   !protocol->refs.add)) {
 		pr_err("pin=pin: allowed: with path=gup, and not with tryget=rcuref, which counts by one\n");
 		return -EINVAL;
 	}

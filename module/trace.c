@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The trace events, and what the loops call instead of them: see trace.h. */
 #include <folioscale/clock.h>
+#include <folioscale/layout.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
@@ -47,7 +48,8 @@ noinline void fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64
 	fsc_retry(t, why, key, tries);
 	if (trace_fsc_recheck_failed_enabled())
 		trace_fsc_recheck_failed(key, why, fsc_paths[t->run->config.path]->walks ?
-					 protocol->pfn(folio) : protocol->key(t->run, folio));
+					 fsc_folio_pfn(protocol, folio) :
+					 fsc_folio_key(protocol, t->run, folio));
 }
 
 /**

@@ -23,6 +23,7 @@
 
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
+#include <folioscale/layout.h>
 #include <folioscale/lists.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
@@ -71,7 +72,7 @@ static noinline void fsc_stay(struct fsc_thread *t)
 static __always_inline void fsc_gap(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    bool general)
 {
-	if (general && t->gap_ns && !(proto->protect && t->stalling))
+	if (general && t->gap_ns && !(proto->protects && t->stalling))
 		fsc_stay(t);
 }
 
@@ -110,14 +111,14 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 				    const void *folio, struct fsc_slot slot, bool general)
 {
 	/* First: overlay orders the rest after it. */
-	bool matches = proto->matches(folio, slot.mapping, slot.index, slot.key);
-	u64 word = proto->generation(folio);
+	bool matches = fsc_folio_matches(proto, folio, slot.mapping, slot.index, slot.key);
+	u64 word = fsc_folio_generation(proto, folio);
 	u64 generation = word & ~FSC_GENERATION_GONE;
-	unsigned long pfn = proto->pfn(folio);
+	unsigned long pfn = fsc_folio_pfn(proto, folio);
 
 	if (unlikely(!matches))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
-				     proto->key(t->run, folio));
+				     fsc_folio_key(proto, t->run, folio));
 	if (proto->busted && unlikely(!pfn_valid(pfn))) {
 		fsc_violation_record(t, FSC_BAD_PFN, slot.key, generation, 0, pfn);
 		return;
@@ -131,7 +132,7 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 static __always_inline void fsc_put(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    void *folio)
 {
-	if (proto->refs->put_testzero(t, folio, 1))
+	if (proto->refs.put_testzero(t, folio, 1))
 		proto->free(t, folio, false);
 }
 
@@ -146,7 +147,7 @@ static __always_inline void fsc_reader_free(struct fsc_thread *t, const struct f
 static __always_inline void fsc_reader_put(struct fsc_thread *t, const struct fsc_protocol *proto,
 					   void *folio)
 {
-	if (unlikely(proto->refs->put_testzero(t, folio, 1)))
+	if (unlikely(proto->refs.put_testzero(t, folio, 1)))
 		fsc_reader_free(t, proto, folio);
 }
 
@@ -299,8 +300,8 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 		fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
 	/* It may have been enabled meanwhile. */
 	if (clocked && tracepoint_enabled(fsc_folio_alloc))
-		fsc_trace_alloc(key, generation, proto->pfn(folio), proto->order(folio),
-				fsc_clock_since(from));
+		fsc_trace_alloc(key, generation, fsc_folio_pfn(proto, folio),
+				fsc_folio_order(proto, folio), fsc_clock_since(from));
 	if (unlikely(delay_ns) && !proto->publish_early)
 		fsc_spin_resched(delay_ns);
 	while (publish(t, proto, folio, key)) {
@@ -343,7 +344,7 @@ static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_pro
 	if (!folio)
 		return false;
 	removed = timed ? fsc_clock() : 0;
-	if (t->run->config.removal == FSC_RECLAIM || proto->refs->put_testzero(t, folio, 1))
+	if (t->run->config.removal == FSC_RECLAIM || proto->refs.put_testzero(t, folio, 1))
 		proto->free(t, folio, timed);
 	if (timed)
 		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));

@@ -52,42 +52,28 @@ enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
  * @set_up: make what the protocol keeps for a run and for its threads; 0 or -errno
  * @tear_down: undo that; after a failure of @set_up, too
  * @settle: make reusable what a thread (NULL: the run, whose threads have ended) can
- * @protect: publish that the reader is about to follow a pointer, fully ordered
- *	before the look that the pointer is still good; NULL: RCU is enough
- * @unprotect: take that back
- * @read_copied: use a folio without a reference, by copying; NULL: cannot
- * @copies: how often @read_copied may try, in one section
+ * @protects: a reader publishes which pointer it is about to follow, for want of RCU
+ * @copies: how often a section may try to use a folio by copying it, without a
+ *	reference; 0: not at all
  * @cas_only: why it takes no other tryget; NULL if it might
  * @bytes: what @set_up will take, where that is much
  * @private_max: bytes that threads may keep back from reuse by others, at most
- * @matches: is this the folio of (@mapping, @index)?
- * @key: the folio's key, found without following a pointer of the folio's
- * @sole_key: the same where @mapping is the only one; of a folio of another it is no key
- * @generation: the word with its FSC_GENERATION_GONE bit
- * @set_gone: the folio is about to leave its slot; mapping's lock held
- * @pfn: first frame
- * @order: log2 of its pages
- * @frame: where it says which folio a frame belongs to; NULL if it is not ours
- * @frame_word: what it says now
- * @word_folio: the folio that this is; NULL if it is not ours
- * @peek: the word that a walker decides a frame by, given where it stands
- * @pin: count a pin of a large folio, whose reference the caller has
- * @unpin: undo that
  * @alloc: descriptor and memory, no identity yet; NULL when out of memory; may sleep
  * @identify: write identity, generation and stamp
  * @enable: set the refcount to @refs, with release, and the memdesc words
  * @free: the count is zero and the slot empty; frees, or defers it; may sleep,
  *	but where readers recheck, who put inside RCU
  *
- * A folio is a void * here: struct folio for overlay, struct fsc_folio else.
+ * A folio is a void * here: layout.h.
  */
 struct fsc_protocol {
 	const char *name;
 	const char *busted;
 	bool for_checkers;
-	const struct fsc_refs *refs;
+	struct fsc_refs refs;
 	bool refcounted;
 	bool recheck;
+	bool protects;
 	bool recycles;
 	bool locked;
 	bool own_descriptor;
@@ -106,23 +92,6 @@ struct fsc_protocol {
 	void (*settle)(struct fsc_run *run, struct fsc_thread *t);
 	u64 (*bytes)(const struct fsc_run *run);
 	u64 (*private_max)(const struct fsc_run *run);
-	void (*protect)(struct fsc_thread *t, void *folio);
-	void (*unprotect)(struct fsc_thread *t);
-	enum fsc_copied (*read_copied)(struct fsc_thread *t, const struct fsc_protocol *proto,
-				       struct fsc_slot slot, bool general);
-	bool (*matches)(const void *folio, const struct fsc_mapping *mapping, u64 index, u64 key);
-	u64 (*key)(const struct fsc_run *run, const void *folio);
-	u64 (*sole_key)(const struct fsc_mapping *mapping, const void *folio);
-	u64 (*generation)(const void *folio);
-	void (*set_gone)(void *folio);
-	unsigned long (*pfn)(const void *folio);
-	unsigned int (*order)(const void *folio);
-	const void *(*frame)(struct fsc_run *run, unsigned long pfn);
-	unsigned long (*frame_word)(const void *frame);
-	void *(*word_folio)(unsigned long word);
-	unsigned long (*peek)(unsigned long pfn, const unsigned long *slot);
-	void (*pin)(void *folio);
-	void (*unpin)(void *folio);
 	void *(*alloc)(struct fsc_thread *t, unsigned int order);
 	void (*identify)(struct fsc_thread *t, void *folio, u64 key, u64 generation, bool timed);
 	void (*enable)(struct fsc_thread *t, void *folio, unsigned int refs);

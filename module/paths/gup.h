@@ -36,7 +36,7 @@ static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
 		return "GUP looks at the pte again, and does not suffer from it";
 	if (!proto->refcounted)
 		return "GUP hands out references, and it takes none";
-	return proto->read_copied ? "GUP hands out references, and it copies" : NULL;
+	return proto->copies ? "GUP hands out references, and it copies" : NULL;
 }
 
 #define GUP_FELL	((void *)1)
@@ -75,12 +75,12 @@ struct gup_found {
 static __always_inline void gup_pin(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    struct gup_found *found, bool general)
 {
-	if (!general || !proto->refs->add || t->run->config.pin == FSC_PIN_GET)
+	if (!general || !proto->refs.add || t->run->config.pin == FSC_PIN_GET)
 		return;
-	if (proto->order(found->folio))
-		proto->pin(found->folio);
+	if (fsc_folio_order(proto, found->folio))
+		fsc_folio_pin(proto, found->folio);
 	else
-		proto->refs->add(found->folio, GUP_PIN_BIAS - 1);
+		proto->refs.add(found->folio, GUP_PIN_BIAS - 1);
 	/*
 	 * The second look at the pte comes after the pin. Pairs with those who look
 	 * for pins after they have write-protected a pte (fork): there are none here.
@@ -97,12 +97,12 @@ static __always_inline bool gup_put_testzero(struct fsc_thread *t, const struct 
 	int refs = 1;
 
 	if (general && found->pinned) {
-		if (proto->order(found->folio))
-			proto->unpin(found->folio);
+		if (fsc_folio_order(proto, found->folio))
+			fsc_folio_unpin(proto, found->folio);
 		else
 			refs = GUP_PIN_BIAS;
 	}
-	return proto->refs->put_testzero(t, found->folio, refs);
+	return proto->refs.put_testzero(t, found->folio, refs);
 }
 
 /* Interrupts off: the put is done at once, a free has to wait. */
@@ -118,7 +118,7 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 		return;
 	if (tracepoint_enabled(fsc_recheck_failed)) {
 		found->rechecked = true;
-		found->fell = gup_fell_from(proto->key(t->run, found->folio));
+		found->fell = gup_fell_from(fsc_folio_key(proto, t->run, found->folio));
 	}
 	if (gup_put_testzero(t, proto, found, general))
 		found->fell = found->folio;
@@ -129,7 +129,7 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 static __always_inline unsigned long gup_word_again(const struct fsc_protocol *proto,
 						    const void *frame)
 {
-	return proto->frame_word(frame);
+	return fsc_folio_frame_word(proto, frame);
 }
 
 static __always_inline unsigned long gup_entry_again(const unsigned long *entry)
@@ -166,16 +166,16 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	pte = READ_ONCE(*ptep);
 	if (unlikely(!pte))
 		return;
-	frame = proto->frame(t->run, pte >> PAGE_SHIFT);
-	word = likely(frame) ? proto->frame_word(frame) : 0;
-	folio = proto->word_folio(word);
+	frame = fsc_folio_frame(proto, t->run, pte >> PAGE_SHIFT);
+	word = likely(frame) ? fsc_folio_frame_word(proto, frame) : 0;
+	folio = fsc_folio_word_folio(proto, word);
 	if (unlikely(!folio)) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 		return;
 	}
 	fsc_gap(t, proto, general);
-	if (proto->protect) {
-		proto->protect(t, folio);
+	if (proto->protects) {
+		fsc_hazptr_protect(t, folio);
 		if (!proto->careless && unlikely(gup_word_again(proto, frame) != word)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, found->key, 1);
 			gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
@@ -183,7 +183,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 		}
 		fsc_stall_protected(t, general);
 	}
-	if (unlikely(!proto->refs->tryget(t, folio))) {
+	if (unlikely(!proto->refs.tryget(t, folio))) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_ZERO, general);
 		goto out;
 	}
@@ -201,8 +201,8 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	else if (unlikely(gup_entry_again(ptep) != pte))
 		gup_fall_back(t, proto, found, FSC_FALLBACK_PTE, general);
 out:
-	if (proto->unprotect)
-		proto->unprotect(t);
+	if (proto->protects)
+		fsc_hazptr_unprotect(t);
 }
 
 /* What is left of a lookup, interrupts on; returns whether it missed. */
@@ -212,7 +212,8 @@ static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_pr
 	if (!proto->locked && unlikely(found->fell) &&
 	    (tracepoint_enabled(fsc_retry) || tracepoint_enabled(fsc_recheck_failed)))
 		fsc_trace_fell(found->why, slot.key, found->rechecked,
-			       gup_is_folio(found->fell) ? proto->key(t->run, found->fell) :
+			       gup_is_folio(found->fell) ?
+			       fsc_folio_key(proto, t->run, found->fell) :
 			       (unsigned long)found->fell >> 1);
 	if (!proto->locked && unlikely(found->fell) && gup_is_folio(found->fell))
 		fsc_reader_free(t, proto, found->fell);

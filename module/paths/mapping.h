@@ -11,6 +11,9 @@
 
 #include <folioscale/loops.h>
 
+/* Of the protocols the code alone: no FSC_PROTOCOL() is defined here. */
+#include "../protocols.h"
+
 /**
  * struct fsc_tables - what a path does to tables of its own when a slot changes
  * @prepare: have tables for a key, and keep them; may sleep; 0 or -ENOMEM
@@ -43,7 +46,7 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 	folio = xas_load(&xas);
 	if (folio) {
 		fsc_gap(t, proto, general);
-		if (!proto->refs->tryget(t, folio))
+		if (!proto->refs.tryget(t, folio))
 			folio = NULL;
 	}
 	xas_unlock(&xas);
@@ -58,7 +61,8 @@ static __always_inline bool fsc_allocated_here(const struct fsc_thread *t,
 					       const struct fsc_protocol *proto,
 					       const void *folio)
 {
-	const struct fsc_thread *owner = fsc_generation_owner(t->run, proto->generation(folio));
+	u64 generation = fsc_folio_generation(proto, folio);
+	const struct fsc_thread *owner = fsc_generation_owner(t->run, generation);
 
 	return t->role == FSC_FREER && owner && owner->cpu == t->cpu;
 }
@@ -92,22 +96,22 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 		folio = NULL;
 		goto out;
 	}
-	order = proto->order(folio);
+	order = fsc_folio_order(proto, folio);
 	if (tables->unmap)
 		tables->unmap(t, order, key);
-	if (proto->refs->freezes && config->removal == FSC_RECLAIM &&
-	    !proto->refs->freeze(folio)) {
+	if (proto->refs.freezes && config->removal == FSC_RECLAIM &&
+	    !proto->refs.freeze(folio)) {
 		fsc_count(&t->counters, FSC_FREEZE_BUSY);
 		if (tables->map)
-			tables->map(t, proto->pfn(folio), order, key);
+			tables->map(t, fsc_folio_pfn(proto, folio), order, key);
 		folio = NULL;
 		goto out;
 	}
-	proto->set_gone(folio);
-	if (proto->read_copied)
+	fsc_folio_set_gone(proto, folio);
+	if (proto->copies)
 		write_seqcount_begin(&mapping->delete_seq);
 	xas_store(&xas, NULL);
-	if (proto->read_copied)
+	if (proto->copies)
 		write_seqcount_end(&mapping->delete_seq);
 	if (tables->retire)
 		tables->retire(t, key);
@@ -135,12 +139,12 @@ static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
 		goto out;
 	}
 	if (tables->unmap)
-		tables->unmap(t, proto->order(folio), key);
-	frozen = proto->refs->freezes && proto->refs->freeze(folio);
+		tables->unmap(t, fsc_folio_order(proto, folio), key);
+	frozen = proto->refs.freezes && proto->refs.freeze(folio);
 	if (frozen)
-		proto->refs->unfreeze(folio);
+		proto->refs.unfreeze(folio);
 	if (tables->map)
-		tables->map(t, proto->pfn(folio), proto->order(folio), key);
+		tables->map(t, fsc_folio_pfn(proto, folio), fsc_folio_order(proto, folio), key);
 	fsc_count(&t->counters, frozen ? FSC_REFREEZES : FSC_FREEZE_BUSY);
 out:
 	xa_unlock(pages);
@@ -161,7 +165,8 @@ static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 		xas_lock(&xas);
 		xas_store(&xas, folio);
 		if (tables->map && !xas_error(&xas))
-			tables->map(t, proto->pfn(folio), proto->order(folio), key);
+			tables->map(t, fsc_folio_pfn(proto, folio),
+				    fsc_folio_order(proto, folio), key);
 		xas_unlock(&xas);
 	} while (xas_nomem(&xas, FSC_GFP));
 	err = xas_error(&xas);

@@ -41,15 +41,15 @@ repeat:
 	fsc_gap(t, proto, general);
 	if (!proto->refcounted)
 		return folio;
-	if (proto->protect) {
-		proto->protect(t, folio);
+	if (proto->protects) {
+		fsc_hazptr_protect(t, folio);
 		if (!proto->careless && unlikely(xas_reload(&xas) != folio)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, slot.key, tries + 1);
 			goto retry;
 		}
 		fsc_stall_protected(t, general);
 	}
-	if (unlikely(!proto->refs->tryget(t, folio))) {
+	if (unlikely(!proto->refs.tryget(t, folio))) {
 		fsc_retry(t, FSC_TRYGET_ZERO, slot.key, tries + 1);
 		goto retry;
 	}
@@ -68,8 +68,8 @@ retry:
 	}
 	goto repeat;
 out:
-	if (proto->unprotect)
-		proto->unprotect(t);
+	if (proto->protects)
+		fsc_hazptr_unprotect(t);
 	return folio;
 }
 
@@ -87,8 +87,8 @@ static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct 
 	void *folio;
 
 	found->folio = NULL;
-	if (proto->read_copied) {
-		enum fsc_copied copied = proto->read_copied(t, proto, slot, general);
+	if (proto->copies) {
+		enum fsc_copied copied = fsc_seq_read_copied(t, proto, slot, general);
 
 		if (likely(copied != FSC_COPY_FALL_BACK))
 			return copied == FSC_COPY_ABSENT;

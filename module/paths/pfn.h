@@ -31,7 +31,7 @@ static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 {
 	if (proto->locked)
 		return "a frame has no mapping to lock";
-	return proto->read_copied ? "a frame has no mapping whose sequence to recheck" : NULL;
+	return proto->copies ? "a frame has no mapping whose sequence to recheck" : NULL;
 }
 
 /* As fsc_use(), where the walker knows the frame and learns the key. */
@@ -43,17 +43,18 @@ static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_proto
 
 	/* What follows comes after the recheck; pairs with smp_wmb() in fsc_memdesc_publish(). */
 	smp_acquire__after_ctrl_dep();
-	word = proto->generation(folio);
+	word = fsc_folio_generation(proto, folio);
 	generation = word & ~FSC_GENERATION_GONE;
-	pfn = proto->pfn(folio);
-	if (unlikely(frame - pfn >= 1UL << proto->order(folio)))
+	pfn = fsc_folio_pfn(proto, folio);
+	if (unlikely(frame - pfn >= 1UL << fsc_folio_order(proto, folio)))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, frame, generation, frame, pfn);
 	if (proto->busted && unlikely(!pfn_valid(pfn))) {
 		fsc_violation_record(t, FSC_BAD_PFN, frame, generation, 0, pfn);
 		return;
 	}
 	fsc_check_stamp(t, fsc_stamp_of(pfn),
-			general ? proto->key(t->run, folio) : proto->sole_key(t->mappings, folio),
+			general ? fsc_folio_key(proto, t->run, folio) :
+				  fsc_folio_sole_key(proto, t->mappings, folio),
 			generation, general);
 	if (unlikely(word & FSC_GENERATION_GONE))
 		fsc_count(&t->counters, FSC_STALE_HELD);
@@ -72,7 +73,7 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 		unsigned long bits = 0;
 
 		for (j = 0; j < min(BITS_PER_LONG, pageblock_nr_pages); j++, base++, slot++) {
-			unsigned long word = proto->peek(base, slot);
+			unsigned long word = fsc_folio_peek(proto, base, slot);
 
 			if (!word)
 				continue;
@@ -116,7 +117,7 @@ static noinline void pfn_decide_other(struct fsc_thread *t, unsigned long word, 
 static __always_inline unsigned long pfn_word_again(const struct fsc_protocol *proto,
 						    unsigned long frame, const unsigned long *slot)
 {
-	return proto->peek(frame, slot);
+	return fsc_folio_peek(proto, frame, slot);
 }
 
 /* Returns whether a folio was used. */
@@ -129,7 +130,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 	void *folio, *drop = NULL;
 
 	rcu_read_lock();
-	word = proto->peek(frame, slot);
+	word = fsc_folio_peek(proto, frame, slot);
 	if (proto->touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
 		fsc_gap(t, proto, general);
 		fsc_arena_touch(t, fsc_memdesc_desc(word), frame);
@@ -148,8 +149,8 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		rcu_read_unlock();
 		return true;
 	}
-	if (proto->protect) {
-		proto->protect(t, folio);
+	if (proto->protects) {
+		fsc_hazptr_protect(t, folio);
 		if (!proto->careless && unlikely(pfn_word_again(proto, frame, slot) != word)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, frame, 1);
 			folio = NULL;
@@ -158,7 +159,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		fsc_stall_protected(t, general);
 	}
 	++*trygets;
-	if (unlikely(!proto->refs->tryget(t, folio))) {
+	if (unlikely(!proto->refs.tryget(t, folio))) {
 		fsc_retry(t, FSC_TRYGET_ZERO, frame, 1);
 		folio = NULL;
 		goto out;
@@ -171,8 +172,8 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		folio = NULL;
 	}
 out:
-	if (proto->unprotect)
-		proto->unprotect(t);
+	if (proto->protects)
+		fsc_hazptr_unprotect(t);
 	rcu_read_unlock();
 	/* Outside of RCU, as it may free. */
 	if (unlikely(drop))
@@ -220,7 +221,7 @@ static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 	unsigned long trygets = 0;
 
 	for (i = 0; i < pageblock_nr_pages; i++) {
-		if (!proto->peek(base + i, slot + i))
+		if (!fsc_folio_peek(proto, base + i, slot + i))
 			continue;
 		ours++;
 		hits += pfn_try(t, proto, base + i, slot + i, &trygets, true, general);

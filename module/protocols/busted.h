@@ -183,16 +183,16 @@ static int fsc_ignore_locked_set_up(struct fsc_run *run)
 	return fsc_readers_alloc_data(run, sizeof(struct fsc_unowned));
 }
 
-static const struct fsc_refs fsc_ignoring_xadd = {
-	.name		= "xadd",
-	.freezes	= true,
-	.tryget		= fsc_ignore_locked_tryget,
-	.add		= fsc_cas_add,
-	.put_testzero	= fsc_ignore_locked_put_testzero,
-	.freeze		= fsc_xadd_freeze,
-	.unfreeze	= fsc_cas_unfreeze,
-	.enable		= fsc_cas_enable,
-};
+#define fsc_ignoring_xadd_refs {		\
+	.name		= "xadd",		\
+	.freezes	= true,			\
+	.tryget		= fsc_ignore_locked_tryget,	\
+	.add		= fsc_cas_add,		\
+	.put_testzero	= fsc_ignore_locked_put_testzero,	\
+	.freeze		= fsc_xadd_freeze,	\
+	.unfreeze	= fsc_cas_unfreeze,	\
+	.enable		= fsc_cas_enable,	\
+}
 
 #define fsc_ignoring_xadd_desc_enable	fsc_xadd_desc_enable
 
@@ -231,6 +231,7 @@ static const struct fsc_protocol fsc_early_confirm = {
 #endif /* FSC_PROTOCOL_BUSTED_H */
 
 /* Outside the guard: see protocols.h. */
+#ifdef FSC_PROTOCOL
 FSC_PROTOCOL(norecheck)
 FSC_PROTOCOL(early_pages)
 FSC_PROTOCOL(early_publish)
@@ -240,3 +241,4 @@ FSC_PROTOCOL(early_reuse)
 FSC_PROTOCOL(ignore_locked)
 FSC_PROTOCOL(early_confirm)
 FSC_PROTOCOL(touch_slab)
+#endif

@@ -98,6 +98,7 @@ static const struct fsc_protocol fsc_lock_inversion = {
 #endif /* FSC_PROTOCOL_CHECKED_H */
 
 /* Outside the guard: see protocols.h. */
+#ifdef FSC_PROTOCOL
 #ifdef CONFIG_KASAN_GENERIC
 FSC_PROTOCOL(early_free)
 #endif
@@ -106,4 +107,5 @@ FSC_PROTOCOL(plain_race)
 #endif
 #ifdef CONFIG_PROVE_LOCKING
 FSC_PROTOCOL(lock_inversion)
+#endif
 #endif

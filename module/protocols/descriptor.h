@@ -9,6 +9,7 @@
 #include <folioscale/arena.h>
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
+#include <folioscale/layout.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
@@ -17,77 +18,6 @@
 #include "../tryget/cas.h"
 #include "../tryget/rcuref.h"
 #include "../tryget/xadd.h"
-
-static __always_inline bool fsc_desc_matches(const void *p, const struct fsc_mapping *mapping,
-					     u64 index, u64 key)
-{
-	const struct fsc_folio *folio = p;
-
-	return READ_ONCE(folio->mapping) == mapping && READ_ONCE(folio->index) == index;
-}
-
-static inline u64 fsc_desc_key(const struct fsc_run *run, const void *p)
-{
-	const struct fsc_folio *folio = p;
-
-	/* A pointer's difference only: in a busted arm it may be anything. */
-	return (u64)READ_ONCE(folio->index) << run->mapping_shift |
-	       (READ_ONCE(folio->mapping) - run->mappings);
-}
-
-static __always_inline u64 fsc_desc_sole_key(const struct fsc_mapping *mapping, const void *p)
-{
-	const struct fsc_folio *folio = p;
-
-	return READ_ONCE(folio->index) + ((void *)READ_ONCE(folio->mapping) - (void *)mapping);
-}
-
-static __always_inline u64 fsc_desc_generation(const void *folio)
-{
-	return READ_ONCE(((const struct fsc_folio *)folio)->generation);
-}
-
-static __always_inline void fsc_desc_set_gone(void *p)
-{
-	struct fsc_folio *folio = p;
-
-	WRITE_ONCE(folio->generation, folio->generation | FSC_GENERATION_GONE);
-}
-
-static __always_inline unsigned long fsc_desc_pfn(const void *folio)
-{
-	return READ_ONCE(((const struct fsc_folio *)folio)->pfn);
-}
-
-static __always_inline unsigned int fsc_desc_order(const void *folio)
-{
-	return READ_ONCE(((const struct fsc_folio *)folio)->order);
-}
-
-static __always_inline const void *fsc_desc_frame(struct fsc_run *run, unsigned long pfn)
-{
-	return fsc_memdesc_slot(&run->map, pfn);
-}
-
-static __always_inline unsigned long fsc_desc_frame_word(const void *slot)
-{
-	return READ_ONCE(*(const unsigned long *)slot);
-}
-
-static __always_inline unsigned long fsc_desc_peek(unsigned long pfn, const unsigned long *slot)
-{
-	return READ_ONCE(*slot);
-}
-
-static __always_inline void fsc_desc_pin(void *folio)
-{
-	atomic_inc(&((struct fsc_folio *)folio)->pincount);
-}
-
-static __always_inline void fsc_desc_unpin(void *folio)
-{
-	atomic_dec(&((struct fsc_folio *)folio)->pincount);
-}
 
 /* Walkers of frames do not find the folio any more; to them this is what unlinking is. */
 static inline void fsc_desc_words_clear(struct fsc_run *run, const struct fsc_folio *folio)
@@ -216,28 +146,28 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 	fsc_stamp_write(fsc_stamp_of(folio->pfn), key, generation, 0, t->run->config.touch_bytes);
 }
 
-/* Last of all an allocation writes: the count, by a release of @refs's own, then the words. */
-static __always_inline void fsc_desc_enable_by(const struct fsc_refs *refs, struct fsc_thread *t,
-					       void *p, unsigned int count)
+/* Last of all an allocation writes: the count, by @enable's own release, then the words. */
+static __always_inline void fsc_desc_enable_by(void (*enable)(void *folio, int refs),
+					       struct fsc_thread *t, void *p, unsigned int count)
 {
 	struct fsc_run *run = t->run;
 	struct fsc_folio *folio = p;
 
-	refs->enable(folio, count);
+	enable(folio, count);
 	fsc_memdesc_publish(&run->map, folio->pfn, fsc_memdesc_word(folio, FSC_MEMDESC_FILE),
 			    1U << folio->order);
 }
 
 static inline void fsc_cas_desc_enable(struct fsc_thread *t, void *folio, unsigned int count)
 {
-	fsc_desc_enable_by(&fsc_cas, t, folio, count);
+	fsc_desc_enable_by(fsc_cas_enable, t, folio, count);
 }
 
 #define fsc_xadd_desc_enable	fsc_cas_desc_enable
 
 static inline void fsc_rcuref_desc_enable(struct fsc_thread *t, void *folio, unsigned int count)
 {
-	fsc_desc_enable_by(&fsc_rcuref, t, folio, count);
+	fsc_desc_enable_by(fsc_rcuref_enable, t, folio, count);
 }
 
 /*
@@ -286,20 +216,7 @@ static inline void fsc_desc_free_both(struct fsc_thread *t, void *folio, bool ti
 /* The operations above, as members of a struct fsc_protocol, with tryget=@by's references. */
 #define FSC_DESCRIPTOR_OPS(by)			\
 	.own_descriptor	= true,			\
-	.refs		= &fsc_##by,		\
-	.matches	= fsc_desc_matches,	\
-	.key		= fsc_desc_key,		\
-	.sole_key	= fsc_desc_sole_key,	\
-	.generation	= fsc_desc_generation,	\
-	.set_gone	= fsc_desc_set_gone,	\
-	.pfn		= fsc_desc_pfn,		\
-	.order		= fsc_desc_order,	\
-	.frame		= fsc_desc_frame,	\
-	.frame_word	= fsc_desc_frame_word,	\
-	.word_folio	= fsc_memdesc_folio,	\
-	.peek		= fsc_desc_peek,	\
-	.pin		= fsc_desc_pin,		\
-	.unpin		= fsc_desc_unpin,	\
+	.refs		= fsc_##by##_refs,	\
 	.identify	= fsc_desc_identify,	\
 	.enable		= fsc_##by##_desc_enable
 

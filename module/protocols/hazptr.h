@@ -174,8 +174,7 @@ static u64 fsc_hazptr_max(const struct fsc_run *run)
 	.name		= "hazptr",			\
 	.cas_only	= "no grace period keeps a descriptor that a late put looks at", \
 	.refcounted	= true,				\
-	.protect	= fsc_hazptr_protect,		\
-	.unprotect	= fsc_hazptr_unprotect,		\
+	.protects	= true,				\
 	.set_up		= fsc_hazptr_set_up,		\
 	.tear_down	= fsc_hazptr_tear_down,		\
 	.settle		= fsc_hazptr_settle,		\
@@ -191,4 +190,6 @@ static const struct fsc_protocol fsc_hazptr = {
 #endif /* FSC_PROTOCOL_HAZPTR_H */
 
 /* Outside the guard: see protocols.h. */
+#ifdef FSC_PROTOCOL
 FSC_PROTOCOL(hazptr)
+#endif

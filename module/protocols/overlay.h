@@ -48,95 +48,14 @@ static __always_inline void fsc_overlay_unfreeze(void *folio)
 }
 
 /* The kernel's own; it takes no other. */
-static const struct fsc_refs fsc_overlay_refs = {
-	.name		= "cas",
-	.freezes	= true,
-	.tryget		= fsc_overlay_tryget,
-	.add		= fsc_overlay_add,
-	.put_testzero	= fsc_overlay_put_testzero,
-	.freeze		= fsc_overlay_freeze,
-	.unfreeze	= fsc_overlay_unfreeze,
-};
-
-static __always_inline
-bool fsc_overlay_matches(const void *folio, const struct fsc_mapping *mapping, u64 index, u64 key)
-{
-	/*
-	 * What follows comes after the recheck. Pairs with rcu_assign_pointer() in
-	 * xas_store(), with gup with the smp_wmb() in fsc_mms_map().
-	 */
-	smp_acquire__after_ctrl_dep();
-	return READ_ONCE(((const struct folio *)folio)->index) == key;
-}
-
-static inline u64 fsc_overlay_key(const struct fsc_run *run, const void *folio)
-{
-	return READ_ONCE(((const struct folio *)folio)->index);
-}
-
-static __always_inline u64 fsc_overlay_sole_key(const struct fsc_mapping *mapping,
-						const void *folio)
-{
-	return READ_ONCE(((const struct folio *)folio)->index);
-}
-
-static __always_inline u64 fsc_overlay_generation(const void *folio)
-{
-	return (u64)READ_ONCE(((const struct folio *)folio)->private);
-}
-
-static __always_inline void fsc_overlay_set_gone(void *p)
-{
-	struct folio *folio = p;
-
-	WRITE_ONCE(folio->private, (void *)((unsigned long)folio->private | FSC_GENERATION_GONE));
-}
-
-static __always_inline unsigned long fsc_overlay_pfn(const void *folio)
-{
-	return folio_pfn((struct folio *)folio);
-}
-
-static __always_inline unsigned int fsc_overlay_order(const void *folio)
-{
-	return folio_order((struct folio *)folio);
-}
-
-/* After mm/gup.c:try_get_folio: the head, by way of struct page. */
-static __always_inline const void *fsc_overlay_frame(struct fsc_run *run, unsigned long pfn)
-{
-	return pfn_to_page(pfn);
-}
-
-static __always_inline unsigned long fsc_overlay_frame_word(const void *page)
-{
-	return (unsigned long)page_folio((struct page *)page);
-}
-
-static __always_inline void *fsc_overlay_word_folio(unsigned long word)
-{
-	return (void *)word;
-}
-
-/*
- * A walker of today reads struct page, and goes to the head; whether that is
- * ours its word tells. A head of ours is in the same block.
- */
-static __always_inline unsigned long fsc_overlay_peek(unsigned long pfn, const unsigned long *slot)
-{
-	unsigned long behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
-
-	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
-}
-
-static __always_inline void fsc_overlay_pin(void *folio)
-{
-	atomic_inc(&((struct folio *)folio)->_pincount);
-}
-
-static __always_inline void fsc_overlay_unpin(void *folio)
-{
-	atomic_dec(&((struct folio *)folio)->_pincount);
+#define fsc_overlay_refs {			\
+	.name		= "cas",		\
+	.freezes	= true,			\
+	.tryget		= fsc_overlay_tryget,	\
+	.add		= fsc_overlay_add,	\
+	.put_testzero	= fsc_overlay_put_testzero,	\
+	.freeze		= fsc_overlay_freeze,	\
+	.unfreeze	= fsc_overlay_unfreeze,	\
 }
 
 static inline void *fsc_overlay_alloc(struct fsc_thread *t, unsigned int order)
@@ -200,20 +119,7 @@ static const struct fsc_protocol fsc_overlay = {
 	.refcounted	= true,
 	.recheck	= true,
 	.recycles	= true,
-	.refs		= &fsc_overlay_refs,
-	.matches	= fsc_overlay_matches,
-	.key		= fsc_overlay_key,
-	.sole_key	= fsc_overlay_sole_key,
-	.generation	= fsc_overlay_generation,
-	.set_gone	= fsc_overlay_set_gone,
-	.pfn		= fsc_overlay_pfn,
-	.order		= fsc_overlay_order,
-	.frame		= fsc_overlay_frame,
-	.frame_word	= fsc_overlay_frame_word,
-	.word_folio	= fsc_overlay_word_folio,
-	.peek		= fsc_overlay_peek,
-	.pin		= fsc_overlay_pin,
-	.unpin		= fsc_overlay_unpin,
+	.refs		= fsc_overlay_refs,
 	.alloc		= fsc_overlay_alloc,
 	.identify	= fsc_overlay_identify,
 	.enable		= fsc_overlay_enable,
@@ -223,4 +129,6 @@ static const struct fsc_protocol fsc_overlay = {
 #endif /* FSC_PROTOCOL_OVERLAY_H */
 
 /* Outside the guard: see protocols.h. */
+#ifdef FSC_PROTOCOL
 FSC_PROTOCOL(overlay)
+#endif

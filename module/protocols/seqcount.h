@@ -130,7 +130,6 @@ static int fsc_seq_set_up(struct fsc_run *run)
 	.recycles	= true,				\
 	.slab_flags	= SLAB_TYPESAFE_BY_RCU,		\
 	.copies		= FSC_SEQ_TRIES,		\
-	.read_copied	= fsc_seq_read_copied,		\
 	.bytes		= fsc_seq_bytes,		\
 	.set_up		= fsc_seq_set_up,		\
 	.tear_down	= fsc_readers_free_data,		\
@@ -147,5 +146,7 @@ static const struct fsc_protocol fsc_seqcount_xadd = { FSC_SEQCOUNT_UNBROKEN(xad
 #endif /* FSC_PROTOCOL_SEQCOUNT_H */
 
 /* Outside the guard: see protocols.h. */
+#ifdef FSC_PROTOCOL
 FSC_PROTOCOL(seqcount)
 FSC_PROTOCOL(seqcount_xadd)
+#endif

@@ -53,15 +53,15 @@ static __always_inline void fsc_cas_unfreeze(void *folio)
 	fsc_cas_enable(folio, 1);
 }
 
-static const struct fsc_refs fsc_cas = {
-	.name		= "cas",
-	.freezes	= true,
-	.tryget		= fsc_cas_tryget,
-	.add		= fsc_cas_add,
-	.put_testzero	= fsc_cas_put_testzero,
-	.freeze		= fsc_cas_freeze,
-	.unfreeze	= fsc_cas_unfreeze,
-	.enable		= fsc_cas_enable,
-};
+#define fsc_cas_refs {				\
+	.name		= "cas",		\
+	.freezes	= true,			\
+	.tryget		= fsc_cas_tryget,	\
+	.add		= fsc_cas_add,		\
+	.put_testzero	= fsc_cas_put_testzero,	\
+	.freeze		= fsc_cas_freeze,	\
+	.unfreeze	= fsc_cas_unfreeze,	\
+	.enable		= fsc_cas_enable,	\
+}
 
 #endif /* FSC_TRYGET_CAS_H */

@@ -8,11 +8,16 @@ static int (*planted_function)(void);
 
 void planted_read(void);
 
-/* objdump: an indirect call in a loop of that name. */
+static noinline void fsc_planted(void)
+{
+	barrier();
+}
+
+/* objdump: an indirect call in a loop of that name, and one of the module's own functions. */
 void planted_read(void)
 {
 	while (planted_function())
-		;
+		fsc_planted();
 }
 
 static int __init planted_init(void)
