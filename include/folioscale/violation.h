@@ -39,7 +39,7 @@ struct fsc_violations {
 
 void fsc_violation_keep(struct fsc_run *run, enum fsc_violation_kind kind, u64 key,
 			u64 generation, u64 expected, u64 found);
-void fsc_violation_record(struct fsc_thread *t, enum fsc_violation_kind kind, u64 key,
-			  u64 generation, u64 expected, u64 found);
+void __cold fsc_violation_record(struct fsc_thread *t, enum fsc_violation_kind kind, u64 key,
+				 u64 generation, u64 expected, u64 found);
 
 #endif /* FOLIOSCALE_VIOLATION_H */

@@ -237,23 +237,25 @@ static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_d
 					      const struct fsc_protocol *proto)
 {
 	u32 key = fsc_draw_key(draw, false);
-	struct fsc_slot slot = fsc_slot_of(t, key, false);
 	struct gup_found found = { .key = key };
 	unsigned long flags;
 
 	if (proto->locked)
-		return gup_finish(t, proto, slot, &found, false);
+		return gup_finish(t, proto, fsc_slot_of(t, key, false), &found, false);
 	local_irq_save(flags);
 	gup_walk(t, draw, proto, &found, false);
-	/* Told apart before interrupts are on: else both would share the code behind it. */
+	/*
+	 * Told apart before interrupts are on: else both would share the code behind it.
+	 * The slot is worked out where it is needed: the walk has no register for it.
+	 */
 	if (likely(found.folio)) {
 		local_irq_restore(flags);
-		fsc_use(t, proto, found.folio, slot, false);
+		fsc_use(t, proto, found.folio, fsc_slot_of(t, key, false), false);
 		fsc_reader_put(t, proto, found.folio);
 		return false;
 	}
 	local_irq_restore(flags);
-	return gup_finish(t, proto, slot, &found, false);
+	return gup_finish(t, proto, fsc_slot_of(t, key, false), &found, false);
 }
 
 static __always_inline unsigned int gup_section_general(struct fsc_thread *t,
