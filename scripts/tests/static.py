@@ -32,11 +32,13 @@ INDIRECT = re.compile(r"__x86_indirect_thunk|\b(call|jmp)q? +\*")
 # Interrupts off and on: written as an indirect call, and patched into one instruction.
 PATCHED = re.compile(r"R_X86_64_PC32\s+pv_ops\b")
 # A call of the module's own: to a function of the same file, or of another.
-OURS = re.compile(r"\bcallq? +[0-9a-f]+ <(fsc_\w+)[.\w]*>|R_X86_64_PLT32\s+(fsc_\w+)")
+_OURS = r"((?:fsc|pagecache|gup|pfn(?!_valid\b))_\w+)"
+OURS = re.compile(rf"\bcallq? +[0-9a-f]+ <{_OURS}[.\w]*>|R_X86_64_PLT32\s+{_OURS}")
 # What a plain loop may call: what a lookup does when something went wrong, or was its last
 # holder, or is sampled; what a walker does once a block; and what a control does wrongly.
 SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fell|hist_record|"
-                    r"xadd_sweep|arena_touch|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)")
+                    r"xadd_sweep|arena_touch|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
+                    r"pagecache_section_break|pfn_decide_other")
 
 
 def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) -> tuple[Path, str]:
@@ -47,6 +49,11 @@ def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) 
         return repo.BUILD, str(error)
     said = (folder / "build.log").read_text().splitlines()
     return folder, "\n".join(line for line in said if re.search(r"\b(warning|error):", line))
+
+
+def plain_loop(name: str) -> bool:
+    """Whether it is a loop of plain lookups, and not what the compiler has put aside of one as cold."""
+    return LOOP.fullmatch(name)[1] == "read" and not name.endswith(".cold")
 
 
 def calls(objects: list[Path]) -> tuple[int, str, str]:
@@ -61,10 +68,10 @@ def calls(objects: list[Path]) -> tuple[int, str, str]:
             elif not LOOP.fullmatch(name):
                 continue
             elif BRANCH.search(line):
-                loops.add((path, name))
+                loops.add((path, name.partition(".")[0]))
             elif INDIRECT.search(line) and not PATCHED.search(after):
                 found.append(f"{path.name}: {name}: {line.strip()}")
-            elif name.endswith("_read") and (called := OURS.search(line)):
+            elif plain_loop(name) and (called := OURS.search(line)):
                 if not SELDOM.fullmatch(called[1] or called[2]):
                     ours.add(f"{path.name}: {name}: {called[1] or called[2]}")
     return len(loops), "\n".join(found), "\n".join(sorted(ours))
