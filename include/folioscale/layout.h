@@ -2,10 +2,14 @@
 /*
  * The fields of a folio, in both layouts: struct fsc_folio, a descriptor of its
  * own, and struct folio, which overlays struct page. A folio is a void * to
- * its users, and fsc_folio_*() reads it as the protocol's @own_descriptor says.
+ * its users, and these functions read it as the protocol's @own_descriptor says,
+ * which the loops fold away.
  *
- * Nothing here is called through a pointer: gcc 14 leaves a call of a function
- * whose address it has folded, even of one that is __always_inline.
+ * They are called by name: gcc 14 leaves a call of a function whose address it
+ * has folded, even of one that is __always_inline.
+ *
+ * Context: any. The folio may be leaving its slot, or be freed and recycled, meanwhile:
+ * no pointer of it is followed.
  */
 #ifndef FOLIOSCALE_LAYOUT_H
 #define FOLIOSCALE_LAYOUT_H
@@ -18,263 +22,209 @@
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 
-static __always_inline bool fsc_desc_matches(const void *p, const struct fsc_mapping *mapping,
-					     u64 index, u64 key)
+/**
+ * fsc_folio_matches - is this the folio that was looked up?
+ * @proto: the protocol
+ * @folio: what the slot held
+ * @mapping: the mapping that was looked up
+ * @index: the index in it
+ * @key: both of them in one, which is all that struct folio has
+ *
+ * Return: Whether it is.
+ */
+static __always_inline bool fsc_folio_matches(const struct fsc_protocol *proto, const void *folio,
+					      const struct fsc_mapping *mapping, u64 index, u64 key)
 {
-	const struct fsc_folio *folio = p;
+	const struct fsc_folio *own = folio;
+	const struct folio *overlay = folio;
 
-	return READ_ONCE(folio->mapping) == mapping && READ_ONCE(folio->index) == index;
-}
-
-static __always_inline u64 fsc_desc_key(const struct fsc_run *run, const void *p)
-{
-	const struct fsc_folio *folio = p;
-
-	/* A pointer's difference only: in a busted arm it may be anything. */
-	return (u64)READ_ONCE(folio->index) << run->mapping_shift |
-	       (READ_ONCE(folio->mapping) - run->mappings);
-}
-
-static __always_inline u64 fsc_desc_sole_key(const struct fsc_mapping *mapping, const void *p)
-{
-	const struct fsc_folio *folio = p;
-
-	return READ_ONCE(folio->index) + ((void *)READ_ONCE(folio->mapping) - (void *)mapping);
-}
-
-static __always_inline u64 fsc_desc_generation(const void *folio)
-{
-	return READ_ONCE(((const struct fsc_folio *)folio)->generation);
-}
-
-static __always_inline void fsc_desc_set_gone(void *p)
-{
-	struct fsc_folio *folio = p;
-
-	WRITE_ONCE(folio->generation, folio->generation | FSC_GENERATION_GONE);
-}
-
-static __always_inline unsigned long fsc_desc_pfn(const void *folio)
-{
-	return READ_ONCE(((const struct fsc_folio *)folio)->pfn);
-}
-
-static __always_inline unsigned int fsc_desc_order(const void *folio)
-{
-	return READ_ONCE(((const struct fsc_folio *)folio)->order);
-}
-
-static __always_inline const void *fsc_desc_frame(struct fsc_run *run, unsigned long pfn)
-{
-	return fsc_memdesc_slot(&run->map, pfn);
-}
-
-static __always_inline unsigned long fsc_desc_frame_word(const void *slot)
-{
-	return READ_ONCE(*(const unsigned long *)slot);
-}
-
-static __always_inline unsigned long fsc_desc_peek(unsigned long pfn, const unsigned long *slot)
-{
-	return READ_ONCE(*slot);
-}
-
-static __always_inline void fsc_desc_pin(void *folio)
-{
-	atomic_inc(&((struct fsc_folio *)folio)->pincount);
-}
-
-static __always_inline void fsc_desc_unpin(void *folio)
-{
-	atomic_dec(&((struct fsc_folio *)folio)->pincount);
-}
-
-static __always_inline
-bool fsc_overlay_matches(const void *folio, const struct fsc_mapping *mapping, u64 index, u64 key)
-{
+	if (proto->own_descriptor)
+		return READ_ONCE(own->mapping) == mapping && READ_ONCE(own->index) == index;
 	/*
 	 * What follows comes after the recheck. Pairs with rcu_assign_pointer() in
 	 * xas_store(), with gup with the smp_wmb() in fsc_mms_map().
 	 */
 	smp_acquire__after_ctrl_dep();
-	return READ_ONCE(((const struct folio *)folio)->index) == key;
+	return READ_ONCE(overlay->index) == key;
 }
 
-static __always_inline u64 fsc_overlay_key(const struct fsc_run *run, const void *folio)
-{
-	return READ_ONCE(((const struct folio *)folio)->index);
-}
-
-static __always_inline u64 fsc_overlay_sole_key(const struct fsc_mapping *mapping,
-						const void *folio)
-{
-	return READ_ONCE(((const struct folio *)folio)->index);
-}
-
-static __always_inline u64 fsc_overlay_generation(const void *folio)
-{
-	return (u64)READ_ONCE(((const struct folio *)folio)->private);
-}
-
-static __always_inline void fsc_overlay_set_gone(void *p)
-{
-	struct folio *folio = p;
-
-	WRITE_ONCE(folio->private, (void *)((unsigned long)folio->private | FSC_GENERATION_GONE));
-}
-
-static __always_inline unsigned long fsc_overlay_pfn(const void *folio)
-{
-	return folio_pfn((struct folio *)folio);
-}
-
-static __always_inline unsigned int fsc_overlay_order(const void *folio)
-{
-	return folio_order((struct folio *)folio);
-}
-
-/* After mm/gup.c:try_get_folio: the head, by way of struct page. */
-static __always_inline const void *fsc_overlay_frame(struct fsc_run *run, unsigned long pfn)
-{
-	return pfn_to_page(pfn);
-}
-
-static __always_inline unsigned long fsc_overlay_frame_word(const void *page)
-{
-	return (unsigned long)page_folio((struct page *)page);
-}
-
-static __always_inline void *fsc_overlay_word_folio(unsigned long word)
-{
-	return (void *)word;
-}
-
-/*
- * A walker of today reads struct page, and goes to the head; whether that is
- * ours its word tells. A head of ours is in the same block.
+/**
+ * fsc_desc_key - the key of a folio that has a descriptor of its own
+ * @run: the run
+ * @folio: the folio
+ *
+ * Return: The key; in a busted arm it may be anything, as only pointers are subtracted.
  */
-static __always_inline unsigned long fsc_overlay_peek(unsigned long pfn, const unsigned long *slot)
+static __always_inline u64 fsc_desc_key(const struct fsc_run *run, const struct fsc_folio *folio)
 {
-	unsigned long behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
-
-	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
+	return (u64)READ_ONCE(folio->index) << run->mapping_shift |
+	       (READ_ONCE(folio->mapping) - run->mappings);
 }
 
-static __always_inline void fsc_overlay_pin(void *folio)
-{
-	atomic_inc(&((struct folio *)folio)->_pincount);
-}
-
-static __always_inline void fsc_overlay_unpin(void *folio)
-{
-	atomic_dec(&((struct folio *)folio)->_pincount);
-}
-
-/* Is this the folio of (@mapping, @index), which is @key? */
-static __always_inline
-bool fsc_folio_matches(const struct fsc_protocol *proto, const void *folio,
-		       const struct fsc_mapping *mapping, u64 index, u64 key)
-{
-	return proto->own_descriptor ? fsc_desc_matches(folio, mapping, index, key) :
-				       fsc_overlay_matches(folio, mapping, index, key);
-}
-
-/* The folio's key, found without following a pointer of the folio's. */
+/**
+ * fsc_folio_key - the key of a folio
+ * @proto: the protocol
+ * @run: the run
+ * @folio: the folio
+ *
+ * Return: As fsc_desc_key().
+ */
 static __always_inline u64 fsc_folio_key(const struct fsc_protocol *proto,
 					 const struct fsc_run *run, const void *folio)
 {
 	return proto->own_descriptor ? fsc_desc_key(run, folio) :
-				       fsc_overlay_key(run, folio);
+				       READ_ONCE(((const struct folio *)folio)->index);
 }
 
-/* The same where @mapping is the only one; of a folio of another it is no key. */
+/**
+ * fsc_folio_sole_key - the key of a folio where there is one mapping
+ * @proto: the protocol
+ * @mapping: that mapping
+ * @folio: the folio
+ *
+ * Return: The key; of a folio of another mapping it is no key.
+ */
 static __always_inline u64 fsc_folio_sole_key(const struct fsc_protocol *proto,
 					      const struct fsc_mapping *mapping, const void *folio)
 {
-	return proto->own_descriptor ? fsc_desc_sole_key(mapping, folio) :
-				       fsc_overlay_sole_key(mapping, folio);
+	const struct fsc_folio *own = folio;
+
+	return proto->own_descriptor ?
+	       READ_ONCE(own->index) + ((void *)READ_ONCE(own->mapping) - (void *)mapping) :
+	       READ_ONCE(((const struct folio *)folio)->index);
 }
 
-/* The word with its FSC_GENERATION_GONE bit. */
+/**
+ * fsc_folio_generation - the number of a folio's allocation
+ * @proto: the protocol
+ * @folio: the folio
+ *
+ * Return: The word with its FSC_GENERATION_GONE bit.
+ */
 static __always_inline u64 fsc_folio_generation(const struct fsc_protocol *proto, const void *folio)
 {
-	return proto->own_descriptor ? fsc_desc_generation(folio) :
-				       fsc_overlay_generation(folio);
+	return proto->own_descriptor ? READ_ONCE(((const struct fsc_folio *)folio)->generation) :
+				       (u64)READ_ONCE(((const struct folio *)folio)->private);
 }
 
-/* The folio is about to leave its slot; the mapping's lock is held. */
+/**
+ * fsc_folio_set_gone - mark a folio that is about to leave its slot
+ * @proto: the protocol
+ * @folio: the folio
+ *
+ * Context: The lock of its mapping is held.
+ */
 static __always_inline void fsc_folio_set_gone(const struct fsc_protocol *proto, void *folio)
 {
+	struct fsc_folio *own = folio;
+	struct folio *overlay = folio;
+
 	if (proto->own_descriptor)
-		fsc_desc_set_gone(folio);
+		WRITE_ONCE(own->generation, own->generation | FSC_GENERATION_GONE);
 	else
-		fsc_overlay_set_gone(folio);
+		WRITE_ONCE(overlay->private,
+			   (void *)((unsigned long)overlay->private | FSC_GENERATION_GONE));
 }
 
-/* Its first frame. */
+/**
+ * fsc_folio_pfn - a folio's first frame
+ * @proto: the protocol
+ * @folio: the folio
+ *
+ * Return: Its number.
+ */
 static __always_inline unsigned long fsc_folio_pfn(const struct fsc_protocol *proto,
 						   const void *folio)
 {
-	return proto->own_descriptor ? fsc_desc_pfn(folio) :
-				       fsc_overlay_pfn(folio);
+	return proto->own_descriptor ? READ_ONCE(((const struct fsc_folio *)folio)->pfn) :
+				       folio_pfn((struct folio *)folio);
 }
 
-/* The log2 of its number of pages. */
+/**
+ * fsc_folio_order - the size of a folio
+ * @proto: the protocol
+ * @folio: the folio
+ *
+ * Return: The log2 of its number of pages.
+ */
 static __always_inline unsigned int fsc_folio_order(const struct fsc_protocol *proto,
 						    const void *folio)
 {
-	return proto->own_descriptor ? fsc_desc_order(folio) :
-				       fsc_overlay_order(folio);
+	return proto->own_descriptor ? READ_ONCE(((const struct fsc_folio *)folio)->order) :
+				       folio_order((struct folio *)folio);
 }
 
-/* Where it says which folio a frame belongs to; NULL if it is not ours. */
+/**
+ * fsc_folio_frame - where it says which folio a frame belongs to
+ * @proto: the protocol
+ * @run: the run
+ * @pfn: the frame
+ *
+ * After mm/gup.c:try_get_folio for struct folio: the head, by way of struct page.
+ *
+ * Return: For fsc_folio_frame_word(); NULL if the frame is not ours.
+ */
 static __always_inline const void *fsc_folio_frame(const struct fsc_protocol *proto,
 						   struct fsc_run *run, unsigned long pfn)
 {
-	return proto->own_descriptor ? fsc_desc_frame(run, pfn) :
-				       fsc_overlay_frame(run, pfn);
+	return proto->own_descriptor ? (const void *)fsc_memdesc_slot(&run->map, pfn) :
+				       pfn_to_page(pfn);
 }
 
-/* What it says there now. */
+/**
+ * fsc_folio_frame_word - what it says there now
+ * @proto: the protocol
+ * @frame: what fsc_folio_frame() returned
+ *
+ * Return: A word for fsc_folio_word_folio().
+ */
 static __always_inline unsigned long fsc_folio_frame_word(const struct fsc_protocol *proto,
 							  const void *frame)
 {
-	return proto->own_descriptor ? fsc_desc_frame_word(frame) :
-				       fsc_overlay_frame_word(frame);
+	return proto->own_descriptor ? READ_ONCE(*(const unsigned long *)frame) :
+				       (unsigned long)page_folio((struct page *)frame);
 }
 
-/* The folio that such a word names; NULL if it is not ours. */
+/**
+ * fsc_folio_word_folio - the folio that such a word names
+ * @proto: the protocol
+ * @word: what fsc_folio_frame_word() returned
+ *
+ * Return: The folio; NULL if it is not ours.
+ */
 static __always_inline void *fsc_folio_word_folio(const struct fsc_protocol *proto,
 						  unsigned long word)
 {
-	return proto->own_descriptor ? fsc_memdesc_folio(word) :
-				       fsc_overlay_word_folio(word);
+	return proto->own_descriptor ? fsc_memdesc_folio(word) : (void *)word;
 }
 
-/* The word that a walker decides a frame by; @slot is the frame's memdesc word. */
+/**
+ * fsc_folio_peek - the word that a walker decides a frame by
+ * @proto: the protocol
+ * @pfn: the frame, of a pageblock that has words
+ * @slot: its memdesc word
+ *
+ * With struct folio a walker reads struct page, and goes to the head; the head's
+ * word tells whether it is ours. A head of ours is in the same pageblock.
+ *
+ * Return: The word; 0 if the frame is not ours.
+ */
 static __always_inline unsigned long fsc_folio_peek(const struct fsc_protocol *proto,
 						    unsigned long pfn, const unsigned long *slot)
 {
-	return proto->own_descriptor ? fsc_desc_peek(pfn, slot) :
-				       fsc_overlay_peek(pfn, slot);
+	unsigned long behind;
+
+	if (proto->own_descriptor)
+		return READ_ONCE(*slot);
+	behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
+	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
 }
 
-/* Count a pin of a large folio, whose reference the caller has. */
-static __always_inline void fsc_folio_pin(const struct fsc_protocol *proto, void *folio)
+/* Where a large folio counts its pins. */
+static __always_inline atomic_t *fsc_folio_pins(const struct fsc_protocol *proto, void *folio)
 {
-	if (proto->own_descriptor)
-		fsc_desc_pin(folio);
-	else
-		fsc_overlay_pin(folio);
-}
-
-/* Undo that. */
-static __always_inline void fsc_folio_unpin(const struct fsc_protocol *proto, void *folio)
-{
-	if (proto->own_descriptor)
-		fsc_desc_unpin(folio);
-	else
-		fsc_overlay_unpin(folio);
+	return proto->own_descriptor ? &((struct fsc_folio *)folio)->pincount :
+				       &((struct folio *)folio)->_pincount;
 }
 
 #endif /* FOLIOSCALE_LAYOUT_H */

@@ -277,6 +277,18 @@ typedef int (*fsc_publish_fn)(struct fsc_thread *t, const struct fsc_protocol *p
 typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
 typedef bool (*fsc_refreeze_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
 
+/* Last of all an allocation writes: the count, by a release of its own, then the memdesc words. */
+static __always_inline void fsc_enable(struct fsc_thread *t, const struct fsc_protocol *proto,
+				       void *folio, int count)
+{
+	unsigned int nr = proto->own_descriptor ? 1U << fsc_folio_order(proto, folio) : 1;
+
+	if (proto->refs.enable)
+		proto->refs.enable(folio, count);
+	fsc_memdesc_publish(&t->run->map, fsc_folio_pfn(proto, folio),
+			    fsc_memdesc_word(folio, FSC_MEMDESC_FILE), nr);
+}
+
 /* A folio for @key with one reference, in its slot. The delay is config.publish_ns' place. */
 static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
 					fsc_publish_fn publish, u32 key, unsigned int delay_ns,
@@ -295,7 +307,7 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 	if (!proto->publish_early)
 		proto->identify(t, folio, key, generation, timed);
 	/* One for the slot; published early, another to write late under. */
-	proto->enable(t, folio, proto->publish_early ? 2 : 1);
+	fsc_enable(t, proto, folio, proto->publish_early ? 2 : 1);
 	if (timed && !proto->publish_early)
 		fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
 	/* It may have been enabled meanwhile. */

@@ -28,8 +28,6 @@ struct fsc_slot {
 	u64 key;
 };
 
-enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
-
 /**
  * struct fsc_protocol - traits and operations
  * @name: what protocol= takes
@@ -60,7 +58,6 @@ enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
  * @private_max: bytes that threads may keep back from reuse by others, at most
  * @alloc: descriptor and memory, no identity yet; NULL when out of memory; may sleep
  * @identify: write identity, generation and stamp
- * @enable: set the refcount to @refs, with release, and the memdesc words
  * @free: the count is zero and the slot empty; frees, or defers it; may sleep,
  *	but where readers recheck, who put inside RCU
  *
@@ -94,7 +91,6 @@ struct fsc_protocol {
 	u64 (*private_max)(const struct fsc_run *run);
 	void *(*alloc)(struct fsc_thread *t, unsigned int order);
 	void (*identify)(struct fsc_thread *t, void *folio, u64 key, u64 generation, bool timed);
-	void (*enable)(struct fsc_thread *t, void *folio, unsigned int refs);
 	void (*free)(struct fsc_thread *t, void *folio, bool timed);
 };
 

@@ -18,7 +18,8 @@ struct fsc_thread;
  * @put_testzero: drop @n, true for the last
  * @freeze: turn the slot's reference into none, false if a reader holds the folio
  * @unfreeze: make a frozen folio's one reference the slot's again, with release
- * @enable: set the count of a folio that nobody else owns, with release
+ * @enable: set the count of a folio that nobody else owns, with release; NULL: whoever
+ *	allocated it has
  *
  * Context: @tryget inside the section that found the folio, @freeze and
  * @unfreeze under the lock of the folio's mapping; the others any.

@@ -78,7 +78,7 @@ static __always_inline void gup_pin(struct fsc_thread *t, const struct fsc_proto
 	if (!general || !proto->refs.add || t->run->config.pin == FSC_PIN_GET)
 		return;
 	if (fsc_folio_order(proto, found->folio))
-		fsc_folio_pin(proto, found->folio);
+		atomic_inc(fsc_folio_pins(proto, found->folio));
 	else
 		proto->refs.add(found->folio, GUP_PIN_BIAS - 1);
 	/*
@@ -98,7 +98,7 @@ static __always_inline bool gup_put_testzero(struct fsc_thread *t, const struct 
 
 	if (general && found->pinned) {
 		if (fsc_folio_order(proto, found->folio))
-			fsc_folio_unpin(proto, found->folio);
+			atomic_dec(fsc_folio_pins(proto, found->folio));
 		else
 			refs = GUP_PIN_BIAS;
 	}

@@ -194,8 +194,6 @@ static int fsc_ignore_locked_set_up(struct fsc_run *run)
 	.enable		= fsc_cas_enable,	\
 }
 
-#define fsc_ignoring_xadd_desc_enable	fsc_xadd_desc_enable
-
 static const struct fsc_protocol fsc_ignore_locked = {
 	.name		= "rcu_desc",
 	.busted		= "ignore_locked",

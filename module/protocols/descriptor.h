@@ -146,30 +146,6 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 	fsc_stamp_write(fsc_stamp_of(folio->pfn), key, generation, 0, t->run->config.touch_bytes);
 }
 
-/* Last of all an allocation writes: the count, by @enable's own release, then the words. */
-static __always_inline void fsc_desc_enable_by(void (*enable)(void *folio, int refs),
-					       struct fsc_thread *t, void *p, unsigned int count)
-{
-	struct fsc_run *run = t->run;
-	struct fsc_folio *folio = p;
-
-	enable(folio, count);
-	fsc_memdesc_publish(&run->map, folio->pfn, fsc_memdesc_word(folio, FSC_MEMDESC_FILE),
-			    1U << folio->order);
-}
-
-static inline void fsc_cas_desc_enable(struct fsc_thread *t, void *folio, unsigned int count)
-{
-	fsc_desc_enable_by(fsc_cas_enable, t, folio, count);
-}
-
-#define fsc_xadd_desc_enable	fsc_cas_desc_enable
-
-static inline void fsc_rcuref_desc_enable(struct fsc_thread *t, void *folio, unsigned int count)
-{
-	fsc_desc_enable_by(fsc_rcuref_enable, t, folio, count);
-}
-
 /*
  * Before anything of it is free: the descriptor remembers when, for who gets it
  * next. What waits is so many descriptors, and the pages with it.
@@ -217,7 +193,6 @@ static inline void fsc_desc_free_both(struct fsc_thread *t, void *folio, bool ti
 #define FSC_DESCRIPTOR_OPS(by)			\
 	.own_descriptor	= true,			\
 	.refs		= fsc_##by##_refs,	\
-	.identify	= fsc_desc_identify,	\
-	.enable		= fsc_##by##_desc_enable
+	.identify	= fsc_desc_identify
 
 #endif /* FSC_PROTOCOL_DESCRIPTOR_H */

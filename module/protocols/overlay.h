@@ -47,7 +47,7 @@ static __always_inline void fsc_overlay_unfreeze(void *folio)
 	folio_ref_unfreeze(folio, 1);
 }
 
-/* The kernel's own; it takes no other. */
+/* The kernel's own; it takes no other. The page allocator has set the count already. */
 #define fsc_overlay_refs {			\
 	.name		= "cas",		\
 	.freezes	= true,			\
@@ -83,13 +83,6 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
 }
 
-/* The page allocator has set the count already. */
-static inline void fsc_overlay_enable(struct fsc_thread *t, void *folio, unsigned int refs)
-{
-	fsc_memdesc_publish(&t->run->map, folio_pfn(folio),
-			    fsc_memdesc_word(folio, FSC_MEMDESC_FILE), 1);
-}
-
 static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_run *run = t->run;
@@ -122,7 +115,6 @@ static const struct fsc_protocol fsc_overlay = {
 	.refs		= fsc_overlay_refs,
 	.alloc		= fsc_overlay_alloc,
 	.identify	= fsc_overlay_identify,
-	.enable		= fsc_overlay_enable,
 	.free		= fsc_overlay_free,
 };
 

@@ -5,7 +5,7 @@
  *
  * What a reader found inside its RCU section stays that descriptor until the
  * section ends, so a successful tryget (acquire, pairs with the release of
- * fsc_desc_enable()) is on the folio that stood in the slot: no recheck.
+ * fsc_enable()) is on the folio that stood in the slot: no recheck.
  */
 #ifndef FSC_PROTOCOL_RCU_DESC_H
 #define FSC_PROTOCOL_RCU_DESC_H

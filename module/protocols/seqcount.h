@@ -40,6 +40,8 @@
 /* After that many copies in vain a reference is cheaper. */
 #define FSC_SEQ_TRIES	4
 
+enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
+
 /* What a reader has seen of a folio; nothing of it counts before the sequence is rechecked. */
 struct fsc_seq_view {
 	const struct fsc_mapping *mapping;

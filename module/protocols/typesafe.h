@@ -7,7 +7,7 @@
  * another key before its tryget, which then succeeds on the wrong folio. So:
  * tryget (acquire), look at the slot again, and if another entry stands there
  * put the reference and start over (mm/filemap.c:filemap_get_entry). The
- * acquire pairs with the release of fsc_desc_enable(), which is the last that
+ * acquire pairs with the release of fsc_enable(), which is the last that
  * an allocation writes to the descriptor: if the slot still holds the pointer
  * after the tryget, the folio cannot have been freed in between, as freeing
  * needs the reference.

@@ -122,9 +122,9 @@ class PartTest(unittest.TestCase):
     def test_readers(self) -> None:
         for chain, part in (("xas_start xas_load pagecache_find fsc_read_batch fsc_worker", "find"),
                             ("xas_reload pagecache_find fsc_read_batch", "acquire"),
-                            ("fsc_memdesc_word fsc_desc_peek pfn_try pfn_block_twice", "find"),
-                            ("fsc_memdesc_word fsc_desc_peek pfn_word_again pfn_try pfn_block_twice", "acquire"),
-                            ("fsc_overlay_frame_word gup_word_again gup_walk", "acquire"),
+                            ("fsc_memdesc_word fsc_folio_peek pfn_try pfn_block_twice", "find"),
+                            ("fsc_memdesc_word fsc_folio_peek pfn_word_again pfn_try pfn_block_twice", "acquire"),
+                            ("fsc_folio_frame_word gup_word_again gup_walk", "acquire"),
                             ("raw_atomic_fetch_add_unless fsc_cas_tryget pagecache_find", "acquire"),
                             ("rcu_read_lock fsc_xadd_put_testzero fsc_reader_put", "release"),
                             ("fsc_overlay_free.isra.0 fsc_reader_free", "release"),
