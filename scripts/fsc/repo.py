@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Where things are."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -10,3 +11,8 @@ BUILD = ROOT / "build"
 INSIDE_CHECK = "FOLIOSCALE_INSIDE_CHECK"
 # In that of what make and a check start: killed with what called it, it leaves no machine behind.
 DIES_WITH_PARENT = "FOLIOSCALE_DIES_WITH_PARENT"
+
+
+def cache() -> Path:
+    """Where kernels and compilers are kept that outlive the tree that asked for them."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "folioscale"

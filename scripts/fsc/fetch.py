@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is fetched from Debian's archive: kernels with their headers, kernel sources, compilers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from . import archive, repo, tools, versions
+from .archive import Gone, Suite, alone, unpack
+from .verdict import SetupError
+
+KERNELS = repo.BUILD / "kernels"
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Packages:
+    """A kernel in the archive: image, configuration, headers, and the tools that come with those."""
+    release: str
+    names: tuple[str, ...]
+
+
+def newest(names: set[str], series: str, flavour: str) -> Packages | None:
+    """The newest release of a series that has an image and all that modules are built with, among these packages."""
+    pattern = re.compile(rf"linux-headers-({re.escape(series)}(?:\.\d+)*(?:\+[\w.]+)?)-{re.escape(flavour)}")
+    found = [match[1] for name in names if (match := pattern.fullmatch(name))]
+    for version in sorted(found, key=_natural, reverse=True):
+        if packages := _packages(names, version, flavour):
+            return packages
+    return None
+
+
+def _natural(version: str) -> list[int | str]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", version)]
+
+
+def _packages(names: set[str], version: str, flavour: str) -> Packages | None:
+    release = f"{version}-{flavour}"
+    # rt has a common half of its own up to 6.12. From 7.x on linux-image only depends on other packages.
+    choices = ([(f"linux-headers-{release}",)], [(f"linux-kbuild-{version}",)],
+               [(f"linux-headers-{version}-common{'-rt' * flavour.startswith('rt-')}",), (f"linux-headers-{version}-common",)],
+               [(f"linux-binary-{release}", f"linux-base-{release}"),
+                (f"linux-binary-unsigned-{release}", f"linux-base-{release}"),
+                (f"linux-image-{release}",), (f"linux-image-{release}-unsigned",)])
+    chosen = [next((some for some in choice if names.issuperset(some)), None) for choice in choices]
+    return Packages(release, tuple(name for some in chosen for name in some)) if all(chosen) else None
+
+
+def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None]) -> Found:
+    """What the first suite that has it gives.
+
+    Package lists of another day may name what the archive has replaced since: they are read again, once.
+    """
+    trouble = []
+    for suite in map(Suite, suites):
+        try:
+            try:
+                found = get(suite)
+            except Gone:
+                suite.update()
+                found = get(suite)
+        except (Gone, SetupError) as error:
+            trouble.append(str(error) if suite.name in str(error) else f"{suite.name}: {error}")
+            continue
+        if found:
+            return found
+        trouble.append(f"{suite.name}: none")
+    raise SetupError(f"no {what} in Debian's archive ({'; '.join(trouble)})")
+
+
+def kernel(series: str, flavour: str) -> Path:
+    """The folder with Debian's kernel: boot/vmlinuz-RELEASE, usr/src/linux-headers-RELEASE. Whole or not there."""
+    target = kernel_folder(series, flavour)
+    if target.is_dir():
+        return target
+    archive.ready()
+    with alone(KERNELS):
+        if not target.is_dir():
+            aside = KERNELS / f".{target.name}"
+            look(versions.known().series[series], f"kernel {series} {flavour} with its headers",
+                  lambda suite: _kernel(suite, series, flavour, aside))
+            (aside / "root").rename(target)
+            shutil.rmtree(aside)
+    return target
+
+
+def kernel_folder(series: str, flavour: str) -> Path:
+    return KERNELS / f"{series}-{flavour}"
+
+
+def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:
+    packages = newest(suite.names(), series, flavour)
+    if not packages:
+        return False
+    debs = suite.download(packages.names, aside / "deb", f"kernel {packages.release}")
+    root = aside / "root"
+    shutil.rmtree(root, ignore_errors=True)
+    (root / "boot").mkdir(parents=True)
+    for deb in debs:
+        # The kernel's own modules are nine tenths of linux-image, and no guest loads any.
+        unpack(deb, root, *(["./boot"] if deb.name.startswith("linux-image-") else []))
+    modules = root / "usr/lib/modules" / packages.release
+    for name in ("vmlinuz", "vmlinuz.unsigned", "config"):
+        if (modules / name).is_file():
+            (modules / name).rename(root / "boot" / f"{name.removesuffix('.unsigned')}-{packages.release}")
+    if not (root / "boot" / f"vmlinuz-{packages.release}").is_file():
+        raise SetupError(f"no kernel in {', '.join(packages.names)}")
+    _relocate(root / "usr/src" / f"linux-headers-{packages.release}")
+    kbuild = root / "usr/lib" / next(name for name in packages.names if name.startswith("linux-kbuild-"))
+    if not tools.run_here(tools.programs([kbuild])):
+        # This machine is older than the kernel's suite. Libraries of that one run modpost, objtool and their like.
+        libraries = root / "libraries"
+        libraries.mkdir()
+        needed = [name for name in archive.depends(next(deb for deb in debs if deb.name.startswith("linux-kbuild-")))
+                  if name != "pahole"]
+        for deb in suite.base.download_closure(needed, aside / "libraries", f"libraries for {kbuild.name}"):
+            unpack(deb, libraries)
+        tools.wrap([kbuild], libraries)
+    return True
+
+
+def _relocate(headers: Path) -> None:
+    """The headers know themselves and their common half by the folder that they would be installed in."""
+    makefile = headers / "Makefile"
+    text = re.sub(r"^include /usr/src/", "include ../", makefile.read_text(), flags=re.MULTILINE)
+    # make runs in this folder, wherever it is moved to.
+    text = re.sub(r"^KBUILD_OUTPUT=/usr/src/\S+$", "KBUILD_OUTPUT=.", text, flags=re.MULTILINE)
+    if "include ../" not in text or "/usr/src" in text:
+        raise SetupError(f"{makefile}: not as expected")
+    makefile.write_text(text)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Debian's source of a series."""
+    tar: Path
+    version: str
+
+
+def source(series: str) -> Source:
+    """The newest source of a series, as an archive; fetched when it is not there yet."""
+    target = KERNELS / f"source-{series}"
+    if not target.is_dir():
+        archive.ready()
+        with alone(KERNELS):
+            if not target.is_dir():
+                aside = KERNELS / f".{target.name}"
+                look(versions.known().series[series], f"source of kernel {series}",
+                      lambda suite: _source(suite, series, aside))
+                (aside / "root").rename(target)
+                shutil.rmtree(aside)
+    return Source(next(target.glob("*.tar.*")), (target / "version").read_text().strip())
+
+
+def has_source(series: str) -> bool:
+    return (KERNELS / f"source-{series}").is_dir()
+
+
+def _source(suite: Suite, series: str, aside: Path) -> bool:
+    package = f"linux-source-{series}"
+    if package not in suite.names():
+        return False
+    version = suite.version(package)
+    [deb] = suite.download([package], aside / "deb", f"source {version}")
+    root, below = aside / "root", aside / "unpacked"
+    for folder in (root, below):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    unpack(deb, below)
+    tar = next((below / "usr/src").glob(f"{package}.tar.*"))
+    tar.rename(root / tar.name)
+    (root / "version").write_text(f"{version}\n")
+    return True
