@@ -16,7 +16,8 @@ export FOLIOSCALE_DIES_WITH_PARENT := 1
 quote = '$(subst ','\'',$(1))'
 flag = $(if $($(2)),$(1) $(call quote,$($(2))))
 
-kernel_flags = $(call flag,--kdir,KDIR) $(call flag,--kernel,KERNEL)
+kver_flag = $(call flag,--kver,KVER)
+kernel_flags = $(kver_flag) $(call flag,--kdir,KDIR) $(call flag,--kernel,KERNEL)
 vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS) $(call flag,--memory,MEM)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
@@ -43,7 +44,7 @@ check:
 
 check-debug:
 	@scripts/setup.sh kernels
-	@$(folioscale) check-debug $(call flag,--accel,ACCEL) $(if $(filter 1,$(QUICK)),--quick) \
+	@$(folioscale) check-debug $(kver_flag) $(call flag,--accel,ACCEL) $(if $(filter 1,$(QUICK)),--quick) \
 		$(foreach group,$(ONLY),--only $(group)) -- $(call quote,$(or $(KERNEL),all))
 
 compare:
@@ -82,11 +83,11 @@ gdb:
 
 kernels:
 	@scripts/setup.sh kernels
-	@$(folioscale) kernels -- $(call quote,$(or $(KERNEL),all))
+	@$(folioscale) kernels $(kver_flag) -- $(call quote,$(or $(KERNEL),all))
 
 module:
 	@scripts/setup.sh bench
-	@$(folioscale) module $(call flag,--kdir,KDIR)
+	@$(folioscale) module $(kver_flag) $(call flag,--kdir,KDIR)
 
 clean:
 	rm -rf build/modules build/vm build/pycache
@@ -107,13 +108,15 @@ distclean:
 #h   perf       one run of the module in the VM under perf, and where its time goes
 #h   shell      a shell in the VM with the module loaded and idle
 #h   gdb        the same with a stub for gdb, and the lines to type into that
-#h   kernels    build debug kernels from Debian's source into a cache (KERNEL=kasan, recycle, kcsan, rt,
-#h              strict; all)
+#h   kernels    build debug kernels of KVER from Debian's source into a cache (KERNEL=kasan, recycle,
+#h              kcsan, rt, strict; all)
 #h   module     build folioscale.ko under build/modules/ and say where it is
 #h   clean      remove what was built; distclean: what was downloaded, too
 #h
 #h Variables:
-#h   KDIR=DIR   your own built kernel tree to build the module in (Debian's 6.12)
+#h   KVER=      Debian's kernel to run on (the newest that scripts/folioscale kernels --list names);
+#h              bench: several with commas between run the suite on each, and compare
+#h   KDIR=DIR   your own built kernel tree to build the module in, instead of Debian's
 #h   KERNEL=IMG the bzImage to boot (the one in KDIR)
 #h   ACCEL=     auto, kvm, tcg or icount (auto: KVM if a trial boot works, else tcg)
 #h   VCPUS=N    virtual CPUs (2)
@@ -140,6 +143,7 @@ distclean:
 #h   PARAMS=    trace, perf, shell, gdb: parameters of the module, "name=value name=value"
 #h   TRACE=1    shell: with this machine's programs: bpftrace, perf, trace-cmd
 #h   GDB_PORT=N gdb: the stub's TCP port on 127.0.0.1 (1234)
+#h   DEBIAN_MIRROR=  where to fetch Debian's kernels (read from the environment; apt's configuration says)
 #h   QEMU=PATH  another QEMU than qemu-system-x86_64 (read from the environment)
 #h
 #h Exit status of scripts/folioscale: 0 PASS, 1 FAIL, 2 wrong usage or set-up,

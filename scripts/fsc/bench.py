@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from . import accel, host, job, kernel, repo, report, resume, suitefile, summary
+from . import accel, host, job, kernel, repo, report, resume, suitefile, summary, versions
 from .accel import Accel
 from .kernel import Kernel
 from .session import Flavours, Session, again, keep_command, new_folder
@@ -56,9 +56,9 @@ def choose(name: str, args: argparse.Namespace) -> Suite:
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
 
 
-def _can_be_had(flavour: str) -> bool:
+def _can_be_had(series: str, flavour: str) -> bool:
     try:
-        kernel.debian(flavour)
+        kernel.debian(series, flavour)
     except SetupError:
         return False
     return True
@@ -71,16 +71,16 @@ def here(chosen: Suite, args: argparse.Namespace) -> Suite:
     else:
         kept = not (args.kdir or args.kernel)
         left = {name for name, guest in chosen.guests.items()
-                if guest.flavour and not (kept and _can_be_had(guest.flavour))}
+                if guest.flavour and not (kept and _can_be_had(versions.chosen(args.kver)[0], guest.flavour))}
         why = "No other kernel of Debian's can be had" if kept else "KDIR= and KERNEL= are one kernel"
     if left:
         print(f"{why}: {chosen.name} leaves out what is booted in {', '.join(sorted(left))}", flush=True)
     return chosen.only(lambda point: point.boot not in left)
 
 
-def flavours(chosen: Suite) -> Flavours:
-    """The other kernels of Debian's that a suite boots, and the modules built for them."""
-    kernels = {guest.flavour: kernel.debian(guest.flavour) for guest in chosen.guests.values() if guest.flavour}
+def flavours(chosen: Suite, series: str) -> Flavours:
+    """The other kernels of Debian's that a suite boots, of the same series, and the modules built for them."""
+    kernels = {guest.flavour: kernel.debian(series, guest.flavour) for guest in chosen.guests.values() if guest.flavour}
     return {name: (where, kernel.build_module(where)) for name, where in kernels.items()}
 
 
@@ -127,11 +127,11 @@ def main(args: argparse.Namespace) -> int:
         host.consent_to(chosen, args.yes)
         where, how = kernel.running(), None
     else:
-        where = kernel.choose(args.kdir, args.kernel)
+        where = kernel.choose(args.kdir, args.kernel, args.kver)
         how = accel.choose(args.accel, where)
     chosen = _some([one for one in chosen if passes(one, how, where.image.is_file())], args)
     modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
-    others = {one.name: flavours(one) for one in chosen}
+    others = {one.name: flavours(one, versions.chosen(args.kver)[0]) for one in chosen}
     folder = _folder(args.suite if several else chosen[0].name, args)
     if several:
         keep_command(folder)

@@ -16,7 +16,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import accel, guest_test, kernel, repo, vm
+from . import accel, guest_test, kernel, repo, versions, vm
 from .accel import Accel
 from .kernel import Kernel
 from .ktap import Ktap
@@ -120,9 +120,13 @@ class Machine:
     accel: Accel
     flags: list[str]              # the same for a program of its own
     out: Path = OUT               # what each group said
+    series: str = ""              # of Debian's other kernels; the newest if empty
 
-    def kernel_of(self, flavour: str) -> Kernel:
-        return kernel.debian(flavour) if flavour else self.kernel
+    def kernel_of(self, flavour: str = "", series: str = "") -> Kernel:
+        """The kernel that is tested, or another one of Debian's."""
+        if not flavour and not series:
+            return self.kernel
+        return kernel.debian(series or self.series or versions.known().default, flavour)
 
 
 def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list[Program | Guest]:
@@ -135,14 +139,15 @@ def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list
 
 def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     """Build what the groups share before they run at once: none may build over another."""
-    where = kernel.choose(args.kdir, args.kernel)
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
     how = accel.choose(args.accel, where)
     if how.max_vcpus:
         raise SetupError(f"ACCEL={args.accel}: allowed for check: auto kvm tcg; it counts instructions by itself")
     flags = ["--accel", how.name]
     flags += ["--kdir", args.kdir] if args.kdir else []
     flags += ["--kernel", args.kernel] if args.kernel else []
-    machine = Machine(where, how, flags)
+    flags += ["--kver", args.kver] if args.kver else []
+    machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
     for flavour in dict.fromkeys(getattr(group, "flavour", "") for group in groups):
         kernel.build_module(machine.kernel_of(flavour), variables=kernel.WITH_FLOOR)
     return machine

@@ -64,7 +64,7 @@ def render(found: dict[str, Any]) -> str:
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     chosen = bench.choose("icount", args)
-    where = kernel.choose(args.kdir, args.kernel)
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
     session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_FLOOR), accel.ICOUNT, 1, args.memory,
                       new_folder(chosen.name, args.out))
     found = session.run([(chosen.icount(), accel.ICOUNT)] * chosen.repetitions)

@@ -11,39 +11,36 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import repo
+from . import compiler, fetch, kbuild, repo, versions
 from .verdict import SetupError
 
 
 @dataclass(frozen=True)
 class Kernel:
     """A kernel that can be booted and have modules built for it."""
-    name: str      # amd64, rt-amd64 or, for the user's own, its release
+    name: str      # series and flavour or, for the user's own, its release
     release: str   # as uname -r says
     image: Path    # bzImage
     build: Path    # for make -C
-    make: tuple[str, ...] = ()  # variables for that
 
 
+DEFAULT = "amd64"
 # Debian's, beside the one that is booted anyway.
 FLAVOURS = ("rt-amd64",)
 
 
-def debian(flavour: str = "amd64") -> Kernel:
-    """Return Debian's own kernel, fetched when it is not there yet."""
-    done = subprocess.run([repo.SCRIPTS / "fetch-kernel.sh", flavour], check=False)
-    if done.returncode != 0:
-        raise SetupError(f"no Debian kernel {flavour}")
-    root = repo.BUILD / "kernels" / flavour
+def debian(series: str, flavour: str = "") -> Kernel:
+    """Return Debian's own kernel of a series, fetched when it is not there yet."""
+    root = fetch.kernel(series, flavour or DEFAULT)
     image = next((root / "boot").glob("vmlinuz-*"))
     release = image.name.removeprefix("vmlinuz-")
-    return Kernel(flavour, release, image, root / "usr/src" / f"linux-headers-{release}")
+    return Kernel(root.name, release, image, root / "usr/src" / f"linux-headers-{release}")
 
 
 def tree(kdir: str, image: str | None = None) -> Kernel:
     """Return the user's own kernel, good enough to build for; there may be no image."""
     build = Path(kdir).expanduser().resolve()
-    release = _release_of_tree(build)
+    release = kbuild.release_of(build)
     bz_image = Path(image).expanduser().resolve() if image else build / "arch/x86/boot/bzImage"
     return Kernel(release, release, bz_image, build)
 
@@ -66,13 +63,19 @@ def running() -> Kernel:
     return Kernel(release, release, Path("/boot") / f"vmlinuz-{release}", build.resolve())
 
 
-def choose(kdir: str | None, image: str | None) -> Kernel:
-    """Return the kernel that KDIR and KERNEL ask for, Debian's when neither is set."""
-    if kdir:
-        return custom(kdir, image)
-    if image:
+def choose(kdir: str | None, image: str | None, kver: str | None = None) -> Kernel:
+    """Return the kernel that KDIR and KERNEL or KVER ask for, Debian's newest when none is set."""
+    refuse_both(kdir, image, kver)
+    return custom(kdir, image) if kdir else debian(versions.chosen(kver)[0])
+
+
+def refuse_both(kdir: str | None, image: str | None, kver: str | None) -> None:
+    """A kernel is either the user's own or Debian's."""
+    if kver and (kdir or image):
+        name, own = ("KDIR", kdir) if kdir else ("KERNEL", image)
+        raise SetupError(f"KVER={kver} and {name}={own}: KVER is a kernel of Debian's, {name} is your own; set one of them")
+    if image and not kdir:
         raise SetupError("KERNEL is of no use without the KDIR that it was built in")
-    return debian()
 
 
 # The module, and the hand-written loop that its instructions are held against.
@@ -107,15 +110,18 @@ def clean_env() -> dict[str, str]:
 
 
 def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
+    kbuild.check(kernel.build)
+    tools = compiler.choose(kernel.build)
     log = objects / "build.log"
-    command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *kernel.make, *variables]
-    done = subprocess.run(command, env=clean_env(), text=True, check=False,
+    command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *tools.variables, *variables]
+    done = subprocess.run(command, env=tools.env(clean_env()), text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    log.write_text(" ".join(command) + "\n" + done.stdout)
-    if "warning:" in done.stdout:
-        print(done.stdout, file=sys.stderr)
+    said = kbuild.notable(done.stdout, kernel.build)
+    log.write_text(" ".join(command) + "\n" + said)
+    if warnings := kbuild.warnings(said):
+        print(warnings, file=sys.stderr)
     if done.returncode != 0:
-        raise SetupError(f"the module does not build for {kernel.release}:\n{done.stdout}")
+        raise SetupError(f"the module does not build for {kernel.release}: {kbuild.explain(said, kernel.build)} ({log})")
 
 
 def _link_sources(root: Path, objects: Path) -> None:
@@ -136,14 +142,6 @@ def _link_sources(root: Path, objects: Path) -> None:
             # A source that is gone. Its objects go too, lest a stale one be linked.
             for stale in set(path.parent.glob(path.stem + ".*")) - wanted.keys():
                 stale.unlink()
-
-
-def _release_of_tree(build: Path) -> str:
-    release = build / "include/config/kernel.release"
-    try:
-        return release.read_text().strip()
-    except OSError:
-        raise SetupError(f"KDIR={build} is not a built kernel tree (no {release})") from None
 
 
 def _release_of_image(image: Path) -> str:

@@ -3,12 +3,13 @@
 
 import argparse
 
-from . import kernel, repo
+from . import kernel, repo, versions
 
 
 def main(args: argparse.Namespace) -> int:
     """Build; return the exit status."""
-    build = kernel.tree(args.kdir) if args.kdir else kernel.debian()
+    kernel.refuse_both(args.kdir, None, args.kver)
+    build = kernel.tree(args.kdir) if args.kdir else kernel.debian(versions.chosen(args.kver)[0])
     module = kernel.build_module(build) / "folioscale.ko"
     print(f"{module.relative_to(repo.ROOT)} (for {build.release})")
     return 0

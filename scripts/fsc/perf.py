@@ -42,7 +42,7 @@ def _counted(args: argparse.Namespace) -> None:
     """
     if args.what not in _RECORDED or args.accel != "auto" or args.host:
         return
-    if accel.choose(args.accel, kernel.choose(args.kdir, args.kernel)) is accel.TCG:
+    if accel.choose(args.accel, kernel.choose(args.kdir, args.kernel, args.kver)) is accel.TCG:
         print("Emulated: sampled by instructions, with one CPU (ACCEL=icount); ACCEL=tcg has several")
         args.accel = "icount"
 

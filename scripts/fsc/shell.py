@@ -88,7 +88,7 @@ def _spec(args: argparse.Namespace) -> vm.BootSpec:
     if args.gdb and args.trace:
         raise SetupError("gdb with TRACE=1: allowed: one of them; whoever connects to the stub would have all files of "
                          "this machine to read")
-    machine = kernel.choose(args.kdir, args.kernel)
+    machine = kernel.choose(args.kdir, args.kernel, args.kver)
     built = kernel.build_module(machine) / "folioscale.ko"
     how = accel.choose(args.accel, machine)
     if args.trace:

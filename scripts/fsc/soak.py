@@ -235,8 +235,8 @@ def again(args: argparse.Namespace, seed: int, number: int | None) -> str:
     words = [f"SEED={seed}"]
     words += [f"POINT={number}"] if number is not None else [f"MINUTES={args.minutes}"] if args.minutes else []
     machine = Machine()
-    for name, value, usual in (("KDIR", args.kdir, None), ("KERNEL", args.kernel, None), ("ACCEL", args.accel, "auto"),
-                               ("VCPUS", args.vcpus, machine.vcpus), ("MEM", args.memory, machine.memory_mb)):
+    for name, value, usual in (("KVER", args.kver, None), ("KDIR", args.kdir, None), ("KERNEL", args.kernel, None),
+                               ("ACCEL", args.accel, "auto"), ("VCPUS", args.vcpus, machine.vcpus), ("MEM", args.memory, machine.memory_mb)):
         words += [f"{name}={shlex.quote(str(value))}"] if value != usual else []
     return f"make soak {' '.join(words)}"
 
@@ -305,7 +305,7 @@ def main(args: argparse.Namespace) -> int:
     seed = random.SystemRandom().getrandbits(32) if args.seed is None else args.seed
     print(f"seed {seed}" + ("" if args.point is None else f", point {args.point}"), flush=True)
     points = points_of(args, seed)
-    where = kernel.choose(args.kdir, args.kernel)
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
     how = accel.choose(args.accel, where)
     if how.max_vcpus:
         raise SetupError(f"ACCEL={args.accel}: allowed for soak: auto kvm tcg")

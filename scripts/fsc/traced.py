@@ -107,7 +107,7 @@ def prepare(args: argparse.Namespace, name: str) -> Traced:
         host.consent([busted[0]] if busted else [], _milliseconds(params) / 1000, args.yes)
         where, how = kernel.running(), None
     else:
-        where = kernel.choose(args.kdir, args.kernel)
+        where = kernel.choose(args.kdir, args.kernel, args.kver)
         how = accel.traced(accel.choose(args.accel, where))
     built = kernel.build_module(where) / "folioscale.ko"
     folder = session.new_folder(name, args.out)

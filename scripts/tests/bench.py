@@ -122,7 +122,7 @@ def main() -> int:
     flags = sys.argv[1:]
     out = Ktap(lambda line: print(line, flush=True), 7 + 2 + 2 + 2 + 3 + 2 + 2 * len(DISASTERS))
     given = dict(zip(flags[::2], flags[1::2]))
-    where = kernel.choose(given.get("--kdir"), given.get("--kernel"))
+    where = kernel.choose(given.get("--kdir"), given.get("--kernel"), given.get("--kver"))
     crash = kernel.build_module(where, "crash", root=TESTS / "crash") / "fsc_crash.ko"
     repo.BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="folioscale-bench-") as name:

@@ -274,7 +274,7 @@ def main() -> int:
     """Return the exit status."""
     args = parser(__doc__).parse_args()
     out = Ktap(lambda line: print(line, flush=True), 27 + 16 + 14 + 8)
-    machine = kernel.choose(args.kdir, args.kernel)
+    machine = kernel.choose(args.kdir, args.kernel, args.kver)
     with tempfile.TemporaryDirectory(prefix="folioscale-events-") as folder:
         module = kernel.build_module(machine, variables=kernel.WITH_FLOOR) / "folioscale.ko"
         where = Where(machine, accel.choose(args.accel, machine), module, Path(folder))

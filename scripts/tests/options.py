@@ -11,5 +11,6 @@ def parser(description: str) -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=description)
     found.add_argument("--kdir")
     found.add_argument("--kernel")
+    found.add_argument("--kver")
     found.add_argument("--accel", default="auto", choices=accel.NAMES)
     return found

@@ -122,9 +122,9 @@ def by_hand(out: Ktap, where_to: kernel.Kernel, how: accel.Accel, folder: Path) 
 def main() -> int:
     """Return the exit status."""
     args = parser(__doc__).parse_args()
-    machine = kernel.choose(args.kdir, args.kernel)
+    machine = kernel.choose(args.kdir, args.kernel, args.kver)
     how = accel.choose(args.accel, machine)
-    flags = [word for name in ("kdir", "kernel") if (value := getattr(args, name)) for word in (f"--{name}", value)]
+    flags = [word for name in ("kdir", "kernel", "kver") if (value := getattr(args, name)) for word in (f"--{name}", value)]
     if how is accel.TCG:
         how = accel.ICOUNT
     flags += ["--accel", how.name]

@@ -287,7 +287,7 @@ class PassesTest(unittest.TestCase):
     def here(self, **how: object) -> tuple[suite.Suite, str]:
         """What is left of the suite rcu, and what is said of it."""
         with redirect_stdout(io.StringIO()) as said:
-            found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "kdir": None, "kernel": None} | how))
+            found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "kdir": None, "kernel": None, "kver": None} | how))
         return found, said.getvalue()
 
     def test_own_kernel_has_no_flavours(self) -> None:
@@ -301,7 +301,7 @@ class PassesTest(unittest.TestCase):
         self.assertEqual({point.boot for point in found.points}, {*found.guests})
         self.assertEqual([*found.curves], ["limbo", "grace-period"])
         with mock.patch.object(kernel, "debian") as fetched:
-            self.assertEqual(bench.flavours(found), {})
+            self.assertEqual(bench.flavours(found, "7.3"), {})
         fetched.assert_not_called()
 
     def test_a_flavour_that_cannot_be_had(self) -> None:
@@ -315,7 +315,7 @@ class PassesTest(unittest.TestCase):
         self.assertRegex(said, "HOST=1 is one machine: rcu leaves out .*, rt, voluntary\n")
         self.assertEqual((found.points, found.curves, found.guests), ((), {}, {}))
         self.assertEqual(bench.passes(found, None, True), [])
-        args = Namespace(suite="rcu", host=True, yes=True, kdir=None, kernel=None, vcpus=2, repetitions=None)
+        args = Namespace(suite="rcu", host=True, yes=True, kdir=None, kernel=None, kver=None, vcpus=2, repetitions=None)
         # Before anybody is asked whether nothing may be run.
         with mock.patch.object(host, "consent_to") as asked, redirect_stdout(io.StringIO()), \
                 self.assertRaisesRegex(SetupError, "suite rcu has nothing to run here"):

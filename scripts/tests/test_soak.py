@@ -36,7 +36,7 @@ POINT = Point(3, "run", 0.1, soakpoint.DEFAULTS | {"nr_readers": 2})
 
 
 def arguments(**given: Any) -> Namespace:
-    return Namespace(**{"kdir": None, "kernel": None, "accel": "tcg", "vcpus": 2, "memory": 2048, "minutes": None,
+    return Namespace(**{"kver": None, "kdir": None, "kernel": None, "accel": "tcg", "vcpus": 2, "memory": 2048, "minutes": None,
                         "seed": 1, "point": None, "out": None} | given)
 
 

@@ -125,6 +125,7 @@ class KernelTest(unittest.TestCase):
         self.kdir = Path(folder.name)
         (self.kdir / "include/config").mkdir(parents=True)
         (self.kdir / "include/config/kernel.release").write_text("6.13.0-mine\n")
+        (self.kdir / "Makefile").touch()
         self.image = self.kdir / "arch/x86/boot/bzImage"
         self.image.parent.mkdir(parents=True)
 
@@ -152,10 +153,18 @@ class KernelTest(unittest.TestCase):
             kernel.choose(str(self.kdir), None)
         with self.assertRaisesRegex(SetupError, "No such file"):
             kernel.choose(str(self.kdir), str(self.kdir / "absent"))
-        with self.assertRaisesRegex(SetupError, "not a built kernel tree"):
+        with self.assertRaisesRegex(SetupError, "arch is not a kernel tree"):
             kernel.choose(str(self.kdir / "arch"), None)
         with self.assertRaisesRegex(SetupError, "KDIR"):
             kernel.choose(None, str(self.image))
+
+    def test_own_kernel_and_debians(self) -> None:
+        with self.assertRaisesRegex(SetupError, "^KVER=1.9 and KDIR=/linux: KVER is a kernel of Debian's, KDIR is your own"):
+            kernel.choose("/linux", None, "1.9")
+        with self.assertRaisesRegex(SetupError, "^KVER=1.9 and KERNEL=image: "):
+            kernel.choose(None, "image", "1.9")
+        with self.assertRaisesRegex(SetupError, "^KERNEL is of no use without"):
+            kernel.choose(None, "image")
 
     def test_icount_has_one_cpu(self) -> None:
         self.write_image(b"6.13.0-mine")

@@ -258,11 +258,11 @@ def main() -> int:
     command = parser(__doc__)
     command.add_argument("--only", choices=[test.__name__ for test, _ in TESTED], help="by hand")
     args = command.parse_args()
-    flags = [word for name in ("kdir", "kernel", "accel") if (value := getattr(args, name))
+    flags = [word for name in ("kdir", "kernel", "kver", "accel") if (value := getattr(args, name))
              for word in (f"--{name}", value)]
     tests = [(test, count) for test, count in TESTED if args.only in (None, test.__name__)]
     out = Ktap(lambda line: print(line, flush=True), sum(count for _, count in tests))
-    chosen = kernel.choose(args.kdir, args.kernel)
+    chosen = kernel.choose(args.kdir, args.kernel, args.kver)
     with tempfile.TemporaryDirectory(prefix="folioscale-trace-") as folder:
         where = Where(chosen, accel.choose(args.accel, chosen), flags, Path(folder))
         for test, _ in tests:

@@ -254,7 +254,7 @@ def _wait(condition: Callable[[], bool], seconds: float) -> bool:
 def main() -> int:
     """Run all cases, two at a time; return the exit status."""
     args = parser(__doc__).parse_args()
-    where = kernel.choose(args.kdir, args.kernel)
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
     how = accel.choose(args.accel, where)
     kernel.build_module(where, "crash", root=CRASH)
 
