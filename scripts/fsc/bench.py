@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import accel, host, job, kernel, repo, report, resume, suitefile, summary, versions
@@ -116,12 +116,21 @@ def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
     return chosen
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
-    several = args.suite == ALL
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run on one kernel, and all that it takes."""
+    chosen: list[Suite]
+    where: Kernel
+    how: Accel | None
+    modules: Path
+    others: dict[str, Flavours]   # by suite
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """Fetch and build all that is needed for the suites on one kernel."""
     # The one that answers the question comes first.
     every = sorted(names(), key=lambda name: (name != "default", name))
-    wanted = [name for name in every if name not in _NOT_IN_ALL] if several else [args.suite]
+    wanted = [name for name in every if name not in _NOT_IN_ALL] if args.suite == ALL else [args.suite]
     chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
     if args.host:
         host.consent_to(chosen, args.yes)
@@ -131,22 +140,26 @@ def main(args: argparse.Namespace) -> int:
         how = accel.choose(args.accel, where)
     chosen = _some([one for one in chosen if passes(one, how, where.image.is_file())], args)
     modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
-    others = {one.name: flavours(one, versions.chosen(args.kver)[0]) for one in chosen}
-    folder = _folder(args.suite if several else chosen[0].name, args)
-    if several:
-        keep_command(folder)
+    series = versions.chosen(args.kver)[0]
+    return Plan(chosen, where, how, modules, {one.name: flavours(one, series) for one in chosen})
+
+
+def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> tuple[dict[Path, str], str, bool]:
+    """Run the suites on one kernel, below @folder; return their verdicts by folder, the worst, and if all is whole."""
+    several = args.suite == ALL
     done: dict[Path, str] = {}
     refused: dict[str, list[str]] = {}      # why suites could not be run, and which
-    for one in chosen:
+    whole = True
+    for one in plan.chosen:
         below = folder / one.name if several else folder
         below.mkdir(exist_ok=True)
         try:
-            done[below], whole = _run(one, where, modules, others[one.name], how, args, below)
+            done[below], whole = _run(one, plan.where, plan.modules, plan.others[one.name], plan.how, args, below)
         except SetupError as error:
             refused.setdefault(str(error), []).append(one.name)
             continue
         if not whole:
-            print(f"Cut short; what is missing is made by {again(sys.argv)} --resume {where_it_is(folder)}")
+            print(f"Cut short; what is missing is made by {again(sys.argv)} --resume {where_it_is(top)}")
             break
     causes = [f"{', '.join(suites)}: {why}" if several else why for why, suites in refused.items()]
     if not done:
@@ -157,4 +170,59 @@ def main(args: argparse.Namespace) -> int:
         for cause in causes:
             print(f"{SETUP}: {cause}")
         print(f"{verdict}: {where_it_is(folder)} has {report.NAME} of all of them, and a folder for each")
+    return done, verdict, whole
+
+
+def _compared(a: Path, b: Path) -> str:
+    """What differs from the older kernel to the newer one."""
+    from . import compare  # pylint: disable=import-outside-toplevel # it imports icount, which imports this
+
+    try:
+        return compare.render(compare.compare(compare.load("A", str(a)), compare.load("B", str(b))))
+    except SetupError as error:
+        return f"The kernels are not compared: {error}\n"
+
+
+def _on_each(series: list[str], args: argparse.Namespace) -> int:
+    """The same on several kernels, oldest first, and what differs between the oldest and the newest."""
+    plans = {one: _plan(argparse.Namespace(**vars(args) | {"kver": one})) for one in series}
+    folder = _folder(args.suite if args.suite == ALL else plans[series[0]].chosen[0].name, args)
+    keep_command(folder)
+    verdicts: list[str] = []
+    results: dict[str, list[Path]] = {}
+    for one, plan in plans.items():
+        print(f"Kernel {one}: {plan.where.release}", flush=True)
+        (folder / one).mkdir(exist_ok=True)
+        done, verdict, whole = _measure(plan, args, folder / one, folder)
+        verdicts.append(verdict)
+        results[one] = list(done)
+        if not whole:
+            return EXIT_STATUS[worst(verdicts)]
+    for new in results[series[-1]]:
+        old = next((old for old in results[series[0]]
+                    if old.relative_to(folder / series[0]) == new.relative_to(folder / series[-1])), None)
+        if old:
+            text = _compared(old, new)
+            file = folder / (f"compare-{new.name}.txt" if args.suite == ALL else "compare.txt")
+            file.write_text(text, encoding="utf-8")
+            print(text, end="")
+    print(f"{worst(verdicts)}: {where_it_is(folder)} has a folder for each of {', '.join(series)}, and the comparison of "
+          f"{series[-1]} with {series[0]}")
+    return EXIT_STATUS[worst(verdicts)]
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    kernel.refuse_both(args.kdir, args.kernel, args.kver)
+    if args.host and args.kver:
+        raise SetupError(f"KVER={args.kver} and HOST=1: KVER is a kernel of Debian's, HOST=1 is the running one; set one")
+    series = versions.chosen(args.kver, several=True)
+    if len(series) > 1:
+        return _on_each(series, args)
+    plan = _plan(args)
+    several = args.suite == ALL
+    folder = _folder(args.suite if several else plan.chosen[0].name, args)
+    if several:
+        keep_command(folder)
+    _, verdict, _ = _measure(plan, args, folder, folder)
     return EXIT_STATUS[verdict]
