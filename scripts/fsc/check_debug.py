@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import accel, check, console, environment, guest_test, kernel, kernels, repo
+from . import accel, check, console, environment, guest_test, kernel, kernels, repo, versions
 from .check import Guest, Machine
 from .ktap import Ktap
 from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
@@ -236,7 +236,8 @@ def main(args: argparse.Namespace) -> int:
     # Before hours of building.
     if args.accel == accel.ICOUNT.name:
         raise SetupError(f"ACCEL={args.accel}: allowed for check-debug: auto kvm tcg")
-    built = {name: kernels.build(name) for name, _ in plans}
+    [series] = versions.chosen(args.kver)
+    built = {name: kernels.build(name, series) for name, _ in plans}
     how = accel.choose(args.accel, built[plans[0][0]])
     check.start(OUT)
     begin = time.monotonic()

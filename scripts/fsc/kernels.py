@@ -4,25 +4,22 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from . import kernel, repo
+from . import archive, fetch, kernel, repo, versions
+from .fetch import Source
 from .kernel import Kernel
 from .table import size
 from .verdict import EXIT_STATUS, PASS, SetupError
 
 FRAGMENTS = repo.SCRIPTS / "kernels"
-# Each is base with these on top.
+# Each is base with these on top. A file of one series, such as base-1.2, is added to the one that it is named after.
 KERNELS = {
     "kasan": ("kasan",),
     "recycle": ("recycle",),
@@ -31,23 +28,18 @@ KERNELS = {
     "strict": ("kasan", "strict"),
 }
 ALL = "all"
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 # What each took on two idle CPUs, and takes of the disk; to be said before it begins.
 _MINUTES, _DISK = 6, "0.5G"
 _SOURCE_DISK = "1.7G"
-# Debian's package of it, which setup.sh installs; a module wants the one that its kernel had.
-_COMPILER = "gcc-12"
+# The host's: modules are built with the same later on.
+_COMPILER = "gcc"
 _SETTING = re.compile(r"(CONFIG_\w+)=(.+)")
 
 
-def cache() -> Path:
-    """Where kernels are kept: they outlive the tree that asked for them."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "folioscale"
-
-
-def fragment(name: str) -> str:
+def fragment(name: str, series: str) -> str:
     """All settings of a kernel."""
-    return "".join((FRAGMENTS / f"{part}.config").read_text(encoding="utf-8") for part in ("base", *KERNELS[name]))
+    files = [FRAGMENTS / f"{part}{own}.config" for part in ("base", *KERNELS[name]) for own in ("", f"-{series}")]
+    return "".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
 
 
 def lost(wanted: str, config: str) -> list[str]:
@@ -57,32 +49,6 @@ def lost(wanted: str, config: str) -> list[str]:
     """
     found = dict(_SETTING.findall(config))
     return [f"{name}={value}" for name, value in dict(_SETTING.findall(wanted)).items() if found.get(name, "n") != value]
-
-
-def source_version() -> str:
-    """Of Debian's package; its file has the same name whatever is in it."""
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "linux-source-6.12"], check=False, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    if done.returncode or not SOURCE.is_file():
-        raise SetupError(f"no {SOURCE}: run scripts/setup.sh kernels")
-    return done.stdout.strip()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two trees may want the same kernel at once: the second one waits, and finds it there.
-
-    The lock lasts as long as anybody has its descriptor: a make that outlives us has it, too.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"Waiting for who builds in {folder}", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        os.set_inheritable(lock.fileno(), True)
-        yield
 
 
 def _run(command: list[str], log: Path, what: str) -> None:
@@ -96,26 +62,26 @@ def _run(command: list[str], log: Path, what: str) -> None:
         raise SetupError(f"{what} failed ({log}):\n{end}")
 
 
-def _unpack(folder: Path, version: str) -> Path:
+def _unpack(folder: Path, found: Source) -> Path:
     """The source, shared by all kernels; whole or not there."""
-    source = folder / f"source-{version}"
+    source = folder / f"source-{found.version}"
     if not source.is_dir():
-        print(f"Unpacking {SOURCE.name} {version} into {source}: {_SOURCE_DISK} of disk", flush=True)
-        aside = folder / f".source-{version}"
+        print(f"Unpacking {found.tar.name} {found.version} into {source}: {_SOURCE_DISK} of disk", flush=True)
+        aside = folder / f".source-{found.version}"
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
-        _run(["tar", "-xJf", str(SOURCE), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking")
+        _run(["tar", "-xJf", str(found.tar), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking")
         aside.rename(source)
     return source
 
 
-def _make(source: Path, build: Path, name: str) -> None:
+def _make(source: Path, build: Path, name: str, settings: str) -> None:
     log, wanted = build / "build.log", build / "fragment"
     make = ["make", "-C", str(source), f"O={build}", f"CC={_COMPILER}", f"HOSTCC={_COMPILER}"]
     if not (build / ".config").is_file():
-        wanted.write_text(fragment(name), encoding="utf-8")
+        wanted.write_text(settings, encoding="utf-8")
         _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}")
-    if gone := lost(fragment(name), (build / ".config").read_text(encoding="utf-8")):
+    if gone := lost(settings, (build / ".config").read_text(encoding="utf-8")):
         (build / ".config").unlink()
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
     # make goes on where it was interrupted.
@@ -124,36 +90,62 @@ def _make(source: Path, build: Path, name: str) -> None:
          f"building {name}")
 
 
-def _build(name: str, version: str, where: Path) -> None:
-    source = _unpack(cache(), version)
-    print(f"Building kernel {name} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
+def _build(name: str, found: Source, settings: str, where: Path) -> None:
+    source = _unpack(repo.cache(), found)
+    print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
           f"{', going on where it was interrupted' if where.is_dir() else ''}", flush=True)
     begin = time.monotonic()
     where.mkdir(exist_ok=True)
-    _make(source, where, name)
+    _make(source, where, name, settings)
     (where / "done").touch()
     used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
     print(f"{name}: {(time.monotonic() - begin) / 60:.1f} minutes, {size(used)}B", flush=True)
 
 
-def build(name: str) -> Kernel:
-    """Return a debug kernel, built when it is not there yet."""
+def _place(name: str, series: str, version: str) -> Path:
+    key = hashlib.sha256(f"{version}\n{fragment(name, series)}".encode()).hexdigest()[:12]
+    return repo.cache() / f"{name}-{key}"
+
+
+def build(name: str, series: str) -> Kernel:
+    """Return a debug kernel of a series, built when it is not there yet."""
     if name not in KERNELS:
         raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {ALL}")
-    version = source_version()
-    key = hashlib.sha256(f"{version}\n{fragment(name)}".encode()).hexdigest()[:12]
-    where = cache() / f"{name}-{key}"
+    found = fetch.source(series)
+    where = _place(name, series, found.version)
     if not (where / "done").is_file():
-        with _alone(cache()):
+        with archive.alone(repo.cache()):
             if not (where / "done").is_file():
-                _build(name, version, where)
-    return dataclasses.replace(kernel.tree(str(where)), make=(f"CC={_COMPILER}",))
+                _build(name, found, fragment(name, series), where)
+    return kernel.tree(str(where))
+
+
+def table() -> str:
+    """All kernels that can be had, and what of them is here."""
+    lines = [f"{'KVER':<8}{'kernel':<12}here"]
+    for series in versions.known().series:
+        for flavour in (kernel.DEFAULT, *kernel.FLAVOURS):
+            here = fetch.kernel_folder(series, flavour)
+            lines.append(f"{series:<8}{flavour:<12}"
+                         + (kernel.debian(series, flavour).release if here.is_dir() else "not fetched"))
+        version = fetch.source(series).version if fetch.has_source(series) else None
+        for name in KERNELS:
+            where = _place(name, series, version) if version else None
+            built = where is not None and (where / "done").is_file()
+            lines.append(f"{series:<8}{name:<12}" + (kernel.tree(str(where)).release if built else "not built"))
+    default = versions.known().default
+    return "\n".join([*lines, "", f"Default: KVER={default}. {', '.join((kernel.DEFAULT, *kernel.FLAVOURS))}: Debian's, for "
+                      f"bench and the like. The others: KERNEL= of make kernels and make check-debug."])
 
 
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
+    if args.list:
+        print(table())
+        return EXIT_STATUS[PASS]
+    [series] = versions.chosen(args.kver)
     names = list(KERNELS) if args.name == ALL else [args.name]
     for name in names:
-        found = build(name)
+        found = build(name, series)
         print(f"{name}: {found.release}, KDIR={found.build}")
     return EXIT_STATUS[PASS]

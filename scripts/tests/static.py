@@ -13,14 +13,13 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import kernel, repo  # noqa: E402
+from fsc import fetch, kernel, repo, versions  # noqa: E402
 from fsc.kernel import Kernel  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
 from options import parser  # noqa: E402
 
 PLANTED = TESTS / "planted"
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 CHECKPATCH = repo.BUILD / "checkpatch"
 # The loops that are measured, three of each protocol with each of its trygets, and of each
 # negative control: 22 on pagecache, 15 on gup and 19 on pfn. What is fsc_ is not static, and
@@ -99,10 +98,11 @@ def fetch_checkpatch() -> None:
     aside = repo.BUILD / "checkpatch.new"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    names = [f"{SOURCE.name.removesuffix('.tar.xz')}/scripts/{name}"
+    tar = fetch.source(versions.known().default).tar
+    names = [f"{tar.name.removesuffix('.tar.xz')}/scripts/{name}"
              for name in ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")]
     # --occurrence: each is there once, so tar need not read on to the end.
-    subprocess.run(["tar", "-xJf", SOURCE, "-C", aside, "--strip-components=1", "--occurrence", *names], check=True)
+    subprocess.run(["tar", "-xJf", tar, "-C", aside, "--strip-components=1", "--occurrence", *names], check=True)
     aside.rename(CHECKPATCH)
 
 
@@ -121,7 +121,7 @@ def shellcheck(path: Path) -> str:
 def main() -> int:
     """Return the exit status."""
     args = parser(__doc__).parse_args()
-    where = kernel.choose(args.kdir, args.kernel)
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
     fetch_checkpatch()
     for name in ("static", "planted"):
         # Only what is compiled is warned about.

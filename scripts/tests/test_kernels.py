@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
-from fsc import kernels
+from fsc import kernels, repo, versions
 from fsc.verdict import SetupError
 
 
@@ -24,7 +24,18 @@ class FragmentTest(unittest.TestCase):
 
     def test_every_file_is_used(self) -> None:
         used = {"base"} | {part for parts in kernels.KERNELS.values() for part in parts}
-        self.assertEqual({path.stem for path in kernels.FRAGMENTS.glob("*.config")}, used)
+        names = {path.stem for path in kernels.FRAGMENTS.glob("*.config")}
+        self.assertLessEqual(used, names)
+        of_one = {f"{part}-{series}" for part in used for series in versions.known().series}
+        self.assertLessEqual(names - used, of_one)
+
+    def test_settings_of_one_series(self) -> None:
+        oldest, *_, newest = versions.known().series
+        own = "\nCONFIG_PROC_SYSCTL=y\n"
+        self.assertIn(own, kernels.fragment("rt", oldest))
+        self.assertNotIn(own, kernels.fragment("rt", newest))
+        for series in (oldest, newest):
+            self.assertIn("\nCONFIG_SYSCTL=y\n", kernels.fragment("rt", series))
 
     def test_what_each_is_for(self) -> None:
         kasan = ("KASAN_INLINE PROVE_LOCKING PROVE_RCU PROVE_RCU_LIST DEBUG_ATOMIC_SLEEP DEBUG_OBJECTS DEBUG_OBJECTS_RCU_HEAD "
@@ -41,8 +52,9 @@ class FragmentTest(unittest.TestCase):
         self.assertEqual(wanted.keys(), kernels.KERNELS.keys())
         for name, settings in wanted.items():
             for setting in settings.split():
-                self.assertIn(f"\nCONFIG_{setting}=y\n", kernels.fragment(name), name)
-        self.assertNotIn("KASAN=", kernels.fragment("recycle"))
+                for series in versions.known().series:
+                    self.assertIn(f"\nCONFIG_{setting}=y\n", kernels.fragment(name, series), name)
+        self.assertNotIn("KASAN=", kernels.fragment("recycle", versions.known().default))
 
     def test_what_has_not_stuck(self) -> None:
         config = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=60\n"
@@ -55,13 +67,13 @@ class FragmentTest(unittest.TestCase):
 class CacheTest(unittest.TestCase):
     def test_place(self) -> None:
         with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": "/x/y"}):
-            self.assertEqual(kernels.cache(), Path("/x/y/folioscale"))
+            self.assertEqual(repo.cache(), Path("/x/y/folioscale"))
         with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": ""}):
-            self.assertEqual(kernels.cache(), Path.home() / ".cache/folioscale")
+            self.assertEqual(repo.cache(), Path.home() / ".cache/folioscale")
 
     def test_unknown_kernel(self) -> None:
         with self.assertRaisesRegex(SetupError, "KERNEL=kmsan: allowed: kasan recycle kcsan rt strict all"):
-            kernels.build("kmsan")
+            kernels.build("kmsan", versions.known().default)
 
     def test_what_fails_is_told_by_its_end(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
