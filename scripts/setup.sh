@@ -1,86 +1,152 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# setup.sh bench|trace|check|kernels: install the Debian packages that a target needs and that are
-# missing. Says what and why before it does anything; silent when all is there.
-# Kernels are never installed, only unpacked under build/ (fetch-kernel.sh): installing
-# one would rebuild initrds and touch the boot menu of the user's machine.
+# setup.sh bench|trace|check|kernels: install the Debian packages that a target needs and that are missing. Says what and
+# why before it does anything; silent when all is there. What a machine that is not Debian lacks is only named.
+# Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/fetch.py): installing a kernel
+# would rebuild initrds and touch the boot menu of the user's machine.
 set -euo pipefail
 
-bench_packages='
-gcc-12              the compiler that Debian built its kernel with
-make                builds the module
-pahole              gives the module its BTF
-libelf1             the tools that come with the kernel headers are linked against it
-libssl3             likewise
-zlib1g              likewise
-qemu-system-x86     runs the virtual machine
-busybox-static      all there is of user space in the virtual machine
-python3             the runner
-python3-numpy       statistics
-python3-scipy       statistics
-python3-jsonschema  checks result.json
-python3-matplotlib  draws the plots of report.html
+# Package, what shows that it is there (a command, a file, py: a Python module, lib: a library, static: a command that
+# needs none), and what it is for.
+# Where names differ from one Debian to the next, all are given.
+bench_needs='
+make                       make                          builds the module
+binutils                   objcopy                       reads and links what was built
+xz-utils                   xz                            unpacks packages
+debian-archive-keyring     /usr/share/keyrings/debian-archive-keyring.gpg  has the keys that kernels are checked against
+libelf1t64|libelf1         lib:libelf.so.1               the tools that come with kernel headers are linked against it
+libssl3t64|libssl3         lib:libcrypto.so.3            likewise
+zlib1g                     lib:libz.so.1                 likewise
+qemu-system-x86            qemu-system-x86_64            runs the virtual machine
+busybox-static             static:/bin/busybox           is all the user space of the virtual machine
+python3                    /usr/bin/python3              the runner
+python3-numpy              py:numpy                      statistics
+python3-scipy              py:scipy                      statistics
+python3-jsonschema         py:jsonschema                 checks result.json
+python3-matplotlib         py:matplotlib                 draws the plots of report.html
 '
-trace_packages="$bench_packages
-qemu-system-common  has virtiofsd, by which a virtual machine reads this one's root
-bpftrace            runs scripts/bpftrace
-linux-perf          perf
-trace-cmd           records trace events
-gdb                 what make gdb waits for
-binutils            has addr2line, for lines of source
+trace_needs="$bench_needs
+virtiofsd|qemu-system-common  /usr/libexec/virtiofsd|/usr/lib/qemu/virtiofsd  lets a virtual machine read the files of this one
+bpftrace                   bpftrace                      runs scripts/bpftrace
+linux-perf                 perf                          perf
+trace-cmd                  trace-cmd                     records trace events
+gdb                        gdb                           what make gdb waits for
 "
-check_packages="$trace_packages
-sparse              static checks of the module
-shellcheck          static checks of the scripts
-linux-source-6.12   has checkpatch.pl
-perl                runs checkpatch.pl
-chromium            opens report.html as a reader would
-chromium-driver     lets a test look at what chromium shows
-python3-selenium    what that test is written with
+check_needs="$trace_needs
+gcc                        gcc                           builds the programs of the tests
+sparse                     sparse                        static checks of the module
+shellcheck                 shellcheck                    static checks of the scripts
+perl                       perl                          runs the kernel's checkpatch.pl
+mmdebstrap                 mmdebstrap                    makes the Debian that a test starts from
+chromium                   chromium                      opens report.html as a reader would
+chromium-driver            chromedriver                  lets a test look at what chromium shows
+python3-selenium           py:selenium                   what that test is written with
 "
-kernels_packages="$bench_packages
-linux-source-6.12   what the debug kernels are built from
-flex                builds Kconfig
-bison               likewise
-bc                  computes kernel/time's constants
-libelf-dev          objtool is built with it
-libssl-dev          the build's certificate tools are
-binutils            assembles and links
-perl                some of the build's scripts are written in it
-xz-utils            unpacks the source
+kernels_needs="$bench_needs
+gcc                        gcc                           builds the kernel
+libc6-dev                  /usr/include/stdio.h          the programs of the build are built with it
+flex                       flex                          builds Kconfig
+bison                      bison                         likewise
+bc                         bc                            computes kernel/time's constants
+libelf-dev                 /usr/include/gelf.h           objtool is built with it
+libssl-dev                 /usr/include/openssl/ssl.h    the build's certificate tools are built with it
+perl                       perl                          some scripts of the build are written in it
 "
 
 usage() { echo 'usage: setup.sh bench|trace|check|kernels' >&2; exit 2; }
 
 [ $# -eq 1 ] || usage
 case "$1" in
-bench) wanted=$bench_packages ;;
-trace) wanted=$trace_packages ;;
-check) wanted=$check_packages ;;
-kernels) wanted=$kernels_packages ;;
+bench) needs=$bench_needs ;;
+trace) needs=$trace_needs ;;
+check) needs=$check_needs ;;
+kernels) needs=$kernels_needs ;;
 *) usage ;;
 esac
 
-if ! command -v dpkg-query >/dev/null; then
-	echo "Not Debian: nothing is installed. make $1 needs what these packages have:$wanted"
-	exit 0
-fi
+is_there() {
+	local one libraries program
+	local -a choices
+	IFS='|' read -ra choices <<<"$1"
+	for one in "${choices[@]}"; do
+		case "$one" in
+		/*) [ -e "$one" ] && return ;;
+		# As scripts/folioscale is run, whatever python3 the user has ahead of it.
+		py:*) /usr/bin/python3 -c "import importlib.util, sys; sys.exit(not importlib.util.find_spec('${one#py:}'))" \
+			2>/dev/null && return ;;
+		lib:*) libraries=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null || true)
+			grep -qF "${one#lib:} " <<<"$libraries" && return ;;
+		static:*) program=$(command -v "${one#static:}") || continue
+			# There are no libraries in the virtual machine.
+			! ldd "$program" >/dev/null 2>&1 && return ;;
+		*) command -v "$one" >/dev/null && return ;;
+		esac
+	done
+	return 1
+}
 
-missing=() reasons=()
-# One line per architecture of a package; packages it never heard of are no output.
-installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
-while read -r package reason; do
+packages=() missing=() reasons=()
+while read -r package shown reason; do
 	[ -n "$package" ] || continue
-	grep -qxF "$package" <<<"$installed" && continue
-	missing+=("$package")
-	reasons+=("$(printf '  %-20s%s' "$package" "$reason")")
-done <<<"$wanted"
+	is_there "$shown" && continue
+	packages+=("$package")
+	missing+=("$shown")
+	reasons+=("$reason")
+done <<<"$needs"
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-install=(apt-get install -y --no-install-recommends "${missing[@]}")
-echo "make $1 needs ${#missing[@]} package(s) that are not installed:"
-printf '%s\n' "${reasons[@]}"
+# shellcheck source=/dev/null
+id=$(. /etc/os-release 2>/dev/null && echo "${ID-}") || id=
+if [ "$id" != debian ] || ! command -v apt-get >/dev/null; then
+	echo "make $1 needs what this machine does not have; install it (in brackets: the packages of Debian):"
+	for i in "${!missing[@]}"; do
+		shown=${missing[i]//|/ or }
+		case "$shown" in
+		py:*) shown="Python's ${shown#py:}" ;;
+		lib:*) shown=${shown#lib:} ;;
+		static:*) shown="${shown#static:}, linked statically" ;;
+		esac
+		printf '  %-28s %s (%s)\n' "$shown" "${reasons[i]}" "${packages[i]//|/ or }"
+	done
+	exit 2
+fi
+
+has_candidate() {
+	local policy
+	policy=$(apt-cache policy "$1" 2>/dev/null)
+	grep -q '^  Candidate: [^(]' <<<"$policy"
+}
+
+# The first of the names that this Debian has. Where its lists are not there yet, the first of all.
+name_of() {
+	local name
+	for name in ${1//|/ }; do
+		if has_candidate "$name"; then
+			echo "$name"
+			return
+		fi
+	done
+	echo "${1%%|*}"
+	return 1
+}
+
+resolve() {
+	local i name complete=yes
+	names=()
+	for i in "${!packages[@]}"; do
+		name=$(name_of "${packages[i]}") || complete=no
+		case " ${names[*]-} " in *" $name "*) ;; *) names+=("$name") ;; esac
+	done
+	install=(apt-get install -y --no-install-recommends "${names[@]}")
+	[ "$complete" = yes ]
+}
+
+resolve && known=yes || known=no
+echo "make $1 needs ${#missing[@]} thing(s) that this machine does not have:"
+for i in "${!missing[@]}"; do
+	printf '  %-28s%s\n' "$(name_of "${packages[i]}" || true)" "${reasons[i]}"
+done
 
 if [ "$(id -u)" -ne 0 ]; then
 	echo "As root, type:"
@@ -88,22 +154,14 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 2
 fi
 
-has_candidates() {
-	local package policy
-	for package in "${missing[@]}"; do
-		policy=$(apt-cache policy "$package")
-		grep -q '^  Candidate: [^(]' <<<"$policy" || return 1
-	done
-}
-
 export DEBIAN_FRONTEND=noninteractive
 options=(-q -o DPkg::Lock::Timeout=300)
-# A source of the user's own may be unreachable and none of our business, so a failed
-# update is not the end: what counts is whether the packages can be had afterwards.
-update() { echo "Running: apt-get update"; apt-get "${options[@]}" update || true; }
+# A source of the user's own may be unreachable and none of our business, so a failed update is not the end: what counts
+# is whether the packages can be installed afterwards.
+update() { echo "Running: apt-get update"; apt-get "${options[@]}" update || true; resolve || true; }
 
 fresh=no
-if ! has_candidates; then
+if [ "$known" = no ]; then
 	update
 	fresh=yes
 fi

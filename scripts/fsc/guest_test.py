@@ -60,7 +60,7 @@ def _programs(folder: Path) -> dict[str, Path]:
     built = {}
     for source in sorted(GUEST.glob("*.c")):
         built[f"tests/{source.stem}"] = folder / source.stem
-        subprocess.run(["gcc-12", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
                         "-fno-stack-protector", "-o", folder / source.stem, source], check=True)
     return built
 
