@@ -84,7 +84,7 @@ def mirrors() -> Mirrors:
 
 
 @functools.cache
-def _proxies() -> str:
+def proxies() -> str:
     """How the host's apt reaches the net."""
     said = subprocess.run(["apt-config", "dump", "Acquire"], check=False, text=True, stdout=subprocess.PIPE).stdout
     return "".join(f"{line}\n" for line in said.splitlines() if re.match(r"Acquire::https?::", line))
@@ -143,7 +143,7 @@ class Suite:
         (self.folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {address} {self.name} main\n")
         config = self.folder / "apt.conf"
         # Etc is empty but for the list of sources: neither hooks nor pins of the host's are read.
-        config.write_text(_proxies() + "".join(f'{key} "{value}";\n' for key, value in {
+        config.write_text(proxies() + "".join(f'{key} "{value}";\n' for key, value in {
             "Dir::Etc": self.folder / "etc", "Dir::Etc::SourceList": self.folder / "sources.list",
             "Dir::State": self.folder / "state", "Dir::State::Status": self.folder / "state/status",
             "Dir::State::Lists": self.folder / "lists", "Dir::Cache": self.folder / "cache",

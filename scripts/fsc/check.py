@@ -100,6 +100,7 @@ GROUPS = (
     Guest("limbo", "limbo"),
     Guest("little", "little", vcpus=1, icount=True),
     Guest("axes", "axes"),
+    Program("debian13", "debian13.py", timeout_s=3600),
     Program("report", "report.py"),
     Program("static", "static.py", takes_kernel=True),
     Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
