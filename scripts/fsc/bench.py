@@ -206,8 +206,7 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
             file = folder / (f"compare-{new.name}.txt" if args.suite == ALL else "compare.txt")
             file.write_text(text, encoding="utf-8")
             print(text, end="")
-    print(f"{worst(verdicts)}: {where_it_is(folder)} has a folder for each of {', '.join(series)}, and the comparison of "
-          f"{series[-1]} with {series[0]}")
+    print(f"{worst(verdicts)}: {where_it_is(folder)} has a folder for each of {', '.join(series)}")
     return EXIT_STATUS[worst(verdicts)]
 
 
