@@ -178,10 +178,14 @@ class Suite:
         """The suite that this one is an addition to: it has the libraries."""
         return Suite("sid" if self.name == "experimental" else self.name.partition("-")[0])
 
-    def names(self) -> set[str]:
-        """All packages of the suite."""
+    def _read(self) -> None:
+        """Read the package lists if they never were."""
         if not list((self.folder / "lists").glob("*_Packages*")):
             self.update()
+
+    def names(self) -> set[str]:
+        """All packages of the suite."""
+        self._read()
         return set(self._apt("pkgnames", program="apt-cache").split())
 
     def version(self, package: str) -> str:
@@ -191,6 +195,7 @@ class Suite:
 
     def _fetch(self, command: Sequence[str], into: Path, what: str) -> list[Path]:
         """Download what an apt command wants; what is there already is not downloaded again."""
+        self._read()
         for folder in (into / "partial", self.folder / "none/partial"):
             folder.mkdir(parents=True, exist_ok=True)
         # install names only what its archives do not have.

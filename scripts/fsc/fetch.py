@@ -118,7 +118,8 @@ def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:
         libraries.mkdir()
         needed = [name for name in archive.depends(next(deb for deb in debs if deb.name.startswith("linux-kbuild-")))
                   if name != "pahole"]
-        for deb in suite.base.download_closure(needed, aside / "libraries", f"libraries for {kbuild.name}"):
+        what = f"libraries for {kbuild.name}"
+        for deb in look([suite.base.name], what, lambda base: base.download_closure(needed, aside / "libraries", what)):
             unpack(deb, libraries)
         tools.wrap([kbuild], libraries)
     return True

@@ -90,6 +90,52 @@ class LookTest(unittest.TestCase):
             self.look({"a": [None], "b": [SetupError("expired")]})
 
 
+class DownloadTest(unittest.TestCase):
+    """What apt is asked for."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.into = Path(folder.name) / "deb"
+        self.asked: list[str] = []
+        for target, name, value in ((archive.repo, "BUILD", Path(folder.name)), (Suite, "_apt", self.apt),
+                                    (archive, "_say", lambda text: None)):
+            patch = mock.patch.object(target, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.suite = Suite("a")
+
+    def apt(self, command: str, *words: str, cwd: Path | None = None, program: str = "apt-get") -> str:
+        del program
+        self.asked.append(command if "--print-uris" in words else f"{command} for {cwd.name}" if cwd else command)
+        if command == "update":
+            lists = self.suite.folder / "lists"
+            lists.mkdir(parents=True)
+            (lists / "x_Packages").touch()
+        elif "--print-uris" in words:
+            return "Reading lists...\n'http://m.test/x.deb' x.deb 3 SHA256:0\n"
+        elif cwd:
+            (cwd / "x.deb").write_text("abc")
+        return ""
+
+    def test_lists_are_read_before_the_first_download(self) -> None:
+        self.assertEqual(self.suite.download_closure(["x"], self.into, "x"), [self.into / "x.deb"])
+        self.assertEqual(self.asked, ["update", "install", "install for deb"])
+
+    def test_what_is_there_is_not_downloaded_again(self) -> None:
+        self.suite.download(["x"], self.into, "x")
+        self.asked.clear()
+        self.assertEqual(self.suite.download(["x"], self.into, "x"), [self.into / "x.deb"])
+        self.assertEqual(self.asked, ["download"])
+        (self.into / "x.deb").write_text("a")
+        self.suite.download(["x"], self.into, "x")
+        self.assertEqual(self.asked, ["download", "download", "download for deb"], "an interruption left a part of it")
+
+    def test_libraries_come_from_the_suite_below(self) -> None:
+        self.assertEqual([Suite(name).base.name for name in ("trixie", "trixie-backports", "trixie-security", "sid",
+                                                              "experimental")], ["trixie"] * 3 + ["sid"] * 2)
+
+
 class MirrorTest(unittest.TestCase):
     TARGETS = ("http://m.test/nodesource|nodistro|. nodistro|. nodistro\n"
                "http://m.test/debian/|bookworm|Debian|Debian\n"
