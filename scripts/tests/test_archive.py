@@ -137,7 +137,8 @@ class DownloadTest(unittest.TestCase):
 
 
 class MirrorTest(unittest.TestCase):
-    TARGETS = ("http://m.test/nodesource|nodistro|. nodistro|. nodistro\n"
+    TARGETS = ("http://d.test/merged|chimaera|Debian|Devuan\n"
+               "http://m.test/nodesource|nodistro|. nodistro|. nodistro\n"
                "http://m.test/debian/|bookworm|Debian|Debian\n"
                "http://other.test/debian/|bookworm-updates|Debian|Debian\n"
                "http://m.test/debian-security/|bookworm-security|Debian-Security|Debian\n")

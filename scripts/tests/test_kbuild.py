@@ -214,6 +214,8 @@ class ExplainTest(Tree):
         for more in ("", "CONFIG_DEBUG_INFO_BTF_MODULES=y\n"):
             self.config(more + GCC)
             self.assertEqual(kbuild.explain(said, self.kdir), "a.c:3:4: error: no such thing")
+        said = "  BTF [M] y.ko\npahole: error\na.c:3:4: error: no such thing\n"
+        self.assertEqual(kbuild.explain(said, self.kdir), "a.c:3:4: error: no such thing", "whatever else fails beside it")
         self.assertEqual(kbuild.explain("make: *** No rule to make target 'x'.  Stop.\n", self.kdir),
                          "make: *** No rule to make target 'x'.  Stop.")
         self.assertEqual(kbuild.explain("/k/objtool: libc.so.6: version `X' not found\nmake[3]: *** [M:5: a.o] Error 1\n"
