@@ -64,7 +64,8 @@ class Guest:
     """A group that is a script of scripts/tests/guest, in a virtual machine of its own."""
     script: str
     name: str = ""
-    flavour: str = ""             # of Debian's kernel; the one that is tested anyway if empty
+    series: str = ""              # of Debian's kernel, and its flavour; the one that is tested anyway if both are empty
+    flavour: str = ""
     env: str = ""                 # variables for the script
     vcpus: int = 2
     memory_mb: int = 2048
@@ -75,13 +76,14 @@ class Guest:
     icount: bool = False          # a nanosecond is an instruction there
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
-        where = machine.kernel_of(self.flavour)
+        where = machine.kernel_of(self.flavour, self.series)
         guest_test.run(out, where, accel.ICOUNT if self.icount else machine.accel, folder, script=self.script, env=self.env,
                        vcpus=self.vcpus, memory_mb=self.memory_mb, timeout_s=self.timeout_s,
                        cmdline=self.cmdline, allow=self.allow)
 
 
 RT = "rt-amd64"
+OLDEST = next(iter(versions.known().series))
 # Few run at a time: those that wait much beside those that compute much, the longest first.
 GROUPS = (
     Program("host", "unit.py"),
@@ -101,6 +103,7 @@ GROUPS = (
     Guest("little", "little", vcpus=1, icount=True),
     Guest("axes", "axes"),
     Program("debian13", "debian13.py", timeout_s=3600),
+    Program("builds", "builds.py"),
     Program("report", "report.py"),
     Program("static", "static.py", takes_kernel=True),
     Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
@@ -108,6 +111,10 @@ GROUPS = (
     Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),
     Guest("paths", "rt-paths", flavour=RT, env="FSC_QUICK=1"),
     Guest("axes", "rt-axes", flavour=RT, env="FSC_QUICK=1"),
+    Guest("matrix", f"{OLDEST}-matrix", series=OLDEST, env="FSC_ORDERS=0 FSC_QUICK=1"),
+    Guest("paths", f"{OLDEST}-paths", series=OLDEST, env="FSC_QUICK=1"),
+    # Its kfree_rcu() is another algorithm.
+    Guest("limbo", f"{OLDEST}-limbo", series=OLDEST),
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
     Guest("reload", "reload", vcpus=1),
@@ -149,8 +156,8 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     flags += ["--kernel", args.kernel] if args.kernel else []
     flags += ["--kver", args.kver] if args.kver else []
     machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
-    for flavour in dict.fromkeys(getattr(group, "flavour", "") for group in groups):
-        kernel.build_module(machine.kernel_of(flavour), variables=kernel.WITH_FLOOR)
+    for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups):
+        kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_FLOOR)
     return machine
 
 

@@ -73,24 +73,27 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
     raise SetupError(f"no {what} in Debian's archive ({'; '.join(trouble)})")
 
 
-def kernel(series: str, flavour: str) -> Path:
-    """The folder with Debian's kernel: boot/vmlinuz-RELEASE, usr/src/linux-headers-RELEASE. Whole or not there."""
-    target = kernel_folder(series, flavour)
+def kernel(series: str, flavour: str, suite: str = "") -> Path:
+    """The folder with Debian's kernel: boot/vmlinuz-RELEASE, usr/src/linux-headers-RELEASE. Whole or not there.
+
+    It is the first that the series' suites have, or that of one @suite.
+    """
+    target = kernel_folder(series, flavour, suite)
     if target.is_dir():
         return target
     archive.ready()
     with alone(KERNELS):
         if not target.is_dir():
             aside = KERNELS / f".{target.name}"
-            look(versions.known().series[series], f"kernel {series} {flavour} with its headers",
-                  lambda suite: _kernel(suite, series, flavour, aside))
+            look([suite] if suite else versions.known().series[series], f"kernel {series} {flavour} with its headers",
+                  lambda one: _kernel(one, series, flavour, aside))
             (aside / "root").rename(target)
             shutil.rmtree(aside)
     return target
 
 
-def kernel_folder(series: str, flavour: str) -> Path:
-    return KERNELS / f"{series}-{flavour}"
+def kernel_folder(series: str, flavour: str, suite: str = "") -> Path:
+    return KERNELS / "-".join(filter(None, (series, flavour, suite)))
 
 
 def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:

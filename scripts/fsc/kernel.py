@@ -29,9 +29,9 @@ DEFAULT = "amd64"
 FLAVOURS = ("rt-amd64",)
 
 
-def debian(series: str, flavour: str = "") -> Kernel:
-    """Return Debian's own kernel of a series, fetched when it is not there yet."""
-    root = fetch.kernel(series, flavour or DEFAULT)
+def debian(series: str, flavour: str = "", suite: str = "") -> Kernel:
+    """Return Debian's own kernel of a series, fetched when it is not there yet; of one @suite if that is given."""
+    root = fetch.kernel(series, flavour or DEFAULT, suite)
     image = next((root / "boot").glob("vmlinuz-*"))
     release = image.name.removeprefix("vmlinuz-")
     return Kernel(root.name, release, image, root / "usr/src" / f"linux-headers-{release}")
