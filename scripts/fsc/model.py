@@ -55,6 +55,15 @@ def batching_ns(per_cpu: float, hz: int, gp_ns: float) -> float:
     return cycle * (1 + others / 2) / (1 + others)
 
 
+def sheaf_ns(per_cpu: float, capacity: int) -> float:
+    """How long kfree_rcu() keeps an object, on average, where the cache has sheaves: of frees a second and CPU.
+
+    After Linux 7.3, mm/slub.c:__kfree_rcu_sheaf(): objects fill a sheaf of the CPU, which goes to call_rcu() when it is
+    full. The first waits for all the others, the last for none; no timer takes a sheaf that is not full.
+    """
+    return 1e9 * (capacity - 1) / 2 / per_cpu
+
+
 @dataclass(frozen=True)
 class Arm:
     """What is freed how under which load, and the grace periods that were probed there."""
@@ -66,6 +75,7 @@ class Arm:
     pages: int                     # bytes of a folio's, where they wait as well
     hz: int
     probes: dict[int, float]       # free rate of a freer: ns
+    sheaf: int = 0                 # objects of a sheaf, where kfree_rcu() fills one
 
     @property
     def constant(self) -> bool:
@@ -77,7 +87,9 @@ class Arm:
         return self.probes[min(self.probes, key=lambda probed: abs(math.log(probed / per_cpu)))]
 
     def batching_ns(self, per_cpu: float, gp_ns: float) -> float:
-        return batching_ns(per_cpu, self.hz, gp_ns) if self.deferral == "kfree_rcu" else 0.0
+        if self.deferral != "kfree_rcu":
+            return 0.0
+        return sheaf_ns(per_cpu, self.sheaf) if self.sheaf else batching_ns(per_cpu, self.hz, gp_ns)
 
     def held(self, cpus: int) -> float:
         """Descriptors of a protocol whose limbo is constant: half a batch of each freer, or the ceiling of each CPU."""
@@ -180,9 +192,12 @@ def _probes(points: list[Point], protocol: str, deferral: str) -> dict[int, floa
 
 def _arm(point: Point, probed: list[Point], hz: int) -> Arm:
     resolved = _resolved(point)
+    # A marker is queued for every sheaf's worth of frees, where the module saw that the cache has sheaves.
+    sheaf = max((rep["limbo"]["marker_every"] for rep in point["repetitions"]
+                 if rep["limbo"] and rep["limbo"].get("bound") == "markers"), default=0)
     return Arm(curves.arm(point, X), point["protocol"], resolved["deferral"], point["params"],
                resolved["descriptor_bytes"], resolved["page_bytes"] if point["protocol"] == "rcu_full" else 0, hz,
-               _probes(probed, point["protocol"], resolved["deferral"]))
+               _probes(probed, point["protocol"], resolved["deferral"]), sheaf)
 
 
 def _point(point: Point, arm: Arm, vcpus: int) -> Iterator[Predicted]:
@@ -234,8 +249,9 @@ def of(found: dict[str, Any]) -> Model | str:
         if not deferred or _load(point) not in by_load:
             continue
         arm = _arm(point, by_load[_load(point)], environment["kernel"]["hz"])
-        if arm.deferral == "call_rcu" and nocb:
-            left_out[f"{arm.label}: with {nocb[1]} call_rcu() may be lazy, which is not in the model"] = None
+        if (arm.deferral == "call_rcu" or arm.sheaf) and nocb:
+            what = "a sheaf's call_rcu()" if arm.sheaf else "call_rcu()"
+            left_out[f"{arm.label}: with {nocb[1]} {what} may be lazy, which is not in the model"] = None
             continue
         arms.setdefault(arm.label, arm)
         # How often others ask for a grace period is what it waits for, below half its ceiling.
@@ -313,12 +329,15 @@ def legend(model: Model, own: bool = False) -> list[str]:
     period = ("as given" if own else
               "the one probed on this machine, at the nearest rate a CPU on a log scale; --grace-period MS takes "
               "another machine's")
+    batching = ("It waits for a sheaf of the CPU to be full; what is measured is an upper bound, by up to two sheaves a CPU."
+                if any(arm.sheaf for arm in model.arms) else
+                "By 6.12's code, roughly: for a page of pointers of the CPU, or 5 s.")
     return [
         "limbo = free rate x (grace period + batching) x bytes. frees/s: reached. period: mean of what a thread "
         "that asks for one waits, probed at the nearest free rate where the same is deferred (call_rcu_hurry: where "
         f"call_rcu is); {min(model.counts)} to {max(model.counts)} of them a rate, minutes before or after the "
-        "measured. batching: what kfree_rcu() waits before it asks for one, roughly, by 6.12's code; none with "
-        "call_rcu(). hazptr: half a batch a freer. Not in it: callbacks and workers that come late, and kfree_rcu()'s pages of "
+        f"measured. batching: what kfree_rcu() waits before it asks for one; none with call_rcu(). {batching} "
+        "hazptr: half a batch a freer. Not in it: callbacks and workers that come late, and kfree_rcu()'s pages of "
         "pointers (8 bytes an object). rcu_bounded is not predicted: below half its ceiling it waits for grace periods "
         "that others ask for.",
         *(["waited: mean wait in the measured window, where the callback is ours; what period and batching should "

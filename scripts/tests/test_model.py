@@ -72,6 +72,16 @@ class BatchingTest(unittest.TestCase):
         self.assertEqual(found, sorted(found, reverse=True))
 
 
+def with_sheaves() -> dict[str, Any]:
+    """The same, of a kernel whose kfree_rcu() fills sheaves of 60."""
+    found = made()
+    for point in found["points"]:
+        for rep in point["repetitions"]:
+            if rep["resolved"] and rep["resolved"]["deferral"] == "kfree_rcu":
+                rep["limbo"] |= {"bound": "markers", "marker_every": 60}
+    return found
+
+
 class PredictedTest(unittest.TestCase):
     def rows(self, found: dict[str, Any]) -> dict[tuple[str, bool], list[model.Predicted]]:
         rows: dict[tuple[str, bool], list[model.Predicted]] = {}
@@ -119,6 +129,23 @@ class PredictedTest(unittest.TestCase):
         self.assertNotIn(("rcu_full call_rcu", False), rows)
         self.assertIn(("rcu_full call_rcu_hurry", False), rows)
         self.assertIn("lazy", " ".join(model.legend(of(found))))
+
+    def test_a_sheaf_is_filled(self) -> None:
+        # The mean of what 59, 58 ... 0 others take to come, at a thousand a second.
+        self.assertAlmostEqual(model.sheaf_ns(1000, 60), sum(range(60)) / 60 * 1e6)
+        found = with_sheaves()
+        row = self.rows(found)["rcu_desc kfree_rcu", False][2]
+        self.assertAlmostEqual(row.bytes, 1000 * (0.020 + 0.0295) * 80)
+        said = " ".join(model.legend(of(found)))
+        self.assertIn("It waits for a sheaf", said)
+        self.assertNotIn("6.12", said)
+        self.assertIn("By 6.12's code", " ".join(model.legend(of(made()))))
+
+    def test_lazy_sheaves_are_left_out(self) -> None:
+        found = with_sheaves()
+        found["environment"]["cmdline"] += " rcu_nocbs=0-1"
+        self.assertNotIn(("rcu_desc kfree_rcu", False), self.rows(found))
+        self.assertIn("a sheaf's call_rcu()", " ".join(of(found).left_out))
 
     def test_what_did_not_pass_is_left_out(self) -> None:
         found = made()
