@@ -379,7 +379,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_check);
  * fsc_limbo_reclaim - wait until the pages that were freed can be allocated again
  * @t: a freer, which has freed some
  *
- * What reclaim asks: not when folios are freed, but when their memory is had.
+ * What reclaim asks: not when folios are freed, but when their memory can be allocated.
  * It is the only freer (setup.c), so what is released is its own.
  *
  * Context: Process context, sleeps.

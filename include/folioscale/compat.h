@@ -4,7 +4,7 @@
  *
  * 6.12 is the first kernel with kvfree_rcu_barrier() (2b55d6a42d14) and with
  * struct kmem_cache_args (879fb3c274c1), without which neither the limbo of
- * kfree_rcu() nor a free pointer over the lru field can be had.
+ * kfree_rcu() nor a free pointer over the lru field is possible.
  */
 #ifndef FOLIOSCALE_COMPAT_H
 #define FOLIOSCALE_COMPAT_H

@@ -346,7 +346,7 @@ static inline u32 fsc_ring_exchange(struct fsc_thread *t, u32 vacated)
 	return oldest;
 }
 
-/* Take a folio out of its slot and free it; false if there was none to be had. */
+/* Take a folio out of its slot and free it; false if it was not there. */
 static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_protocol *proto,
 				      fsc_remove_fn remove, u32 key, bool timed)
 {
@@ -400,7 +400,7 @@ static __always_inline unsigned int fsc_turnover(struct fsc_thread *t, struct fs
 /*
  * Free config.burst folios, one after the other, and only then allocate as
  * many. A turnover is from the burst's begin until the key has a folio again.
- * With churn=reclaim, when their memory can be had: that is clocked as well.
+ * With churn=reclaim, when their memory can be allocated again: that is clocked as well.
  */
 static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_draw *draw,
 					      const struct fsc_protocol *proto,

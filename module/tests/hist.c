@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Histograms: where a value is counted, and what can be had back from the buckets. */
+/* Histograms: where a value is counted, and what the buckets say of it. */
 #include <kunit/test.h>
 #include <linux/limits.h>
 #include <linux/math.h>

@@ -65,14 +65,14 @@ def _can_be_had(series: str, flavour: str) -> bool:
 
 
 def here(chosen: Suite, args: argparse.Namespace) -> Suite:
-    """The suite without the machines that cannot be had, of which a line is printed."""
+    """The suite without the machines that are not available, of which a line is printed."""
     if args.host:
         left, why = {*chosen.guests}, "HOST=1 is one machine"
     else:
         kept = not (args.kdir or args.kernel)
         left = {name for name, guest in chosen.guests.items()
                 if guest.flavour and not (kept and _can_be_had(versions.chosen(args.kver)[0], guest.flavour))}
-        why = "No other kernel of Debian's can be had" if kept else "KDIR= and KERNEL= are one kernel"
+        why = "No other kernel of Debian's is available" if kept else "KDIR= and KERNEL= are one kernel"
     if left:
         print(f"{why}: {chosen.name} leaves out what is booted in {', '.join(sorted(left))}", flush=True)
     return chosen.only(lambda point: point.boot not in left)
@@ -93,7 +93,7 @@ def _folder(name: str, args: argparse.Namespace) -> Path:
     if not args.resume:
         return new_folder(name, args.out)
     if args.out:
-        raise SetupError("RESUME= goes on where it was: OUT= cannot be had with it")
+        raise SetupError("RESUME= continues in its own folder: OUT= is not allowed with it")
     resume.check(Path(args.resume), again(sys.argv))
     return Path(args.resume).resolve()
 

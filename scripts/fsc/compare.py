@@ -158,7 +158,7 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
         return found
     if METRICS[name].deterministic:
         return found | _counted(one, other)
-    # What not every boot has seen, such as a descriptor that came back, may be had by too few.
+    # What not every boot has seen, such as a descriptor that came back, may be in too few.
     if min(len(one), len(other)) < ENOUGH_REPETITIONS:
         return found
     if ratio := stats.ratio(other, one):

@@ -30,7 +30,7 @@ def complaints(facts: dict[str, int | None], slabs: dict[str, dict[str, int]]) -
 
 
 def check(config: dict[str, Any] | None, slabs: dict[str, dict[str, int]]) -> None:
-    """Raise one clear line; config is the module's, and None if it could not be had."""
+    """Raise one clear line; config is the module's, and None if it is not known."""
     if config is None:
         raise SetupError("comparison refused: the module does not say what kernel this is")
     found = complaints(config["kernel"]["facts"], slabs)

@@ -121,7 +121,7 @@ def build(name: str, series: str) -> Kernel:
 
 
 def table() -> str:
-    """All kernels that can be had, and what of them is here."""
+    """All kernels that are available, and what of them is here."""
     lines = [f"{'KVER':<8}{'kernel':<12}here"]
     for series in versions.known().series:
         for flavour in (kernel.DEFAULT, *kernel.FLAVOURS):

@@ -95,7 +95,7 @@ class Progress(Line):
         self._show(f"[{self._done}/{len(self._plan)}] {text}")
 
     def leave_out(self, text: str, points: int) -> None:
-        """So many points that were to come cannot be had."""
+        """So many points that were to come are left out."""
         del self._plan[self._done:self._done + points]
         self._show(text)
 

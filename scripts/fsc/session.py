@@ -114,7 +114,7 @@ class Session:
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; write and return the result.
 
-        A machine that cannot be had is not tried again, and the others go on; SetupError if none could be had.
+        A machine that does not start is not tried again, and the others go on; SetupError if none started.
         """
         progress = Progress([s for points, _ in passes for s in job.plan(points)])
         interrupted = ""
@@ -186,7 +186,7 @@ class Session:
             elif "error/config" in record.blobs and not boot.complained:
                 record.state, record.reason = SETUP, setup_errors.not_loaded(record.text("error/config"))
         if record.state == SETUP:
-            progress.leave_out(f"{name} could not be had", len(points))
+            progress.leave_out(f"{name} not available", len(points))
         resume.keep(record, outdir, self._made_by(guest, accel))
         return record
 

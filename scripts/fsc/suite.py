@@ -78,7 +78,7 @@ class Suite:
     against: dict[str, str] = field(default_factory=dict)     # a workload, and the one that it is compared with
 
     def only(self, keep: Callable[[Point], bool]) -> Suite:
-        """The suite without the points that cannot be had."""
+        """The suite without the points that are not available."""
         points = tuple(filter(keep, self.points))
         workloads, used = {point.workload for point in points}, {point.boot for point in points}
         return replace(self, points=points,

@@ -93,7 +93,7 @@ def machines(env: Figures) -> dict[str, str]:
     for name, asked in asked_of.items():
         own = [boot for boot in env["boots"] if boot["name"] == name and boot["accelerator"] != "icount"]
         said = next((boot for boot in own if boot["release"]), None)
-        parts = ["could not be had (see Notes)" if any(boot["state"] == SETUP for boot in own)
+        parts = ["not available (see Notes)" if any(boot["state"] == SETUP for boot in own)
                  else f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
                  else "said nothing" if own else "not booted",
                  asked["cmdline"] and f"words added: {asked['cmdline']}", asked["title"]]

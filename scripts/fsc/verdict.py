@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The verdicts, the exit status of each, and the error that leaves nothing to judge."""
 
-# SETUP is of one machine of several: it could not be had, for a reason that is known.
+# SETUP is of one machine of several: it is not available, for a reason that is known.
 PASS, FAIL, INCONCLUSIVE, LOST, SETUP = "PASS", "FAIL", "INCONCLUSIVE", "LOST", "SETUP"
 
 EXIT_SETUP = 2

@@ -90,7 +90,7 @@ def boot(spec: BootSpec) -> Boot:
     int3 that nobody expects, a double fault, or silence. So an emulated machine that dies like
     this before the job begins is started again, twice at most, and says so.
 
-    Raise SetupError when the machine cannot be had, for a reason that is known.
+    Raise SetupError when the machine is not available, for a reason that is known.
     """
     died: list[str] = []
     while True:
@@ -268,12 +268,12 @@ def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path
             if "KVM internal error" in line:
                 return f"QEMU: {line}"
     if not began:
-        return f"not finished: the job had not begun {spec.boot_s:.0f} s after power on"
+        return f"not finished: the job did not begin within {spec.boot_s:.0f} s after power on"
     return f"not finished {spec.timeout_s:.0f} s after the job began: {_progress(frames)}"
 
 
 def _progress(frames: Frames) -> str:
-    return f"{frames.blobs} blobs had come, the last one {frames.last}" if frames.blobs else "nothing had come"
+    return f"{frames.blobs} blobs arrived, the last one {frames.last}" if frames.blobs else "nothing arrived"
 
 
 def _start(command: list[str], folder: Path, **streams) -> subprocess.Popen:

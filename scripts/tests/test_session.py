@@ -206,12 +206,12 @@ class SessionTest(unittest.TestCase):
             "nocb": "rcutree.enable_rcu_lazy=0 did not take: it is Y"})
         self.assertEqual(self.booted, 14 - 2 - 2)   # those that are refused get no further than their config
         summary = (self.folder / "summary.txt").read_text()
-        self.assertRegex(summary, r"\nnone +could not be had")
+        self.assertRegex(summary, r"\nnone +not available")
         self.assertRegex(summary, r"\(none, tcg\) SETUP: preempt=none did not take")
         self.assertIn("none", [p["axes"]["boot"] for p in found["points"] if p["verdict"] == "SETUP"])
 
     def not_had(self, cause: str, *blobs: tuple[str, bytes], **boot: object) -> None:
-        """A session of which no machine can be had: one line, no table, and no machine is tried twice."""
+        """A session of which no machine is available: one line, no table, and no machine is tried twice."""
         tried = []
 
         def fake(spec: vm.BootSpec, **_how: object) -> vm.Boot:
@@ -307,7 +307,7 @@ class PassesTest(unittest.TestCase):
     def test_a_flavour_that_cannot_be_had(self) -> None:
         with mock.patch.object(kernel, "debian", side_effect=SetupError("no network")):
             found, said = self.here()
-        self.assertEqual(said, "No other kernel of Debian's can be had: rcu leaves out what is booted in rt\n")
+        self.assertEqual(said, "No other kernel of Debian's is available: rcu leaves out what is booted in rt\n")
         self.assertNotIn("rt", found.guests)
 
     def test_host_boots_nothing(self) -> None:

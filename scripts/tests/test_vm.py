@@ -82,12 +82,12 @@ class EndTest(unittest.TestCase):
     def test_job_has_its_time_from_its_begin(self) -> None:
         self.assertEqual(self.end("sleep 2; echo @begin; exit 7", timeout_s=1), "the machine went down without a status (QEMU exit 7)")
         self.assertEqual(self.end("echo @begin; echo @blob run/a 0; echo; exec sleep 20", timeout_s=1),
-                         "not finished 1 s after the job began: 1 blobs had come, the last one run/a")
-        self.assertEqual(self.end("echo @begin; exec sleep 20", timeout_s=1), "not finished 1 s after the job began: nothing had come")
+                         "not finished 1 s after the job began: 1 blobs arrived, the last one run/a")
+        self.assertEqual(self.end("echo @begin; exec sleep 20", timeout_s=1), "not finished 1 s after the job began: nothing arrived")
 
     def test_boot_has_a_limit_of_its_own(self) -> None:
         self.assertEqual(self.end("echo @blob run/a 0; echo; exec sleep 20", boot_s=1),
-                         "not finished: the job had not begun 1 s after power on")
+                         "not finished: the job did not begin within 1 s after power on")
 
 
 class AgainTest(unittest.TestCase):

@@ -76,7 +76,7 @@ _TINY = str(Path(__file__).with_name("tiny.toml"))
 _FOLIOSCALE = str(SCRIPTS / "folioscale")
 _BENCH = [_FOLIOSCALE, "bench", "--suite", _TINY]
 _REFUSED = str(Path(__file__).with_name("refused.toml"))
-# What is said of each machine of refused.toml that cannot be had.
+# What is said of each machine of refused.toml that is not available.
 CAUSES = {
     "lockdown": "lockdown lets no unsigned module in: boot without lockdown=",
     "signed": "module.sig_enforce=1 lets no unsigned module in: boot without it",
@@ -140,7 +140,7 @@ def _bench(folder: Path, *flags: str) -> tuple[int, str]:
 
 
 def goes_on(flags: dict[str, str | Path | None]) -> tuple[bool, str]:
-    """A suite of which one machine can be had: it is measured, the summary says why the others are not there, status 2."""
+    """A suite of which one machine is available: it is measured, the summary says why the others are not there, status 2."""
     with tempfile.TemporaryDirectory(prefix="folioscale-refused-") as name:
         folder = Path(name) / "out"
         status, said = _bench(folder, *_flags("folioscale", flags), "--suite", _REFUSED)
@@ -262,7 +262,7 @@ def main() -> int:
     print(f"KTAP version 1\n1..{len(CASES) + len(MISSING) + len(NONE) + 2 + len(KILLED)}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         jobs = [(case.name, pool.submit(run, case, where, how)) for case in CASES]
-        jobs.append(("some machines of a suite cannot be had", pool.submit(goes_on, vars(args))))
+        jobs.append(("some machines of a suite are not available", pool.submit(goes_on, vars(args))))
         for name, more, line in NONE:
             jobs.append((f"{name}: one line", pool.submit(has_none, more, line, vars(args))))
         for name, cmdline, root, work, cause in MISSING:

@@ -58,7 +58,7 @@ try_loads() { # PATH.PROTOCOL
 				case $error in
 				0)
 					worked=$((worked + 1))
-					# Files of debugfs may not be had; the module does without.
+					# Files of debugfs may be missing; the module does without.
 					if [ -e "$DIR/state" ] && [ -e "$DIR/run.json" ]; then
 						wait_state done
 						keep
