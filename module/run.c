@@ -145,14 +145,17 @@ static struct fsc_cpu_times read_cpu_times(void)
 }
 
 /*
- * Exact where the tick is tickless; -1 where it is not. Of CPUs that are online: one that
- * is not has been idle ever since, and forgets it when it returns.
+ * The idle thread's count, if there is one. Else the kernel's, which is exact where the
+ * tick is tickless; -1 where it is not. Of CPUs that are online: one that is not has been
+ * idle ever since, and forgets it when it returns.
  */
-static s64 read_idle_ns(void)
+static s64 read_idle_ns(const struct fsc_run *run)
 {
 	s64 sum = 0;
 	int cpu;
 
+	if (run->idler.task)
+		return fsc_idler_ns(run);
 	for_each_online_cpu(cpu) {
 		u64 us = get_cpu_idle_time_us(cpu, NULL);
 
@@ -182,7 +185,7 @@ static void measure(struct fsc_run *run)
 	run->cpu_start = read_cpu_times();
 	WRITE_ONCE(run->window_from, fsc_clock());
 	cpumask_copy(&run->online, cpu_online_mask);
-	run->whole_idle_ns = read_idle_ns();
+	run->whole_idle_ns = read_idle_ns(run);
 	set_phase(run, FSC_MEASURE);
 	if (config->max_turnovers)
 		wait_event_idle(run->wq, freers_done(run));
@@ -213,7 +216,7 @@ static void settle(struct fsc_run *run)
 
 	fsc_limbo_settle(run, NULL);
 	WRITE_ONCE(run->drain_ns, max(fsc_clock_since(from), 1ULL));
-	idle_ns = read_idle_ns();
+	idle_ns = read_idle_ns(run);
 	run->whole_ns = fsc_clock() - run->window_from;
 	if (idle_ns < 0 || !cpumask_equal(&run->online, cpu_online_mask))
 		run->whole_idle_ns = -1;
@@ -237,6 +240,7 @@ static int fsc_controller(void *arg)
 
 	set_phase(run, FSC_DRAIN);
 	settle(run);
+	fsc_idler_stop(run);
 	fsc_run_depopulate(run);
 	fsc_limbo_settle(run, NULL);
 
@@ -264,6 +268,9 @@ static int start_kthreads(struct fsc_run *run)
 	if (err)
 		return err;
 	err = fsc_gp_probe_start(run);
+	if (err)
+		return err;
+	err = fsc_idler_start(run);
 	if (err)
 		return err;
 	controller = kthread_create(fsc_controller, run, "fsc_controller");
@@ -330,6 +337,7 @@ stop:
 	fsc_threads_stop(run);
 	fsc_sampler_stop(run);
 	fsc_gp_probe_stop(run);
+	fsc_idler_stop(run);
 drain:
 	fsc_run_depopulate(run);
 	fsc_limbo_settle(run, NULL);

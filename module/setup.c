@@ -120,6 +120,12 @@ static int check_protocol(struct fsc_run *run)
 		pr_err("check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu\n");
 		return -EINVAL;
 	}
+	if (config->callback_ns && (run->deferral == FSC_DEFER_KFREE_RCU ||
+				    !(protocol->deferrals & BIT(FSC_DEFER_KFREE_RCU)))) {
+		pr_err("callback_ns=%u: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry\n",
+		       config->callback_ns);
+		return -EINVAL;
+	}
 	if (protocol->touches_slab) {
 		struct fsc_mix mix;
 		int err = fsc_parse_mix(config->mix, &mix);
@@ -168,6 +174,10 @@ static int check_freers(const struct fsc_run *run)
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
 				  config->max_turnovers || config->churn == FSC_CHURN_REFREEZE)) {
 		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
+		return -EINVAL;
+	}
+	if (config->count_idle && num_online_cpus() > 1) {
+		pr_err("count_idle=1: allowed: with one CPU online, of which it takes what is left\n");
 		return -EINVAL;
 	}
 	if (config->max_turnovers && (config->nr_readers || config->free_rate)) {

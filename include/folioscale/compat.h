@@ -29,6 +29,13 @@
 /* SLUB has sheaves, and kfree_rcu() uses them, since 6.18 (2d517aa09bbc, ec66e0d59952). */
 #define FSC_SHEAVES	(LINUX_VERSION_MAJOR > 6 || LINUX_VERSION_PATCHLEVEL >= 18)
 
+/* PREEMPT_LAZY asks for the CPU by a flag of its own since 6.13 (7c70cb94d29c). */
+#ifdef TIF_NEED_RESCHED_LAZY
+#define fsc_need_resched()	(need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY))
+#else
+#define fsc_need_resched()	need_resched()
+#endif
+
 /* A string since 6.13 (cdd30ebb1b9f). */
 #if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)

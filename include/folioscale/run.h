@@ -13,6 +13,7 @@
 #include <linux/xarray.h>
 
 #include <folioscale/config.h>
+#include <folioscale/idler.h>
 #include <folioscale/limbo.h>
 #include <folioscale/lists.h>
 #include <folioscale/marker.h>
@@ -93,6 +94,7 @@ struct fsc_pool {
  * @limbo: what is freed and not yet reusable
  * @markers: what is known of kfree_rcu()'s limbo
  * @sampler: the time series
+ * @idler: counts idle time, with count_idle
  * @gp_probe: NULL unless gp_probe_ms is set
  * @gp_latency: written by @gp_probe
  * @violations: what the oracle saw
@@ -144,6 +146,7 @@ struct fsc_run {
 	struct fsc_limbo limbo ____cacheline_aligned_in_smp;
 	struct fsc_markers markers;
 	struct fsc_sampler sampler;
+	struct fsc_idler idler;
 	struct task_struct *gp_probe;
 	struct fsc_hist gp_latency;
 	struct fsc_violations violations;

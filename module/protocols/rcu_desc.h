@@ -16,6 +16,8 @@ static void fsc_rcu_desc_callback(struct rcu_head *rcu)
 {
 	struct fsc_folio *folio = container_of(rcu, struct fsc_folio, rcu);
 
+	if (unlikely(fsc_run->config.callback_ns))
+		fsc_spin(fsc_run->config.callback_ns);
 	fsc_desc_note_release(fsc_run, folio, 0);
 	kmem_cache_free(fsc_run->cache, folio);
 	this_cpu_inc(fsc_run->limbo.released->descriptors);

@@ -39,7 +39,32 @@ half_a_batch() { # NAME=VALUE...
 	predict "$@" && expect_predicted 31500
 }
 
-ktap_plan 8
+# The nanoseconds, which are instructions, that a turnover takes: all of them but the idle ones
+per_turnover() { # CALLBACK_NS
+	load protocol=rcu_desc deferral=call_rcu nr_readers=0 nr_freers=1 nr_folios=1024 sample_ms=0 \
+		max_turnovers=20000 warmup_ms=0 count_idle=1 callback_ns="$1" || return
+	# A shell that looks whether the run has ended is work, too: it looks when that has.
+	sleep 3
+	wait_state done 600
+	expect_verdict PASS
+	took=$(((run_window_whole_ns - run_window_whole_idle_ns) / run_window_whole_turnovers))
+	unload
+}
+
+# Most of these callbacks run when the freer has ended, in softirqs that come out of idle.
+deferred_work_is_counted() {
+	per_turnover 0 || return
+	without=$took
+	per_turnover 20000 || return
+	more=$((took - without))
+	note "$without a turnover, and $more more where each callback takes 20000 more"
+	# The ticks and grace periods of the longer run are instructions, too.
+	if [ $more -lt 20000 ] || [ $more -gt 21600 ]; then
+		fail "$more is not 20000 and up to 8% more"
+	fi
+}
+
+ktap_plan 9
 
 ktap_test "rcu_desc, call_rcu, at full rate" law protocol=rcu_desc deferral=call_rcu nr_readers=1 duration_ms=2500
 ktap_test "rcu_full at full rate" law protocol=rcu_full nr_readers=1 duration_ms=2500
@@ -50,3 +75,4 @@ ktap_test "hazptr, 10,000 frees a second" law protocol=hazptr free_rate=10000 nr
 # Of its batch of 64 every free must have its turn to be timed.
 ktap_test "hazptr at full rate has half a batch" half_a_batch protocol=hazptr nr_readers=0 duration_ms=2000
 ktap_test "rcu_bounded, 10,000 frees a second" law protocol=rcu_bounded free_rate=10000 nr_readers=0 duration_ms=8000
+ktap_test "what is deferred is counted as a turnover's" deferred_work_is_counted

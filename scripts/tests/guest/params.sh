@@ -47,6 +47,8 @@ duration_ms|100|0 to 3600000|-1 3600001
 max_turnovers|0|0 to 1073741824|-1 1073741825
 sample_ms|1|0 to 10000|-1 10001
 check_bound|1|0 to 1|-1 2
+count_idle|0|0 to 1|-1 2
+callback_ns|0|0 to 1000000|-1 1000001
 gp_probe_ms|1|0 to 10000|-1 10001
 limbo_max_mb|100|0 to 1048576|-1 1048577
 autorun|0|0 to 1|2 -1 yess
@@ -252,6 +254,9 @@ Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_tur
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_desc
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_full deferral=call_rcu
+Invalid argument|count_idle=1: allowed: with one CPU online, of which it takes what is left|count_idle=1
+Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1
+Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1 protocol=rcu_desc
 Invalid argument|limbo_max_mb=1: allowed: 5 to |limbo_max_mb=1 order=9 nr_folios=4
 Invalid argument|limbo_max_mb=1: allowed: twice what protocol=rcu_bounded keeps back, 1 MiB|limbo_max_mb=1 protocol=rcu_bounded bounded_max=3277
 Invalid argument|limbo_max_mb=1: allowed: twice what protocol=hazptr keeps back, 2 MiB|limbo_max_mb=1 protocol=hazptr nr_readers=100
