@@ -6,23 +6,17 @@
 #include <linux/seq_file.h>
 #include <linux/utsname.h>
 
+#include <folioscale/compat.h>
 #include <folioscale/report.h>
 
+/* As the kernel's debugfs file sched/preempt calls it. */
 static const char *preemption(void)
 {
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return "rt";
-#ifdef CONFIG_PREEMPT_DYNAMIC
 	if (preempt_model_none())
 		return "none";
 	if (preempt_model_voluntary())
 		return "voluntary";
-	return "full";
-#else
-	if (IS_ENABLED(CONFIG_PREEMPT))
-		return "full";
-	return IS_ENABLED(CONFIG_PREEMPT_VOLUNTARY) ? "voluntary" : "none";
-#endif
+	return preempt_model_lazy() ? "lazy" : "full";
 }
 
 /**
@@ -55,9 +49,9 @@ void fsc_report_kernel_json(struct seq_file *m)
 	};
 	unsigned int i;
 
-	seq_printf(m, "\"kernel\": {\"release\": \"%s\", \"version\": \"%s\", \"machine\": \"%s\", \"preempt\": \"%s\", \"hz\": %d, \"nr_cpus\": %u, \"facts\": {",
+	seq_printf(m, "\"kernel\": {\"release\": \"%s\", \"version\": \"%s\", \"machine\": \"%s\", \"preempt\": \"%s%s\", \"hz\": %d, \"nr_cpus\": %u, \"facts\": {",
 		   init_utsname()->release, init_utsname()->version, init_utsname()->machine,
-		   preemption(), HZ, num_online_cpus());
+		   IS_ENABLED(CONFIG_PREEMPT_RT) ? "rt " : "", preemption(), HZ, num_online_cpus());
 	for (i = 0; i < ARRAY_SIZE(facts); i++)
 		seq_printf(m, "%s\"%s\": %d", i ? ", " : "", facts[i].name, facts[i].value);
 	seq_puts(m, "}}");

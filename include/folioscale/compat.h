@@ -9,6 +9,7 @@
 #ifndef FOLIOSCALE_COMPAT_H
 #define FOLIOSCALE_COMPAT_H
 
+#include <linux/types.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_MAJOR < 6 || (LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 12)
@@ -34,6 +35,14 @@
 #define fsc_need_resched()	(need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY))
 #else
 #define fsc_need_resched()	need_resched()
+
+/* The lazy preemption model came with 6.13 (7c70cb94d29c). 6.12's RT patches bring it, too. */
+#if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13 && \
+	!defined(CONFIG_ARCH_HAS_PREEMPT_LAZY)
+static inline bool preempt_model_lazy(void)
+{
+	return false;
+}
 #endif
 
 /* A string since 6.13 (cdd30ebb1b9f). */

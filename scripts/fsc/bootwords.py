@@ -16,12 +16,11 @@ Took = dict[str, str]
 
 
 def _preempt(value: str, took: Took, kernel: dict[str, Any]) -> str:
-    """The kernel's own list, where it can be changed: none (voluntary) full. Else what the module says."""
-    listed = took.get("preempt", "")
-    chosen = re.search(r"\((\w+)\)", listed)
-    model = chosen[1] if chosen else kernel["preempt"]
-    allowed = f": allowed: {' '.join(re.findall(r'[a-z]+', listed))}" if listed else ""
-    return "" if model == value else f"the kernel's model is {model}{allowed}"
+    """The module says which model the kernel has: full or, with PREEMPT_RT, rt full. Where the model can be chosen
+    at boot, the kernel lists those that it has: none (voluntary) full."""
+    model = kernel["preempt"].split()[-1]
+    allowed = " ".join(re.findall(r"[a-z]+", took.get("preempt", "")))
+    return "" if model == value else f"the kernel's model is {model}" + (f": allowed: {allowed}" if allowed else "")
 
 
 def _nocbs(value: str, took: Took, kernel: dict[str, Any]) -> str:

@@ -6,28 +6,31 @@ import unittest
 from fsc import bootwords
 from fsc.verdict import SetupError
 
-CONFIG = {"kernel": {"preempt": "full", "nr_cpus": 2}}
 # As 6.12 and 7.3 answer; took.X=... are lines of the blob "machine".
 OLD = "took.preempt=none (voluntary) full \n"
 NEW = "vcpus=2\ntook.preempt=full (lazy) \ntook.unknown=preempt=voluntary foo=bar\n"
 
 
 class BootWordsTest(unittest.TestCase):
-    def wrong(self, cmdline: str, machine: str) -> str:
+    def wrong(self, cmdline: str, machine: str, model: str = "full") -> str:
         try:
-            bootwords.check(cmdline, machine, CONFIG)
+            bootwords.check(cmdline, machine, {"kernel": {"preempt": model, "nr_cpus": 2}})
         except SetupError as error:
             return str(error)
         return ""
 
     def test_preempt(self) -> None:
-        for cmdline, machine, wrong in (
-                ("preempt=voluntary", OLD, ""), ("preempt=lazy", NEW, ""),
-                ("preempt=voluntary", NEW, "preempt=voluntary did not take: the kernel's model is lazy: allowed: full lazy"),
-                ("preempt=lazy", OLD, "preempt=lazy did not take: the kernel's model is voluntary: allowed: none voluntary full"),
-                # A kernel that cannot change it has no list: the module says what it is.
-                ("preempt=full", "", ""), ("preempt=none", "", "preempt=none did not take: the kernel's model is full")):
-            self.assertEqual(self.wrong(cmdline, machine), wrong)
+        for cmdline, machine, model, wrong in (
+                ("preempt=voluntary", OLD, "voluntary", ""), ("preempt=lazy", NEW, "lazy", ""),
+                ("preempt=voluntary", NEW, "lazy", "preempt=voluntary did not take: the kernel's model is lazy: allowed: full lazy"),
+                ("preempt=lazy", OLD, "voluntary", "preempt=lazy did not take: the kernel's model is voluntary: allowed: none voluntary full"),
+                # PREEMPT_RT has a model, too, which can be chosen since 6.13.
+                ("preempt=full", "took.preempt=(full) lazy \n", "rt full", ""),
+                ("preempt=none", NEW, "rt lazy", "preempt=none did not take: the kernel's model is lazy: allowed: full lazy"),
+                # A kernel whose model cannot be chosen has no list.
+                ("preempt=full", "", "full", ""),
+                ("preempt=none", "", "full", "preempt=none did not take: the kernel's model is full")):
+            self.assertEqual(self.wrong(cmdline, machine, model), wrong)
 
     def test_nocbs(self) -> None:
         for cmdline, machine, wrong in (

@@ -38,12 +38,19 @@ class SessionTest(unittest.TestCase):
         ids = [line.split()[1] for line in spec.job.splitlines() if line.startswith("point ")]
         record = synthetic.boot(self.booted, [p for i in ids for p in self.suite.points if p.id == i], spec.accel.name)
         record.blobs["machine"] += f"\ncmdline={' '.join(['quiet', *spec.cmdline])}".encode()
+        synthetic.put(record, "config", {"kernel": self.kernel(spec), "params": {}})
         spec.on_blob("slabs", json.dumps(slabs).encode())
         for name, data in record.blobs.items():
             spec.on_blob(name, data)
             if spoil:
                 spoil(self.booted, name)
         return vm.Boot("PASS", "", [], spec.outdir / "console.log", 30.0)
+
+    def kernel(self, spec: vm.BootSpec) -> dict:
+        """What the module says of the kernel."""
+        asked = next((word for word in spec.cmdline if word.startswith("preempt=")), "")
+        model = self.takes.get(asked, asked.partition("=")[2])
+        return synthetic.KERNEL | ({"preempt": model} if model else {})
 
     def run_session(self, folder: Path | None = None, **how: object) -> dict:
         with tempfile.TemporaryDirectory() as modules, redirect_stderr(io.StringIO()), \
@@ -67,7 +74,7 @@ class SessionTest(unittest.TestCase):
             if "preempt" in words:
                 took["preempt"] = f"other ({took['preempt']})"
             spec.on_blob("machine", "\n".join(f"took.{name}={value}" for name, value in took.items()).encode())
-            spec.on_blob("config", json.dumps({"kernel": synthetic.KERNEL}).encode())
+            spec.on_blob("config", json.dumps({"kernel": self.kernel(spec)}).encode())
             return plain(spec, **how)
         self.fake_boot = boot
 
