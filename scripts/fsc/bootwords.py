@@ -42,7 +42,7 @@ def _cpus(value: str, number: int) -> set[int]:
     return found & {*range(number)}
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
     """A parameter's value, if it is a number or a switch."""
     try:
         return _SWITCH[text.lower()] if text.lower() in _SWITCH else int(text, 0)
@@ -60,7 +60,7 @@ def _wrong(word: str, took: Took, kernel: dict[str, Any]) -> str:
         return _CHECKS[name](value, took, kernel)
     if word in took.get("unknown", "").split():
         return "the kernel does not know it"
-    asked, found = _number(value), _number(took.get(name, ""))
+    asked, found = number(value), number(took.get(name, ""))
     return f"it is {took[name]}" if asked is not None and found is not None and asked != found else ""
 
 

@@ -208,7 +208,7 @@ def _differences(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, An
 def _told(env: dict[str, Any], name: str) -> dict[str, Any]:
     """What was asked of one of a suite's machines, and what it said of itself."""
     said = next((boot for boot in env["boots"] if boot["name"] == name), {})
-    return env["suite"]["boots"][name] | {key: said.get(key) for key in ("release", "preempt")}
+    return env["suite"]["boots"][name] | {key: said.get(key) for key in ("release", "preempt", "sheaf_capacity")} | (said.get("rcu") or {})
 
 
 def _boots_differ(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:

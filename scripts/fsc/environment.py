@@ -9,13 +9,15 @@ import functools
 import subprocess
 from typing import Any
 
-from . import repo
+from . import bootwords, repo
 from .result import NOT_MEASURED, BootRecord
 from .suite import Suite
 
 
 # What an emulated clock leaves out, beside what no engine measures.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
+# How RCU is set up, by the kernel's own names: guest/point.sh, rcu().
+RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
 SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
 
 
@@ -31,6 +33,28 @@ def revision() -> str:
     found = _git("describe", "--always") or "unknown"
     # Files that git does not know make it another tree, too.
     return found + ("-dirty" if _git("status", "--porcelain", "--", *SOURCES) else "")
+
+
+def _ranges(cpus: list[int]) -> str:
+    """CPUs as the kernel lists them: 0-2,5."""
+    starts = [cpu for cpu in cpus if cpu - 1 not in cpus]
+    ends = [cpu for cpu in cpus if cpu + 1 not in cpus]
+    return ",".join(f"{start}" if start == end else f"{start}-{end}" for start, end in zip(starts, ends))
+
+
+def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
+    """RCU's settings, null for what the kernel does not have, and the CPUs whose callbacks kthreads call."""
+    if "took.rcu_nocbs" not in said:
+        return None
+    offloaded = sorted(map(int, said["took.rcu_nocbs"].split()))
+    return {name: bootwords.number(said.get(f"rcu.{name}", "")) for name in RCU} | {"nocb_cpus": _ranges(offloaded)}
+
+
+def _sheaf_capacity(boot: BootRecord | None) -> str | None:
+    """Objects in a sheaf of the descriptors' cache: one number, unless protocols have caches that differ."""
+    layouts = [boot.json(name) or {} for name in boot.blobs if name.startswith("slab/")] if boot else []
+    found = {layout["sheaf_capacity"] for layout in layouts if layout.get("sheaf_capacity") is not None}
+    return ", ".join(map(str, sorted(found))) or None
 
 
 def machine(boot: BootRecord | None) -> dict[str, Any]:
@@ -52,6 +76,7 @@ def machine(boot: BootRecord | None) -> dict[str, Any]:
         "cpu_layout": {key: value for key, value in said.items()
                        if key == "online" or key[3:].isdigit()},
         "kernel": config["kernel"] if config else None,
+        "rcu": _rcu(said), "sheaf_capacity": _sheaf_capacity(boot),
     }
 
 
@@ -60,7 +85,8 @@ def _said(boot: BootRecord) -> dict[str, Any]:
     found = machine(boot)
     kernel = found["kernel"] or {}
     return {"uname": found["uname"], "release": kernel.get("release"), "preempt": kernel.get("preempt"),
-            "cmdline": found["cmdline"], "memory": found["memory"]}
+            "cmdline": found["cmdline"], "memory": found["memory"], "rcu": found["rcu"],
+            "sheaf_capacity": found["sheaf_capacity"]}
 
 
 def releases(environment: dict[str, Any]) -> list[str]:

@@ -84,9 +84,29 @@ def _memory(found: Figures) -> str:
     return f"{table.size(found['memory'])}B" if found["memory"] else "unknown memory"
 
 
+def _deferring(said: Figures) -> list[str]:
+    """How a kernel defers: RCU's settings, and slab's sheaves. Nothing of a result from before they were recorded."""
+    rcu, found = said.get("rcu"), []
+    if rcu:
+        found += [f"{name} {rcu[name]}" for name in ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal")
+                  if rcu[name] is not None]
+        lazy = "lazy" if rcu["enable_rcu_lazy"] else "not lazy"
+        found.append(f"callbacks of CPU {rcu['nocb_cpus']} offloaded, {lazy}" if rcu["nocb_cpus"] else
+                     "no callbacks offloaded")
+    return found + ([f"sheaves of {said['sheaf_capacity']} descriptors"] if said.get("sheaf_capacity") else [])
+
+
+def _common_deferring(env: Figures) -> list[str]:
+    """What of that is true of all boots."""
+    told = [_deferring(boot) for boot in env["boots"] if boot.get("rcu") and boot["accelerator"] != "icount"]
+    told = told or [_deferring(env)]
+    return [text for text in told[0] if all(text in other for other in told)]
+
+
 def machines(env: Figures) -> dict[str, str]:
     """The machines of a suite that has several: what was asked of each, and what its first boot said of itself."""
     found: dict[str, str] = {}
+    common = _common_deferring(env)
     asked_of = env["suite"].get("boots", {})
     if asked_of and any(not boot["name"] and boot["accelerator"] != "icount" for boot in env["boots"]):
         asked_of = {"": {"cmdline": "", "title": "of workloads that name no boot"}} | asked_of
@@ -96,6 +116,7 @@ def machines(env: Figures) -> dict[str, str]:
         parts = ["not available (see Notes)" if any(boot["state"] == SETUP for boot in own)
                  else f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
                  else "said nothing" if own else "not booted",
+                 ", ".join(text for text in _deferring(said or {}) if text not in common),
                  asked["cmdline"] and f"words added: {asked['cmdline']}", asked["title"]]
         found[name or "-"] = "; ".join(filter(None, parts))
     return found
@@ -114,13 +135,15 @@ def facts(result: Result) -> dict[str, str]:
     release = "unknown" if not kernel else (
         f"{kernel['release']}, preempt {kernel['preempt']}, HZ {kernel['hz']}")
     memory, cmdline = _memory(env), env["cmdline"] or "unknown"
+    rcu = ", ".join(_common_deferring(env))
     if env["suite"].get("boots"):
         release, memory = f"{', '.join(releases(env)) or 'unknown'} (see boots)", "memory (see boots)"
+        rcu = rcu and f"{rcu} (more: see boots)"
         cmdline = f"{_common(env) or 'unknown'} (more: see boots)"
     costs = [rep["clock"]["cost_ns"] for point in result["points"] for rep in point["repetitions"]
              if rep["clock"] and "instructions_per_lookup" not in rep["metrics"]]
     return {
-        "question": env["suite"]["question"], "verdict": result["verdict"], "kernel": release,
+        "question": env["suite"]["question"], "verdict": result["verdict"], "kernel": release, **({"rcu": rcu} if rcu else {}),
         "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}, "
                    f"accelerator {env['accelerator']}",
         "clock": (env["clocksource"] or "unknown") + (f", {median(costs):.0f} ns a reading" if costs else ""),

@@ -11,6 +11,7 @@
 : "${FSC_TMP:=/tmp}"
 FSC_DEBUGFS=/sys/kernel/debug/folioscale
 FSC_FLOOR_DEBUGFS=/sys/kernel/debug/fsc_floor
+FSC_SYSFS=/sys
 FSC_SLABS=/sys/kernel/slab
 FSC_BUDDYINFO=/proc/buddyinfo
 
@@ -69,9 +70,19 @@ machine() {
 			[ -d "$cpu/topology" ] || continue
 			echo "${cpu##*/}=package $(cat "$cpu/topology/physical_package_id"), core $(cat "$cpu/topology/core_id")"
 		done
+		rcu
 		took
 	} >"$FSC_TMP/machine"
 	emit machine "$FSC_TMP/machine"
+}
+
+# rcu: how RCU is set up; a kernel has no file for what it does not know. took() has the CPUs
+# whose callbacks are offloaded.
+rcu() {
+	for file in kernel/rcu_expedited kernel/rcu_normal module/rcutree/parameters/rcu_normal_wake_from_gp \
+		module/rcutree/parameters/enable_rcu_lazy; do
+		[ ! -r "$FSC_SYSFS/$file" ] || echo "rcu.${file##*/}=$(cat "$FSC_SYSFS/$file")"
+	done
 }
 
 # took: what the kernel made of its command line, for fsc/bootwords.py to hold against what was asked

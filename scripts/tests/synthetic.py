@@ -127,7 +127,12 @@ cpu=QEMU TCG CPU version 2.5+
 vcpus=2
 memory_kb=2000000
 online=0-1
-cpu0=package 0, core 0"""
+cpu0=package 0, core 0
+rcu.rcu_expedited=0
+rcu.rcu_normal=0
+rcu.rcu_normal_wake_from_gp=0
+rcu.enable_rcu_lazy=Y
+took.rcu_nocbs="""
 
 
 def boot(number: int, points: list[Point], accelerator: str = "tcg") -> BootRecord:

@@ -335,10 +335,12 @@ class MachinesTest(PairTest):
 
     def test_what_differs(self) -> None:
         self.b["environment"]["suite"]["boots"]["other"]["cmdline"] = "b"
-        self.b["environment"]["boots"][1] |= {"release": "6.13", "preempt": "full"}
+        said = self.b["environment"]["boots"][1]
+        said |= {"release": "6.13", "preempt": "full", "rcu": said["rcu"] | {"nocb_cpus": "0-1"}, "sheaf_capacity": "60"}
         self.assertEqual(self.compare()["environment"], {
             "boot other cmdline": {"a": "a=other", "b": "b"}, "boot other release": {"a": "6.12.0-test", "b": "6.13"},
-            "boot other preempt": {"a": "voluntary", "b": "full"}})
+            "boot other preempt": {"a": "voluntary", "b": "full"}, "boot other nocb_cpus": {"a": "", "b": "0-1"},
+            "boot other sheaf_capacity": {"a": None, "b": "60"}})
         text = self.text()
         self.assertIn("boot other cmdline: a=other in A, b in B", text)
         self.assertIn("new: 6.12.0-test, 6.13, accelerator kvm", text)
@@ -368,10 +370,13 @@ class TextTest(PairTest):
         env["cmdline"] += " preempt=full"
         env["kernel"] = copy.deepcopy(env["kernel"]) | {"release": "6.13.0-other"}
         env["kernel"]["facts"]["kasan"] = 1
+        env["rcu"] = env["rcu"] | {"rcu_normal_wake_from_gp": 1}
+        env["sheaf_capacity"] = "60"
         env["revision"], env["date"] = "abc123", "2027-01-01T00:00:00Z"
         text = self.text()
         for words in ("old: 6.12.0-test, accelerator kvm", "new: 6.13.0-other, accelerator kvm, revision abc123, 2027",
-                      "cmdline only in B: preempt=full ", "environment kernel.facts.kasan: 0 in A, 1 in B"):
+                      "cmdline only in B: preempt=full ", "environment kernel.facts.kasan: 0 in A, 1 in B; "
+                      "rcu.rcu_normal_wake_from_gp: 0 in A, 1 in B; sheaf_capacity: unknown in A, 60 in B"):
             self.assertIn(words, text)
         self.b = self.a
         text = self.text()

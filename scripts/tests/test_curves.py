@@ -35,20 +35,32 @@ class CurvesTest(unittest.TestCase):
         told = {"lazy": ("6.12.0-test", "preempt=none rcu_nocbs=all"), "rt": ("6.12.0-rt", "preempt=none")}
         for boot in found["environment"]["boots"]:
             boot["release"], boot["cmdline"] = told.get(boot["name"], ("6.12.0-test", "preempt=none a=b"))
+            boot["rcu"] = boot["rcu"] | {"lazy": {"nocb_cpus": "0-1"}, "rt": {"rcu_normal": 1, "enable_rcu_lazy": None}}.get(boot["name"], {})
         found["environment"]["boots"] = [b for b in found["environment"]["boots"] if b["name"] != "full"]
         text = summary.render(found)
         self.assertEqual([line for line in text.splitlines() if len(line) > 72], [])
         self.assertRegex(text, r"\nkernel +6.12.0-test, 6.12.0-rt \(see boots\)\n")
         self.assertRegex(text, r"\ncmdline +preempt=none \(more: see boots\)\n")
         self.assertRegex(text, r"\nsuite +rcu, 12 boots of 7 machines, seed 1\n")
+        self.assertRegex(text, r"\nrcu +rcu_normal_wake_from_gp 0, rcu_expedited 0 \(more: see boots\)\n")
         block = " ".join(text.partition("\nboots, each a machine of its own\n")[2].partition("\n\n")[0].split())
-        self.assertIn("lazy 6.12.0-test, preempt voluntary, 1.91GB; words added: rcu_nocbs=all; callbacks in", block)
-        self.assertIn("rt 6.12.0-rt, preempt voluntary, 1.91GB; PREEMPT_RT", block)
+        self.assertIn("lazy 6.12.0-test, preempt voluntary, 1.91GB; rcu_normal 0, callbacks of CPU 0-1 offloaded, lazy; words added: rcu_nocbs=all; callbacks in", block)
+        self.assertIn("rt 6.12.0-rt, preempt voluntary, 1.91GB; rcu_normal 1, no callbacks offloaded; PREEMPT_RT", block)
         self.assertIn("full not booted; words added: preempt=full; ", block)
         # A workload without that axis has a machine of its own, too.
         found["environment"]["boots"][0]["name"] = ""
-        self.assertRegex(summary.render(found), r"\n-  +6\.12\S+, preempt voluntary, 1.91GB; of workloads that\s+name no boot\n")
-        self.assertNotIn("boots, each", summary.render(self.build(self.suites["limbo"])))
+        self.assertRegex(summary.render(found), r"\n-  +6\.12\S+, preempt voluntary, 1.91GB; rcu_normal 0, no\s+callbacks offloaded; of workloads that\s+name no boot\n")
+        # Of one machine all is said in one place, and nothing if the result does not have it.
+        found = self.build(self.suites["limbo"])
+        text = summary.render(found)
+        self.assertNotIn("boots, each", text)
+        self.assertRegex(text, r"\nrcu +rcu_normal_wake_from_gp 0, rcu_expedited 0, rcu_normal 0, no\s+callbacks offloaded\n")
+        for told in (found["environment"], *found["environment"]["boots"]):
+            told["sheaf_capacity"] = "60"
+        self.assertRegex(summary.render(found), r"no\s+callbacks offloaded, sheaves of 60 descriptors\n")
+        for told in (found["environment"], *found["environment"]["boots"]):
+            del told["rcu"], told["sheaf_capacity"]
+        self.assertNotIn("\nrcu ", summary.render(found))
 
     def test_every_point_is_in_a_cell(self) -> None:
         chosen = self.suites["limbo"]

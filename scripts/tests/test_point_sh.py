@@ -15,7 +15,7 @@ SHELLS = (["busybox", "ash"], ["sh"])
 STUBS = """
 FSC_TMP=$TOP/tmp FSC_DEBUGFS=$TOP/debugfs
 . "$POINT_SH"
-FSC_DEBUGFS=$TOP/debugfs FSC_FLOOR_DEBUGFS=$TOP/floor FSC_SLABS=$TOP/slab FSC_BUDDYINFO=$TOP/buddyinfo
+FSC_DEBUGFS=$TOP/debugfs FSC_FLOOR_DEBUGFS=$TOP/floor FSC_SYSFS=$TOP/sys FSC_SLABS=$TOP/slab FSC_BUDDYINFO=$TOP/buddyinfo
 emit() { mkdir -p "$(dirname "$TOP/out/$1")"; cp "$2" "$TOP/out/$1"; }
 dmesg() { echo "[ 1.0] folioscale: order=99: allowed: 0..9"; }
 insmod() { echo "insmod $*" >>"$TOP/log"; [ "$2" != order=99 ] && [ "$2" != path=none ]; }
@@ -89,6 +89,15 @@ class PointTest(unittest.TestCase):
         out, _ = self.run_job(["sh"], 'machine; insmod x y')
         said = dict(line.split("=", 1) for line in out["machine"].splitlines())
         self.assertTrue({"uname", "cmdline", "clocksource", "cpu", "vcpus", "memory_kb", "online"} <= set(said))
+
+    def test_rcu(self) -> None:
+        files = "kernel/rcu_expedited", "kernel/rcu_normal", "module/rcutree/parameters/rcu_normal_wake_from_gp"
+        make = "".join(f'mkdir -p "$TOP/sys/{file.rpartition("/")[0]}"; echo {i} >"$TOP/sys/{file}"; ' for i, file in enumerate(files))
+        for shell in SHELLS:
+            out, _ = self.run_job(shell, f"{make} machine; insmod x y")
+            # There is no line for what the kernel has no file for.
+            self.assertEqual([line for line in out["machine"].splitlines() if line.startswith("rcu.")],
+                             ["rcu.rcu_expedited=0", "rcu.rcu_normal=1", "rcu.rcu_normal_wake_from_gp=2"])
 
 
 if __name__ == "__main__":

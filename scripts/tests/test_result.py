@@ -242,6 +242,23 @@ class MachinesTest(unittest.TestCase):
         self.assertEqual(environment.gather(suite, boots, True, "")["kernel"], synthetic.KERNEL)
 
 
+    def test_how_rcu_is_set_up(self) -> None:
+        [boot] = [synthetic.boot(1, synthetic.suite().order(1))]
+        found = environment.machine(boot)
+        self.assertEqual(found["rcu"], {"rcu_normal_wake_from_gp": 0, "rcu_expedited": 0, "rcu_normal": 0,
+                                        "enable_rcu_lazy": 1, "nocb_cpus": ""})
+        self.assertIsNone(found["sheaf_capacity"])
+        boot.blobs["machine"] = b"rcu.rcu_expedited=1\ntook.rcu_nocbs=11 0 2 1 10 5 "
+        for point, capacity in zip(boot.points, (60, 60, 28, None)):
+            synthetic.put(boot, f"slab/{point.id}", synthetic.slab([1]) | {"sheaf_capacity": capacity})
+        found = environment.machine(boot)
+        self.assertEqual(found["rcu"], {"rcu_normal_wake_from_gp": None, "rcu_expedited": 1, "rcu_normal": None,
+                                        "enable_rcu_lazy": None, "nocb_cpus": "0-2,5,10-11"})
+        self.assertEqual(found["sheaf_capacity"], "28, 60")
+        boot.blobs.clear()
+        self.assertEqual([environment.machine(boot)[key] for key in ("rcu", "sheaf_capacity")], [None, None])
+
+
 class QuantileTest(unittest.TestCase):
     def test_upper_edge(self) -> None:
         histogram = {"count": 100, "min_ns": 8, "max_ns": 70, "overflow": 0,
