@@ -35,6 +35,7 @@
 #define fsc_need_resched()	(need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY))
 #else
 #define fsc_need_resched()	need_resched()
+#endif
 
 /* The lazy preemption model came with 6.13 (7c70cb94d29c). 6.12's RT patches bring it, too. */
 #if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13 && \

@@ -64,18 +64,25 @@ def _can_be_had(series: str, flavour: str) -> bool:
     return True
 
 
+def _series(args: argparse.Namespace) -> str:
+    """Of the kernel that is booted."""
+    return versions.of(kernel.tree(args.kdir, args.kernel).release) if args.kdir else versions.chosen(args.kver)[0]
+
+
 def here(chosen: Suite, args: argparse.Namespace) -> Suite:
-    """The suite without the machines that are not available, of which a line is printed."""
+    """The suite without the machines that are not available, of which a line is printed, and the reason is kept."""
     if args.host:
-        left, why = {*chosen.guests}, "HOST=1 is one machine"
+        left = dict.fromkeys(chosen.guests, "HOST=1 is one machine")
     else:
+        series = _series(args)
         kept = not (args.kdir or args.kernel)
-        left = {name for name, guest in chosen.guests.items()
-                if guest.flavour and not (kept and _can_be_had(versions.chosen(args.kver)[0], guest.flavour))}
         why = "No other kernel of Debian's is available" if kept else "KDIR= and KERNEL= are one kernel"
-    if left:
-        print(f"{why}: {chosen.name} leaves out what is booted in {', '.join(sorted(left))}", flush=True)
-    return chosen.only(lambda point: point.boot not in left)
+        left = {name: out or why for name, guest in chosen.guests.items()
+                if (out := guest.not_on(series)) or guest.flavour and not (kept and _can_be_had(series, guest.flavour))}
+    for why in dict.fromkeys(left.values()):
+        names = sorted(name for name, own in left.items() if own == why)
+        print(f"{why[0].upper()}{why[1:]}: {chosen.name} leaves out what is booted in {', '.join(names)}", flush=True)
+    return chosen.without(left)
 
 
 def flavours(chosen: Suite, series: str) -> Flavours:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import functools
 import subprocess
@@ -126,7 +125,9 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
                   "curves": {workload: {"x": curve.x, "show": list(curve.show)}
                              for workload, curve in suite.curves.items()},
                   "against": suite.against,
-                  "boots": {name: dataclasses.asdict(guest) for name, guest in suite.guests.items()}},
+                  "boots": {name: {key: getattr(guest, key) for key in ("title", "cmdline", "flavour", "memory_mb")}
+                            for name, guest in suite.guests.items()},
+                  "left_out": suite.left_out},
         "boots": [{"boot": boot.number, "name": boot.name, "accelerator": boot.accelerator, "state": boot.state,
                    "reason": boot.reason, "first": boot.first, "at_boot": boot.at_boot, "seconds": round(boot.seconds, 1),
                    "order": [point.id for point in boot.points]} | _said(boot) for boot in boots],

@@ -321,7 +321,7 @@ def _boots(source: Source) -> str:
 
 def _machines(source: Source) -> str:
     """The machines of a suite that has several."""
-    found = summary.machines(source.environment)
+    found = summary.all_machines(source.environment)
     return f"<p>Boots, each a machine of its own:</p>{_list(found)}" if found else ""
 
 

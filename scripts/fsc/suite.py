@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from . import versions
+
 # Loading, populating, draining and unloading, beside the phases themselves.
 POINT_OVERHEAD_S = 0.5
 # The axis that is no parameter of the module: which machine is booted.
@@ -21,6 +23,16 @@ class Guest:
     cmdline: str = ""              # words more
     flavour: str = ""              # of Debian's kernel; the one that is booted anyway if empty
     memory_mb: int = 0             # as the others have if 0
+    since: str = ""                # the kernel series that it is for: this one or newer,
+    before: str = ""               # and older than this one; any if empty
+
+    def not_on(self, series: str) -> str:
+        """Why this is not booted on a kernel of @series; empty if it is."""
+        number = versions.numbers(series)
+        too_old = self.since and number < versions.numbers(self.since)
+        too_new = self.before and number >= versions.numbers(self.before)
+        wanted = [f"since {self.since}"] * bool(self.since) + [f"before {self.before}"] * bool(self.before)
+        return f"for kernels {' and '.join(wanted)}, this is {series}" if too_old or too_new else ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,15 @@ class Suite:
     curves: dict[str, Curve] = field(default_factory=dict)    # by workload
     guests: dict[str, Guest] = field(default_factory=dict)    # by name
     against: dict[str, str] = field(default_factory=dict)     # a workload, and the one that it is compared with
+    left_out: dict[str, str] = field(default_factory=dict)    # machines that are not booted here, and why
+
+    def without(self, left: dict[str, str]) -> Suite:
+        """The suite without machines that are not booted here; @left says why."""
+        return replace(self.only(lambda point: point.boot not in left), left_out=self.left_out | left)
+
+    def on(self, series: str) -> Suite:
+        """The suite as a kernel of @series can be asked it."""
+        return self.without({name: why for name, guest in self.guests.items() if (why := guest.not_on(series))})
 
     def only(self, keep: Callable[[Point], bool]) -> Suite:
         """The suite without the points that are not available."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import kernel, metrics
+from . import kernel, metrics, versions
 from .suite import BOOT, Curve, Guest, Point, Suite
 from .verdict import SetupError
 
@@ -52,7 +52,8 @@ TOP_KEYS: dict[str, type] = {
     "question": str, "repetitions": int, "seed": int, "paths": list,
     "protocols": list, "baseline": str, "params": dict, "boot": dict, "workload": dict,
 }
-BOOT_KEYS: dict[str, type] = {"title": str, "cmdline": str, "flavour": str, "memory_mb": int}
+BOOT_KEYS: dict[str, type] = {"title": str, "cmdline": str, "flavour": str, "memory_mb": int,
+                              "since": str, "before": str}
 LEAST_MB = 128    # Debian's kernel does not boot in less
 WORDS = re.compile(r"[!-~]+( [!-~]+)*")
 # A workload's own paths and protocols stand in place of the top ones.
@@ -156,6 +157,11 @@ class _Loader:
             self.refuse(table, "flavour", f"'flavour' must be one of: {', '.join(kernel.FLAVOURS)}")
         if found.get("memory_mb", LEAST_MB) < LEAST_MB:
             self.refuse(table, "memory_mb", f"'memory_mb' must be at least {LEAST_MB}")
+        for key in ("since", "before"):
+            if key in found and not versions.SERIES.fullmatch(found[key]):
+                self.refuse(table, key, f"'{key}' must be a kernel series such as \"7.0\", not {found[key]!r}")
+        if {"since", "before"} <= set(found) and versions.numbers(found["since"]) >= versions.numbers(found["before"]):
+            self.refuse(table, "before", f"'before' must be newer than 'since', which is {found['since']}")
         return Guest(**found)
 
     def condition(self, table: str, key: str, found: Any, matrix: dict[str, list[int | str]],

@@ -122,6 +122,11 @@ def machines(env: Figures) -> dict[str, str]:
     return found
 
 
+def all_machines(env: Figures) -> dict[str, str]:
+    """The same, and those of the suite that were left out, with the reason."""
+    return machines(env) | {name: f"left out: {why}" for name, why in env["suite"].get("left_out", {}).items()}
+
+
 def _common(env: Figures) -> str:
     """The words that all boots had on the command line."""
     lines = [boot["cmdline"].split() for boot in env["boots"] if boot["cmdline"] and boot["accelerator"] != "icount"]
@@ -171,7 +176,7 @@ def _head(result: Result) -> list[str]:
     lines += _at_boot(result["environment"])
     for name, text in facts(result).items():
         lines += wrap(text, f"{name:<{NAME}}")
-    if found := machines(result["environment"]):
+    if found := all_machines(result["environment"]):
         lines += ["", "boots, each a machine of its own"]
         for name, text in found.items():
             lines += wrap(text, f"{name:<{max(NAME, len(name) + 1)}}", " " * NAME)

@@ -13,7 +13,7 @@ from .verdict import SetupError
 
 FILE = repo.SCRIPTS / "kernels/versions"
 _COMPILERS = "gcc"
-_SERIES = re.compile(r"\d+\.\d+")
+SERIES = re.compile(r"\d+\.\d+")
 _SUITE = re.compile(r"[a-z][a-z-]*")
 
 
@@ -36,7 +36,7 @@ def parse(text: str, name: str = FILE.name) -> Versions:
         if not words:
             continue
         key, *suites = words
-        why = ("must be a series such as 1.2, or gcc" if not _SERIES.fullmatch(key) and key != _COMPILERS
+        why = ("must be a series such as 1.2, or gcc" if not SERIES.fullmatch(key) and key != _COMPILERS
                else "is there twice" if key in found
                else "has no suite" if not suites
                else next((f"'{suite}' is no name of a suite" for suite in suites if not _SUITE.fullmatch(suite)), ""))
@@ -54,6 +54,14 @@ def parse(text: str, name: str = FILE.name) -> Versions:
 def numbers(series: str) -> tuple[int, ...]:
     """What series are ordered by."""
     return tuple(map(int, series.split(".")))
+
+
+def of(release: str) -> str:
+    """The series of a kernel that is called @release: 7.3 of 7.3.4+deb13-amd64."""
+    found = SERIES.match(release)
+    if not found:
+        raise SetupError(f"kernel {release}: its name does not begin with a series such as 7.3")
+    return found[0]
 
 
 @functools.cache

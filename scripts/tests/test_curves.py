@@ -10,7 +10,7 @@ from fsc import curves, environment, metrics, notes, result, suite, summary
 
 class CurvesTest(unittest.TestCase):
     def setUp(self) -> None:
-        self.suites = {name: synthetic.suite(name) for name in ("limbo", "readers", "recheck", "stall", "rcu")}
+        self.suites = {name: synthetic.suite(name).on("6.12") for name in ("limbo", "readers", "recheck", "stall", "rcu")}
 
     def build(self, chosen: suite.Suite, repetitions: int = 1) -> dict[str, Any]:
         boots = [synthetic.boot(number, points) for number, points in enumerate(
@@ -47,6 +47,7 @@ class CurvesTest(unittest.TestCase):
         self.assertIn("lazy 6.12.0-test, preempt voluntary, 1.91GB; rcu_normal 0, callbacks of CPU 0-1 offloaded, lazy; words added: rcu_nocbs=all; callbacks in", block)
         self.assertIn("rt 6.12.0-rt, preempt voluntary, 1.91GB; rcu_normal 1, no callbacks offloaded; PREEMPT_RT", block)
         self.assertIn("full not booted; words added: preempt=full; ", block)
+        self.assertTrue(block.endswith("preempt-lazy left out: for kernels since 6.13, this is 6.12"), block)
         # A workload without that axis has a machine of its own, too.
         found["environment"]["boots"][0]["name"] = ""
         self.assertRegex(summary.render(found), r"\n-  +6\.12\S+, preempt voluntary, 1.91GB; rcu_normal 0, no\s+callbacks offloaded; of workloads that\s+name no boot\n")

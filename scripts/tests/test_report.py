@@ -224,7 +224,7 @@ class StructureTest(ReportCase):
 
 class MachinesTest(ReportCase):
     def test_each_boot_says_its_machine(self) -> None:
-        self.suite = synthetic.suite("rcu")
+        self.suite = synthetic.suite("rcu").on("6.12")
         self.boots = [synthetic.boot(number, points) for number, points in enumerate(self.suite.boots(1), 1)]
         found = self.build()
         next(boot for boot in found["environment"]["boots"] if boot["name"] == "rt")["release"] = "6.12.0-rt"

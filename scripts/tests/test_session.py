@@ -22,6 +22,7 @@ from fsc.verdict import SetupError
 
 RT = Kernel("rt-amd64", "t-rt", Path("/rt"), Path("/"))
 OFF = {"kmalloc-64": {"poison": 0}}
+ONLY_NEW = "For kernels since 6.13, this is {}: rcu leaves out what is booted in preempt-lazy\n"
 
 
 class SessionTest(unittest.TestCase):
@@ -134,7 +135,7 @@ class SessionTest(unittest.TestCase):
 
     def test_each_boot_has_its_machine(self) -> None:
         self.fake_config_first()
-        self.suite = synthetic.suite("rcu")
+        self.suite = synthetic.suite("rcu").on("6.12")
         self.suite.guests["none"] = replace(self.suite.guests["none"], memory_mb=256)
         found = self.run_session()
         names = [boot["name"] for boot in found["environment"]["boots"]]
@@ -158,7 +159,7 @@ class SessionTest(unittest.TestCase):
 
     def test_resumed_only_in_the_same_machines(self) -> None:
         self.fake_config_first()
-        self.suite = synthetic.suite("rcu")
+        self.suite = synthetic.suite("rcu").on("6.12")
         self.run_session()
         self.booted = 0
         self.run_session(folder=self.folder)
@@ -203,7 +204,7 @@ class SessionTest(unittest.TestCase):
     def test_word_that_did_not_take(self) -> None:
         """The others go on; the boot is refused by name, and not tried again."""
         self.fake_config_first()
-        self.suite = replace(synthetic.suite("rcu"), repetitions=2)
+        self.suite = replace(synthetic.suite("rcu").on("6.12"), repetitions=2)
         self.takes = {"preempt=none": "lazy", "rcutree.enable_rcu_lazy=0": "Y"}
         found = self.run_session()
         self.assertEqual((found["verdict"], found["environment"]["interrupted"]), ("SETUP", ""))
@@ -299,27 +300,44 @@ class PassesTest(unittest.TestCase):
 
     def test_own_kernel_has_no_flavours(self) -> None:
         with mock.patch.object(kernel, "debian"):
-            found, said = self.here()
-            self.assertEqual((found, said), (synthetic.suite("rcu"), ""))
-        for how in ({"kdir": "linux"}, {"kernel": "bzImage"}):
-            found, said = self.here(**how)
-            self.assertEqual(said, "KDIR= and KERNEL= are one kernel: rcu leaves out what is booted in rt\n")
+            found, said = self.here(kver="6.12")
+            self.assertEqual((found, said), (synthetic.suite("rcu").on("6.12"), ONLY_NEW.format("6.12")))
+        own = Kernel("own", "6.12.0-own", Path("/"), Path("/"))
+        with mock.patch.object(kernel, "tree", return_value=own):
+            found, said = self.here(kdir="linux")
+        self.assertEqual(said, ONLY_NEW.format("6.12") + "KDIR= and KERNEL= are one kernel: rcu leaves out what is booted in rt\n")
         self.assertEqual([*found.guests], ["none", "voluntary", "full", "lazy", "nocb", "expedited"])
         self.assertEqual({point.boot for point in found.points}, {*found.guests})
-        self.assertEqual([*found.curves], ["limbo", "grace-period"])
+        self.assertEqual([*found.curves], ["limbo", "grace-period", "released"])
         with mock.patch.object(kernel, "debian") as fetched:
             self.assertEqual(bench.flavours(found, "7.3"), {})
         fetched.assert_not_called()
 
+    def test_boots_by_kernel(self) -> None:
+        """What another kernel refuses is left out, with the reason, of Debian's and of the user's own."""
+        why = "For kernels before 7.0, this is 7.3: rcu leaves out what is booted in none, voluntary\n"
+        with mock.patch.object(kernel, "debian"):
+            found, said = self.here(kver="7.3")
+        self.assertEqual(said, why)
+        self.assertEqual([*found.guests], ["preempt-lazy", "full", "lazy", "nocb", "expedited", "rt"])
+        self.assertEqual([*found.left_out], ["none", "voluntary"])
+        own = Kernel("own", "7.3.9-own", Path("/"), Path("/"))
+        with mock.patch.object(kernel, "tree", return_value=own):
+            found, said = self.here(kdir="linux")
+        self.assertTrue(said.startswith(why))
+        self.assertEqual([*found.left_out], ["none", "voluntary", "rt"])
+
     def test_a_flavour_that_cannot_be_had(self) -> None:
         with mock.patch.object(kernel, "debian", side_effect=SetupError("no network")):
-            found, said = self.here()
-        self.assertEqual(said, "No other kernel of Debian's is available: rcu leaves out what is booted in rt\n")
+            found, said = self.here(kver="6.12")
+        why = "No other kernel of Debian's is available"
+        self.assertEqual(said, ONLY_NEW.format("6.12") + f"{why}: rcu leaves out what is booted in rt\n")
         self.assertNotIn("rt", found.guests)
+        self.assertEqual(found.left_out["rt"], why)
 
     def test_host_boots_nothing(self) -> None:
         found, said = self.here(host=True)
-        self.assertRegex(said, "HOST=1 is one machine: rcu leaves out .*, rt, voluntary\n")
+        self.assertRegex(said, "HOST=1 is one machine: rcu leaves out .*, rt, voluntary\n$")
         self.assertEqual((found.points, found.curves, found.guests), ((), {}, {}))
         self.assertEqual(bench.passes(found, None, True), [])
         args = Namespace(suite="rcu", host=True, yes=True, kdir=None, kernel=None, kver=None, vcpus=2, repetitions=None)

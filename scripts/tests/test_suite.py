@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import synthetic
-from fsc import bench, job, suite, suitefile
+from fsc import bench, job, suite, suitefile, versions
 from fsc.accel import ICOUNT
 from fsc.verdict import SetupError
 
@@ -38,6 +38,8 @@ BOOTS = """
 title = "no preemption"
 cmdline = "preempt=none quiet"
 memory_mb = 512
+since = "6.9"
+before = "7.0"
 
 [boot.rt]
 flavour = "rt-amd64"
@@ -176,7 +178,7 @@ class SuiteTest(unittest.TestCase):
     def test_boots(self) -> None:
         found = self.load(GOOD + BOOTS)
         self.assertEqual(found.guests, {"usual": suite.Guest(), "rt": suite.Guest(flavour="rt-amd64"),
-                                        "none": suite.Guest("no preemption", "preempt=none quiet", memory_mb=512)})
+                                        "none": suite.Guest("no preemption", "preempt=none quiet", memory_mb=512, since="6.9", before="7.0")})
         points = [p for p in found.points if p.workload == "models"]
         self.assertEqual([p.boot for p in points], ["usual", "none"] * 2 + ["usual", "none", "rt"] * 2)
         self.assertEqual(points[1].id, "models.pagecache.overlay.free_rate=10.boot=none")
@@ -195,19 +197,37 @@ class SuiteTest(unittest.TestCase):
                 ('"preempt=none quiet"', '""', 5, "words"),
                 ("memory_mb = 512", 'memory_mb = "512"', 6, "memory_mb"),
                 ("memory_mb = 512", "memory_mb = 0", 6, "at least"),
-                ('"rt-amd64"', '"rt"', 9, "rt-amd64"),
-                ("[boot.rt]", "[boot.Rt]", 8, "no boot"),
-                ('"none", "rt"]', '"non", "rt"]', 12, "no [boot.non]; known: usual, none, rt"),
-                ('"none", "rt"]', '["none"], "rt"]', 12, "no [boot."),
-                ("boot = [", "boots = [", 12, "known: boot, "),
-                ('boot = "rt" }', 'boot = "r" }', 13, "never"),
-                ('{ duration_ms = 100 }', '{ boot = "rt" }', 14, "boot"),
+                ('since = "6.9"', "since = 6.9", 7, "must be str"),
+                ('since = "6.9"', 'since = "6"', 7, "'since' must be a kernel series such as \"7.0\", not '6'"),
+                ('before = "7.0"', 'before = "7.0.1"', 8, "'before' must be a kernel series"),
+                ('before = "7.0"', 'before = "6.9"', 8, "'before' must be newer than 'since', which is 6.9"),
+                ('since = "6.9"', 'since = "7.10"', 8, "'before' must be newer than 'since', which is 7.10"),
+                ('"rt-amd64"', '"rt"', 11, "rt-amd64"),
+                ("[boot.rt]", "[boot.Rt]", 10, "no boot"),
+                ('"none", "rt"]', '"non", "rt"]', 14, "no [boot.non]; known: usual, none, rt"),
+                ('"none", "rt"]', '["none"], "rt"]', 14, "no [boot."),
+                ("boot = [", "boots = [", 14, "known: boot, "),
+                ('boot = "rt" }', 'boot = "r" }', 15, "never"),
+                ('{ duration_ms = 100 }', '{ boot = "rt" }', 16, "boot"),
                 ('"usual", "none", "rt"', '"none", "rt"', 1, "no point is booted in [boot.usual]"),
-                ('protocol = "overlay", boot = "rt"', 'boot = "rt"', 8, "no point is booted in [boot.rt]"),
-                ("matrix =", "icount = true\nmatrix =", 13, "icount")):
+                ('protocol = "overlay", boot = "rt"', 'boot = "rt"', 10, "no point is booted in [boot.rt]"),
+                ("matrix =", "icount = true\nmatrix =", 15, "icount")):
             with self.subTest(wrong):
                 self.assertIn(right, BOOTS)
                 self.refused(GOOD + BOOTS.replace(right, wrong), header + below, word)
+
+    def test_boots_by_kernel(self) -> None:
+        found = self.load(GOOD + BOOTS)
+        why = "for kernels since 6.9 and before 7.0, this is {}"
+        for series, left in (("6.8", True), ("6.9", False), ("6.12", False), ("7.0", True), ("7.3", True), ("10.0", True)):
+            own = found.on(series)
+            self.assertEqual(own.left_out, {"none": why.format(series)} if left else {}, series)
+            self.assertEqual([*own.guests], ["usual", "rt"] if left else ["usual", "none", "rt"])
+            self.assertEqual({point.boot for point in own.points}, {"", *own.guests})
+        for bound, why in (("since", "for kernels since 6.13, this is 6.12"), ("before", "for kernels before 6.12, this is 6.12")):
+            guest = suite.Guest(**{bound: why.split()[3].rstrip(",")})
+            self.assertEqual(guest.not_on("6.12"), why)
+        self.assertEqual(suite.Guest().not_on("6.12"), "")
 
     def test_points_are_grouped_by_boot(self) -> None:
         found = self.load(GOOD + BOOTS)
@@ -237,12 +257,20 @@ class SuiteTest(unittest.TestCase):
                      GOOD.splitlines().index("[workload.churn]") + 3, "alone")
 
     def test_rcu_suite(self) -> None:
-        found = synthetic.suite("rcu")
-        self.assertLess(bench.expected_s(found), 240, "it has four minutes")
-        self.assertEqual({len(points) for points in found.boots(1)}, {7})
+        boots = {"6.12": ["none", "voluntary", "full", "lazy", "nocb", "expedited", "rt"]} | dict.fromkeys(
+            ("7.2", "7.3"), ["preempt-lazy", "full", "lazy", "nocb", "expedited", "rt"])
+        self.assertEqual([*boots], [*versions.known().series])
+        for series, names in boots.items():
+            found = synthetic.suite("rcu").on(series)
+            self.assertEqual([*found.guests], names)
+            self.assertLess(bench.expected_s(found), 270, "it has four minutes and a half")
+            for points in found.boots(1):
+                released = [p.workload for p in points].count("released")
+                self.assertEqual(released, points[0].boot in ("voluntary", "preempt-lazy", "expedited"))
+                self.assertEqual(len(points) - released, 7)
 
     def test_all_suites(self) -> None:
-        found = {name: bench.find_suite(name) for name in bench.names()}
+        found = {name: bench.find_suite(name).on("7.3") for name in bench.names()}
         self.assertLess(sum(bench.expected_s(s) for name, s in found.items() if name != "icount"), 0.9 * 3600,
                         "make bench SUITE=all has an hour, and hosts are busy")
         for name, one in found.items():

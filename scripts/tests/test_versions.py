@@ -21,6 +21,12 @@ class VersionsTest(unittest.TestCase):
         self.assertEqual(found.series, {"1.9": ("b", "a"), "1.10": ("c",)})
         self.assertEqual((found.default, found.compilers), ("1.10", ("d", "e")))
 
+    def test_series_of_a_release(self) -> None:
+        for release in "7.3.4+deb13-amd64", "7.3.0-rc1", "7.3":
+            self.assertEqual(versions.of(release), "7.3")
+        with self.assertRaisesRegex(SetupError, "kernel next: its name does not begin with a series such as 7.3"):
+            versions.of("next")
+
     def test_wrong_lines(self) -> None:
         for text, why in (("six a\ngcc b\n", "versions:1: six: must be a series such as 1.2, or gcc"),
                           ("1.2 a\n1.2 b\ngcc b\n", "versions:2: 1.2: is there twice"),
