@@ -87,7 +87,7 @@ def files(out: Ktap, run: Bench) -> None:
 def boots(out: Ktap, run: Bench) -> None:
     """A suite of two machines."""
     said = {boot["name"]: boot for boot in run.result()["environment"]["boots"]}
-    words = {name: [word in (boot["cmdline"] or "").split() for word in ("preempt=none", "rcupdate.rcu_expedited=1")]
+    words = {name: [word in (boot["cmdline"] or "").split() for word in ("preempt=full", "rcupdate.rcu_expedited=1")]
              for name, boot in said.items()}
     out.result(run.status == 0 and words == {"usual": [False, False], "small": [True, True]},
                "boots.toml: each machine has its words", f"{words}\n{run.said}")
