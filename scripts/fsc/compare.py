@@ -102,7 +102,8 @@ def _check(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> None:
         raise SetupError(f"no point is in both: workloads, {known}; results of the same suite have them")
     for side, own in ((a, [pair[0] for pair in pairs]), (b, [pair[1] for pair in pairs])):
         for point in own:
-            tested = any(not METRICS[name].deterministic for name in point["summary"])
+            # What has axes is of a matrix, whose suites have a boot or two: its figures stand side by side, untested.
+            tested = not point.get("axes") and any(not METRICS[name].deterministic for name in point["summary"])
             if tested and len(point["repetitions"]) < ENOUGH_REPETITIONS:
                 raise SetupError(f"{side.letter}: {side.file}: {name_of(point)}: {len(point['repetitions'])} "
                                  f"repetitions; a test takes {ENOUGH_REPETITIONS} at least")
@@ -255,6 +256,7 @@ def _alone(own: dict[Key, Point], other: dict[Key, Point], letter: str) -> Itera
 def _about_family(place: str, points: list[Point], compared: list[dict[str, Figures]]) -> Iterator[str]:
     """What a reader must know of one workload and path before believing its verdicts."""
     hopeless: list[str] = []
+    untested = 0
     for name in METRICS:
         own = [(point, figures[name]) for point, figures in zip(points, compared) if name in figures]
         tested = [figures for _, figures in own if figures["p"] is not None]
@@ -264,8 +266,14 @@ def _about_family(place: str, points: list[Point], compared: list[dict[str, Figu
             hopeless += [name] if least * len(tested) >= stats.ALPHA else []
         for point, figures in own:
             if figures["rankable"] and not figures["verdict"]:
+                if point.get("axes"):
+                    untested += 1
+                    continue
                 yield (f"{place}, {label(point)}: {name}: not tested, {figures['a']['n']} boots have it in A, "
                        f"{figures['b']['n']} in B ({ENOUGH_REPETITIONS} are enough)")
+    if untested:
+        yield (f"{place}: {untested} figures of the matrix are of fewer than {ENOUGH_REPETITIONS} boots, so not tested: "
+               "two boots of one kernel may differ as much")
     if hopeless:
         yield (f"{place}: so many points are tested that nothing can be shown of {_and_more(hopeless)}: Holm wants "
                "more repetitions, or fewer points")

@@ -259,6 +259,23 @@ class RefusalTest(PairTest):
         self.a, self.b = self.b, self.a
         self.refused("A: old: .*: 5 repetitions")
 
+    def test_a_matrix_of_one_boot_is_not_tested(self) -> None:
+        """Its suite tests nothing, either: what two kernels have stands side by side."""
+        self.a, self.b = (copy.deepcopy(built("kvm", 1)) for _ in range(2))
+        for found in self.a, self.b:
+            found["points"] = [point | {"axes": {"free_rate": 10}} for point in found["points"] if point["workload"] == "churn"]
+        env = self.b["environment"]
+        env["kernel"] = env["kernel"] | {"release": "7.3.4-test", "preempt": "lazy"}
+        points = [figures for point in self.compare()["points"] for figures in point["metrics"].values()]
+        self.assertEqual({(figures["verdict"], figures["p"]) for figures in points}, {(None, None)})
+        text = self.text()
+        self.assertIn("new: 7.3.4-test, accelerator kvm", text)
+        self.assertIn("kernel.preempt: voluntary in A, lazy in B", text)
+        self.assertRegex(text, r"- pagecache, churn: \d+ figures of the matrix are of fewer than 6 boots, so not tested")
+        self.assertEqual(text.count("not tested"), 1)
+        self.a["points"][0]["axes"] = self.b["points"][0]["axes"] = {}
+        self.refused("A: old: .*: 1 repetitions; a test takes 6 at least")
+
     def test_one_is_enough_of_what_is_counted(self) -> None:
         for found in (self.a, self.b):
             found["points"] = [point for point in found["points"] if point["workload"].startswith("icount")]
