@@ -68,6 +68,7 @@ def main(args: argparse.Namespace) -> int:
     session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_FLOOR), accel.ICOUNT, 1, args.memory,
                       new_folder(chosen.name, args.out))
     found = session.run([(chosen.icount(), accel.ICOUNT)] * chosen.repetitions)
+    print(f"kernel {where.release}")
     print(render(found))
     wrong = complaints(found) if found["verdict"] == PASS else []
     for line in wrong:

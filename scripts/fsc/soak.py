@@ -306,6 +306,7 @@ def main(args: argparse.Namespace) -> int:
     print(f"seed {seed}" + ("" if args.point is None else f", point {args.point}"), flush=True)
     points = points_of(args, seed)
     where = kernel.choose(args.kdir, args.kernel, args.kver)
+    print(f"kernel {where.release}", flush=True)
     how = accel.choose(args.accel, where)
     if how.max_vcpus:
         raise SetupError(f"ACCEL={args.accel}: allowed for soak: auto kvm tcg")

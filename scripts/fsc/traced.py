@@ -91,6 +91,7 @@ class Traced:
             said += "" if verdict == PASS else f": the run is {verdict} (run.json has the reasons)"
         elif boot.state == PASS:
             verdicts.append(LOST)
+        print(f"kernel {self.kernel.release}")
         kept = sorted(path.name for path in self.folder.iterdir() if path.suffix in (".txt", ".json", ".svg", ".data"))
         print(f"{worst(verdicts)}{said}: {where_it_is(self.folder)} has {', '.join(kept)}, console.log, and the command")
         return EXIT_STATUS[worst(verdicts)]

@@ -328,7 +328,7 @@ class SoakTest(unittest.TestCase):
     def test_random_seed_is_kept(self) -> None:
         with mock.patch("sys.argv", ["folioscale", "soak"]):
             _, said = self.soak(self.point(0, ("run", run())), seed=None)
-        seed = re.match(r"seed (\d+)\n", said)[1]
+        seed = re.match(r"seed (\d+)\nkernel t\n", said)[1]
         self.assertIn(f"scripts/folioscale soak --seed {seed}\n", (self.folder / "command").read_text())
 
     def test_icount_is_refused(self) -> None:
