@@ -31,7 +31,7 @@ churn() { # PATH.PROTOCOL REMOVAL
 read_all() { # SECONDS
 	deadline=$(($(uptime_s) + $1))
 	while state && [ "$state" != done ] && [ "$(uptime_s)" -lt $deadline ]; do
-		for file in counters threads limbo violations run.json latency/lookup latency/turnover; do
+		for file in counters threads limbo descriptors violations run.json latency/lookup latency/turnover; do
 			cat "$DIR/$file" >/tmp/read
 		done
 		usleep 20000

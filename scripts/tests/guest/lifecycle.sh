@@ -6,7 +6,7 @@
 
 CYCLES=40
 
-FILES='config state counters threads limbo violations run.json
+FILES='config state counters threads limbo descriptors violations run.json
 latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
 
 HELD_OPEN="$FILES control"

@@ -89,11 +89,17 @@ bound_here() {
 	if [ "$sheaf" = 0 ]; then echo settled; else echo markers; fi
 }
 
-# Those that free at once have none.
+# Those that free at once have none. One freer has at most one of 1024 folios out of its slot.
 no_limbo() { # PROTOCOL
-	load protocol="$1" limbo_max_mb=1 warmup_ms=0 duration_ms=0 || return
+	load protocol="$1" limbo_max_mb=1 nr_folios=1024 warmup_ms=0 duration_ms=0 || return
 	wait_samples none
+	read -r _ live _ limbo <"$DIR/descriptors"
+	note "live $live, limbo $limbo"
+	[ "$live" -ge 1023 ] || fail "$live descriptors are live, not 1023 at least"
+	[ "$limbo" = 0 ] || fail "$limbo descriptors are in limbo"
 	stop
+	read -r _ live _ limbo <"$DIR/descriptors"
+	[ "$live $limbo" = "0 0" ] || fail "at the end live $live, limbo $limbo"
 	expect_verdict PASS
 	expect counters limbo_waits 0
 	expect window throttled 0

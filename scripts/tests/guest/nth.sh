@@ -161,7 +161,7 @@ each_of_a_read() {
 	# One that grows no more
 	load nr_folios=16 duration_ms=1 warmup_ms=0 || return
 	wait_state done
-	for file in config counters threads limbo violations run.json latency/lookup; do
+	for file in config counters threads limbo descriptors violations run.json latency/lookup; do
 		least_refused=1
 		each_allocation read_nth 0
 	done
