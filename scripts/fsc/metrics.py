@@ -11,6 +11,8 @@ from . import table
 # struct kvfree_rcu_bulk_data: a page less 40 bytes of head, a pointer for each object.
 POINTERS_PER_PAGE = 507
 MEMDESC_WORD = 8
+# Files of /sys/kernel/slab/folioscale_desc; kernels without sheaves have no sheaf_capacity.
+LAYOUT = ("slab_size", "object_size", "objs_per_slab", "order", "sheaf_capacity")
 PAGE, HUGE = 4096, 2 << 20
 ENOUGH_WAITS = 100
 
@@ -191,6 +193,11 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.
         "pointer_bytes_peak_bound": -(-peak // POINTERS_PER_PAGE) * 4096,
     }
+
+
+def layout(slab: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The descriptors' cache as the kernel has made it."""
+    return {name: slab.get(name) for name in LAYOUT} if slab else None
 
 
 def limbo(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     run = boot.json(f"run/{point.id}")
     found: dict[str, Any] = {
         "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
-        "limbo": None, "window_ns": None, "overlap": None,
+        "limbo": None, "cache": None, "window_ns": None, "overlap": None,
         "floor": None,
     } | dict.fromkeys(_AS_TOLD)
     if run is None and boot.state == SETUP:
@@ -78,7 +78,8 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         return found
     if run["state"] != "done":
         return found | {"verdict": FAIL, "reason": run["reason"] or f"ended as {run['state']}"}
-    limbo = metrics.limbo(run, boot.json(f"slab/{point.id}"))
+    slab = boot.json(f"slab/{point.id}")
+    limbo = metrics.limbo(run, slab)
     floor = boot.json(f"floor/{point.id}")
     values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo) | metrics.free_blocks(
         boot.text(f"buddy/{point.id}"))
@@ -87,7 +88,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         verdict, reason = FAIL, boot.reason
     return found | {
         "verdict": verdict, "reason": reason, "metrics": values, "floor": floor,
-        "limbo": limbo, "window_ns": run["window"]["window_ns"],
+        "limbo": limbo, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
     } | {key: run[key] for key in _AS_TOLD}
 

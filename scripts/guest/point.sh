@@ -109,11 +109,12 @@ fair() {
 	rmmod folioscale
 }
 
-# slab_sample: one more number into $objects; the first one brings the cache's layout
+# slab_sample: one more number into $objects; the first one brings the cache's layout, of which
+# kernels without sheaves have no sheaf_capacity
 slab_sample() {
 	[ -r "$FSC_SLABS/folioscale_desc/objects" ] || return 0
 	if [ -z "$layout" ]; then
-		for name in slab_size object_size objs_per_slab order; do
+		for name in slab_size object_size objs_per_slab order sheaf_capacity; do
 			value "$FSC_SLABS/folioscale_desc/$name"
 			layout="$layout\"$name\":$value,"
 		done

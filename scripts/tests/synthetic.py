@@ -109,7 +109,7 @@ def series(params: dict[str, Any], limbo: int, pages: int) -> dict[str, Any]:
 
 
 def slab(objects: list[int]) -> dict[str, Any]:
-    return {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "nr_cpus": 2,
+    return {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "sheaf_capacity": None, "nr_cpus": 2,
             "flags": {}, "objects": objects}
 
 

@@ -55,7 +55,7 @@ class PointTest(unittest.TestCase):
             self.assertEqual(json.loads(out["run/a.b"])["state"], "done")
             slab = json.loads(out["slab/a.b"])
             self.assertEqual(slab["objects"], [2000, 3000])
-            self.assertEqual(slab["slab_size"], 80)
+            self.assertEqual((slab["slab_size"], slab["sheaf_capacity"]), (80, None))
             self.assertEqual(slab["flags"]["folioscale_desc"]["red_zone"], 1)
             self.assertEqual(out["buddy/a.b"].split("\n")[:2], ["Node 0, zone DMA32 3 0 1", "Node 0, zone Normal 3 0 0"])
             self.assertEqual((log[0], log[-1]), ("insmod /folioscale.ko order=0 nr_freers=1", "rmmod folioscale"))

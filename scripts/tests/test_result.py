@@ -105,6 +105,13 @@ class ResultTest(BootsTest):
         self.assertIn("up to 120 descriptors a CPU too high", told[0])
         self.assertNotIn("slab", told[0])
 
+    def test_layout_of_the_cache(self) -> None:
+        found = self.build()
+        layout = {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "sheaf_capacity": None}
+        self.assertEqual(self.point(found, "churn", "typesafe")["repetitions"][0]["cache"], layout)
+        self.assertIsNone(self.point(found, "churn", "overlay")["repetitions"][0]["cache"])
+        self.assertEqual(metrics.layout(synthetic.slab([1]) | {"sheaf_capacity": 60}), layout | {"sheaf_capacity": 60})
+
     def test_lost_and_worst(self) -> None:
         last = self.boots[5]
         last.state, last.reason = "LOST", "silent at the timeout"
