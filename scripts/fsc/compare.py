@@ -13,7 +13,7 @@ from typing import Any
 from . import result, stats, table
 from .environment import releases
 from .icount import BOOTS_LIMIT
-from .metrics import METRICS, estimated, unit
+from .metrics import METRICS, at_least, estimated, unit
 from .notes import ENOUGH_REPETITIONS
 from .table import WIDTH, row, wrap
 from .verdict import PASS, SetupError, worst
@@ -150,7 +150,7 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
     """All but what needs the others of the family: p is not adjusted yet, and no test has a verdict."""
     found: Figures = {letter: {member: point["summary"][name][member]
                                for member in ("median", "low", "high", "n", "coverage")}
-                     | {"estimated": estimated(point, name)}
+                     | {"estimated": estimated(point, name), "at_least": at_least(point, name)}
                       for letter, point in (("a", a), ("b", b))}
     found |= {"rankable": a["summary"][name]["rankable"] and b["summary"][name]["rankable"]}
     found |= dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "verdict"))
@@ -340,6 +340,10 @@ def _is_nothing(figures: Figures) -> bool:
     return not any(figures[side][member] for side in "ab" for member in ("median", "high"))
 
 
+def _mark(side: Figures) -> str:
+    return "~" if side["estimated"] else ">=" if side["at_least"] else ""
+
+
 def _metric(name: str, points: list[Point]) -> list[str]:
     """A metric under every protocol; two lines for each, the second where something is compared."""
     how, lines, nothing = _unit(name), [name], []
@@ -352,7 +356,7 @@ def _metric(name: str, points: list[Point]) -> list[str]:
             lines += wrap(words)
             words = ""
         lines.append(row(words, [cell for side in (figures["a"], figures["b"]) for cell in (
-            ("~" * side["estimated"] + how(side["median"]), MEDIAN), (table.interval(side, how), INTERVAL))]))
+            (_mark(side) + how(side["median"]), MEDIAN), (table.interval(side, how), INTERVAL))]))
         lines += filter(None, [_second_line(figures)])
     return lines + (wrap(f"0 in A and B: {', '.join(nothing)}") if nothing else []) + [""]
 
@@ -421,6 +425,8 @@ def _legend(figures: list[Figures]) -> list[str]:
                       "what is 0 in A and B. The test tells the runs apart, not why: the host's load and the day are in it, too.")
     if any(f[side]["estimated"] for f in figures for side in "ab"):
         lines += wrap("~: an estimate.")
+    if any(f[side]["at_least"] for f in figures for side in "ab"):
+        lines += wrap(">=: a lower bound.")
     if any(f["p"] is None and f["verdict"] for f in figures):
         lines += wrap(f"instructions: counted, no test. {SAME}: within {100 * BOOTS_LIMIT:g}%, by which "
                       "boots of one kernel differ.")

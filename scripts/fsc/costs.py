@@ -44,6 +44,9 @@ GROUPS = (
     Group("limbo-pages", "Pages in limbo", {
         "limbo_page_bytes_peak": "pages in limbo, peak bytes",
         "limbo_page_bytes_mean": "pages in limbo, mean bytes"}),
+    Group("cached", "Free descriptors that the slab has cached", {
+        "cached_bytes_mean": "cached by the slab, mean bytes",
+        "cached_percpu_bytes_mean": "cached per CPU and barn, mean bytes"}),
     Group("retries", "What kept {lookups} from succeeding at once", {
         "tryget_zero_per_million": "tryget met zero, per million {lookups}",
         "recheck_fail_per_million": "recheck failed, per million {lookups}",
@@ -111,9 +114,9 @@ class Section:
 
 
 def told(point: Point, metric: str) -> str:
-    """Median and interval; ~ is an estimate."""
+    """Median and interval, and the mark of what is not exact."""
     how, figures = metrics.unit(metric), point["summary"][metric]
-    return f"{'~' * metrics.estimated(point, metric)}{how(figures['median'])} {table.interval(figures, how)}".rstrip()
+    return f"{metrics.mark(point, metric)}{how(figures['median'])} {table.interval(figures, how)}".rstrip()
 
 
 def numbers(found: Iterable[Figures]) -> list[float]:

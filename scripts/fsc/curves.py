@@ -24,6 +24,8 @@ TITLES = {
     "limbo_page_bytes_peak": "pages in limbo, peak, B",
     "limbo_page_bytes_mean": "pages in limbo, mean, B",
     "limbo_pointer_bytes_bound": "kfree_rcu's own pages of pointers, full ones, estimated, B",
+    "cached_bytes_mean": "cached by the slab, mean, B",
+    "cached_percpu_bytes_mean": "cached per CPU and barn, mean, B",
     "limbo_wait_ns_mean": "time in limbo, mean",
     "limbo_over_little": "mean in limbo, over rate x wait (Little's law)",
     "hazard_moved_per_million": "hazard moved, per million lookups",
@@ -60,11 +62,11 @@ def _number(value: int | str) -> str:
 
 
 def _cell(point: dict[str, Any], metric: str) -> str:
-    """~ is an estimate; what did not pass says so."""
+    """Marked where it is not exact; what did not pass says so."""
     figures, bad = point["summary"].get(metric), "" if point["verdict"] == PASS else "!"
     if not figures:
         return point["verdict"] if bad else "-"
-    return "~" * metrics.estimated(point, metric) + metrics.unit(metric)(figures["median"]) + bad
+    return metrics.mark(point, metric) + metrics.unit(metric)(figures["median"]) + bad
 
 
 def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]:
@@ -104,6 +106,8 @@ def legend(suite: dict[str, Any]) -> list[str]:
           "million; of bytes (B): 1024."]
     if any(metric.startswith("limbo_") for metric in shown):
         lines.append("limbo: freed by a freer, not yet reusable.")
+    if any(metric.startswith("cached_") for metric in shown):
+        lines.append(metrics.CACHED)
     return lines
 
 

@@ -50,6 +50,8 @@ METRICS = {
     "limbo_page_bytes_peak": Metric(clocked=True),
     "limbo_page_bytes_mean": Metric(clocked=True),
     "limbo_pointer_bytes_bound": Metric(clocked=True),
+    "cached_bytes_mean": Metric(clocked=True),
+    "cached_percpu_bytes_mean": Metric(clocked=True),
     "limbo_wait_ns_mean": Metric(time=True),
     "limbo_over_little": Metric(),
     "rest_bytes_per_folio": Metric(),
@@ -81,6 +83,9 @@ METRICS = {
 CONSTANT_LIMBO = ("hazptr", "rcu_bounded")
 COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as much as an add, cache misses and contention "
            "cost nothing. Their order of the arms is not a real CPU's.")
+
+CACHED = ("cached: free and reusable, but not given back by the slab; not in limbo. per CPU and barn: of it what is in sheaves "
+          "and barns, before 6.18 in slabs that CPUs hold. >=: a lower bound, see the notes.")
 
 _FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
 
@@ -130,7 +135,9 @@ def ranks(metric: str, protocol: str, emulated: bool) -> bool:
 
 def why_not(metric: str) -> str:
     """Why a metric ranks nothing under an emulated clock."""
-    return "emulated time" if METRICS[metric].time else "rate x grace period, both emulated"
+    if METRICS[metric].time:
+        return "emulated time"
+    return "left by limbo: " * metric.startswith("cached_") + "rate x grace period, both emulated"
 
 
 def sampled(limbo: dict[str, Any]) -> bool:
@@ -143,6 +150,17 @@ def estimated(point: dict[str, Any], metric: str) -> bool:
     """kfree_rcu's limbo, which nothing counts."""
     return metric.startswith(("limbo_descriptor", "limbo_pointer")) and any(
         rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
+
+
+def at_least(point: dict[str, Any], metric: str) -> bool:
+    """What is cached beside a limbo of which only an upper bound is known."""
+    return metric.startswith("cached_") and any(
+        (rep.get("cached") or {}).get("bound") == "lower" for rep in point["repetitions"])
+
+
+def mark(point: dict[str, Any], metric: str) -> str:
+    """What stands ahead of a figure that is not exact: ~ for an estimate, >= for a lower bound."""
+    return "~" if estimated(point, metric) else ">=" if at_least(point, metric) else ""
 
 
 def lookups(path: str) -> str:
@@ -192,6 +210,29 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         "object_bytes_whole": -(-(4096 << slab["order"]) // slab["objs_per_slab"]),
         # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.
         "pointer_bytes_peak_bound": -(-peak // POINTERS_PER_PAGE) * 4096,
+    }
+
+
+def cached(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Free objects that the slab keeps back: all objects of its slabs, less those that are live or in limbo.
+
+    The file `objects` counts as used all but what is free in slabs of the node's partial list (mm/slub.c,
+    show_slab_objects()). So live, in limbo, and on top what sheaves and barns hold, or before 6.18 the free
+    objects of slabs that CPUs hold: that is "percpu". Where limbo is known by its upper bound alone, cached is
+    a lower bound. Where `objects` itself has to stand for live and limbo, nothing is known of "percpu".
+    """
+    if not slab or not slab.get("total_objects"):
+        return None
+    size, count = slab["slab_size"], len(slab["total_objects"])
+    total, used = (sum(slab[name]) / count for name in ("total_objects", "objects"))
+    by_slab = sampled(run["limbo"])
+    taken = used if by_slab else (sum(slab["live"]) + sum(slab["limbo"])) / count
+    objects, percpu = max(0.0, total - taken), max(0.0, used - taken)
+    return {
+        "bound": "exact" if run["limbo"]["exact"] else "lower", "samples": count,
+        "objects_mean_milli": round(objects * 1000), "bytes_mean": round(objects * size),
+        "percpu_objects_mean_milli": None if by_slab else round(percpu * 1000),
+        "percpu_bytes_mean": None if by_slab else round(percpu * size),
     }
 
 
@@ -294,8 +335,9 @@ def free_blocks(buddyinfo: str) -> dict[str, float]:
     return {"largest_free_bytes": float(max(free.values())), "free_in_2m_share": huge / total}
 
 
-def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
-    """Metrics of a point in an ordinary boot; None where nothing was counted."""
+def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | None = None) -> dict[str, float | None]:
+    """Metrics of a point in an ordinary boot; None where nothing was counted. @figures are limbo's, @kept what is
+    cached."""
     params = run["params"]
     values: dict[str, float | None] = {}
     if params["nr_readers"]:
@@ -317,6 +359,7 @@ def plain(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | Non
         values |= {"allocate_ns_p50": quantile(allocate, 0.5), "allocate_ns_p99": quantile(allocate, 0.99),
                    "rest_bytes_per_folio": _rest(run, figures)}
         values |= _own(run, figures) | _limbo_metrics(figures) | _waits(figures) | _pressure(run)
+        values |= {f"cached_{name}": (kept or {}).get(name) for name in ("bytes_mean", "percpu_bytes_mean")}
         values["drain_ns"] = run["window"].get("drain_ns")
     if params.get("gp_probe_ms"):
         probed = run["latency"].get("gp")

@@ -59,6 +59,17 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
            f"{table.size(max(s['pointer_bytes_peak_bound'] for s in slabs))}B of pointer pages on top")
 
 
+def _about_cached(points: list[dict[str, Any]]) -> Iterator[str]:
+    """Of kfree_rcu's limbo an upper bound is known, so of what is cached a lower one."""
+    bounds = [rep["cached"] for point in points if "cached_bytes_mean" in point["summary"]
+              for rep in point["repetitions"] if (rep.get("cached") or {}).get("bound") == "lower"]
+    if any(cached["percpu_bytes_mean"] is None for cached in bounds):
+        yield ("what is cached (>=) is a lower bound: free objects in slabs of the node's partial lists alone; those "
+               "that CPUs hold cannot be told from limbo, and are in its estimate")
+    elif bounds:
+        yield "what is cached (>=) is a lower bound: what the limbo's upper bound counts too much, it counts too little"
+
+
 def _miscounted(rep: dict[str, Any]) -> bool:
     """Whether limbo is not what rate and wait make it, by more than sampling it explains."""
     found, limbo = rep["metrics"].get("limbo_over_little"), rep["limbo"] or {}
@@ -148,6 +159,7 @@ def _about_points(points: list[dict[str, Any]], repetitions: int, known: set[str
         where = f"{len(own)} of {len(points)} points" if len(own) > 1 else axes
         yield f"{where}: {text}" if where else text
     yield from _about_limbo(points)
+    yield from _about_cached(points)
 
 
 def notes(result: dict[str, Any]) -> list[str]:

@@ -67,7 +67,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     run = boot.json(f"run/{point.id}")
     found: dict[str, Any] = {
         "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
-        "limbo": None, "cache": None, "window_ns": None, "overlap": None,
+        "limbo": None, "cached": None, "cache": None, "window_ns": None, "overlap": None,
         "floor": None,
     } | dict.fromkeys(_AS_TOLD)
     if run is None and boot.state == SETUP:
@@ -79,16 +79,16 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     if run["state"] != "done":
         return found | {"verdict": FAIL, "reason": run["reason"] or f"ended as {run['state']}"}
     slab = boot.json(f"slab/{point.id}")
-    limbo = metrics.limbo(run, slab)
+    limbo, cached = metrics.limbo(run, slab), metrics.cached(run, slab)
     floor = boot.json(f"floor/{point.id}")
-    values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo) | metrics.free_blocks(
+    values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
         boot.text(f"buddy/{point.id}"))
     verdict, reason = run["verdict"], run["reason"] or ""
     if boot.state == FAIL:      # a complaint on the console is about every point of that boot
         verdict, reason = FAIL, boot.reason
     return found | {
         "verdict": verdict, "reason": reason, "metrics": values, "floor": floor,
-        "limbo": limbo, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
+        "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
     } | {key: run[key] for key in _AS_TOLD}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import curves, model, power, stats, table
 from .environment import left_out, releases
-from .metrics import COUNTED, METRICS, estimated, lookups, sampled
+from .metrics import CACHED, COUNTED, METRICS, estimated, lookups, mark, sampled
 from .notes import notes
 from .result import against_of, values_of
 from .table import WIDTH, row, wrap
@@ -41,6 +41,8 @@ SUB_TABLES = [
      Column("limbo_descriptor_bytes_mean", "mean B", table.size, "descriptor_objects_mean_milli")],
     [Column("limbo_page_bytes_peak", "pages in limbo, peak B", table.size, "page_objects_peak"),
      Column("limbo_page_bytes_mean", "mean B", table.size, "page_objects_mean_milli")],
+    [Column("cached_bytes_mean", "cached by the slab, mean B", table.size),
+     Column("cached_percpu_bytes_mean", "per CPU and barn, mean B", table.size)],
     [Column("reuse_ns_p50", "reused after, p50", table.nanoseconds),
      Column("reuse_ns_p99", "p99", table.nanoseconds)],
 ]
@@ -215,7 +217,7 @@ def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list
         return [("-", MEDIAN), ("", INTERVAL), ("", RATIO)]
     last = (_objects(point, column.objects) if column.objects
             else ratio(figures, point["protocol"] == baseline) if compared else "")
-    return [("~" * estimated(point, column.metric) + column.unit(figures["median"]), MEDIAN),
+    return [(mark(point, column.metric) + column.unit(figures["median"]), MEDIAN),
             (table.interval(figures, column.unit), INTERVAL), (last, RATIO)]
 
 
@@ -349,6 +351,7 @@ def _instruction_table(points: list[Figures]) -> list[str]:
 
 # Said where there is such a metric.
 LEGENDS = {
+    "cached_bytes_mean": CACHED,
     "trygets_avoided_per_million":
         "frames: what a walker decided about, used or not; a tryget that met zero or whose recheck failed skips "
         "the frame. trygets avoided: frames of what has a count that pass one decided without one.",
@@ -434,7 +437,7 @@ def legend(result: Result) -> list[str]:
     found += curves.legend(env["suite"])
     told = {name for point in result["points"] if not point.get("axes") for name in point["summary"]}
     for name, text in LEGENDS.items():
-        found += [text] if name in told else []
+        found += [text] if name in told and text not in found else []
     if any("instructions_per_turnover" in point["summary"] for point in result["points"]):
         found.append("Per turnover: removal, free, allocation, publishing, and the deferred work.")
     return found

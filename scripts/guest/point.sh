@@ -109,8 +109,9 @@ fair() {
 	rmmod folioscale
 }
 
-# slab_sample: one more number into $objects; the first one brings the cache's layout, of which
-# kernels without sheaves have no sheaf_capacity
+# slab_sample: one more look at the cache. $objects: what it counts as used, $total: all objects
+# of its slabs; $live and $limbo: what the module says of its descriptors at that moment. The
+# first look brings the cache's layout; kernels without sheaves have no sheaf_capacity.
 slab_sample() {
 	[ -r "$FSC_SLABS/folioscale_desc/objects" ] || return 0
 	if [ -z "$layout" ]; then
@@ -121,7 +122,14 @@ slab_sample() {
 		slab_flags folioscale_desc
 	fi
 	value "$FSC_SLABS/folioscale_desc/objects"
-	[ "$value" = null ] || objects="$objects${objects:+,}$value"
+	used=$value
+	value "$FSC_SLABS/folioscale_desc/total_objects"
+	read -r _ live_now _ limbo_now <"$FSC_DEBUGFS/descriptors" || return 0
+	[ "$used" != null ] && [ "$value" != null ] || return 0
+	objects="$objects${objects:+,}$used"
+	total="$total${total:+,}$value"
+	live="$live${live:+,}$live_now"
+	limbo="$limbo${limbo:+,}$limbo_now"
 }
 
 # buddy_sample: the page allocator's free blocks by order into $buddy; the window's last one stays
@@ -150,7 +158,7 @@ wait_for_run() {
 
 # point ID "NAME=VALUE ..." [SECONDS]: one run of the module
 point() {
-	objects="" layout="" flags="" buddy=""
+	objects="" total="" live="" limbo="" layout="" flags="" buddy=""
 	# shellcheck disable=SC2086 # a list of words
 	if ! insmod "$FSC_KO" $2 2>"$FSC_TMP/insmod"; then
 		error "error/$1" "$FSC_TMP/insmod"
@@ -158,7 +166,10 @@ point() {
 	fi
 	wait_for_run "${3:-0}"
 	if [ -n "$layout" ]; then
-		echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"flags\":{$flags},\"objects\":[$objects]}" >"$FSC_TMP/slab"
+		{
+			echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"flags\":{$flags},\"objects\":[$objects],"
+			echo "\"total_objects\":[$total],\"live\":[$live],\"limbo\":[$limbo]}"
+		} >"$FSC_TMP/slab"
 		emit "slab/$1" "$FSC_TMP/slab"
 	fi
 	if [ -n "$buddy" ]; then

@@ -219,6 +219,15 @@ class EmulatedTest(PairTest):
         self.assertRegex(lines[0], r"^rcu_full +\d\S+K \S+ \S+ +~\d")
         self.assertIn("~: an estimate.", text)
 
+    def test_lower_bounds_are_marked(self) -> None:
+        self.assertNotIn(">=:", compare.render(self.compare()))
+        point_of(self.b, "churn", "rcu_full")["repetitions"][0]["cached"]["bound"] = "lower"
+        text = compare.render(self.compare())
+        lines = text.partition("--- pagecache, churn")[2].partition("\ncached_bytes_mean\n")[2].splitlines()
+        line = next(line for line in lines if line.startswith("rcu_full"))
+        self.assertRegex(line, r"^rcu_full +\d\S+K \S+ \S+ +>=\d")
+        self.assertIn(">=: a lower bound.", text)
+
     def test_said_once(self) -> None:
         text = self.text()
         self.assertEqual(text.count("EMULATED"), 1)

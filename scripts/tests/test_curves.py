@@ -123,6 +123,16 @@ class CurvesTest(unittest.TestCase):
         self.assertRegex(text, r"overlay auto +0! +LOST +0 +0\n")
         self.assertRegex(text, r"rcu_desc kfree_rcu( +~\S+){4}\n")
         self.assertRegex(text, r"rcu_full call_rcu( +[0-9]\S+){4}\n")
+        text = "\n".join(curves.metric_table(points, "cached_bytes_mean", "order"))
+        self.assertRegex(text, r"rcu_desc kfree_rcu( +>=\S+){4}\n")
+        self.assertRegex(text, r"rcu_full call_rcu( +[0-9]\S+){4}\n")
+
+    def test_what_is_cached_is_explained_once(self) -> None:
+        both = synthetic.with_curves(self.build(synthetic.suite(), 2))
+        both["environment"]["suite"]["curves"]["rates"]["show"].append("cached_bytes_mean")
+        limbo, readers = (self.build(self.suites[name]) for name in ("limbo", "readers"))
+        for found, times in ((both, 1), (limbo, 1), (readers, 0)):
+            self.assertEqual(" ".join(summary.render(found).split()).count("cached: free and reusable"), times)
 
 
 class MetricsTest(unittest.TestCase):

@@ -20,12 +20,15 @@ emit() { mkdir -p "$(dirname "$TOP/out/$1")"; cp "$2" "$TOP/out/$1"; }
 dmesg() { echo "[ 1.0] folioscale: order=99: allowed: 0..9"; }
 insmod() { echo "insmod $*" >>"$TOP/log"; [ "$2" != order=99 ] && [ "$2" != path=none ]; }
 rmmod() { echo "rmmod $*" >>"$TOP/log"; }
-sleep() {
+sleep() { stub "$1"; }
+stub() {
 	echo "sleep $1" >>"$TOP/log"
 	step=$((${step:-0} + 1))
 	case $step in 1) word=warmup ;; 2 | 3) word=measure ;; *) word=done ;; esac
 	echo $word >"$FSC_DEBUGFS/state"
 	echo "$((1000 * step)) N0=1" >"$FSC_SLABS/folioscale_desc/objects"
+	echo "$((1000 * step + 51)) N0=1" >"$FSC_SLABS/folioscale_desc/total_objects"
+	echo "live 1024 limbo $((10 * step))" >"$FSC_DEBUGFS/descriptors"
 	printf 'Node 0, zone DMA32 %s 0 1\nNode 0, zone Normal 3 0 0\n' "$step" >"$FSC_BUDDYINFO"
 }
 """
@@ -55,10 +58,23 @@ class PointTest(unittest.TestCase):
             self.assertEqual(json.loads(out["run/a.b"])["state"], "done")
             slab = json.loads(out["slab/a.b"])
             self.assertEqual(slab["objects"], [2000, 3000])
+            self.assertEqual(slab["total_objects"], [2051, 3051])
+            self.assertEqual((slab["live"], slab["limbo"]), ([1024, 1024], [20, 30]))
             self.assertEqual((slab["slab_size"], slab["sheaf_capacity"]), (80, None))
             self.assertEqual(slab["flags"]["folioscale_desc"]["red_zone"], 1)
             self.assertEqual(out["buddy/a.b"].split("\n")[:2], ["Node 0, zone DMA32 3 0 1", "Node 0, zone Normal 3 0 0"])
             self.assertEqual((log[0], log[-1]), ("insmod /folioscale.ko order=0 nr_freers=1", "rmmod folioscale"))
+
+    def test_a_sample_is_whole_or_none(self) -> None:
+        """What cannot be read of one moment leaves no gap in one list alone."""
+        for shell in SHELLS:
+            for file in ("$FSC_DEBUGFS/descriptors", "$FSC_SLABS/folioscale_desc/total_objects"):
+                out, _ = self.run_job(shell, f"""
+                    sleep() {{ stub "$1"; [ $step != 2 ] || : >"{file}"; }}
+                    point a.b order=0""")
+                slab = json.loads(out["slab/a.b"])
+                self.assertEqual([slab[name] for name in ("objects", "total_objects", "live", "limbo")],
+                                 [[3000], [3051], [1024], [30]], file)
 
     def test_icount_sleeps_first_and_does_not_sample(self) -> None:
         for shell in SHELLS:

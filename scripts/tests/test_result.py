@@ -105,6 +105,55 @@ class ResultTest(BootsTest):
         self.assertIn("up to 120 descriptors a CPU too high", told[0])
         self.assertNotIn("slab", told[0])
 
+    def cached(self, slab: dict, **limbo: object) -> dict:
+        return metrics.cached({"limbo": {"exact": 1, "bound": "none"} | limbo}, slab)
+
+    def test_cached_is_what_is_neither_live_nor_in_limbo(self) -> None:
+        slab = synthetic.slab([1200, 1300]) | {"total_objects": [1300, 1400], "live": [1024, 1023], "limbo": [40, 61]}
+        # 1350 - 1074, and 1250 - 1074
+        self.assertEqual(self.cached(slab), {
+            "bound": "exact", "samples": 2, "objects_mean_milli": 276_000, "bytes_mean": 276 * 80,
+            "percpu_objects_mean_milli": 176_000, "percpu_bytes_mean": 176 * 80})
+        # Samples of limbo that lag behind the slab's: a mean is not cut where one of them is below 0.
+        lagging = slab | {"total_objects": [1000, 1400], "objects": [1000, 1400]}
+        self.assertEqual(self.cached(lagging)["objects_mean_milli"], 126_000)
+
+    def test_cached_is_a_lower_bound_beside_a_limbo_that_is_not_exact(self) -> None:
+        slab = synthetic.slab([1200]) | {"total_objects": [1300], "live": [1024], "limbo": [226]}
+        found = self.cached(slab, exact=0, bound="markers")
+        self.assertEqual((found["bound"], found["objects_mean_milli"]), ("lower", 50_000))
+        # More than there can be: nothing is known to be in sheaves.
+        self.assertEqual(found["percpu_bytes_mean"], 0)
+        # The module's bound is all that was ever queued: the slab's `objects` are live and limbo.
+        found = self.cached(slab | {"limbo": [800_000]}, exact=0, bound="settled")
+        self.assertEqual((found["bound"], found["objects_mean_milli"]), ("lower", 100_000))
+        self.assertIsNone(found["percpu_bytes_mean"])
+
+    def test_cached_of_a_point(self) -> None:
+        found = self.build()
+        typesafe, desc, overlay = (self.point(found, "churn", name) for name in ("typesafe", "rcu_desc", "overlay"))
+        rep = typesafe["repetitions"][0]
+        # Of (1024 + 9010 + 5000) / 3 used ones and 200 more, less 1000 live and 20 in limbo
+        self.assertEqual(rep["metrics"]["cached_bytes_mean"], round((15034 / 3 + 200 - 1020) * 80))
+        self.assertEqual(rep["metrics"]["cached_percpu_bytes_mean"], round((15034 / 3 - 1020) * 80))
+        self.assertEqual(desc["summary"]["cached_bytes_mean"]["median"], 200 * 80)
+        self.assertNotIn("cached_percpu_bytes_mean", desc["summary"])
+        self.assertNotIn("cached_bytes_mean", overlay["summary"])
+        self.assertIsNone(overlay["repetitions"][0]["cached"])
+        # It ranks nothing where the clock has made the limbo that it comes of.
+        self.assertFalse(typesafe["summary"]["cached_bytes_mean"]["rankable"])
+
+    def test_samples_of_an_older_guest(self) -> None:
+        for boot in self.boots:
+            for name in [name for name in boot.blobs if name.startswith("slab/")]:
+                slab = boot.json(name)
+                for key in ("total_objects", "live", "limbo", "sheaf_capacity"):
+                    del slab[key]
+                synthetic.put(boot, name, slab)
+        churn = self.point(self.build(), "churn", "rcu_desc")
+        self.assertNotIn("cached_bytes_mean", churn["summary"])
+        self.assertEqual(churn["repetitions"][0]["metrics"]["limbo_descriptor_bytes_peak"], (9010 - 1024) * 80)
+
     def test_layout_of_the_cache(self) -> None:
         found = self.build()
         layout = {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "sheaf_capacity": None}
@@ -373,6 +422,24 @@ class SummaryTest(BootsTest):
         self.assertRegex(part, r"rcu_desc +~\S+K \[.*\] +~\S+k +~\S+K \[.*\] +~\S+k\n")
         self.assertNotRegex(part, r"rcu_full\* +~")
         self.assertIn("~: an estimate", " ".join(summary.render(found).split()))
+
+    def test_lower_bounds_are_marked(self) -> None:
+        found = self.build()
+        text = summary.render(found)
+        part = self.section(text, "cached by the slab, mean B")
+        self.assertRegex(part, r"\noverlay +- +-\n")
+        self.assertRegex(part, r"\ntypesafe +\d\S+K \[.*\] +\d\S+K")
+        self.assertRegex(part, r"\nrcu_desc +>=15\.6K +-\n")
+        flat = " ".join(text.split())
+        self.assertIn(">=: a lower bound, see the notes.", flat)
+        self.assertIn("churn, rcu_desc: what is cached (>=) is a lower bound: free objects in slabs of the node's partial "
+                      "lists alone", flat)
+        self.assertEqual(flat.count("what is cached (>=)"), 2)      # churn and throttled
+        for rep in self.point(found, "churn", "rcu_desc")["repetitions"]:
+            rep["cached"]["percpu_bytes_mean"] = 80
+        said = [text for text in notes.notes(found) if text.startswith("churn, rcu_desc: what is cached")]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("the limbo's upper bound", said[0])
 
     def test_drift_is_computed(self) -> None:
         found = self.build()
