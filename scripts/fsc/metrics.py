@@ -12,7 +12,7 @@ from . import table
 POINTERS_PER_PAGE = 507
 MEMDESC_WORD = 8
 # Files of /sys/kernel/slab/folioscale_desc; kernels without sheaves have no sheaf_capacity.
-LAYOUT = ("slab_size", "object_size", "objs_per_slab", "order", "sheaf_capacity")
+LAYOUT = ("slab_size", "object_size", "objs_per_slab", "order", "sheaf_capacity", "cpu_partial")
 PAGE, HUGE = 4096, 2 << 20
 ENOUGH_WAITS = 100
 
@@ -197,15 +197,17 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
     if not objects:
         return None
     peak, mean, size = max(objects), sum(objects) / len(objects), slab["slab_size"]
+    # As slub_set_cpu_partial() does: so many partial slabs a CPU may have beside the one that it allocates from.
+    partial = -(-2 * (slab.get("cpu_partial") or 0) // slab["objs_per_slab"])
     return {
         "samples": len(objects),
         "descriptor_objects_peak": peak,
         "descriptor_objects_mean_milli": round(mean * 1000),
         "descriptor_bytes_peak": peak * size,
         "descriptor_bytes_mean": round(mean * size),
-        # A CPU's slab counts as full, and so does one that is being emptied: never too low by
+        # A CPU's slabs count as full, and so does one that is being emptied: never too low by
         # more than a moment, but too high by up to this.
-        "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] + 1),
+        "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] * (1 + partial) + 1),
         # What a slab of it takes, by object: slack and all.
         "object_bytes_whole": -(-(4096 << slab["order"]) // slab["objs_per_slab"]),
         # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.

@@ -115,7 +115,7 @@ fair() {
 slab_sample() {
 	[ -r "$FSC_SLABS/folioscale_desc/objects" ] || return 0
 	if [ -z "$layout" ]; then
-		for name in slab_size object_size objs_per_slab order sheaf_capacity; do
+		for name in slab_size object_size objs_per_slab order sheaf_capacity cpu_partial; do
 			value "$FSC_SLABS/folioscale_desc/$name"
 			layout="$layout\"$name\":$value,"
 		done

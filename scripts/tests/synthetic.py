@@ -109,7 +109,8 @@ def series(params: dict[str, Any], limbo: int, pages: int) -> dict[str, Any]:
 
 
 def slab(objects: list[int]) -> dict[str, Any]:
-    return {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "sheaf_capacity": None, "nr_cpus": 2,
+    return {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "sheaf_capacity": None,
+            "cpu_partial": 120, "nr_cpus": 2,
             "flags": {}, "objects": objects, "total_objects": [n + 200 for n in objects],
             "live": [1000] * len(objects), "limbo": [20] * len(objects)}
 

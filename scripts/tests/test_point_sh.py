@@ -43,7 +43,7 @@ class PointTest(unittest.TestCase):
             (top / "debugfs/state").write_text("populate\n")
             (top / "floor/result").write_text('{"good": 1}')
             (top / "debugfs/run.json").write_text('{"state": "done"}')
-            for name, value in (("slab_size", 80), ("object_size", 80), ("objs_per_slab", 51), ("order", 0),
+            for name, value in (("slab_size", 80), ("object_size", 80), ("objs_per_slab", 51), ("order", 0), ("cpu_partial", 120),
                                 ("sanity_checks", 0), ("red_zone", 1), ("poison", 0), ("store_user", 0)):
                 (top / "slab/folioscale_desc" / name).write_text(f"{value}\n")
             subprocess.run([*shell, "-uc", STUBS + job], check=True, timeout=20,
@@ -60,7 +60,7 @@ class PointTest(unittest.TestCase):
             self.assertEqual(slab["objects"], [2000, 3000])
             self.assertEqual(slab["total_objects"], [2051, 3051])
             self.assertEqual((slab["live"], slab["limbo"]), ([1024, 1024], [20, 30]))
-            self.assertEqual((slab["slab_size"], slab["sheaf_capacity"]), (80, None))
+            self.assertEqual([slab[name] for name in ("slab_size", "sheaf_capacity", "cpu_partial")], [80, None, 120])
             self.assertEqual(slab["flags"]["folioscale_desc"]["red_zone"], 1)
             self.assertEqual(out["buddy/a.b"].split("\n")[:2], ["Node 0, zone DMA32 3 0 1", "Node 0, zone Normal 3 0 0"])
             self.assertEqual((log[0], log[-1]), ("insmod /folioscale.ko order=0 nr_freers=1", "rmmod folioscale"))

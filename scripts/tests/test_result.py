@@ -93,6 +93,12 @@ class ResultTest(BootsTest):
         self.assertEqual(slab["pointer_bytes_peak_bound"], 16 * 4096)
         self.assertEqual(metrics.slab_limbo(synthetic.slab([1000]), 1024)["descriptor_objects_peak"], 0)
 
+    def test_accuracy_of_the_slabs_count(self) -> None:
+        """What CPUs hold: 120 objects are five partial slabs of 51, half full as SLUB takes them to be."""
+        for held, objects in ((120, 51 * (2 * 6 + 1)), (0, 51 * 3), (None, 51 * 3)):
+            slab = synthetic.slab([1000]) | {"cpu_partial": held}
+            self.assertEqual(metrics.slab_limbo(slab, 1024)["accuracy_objects"], objects, held)
+
     def test_limbo_of_kfree_rcu_is_the_markers_where_there_are_some(self) -> None:
         found = self.build()
         point = self.point(found, "churn", "rcu_desc")
@@ -156,7 +162,8 @@ class ResultTest(BootsTest):
 
     def test_layout_of_the_cache(self) -> None:
         found = self.build()
-        layout = {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "sheaf_capacity": None}
+        layout = {"slab_size": 80, "object_size": 80, "objs_per_slab": 51, "order": 0, "sheaf_capacity": None,
+                  "cpu_partial": 120}
         self.assertEqual(self.point(found, "churn", "typesafe")["repetitions"][0]["cache"], layout)
         self.assertIsNone(self.point(found, "churn", "overlay")["repetitions"][0]["cache"])
         self.assertEqual(metrics.layout(synthetic.slab([1]) | {"sheaf_capacity": 60}), layout | {"sheaf_capacity": 60})
