@@ -245,7 +245,6 @@ static const struct param {
 	{ "max_turnovers", offsetof(struct fsc_config, max_turnovers), FSC_UINT, 0, 1 << 30 },
 	{ "sample_ms", offsetof(struct fsc_config, sample_ms), FSC_UINT, 0, 10000 },
 	{ "check_bound", offsetof(struct fsc_config, check_bound), FSC_UINT, 0, 1 },
-	{ "count_idle", offsetof(struct fsc_config, count_idle), FSC_UINT, 0, 1 },
 	{ "callback_ns", offsetof(struct fsc_config, callback_ns), FSC_UINT, 0, NSEC_PER_MSEC },
 	{ "gp_probe_ms", offsetof(struct fsc_config, gp_probe_ms), FSC_UINT, 0, 10000 },
 	{ "limbo_max_mb", offsetof(struct fsc_config, limbo_max_mb), FSC_UINT, 0, 1 << 20 },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The idle thread of count_idle=1: see idler.h. */
+/* The idle thread: see idler.h. */
+#include <linux/cpumask.h>
 #include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
@@ -20,15 +21,17 @@ static int fsc_idle(void *arg)
 	u64 least = U64_MAX, from = fsc_clock();
 
 	while (!kthread_should_stop()) {
-		u64 now, step;
+		u64 step;
 
 		/* Not cond_resched(), which is nothing where the kernel is preemptible or lazy. */
 		if (fsc_need_resched())
 			schedule();
-		now = fsc_clock();
-		step = now - from;
-		from = now;
-		least = min(least, max(step, 1ULL));
+		step = fsc_clock_since(from);
+		/* A clock that did not move, or went back, says nothing yet. */
+		if (!step)
+			continue;
+		from += step;
+		least = min(least, step);
 		if (step <= UNINTERRUPTED * least)
 			WRITE_ONCE(idler->ns, idler->ns + step);
 	}
@@ -36,8 +39,8 @@ static int fsc_idle(void *arg)
 }
 
 /**
- * fsc_idler_start - start the idle thread if count_idle asks for it
- * @run: a run that is set up, with one CPU online
+ * fsc_idler_start - start the idle thread where turnovers are counted on one CPU
+ * @run: a run that is set up
  *
  * Context: Process context, may sleep.
  * Return: 0 or a negative errno.
@@ -48,7 +51,7 @@ int fsc_idler_start(struct fsc_run *run)
 	struct task_struct *task;
 	int err;
 
-	if (!run->config.count_idle)
+	if (!run->config.max_turnovers || num_online_cpus() > 1)
 		return 0;
 	task = kthread_create(fsc_idle, &run->idler, "fsc_idler");
 	if (IS_ERR(task))
@@ -77,7 +80,7 @@ void fsc_idler_stop(struct fsc_run *run)
 }
 
 /**
- * fsc_idler_ns - for how long the CPU had nothing to do since the thread was started
+ * fsc_idler_ns - how long the thread ran without interruption since it was started
  * @run: a run with an idle thread
  *
  * Context: Any, on the one CPU: the thread does not run meanwhile.

@@ -152,8 +152,6 @@ module_param_cb(sample_ms, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(sample_ms, "ms between rows of the time series, 0: none, and no mean limbo");
 module_param_cb(check_bound, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(check_bound, "hold the bound of kfree_rcu's limbo against call_rcu's, which is known");
-module_param_cb(count_idle, &param_ops, NULL, 0644);
-MODULE_PARM_DESC(count_idle, "count idle time by a thread, exact where the clock counts instructions");
 module_param_cb(callback_ns, &param_ops, NULL, 0644);
 MODULE_PARM_DESC(callback_ns, "ns that a descriptor's callback takes on top, with deferral=call_rcu");
 module_param_cb(gp_probe_ms, &param_ops, NULL, 0644);

@@ -176,10 +176,6 @@ static int check_freers(const struct fsc_run *run)
 		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
 		return -EINVAL;
 	}
-	if (config->count_idle && num_online_cpus() > 1) {
-		pr_err("count_idle=1: allowed: with one CPU online, of which it takes what is left\n");
-		return -EINVAL;
-	}
 	if (config->max_turnovers && (config->nr_readers || config->free_rate)) {
 		pr_err("max_turnovers=%u: allowed: with nr_readers=0 free_rate=0\n",
 		       config->max_turnovers);

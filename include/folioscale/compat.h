@@ -9,6 +9,7 @@
 #ifndef FOLIOSCALE_COMPAT_H
 #define FOLIOSCALE_COMPAT_H
 
+#include <linux/thread_info.h>
 #include <linux/types.h>
 #include <linux/version.h>
 

@@ -76,7 +76,6 @@ struct fsc_config {
 	unsigned int max_turnovers;
 	unsigned int sample_ms;
 	unsigned int check_bound;
-	unsigned int count_idle;
 	unsigned int callback_ns;
 	unsigned int gp_probe_ms;
 	unsigned int limbo_max_mb;

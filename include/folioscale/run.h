@@ -94,7 +94,7 @@ struct fsc_pool {
  * @limbo: what is freed and not yet reusable
  * @markers: what is known of kfree_rcu()'s limbo
  * @sampler: the time series
- * @idler: counts idle time, with count_idle
+ * @idler: counts idle time, with max_turnovers on one CPU
  * @gp_probe: NULL unless gp_probe_ms is set
  * @gp_latency: written by @gp_probe
  * @violations: what the oracle saw

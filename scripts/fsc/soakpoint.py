@@ -32,7 +32,7 @@ DEFAULTS: dict[str, Value] = {
     "popularity": "uniform", "removal": "reclaim", "burst": 1, "reuse_distance": 8, "bounded_max": 512,
     "limbo_max_mb": 0, "touch_bytes": 64, "lookups_per_section": 1, "free_rate": 0, "publish_ns": 0, "gap_ns": 0,
     "hold_ns": 0, "stall_ms": 0, "stall_every_ms": 1000, "seed": 1, "sample_shift": 10, "sample_ms": 10,
-    "check_bound": 0, "gp_probe_ms": 0, "max_turnovers": 0, "warmup_ms": 500, "duration_ms": 2000,
+    "check_bound": 0, "callback_ns": 0, "gp_probe_ms": 0, "max_turnovers": 0, "warmup_ms": 500, "duration_ms": 2000,
 }
 
 
@@ -199,4 +199,6 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
         "duration_ms": draw.log(200, 2000),
         "check_bound": int(draw.often(0.5) if params["protocol"] == "rcu_desc" and params["deferral"] == "call_rcu"
                            else draw.often(0.01)),
+        "callback_ns": draw.log(100, 20_000) if params["protocol"] == "rcu_desc" and draw.often(0.5)
+                       and params["deferral"] in ("call_rcu", "call_rcu_hurry") else 0,
     }

@@ -44,7 +44,7 @@ PARAMS = dict.fromkeys((
     "nr_readers", "nr_freers", "nr_folios", "nr_mappings", "nr_mms", "seed", "free_rate", "reuse_distance",
     "burst", "publish_ns", "gap_ns", "hold_ns", "touch_bytes", "lookups_per_section", "sample_shift",
     "cross_cpu", "stall_ms", "stall_every_ms", "passes", "bounded_max", "warmup_ms", "duration_ms",
-    "max_turnovers", "sample_ms", "check_bound", "count_idle", "callback_ns", "gp_probe_ms", "limbo_max_mb"), INT)
+    "max_turnovers", "sample_ms", "check_bound", "callback_ns", "gp_probe_ms", "limbo_max_mb"), INT)
 PARAMS |= dict.fromkeys((
     "busted", "popularity", "removal", "deferral", "freeptr", "tryget", "churn", "pin"), WORD)
 PARAMS |= {"order": ORDERS, "mix": SHARES, "reader_cpus": CPUS, "freer_cpus": CPUS}

@@ -42,7 +42,7 @@ half_a_batch() { # NAME=VALUE...
 # The nanoseconds, which are instructions, that a turnover takes: all of them but the idle ones
 per_turnover() { # CALLBACK_NS
 	load protocol=rcu_desc deferral=call_rcu nr_readers=0 nr_freers=1 nr_folios=1024 sample_ms=0 \
-		max_turnovers=20000 warmup_ms=0 count_idle=1 callback_ns="$1" || return
+		max_turnovers=20000 warmup_ms=0 callback_ns="$1" || return
 	# A shell that looks whether the run has ended is work, too: it looks when that has.
 	sleep 3
 	wait_state done 600

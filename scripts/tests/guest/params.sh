@@ -47,7 +47,6 @@ duration_ms|100|0 to 3600000|-1 3600001
 max_turnovers|0|0 to 1073741824|-1 1073741825
 sample_ms|1|0 to 10000|-1 10001
 check_bound|1|0 to 1|-1 2
-count_idle|0|0 to 1|-1 2
 callback_ns|0|0 to 1000000|-1 1000001
 gp_probe_ms|1|0 to 10000|-1 10001
 limbo_max_mb|100|0 to 1048576|-1 1048577
@@ -254,7 +253,6 @@ Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_tur
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_desc
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_full deferral=call_rcu
-Invalid argument|count_idle=1: allowed: with one CPU online, of which it takes what is left|count_idle=1
 Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1
 Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1 protocol=rcu_desc
 Invalid argument|limbo_max_mb=1: allowed: 5 to |limbo_max_mb=1 order=9 nr_folios=4
