@@ -102,15 +102,15 @@ static void show_limbo(struct seq_file *m, struct fsc_run *run)
 DEFINE_RUN_FILE(limbo);
 
 /*
- * One line, for a shell that reads it next to the slab's own count. Frees are read
- * first: what is turned over meanwhile makes live too large, never too small.
+ * One line, for a shell that reads it next to the slab's own count. Limbo's frees are
+ * live's, so nothing is both; allocations are read last, so live is never too small.
  */
 static void show_descriptors(struct seq_file *m, struct fsc_run *run)
 {
-	u64 frees = fsc_run_count(run, FSC_FREES);
-	u64 limbo = fsc_limbo_read(run).descriptors;
+	struct fsc_limbo_level level = fsc_limbo_read(run);
 
-	seq_printf(m, "live %llu limbo %llu\n", fsc_run_count(run, FSC_ALLOCS) - frees, limbo);
+	seq_printf(m, "live %llu limbo %llu\n", fsc_run_count(run, FSC_ALLOCS) - level.freed,
+		   level.descriptors);
 }
 
 DEFINE_RUN_FILE(descriptors);

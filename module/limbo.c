@@ -161,6 +161,7 @@ struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
 	smp_rmb();
 	released = fsc_limbo_released(run);
 	return (struct fsc_limbo_level) {
+		.freed		= freed,
 		.descriptors	= outstanding(freed, released.descriptors),
 		.folios		= outstanding(freed, released.folios),
 		.pages		= outstanding(freed_pages, released.pages),

@@ -43,6 +43,7 @@ struct fsc_released {
 };
 
 struct fsc_limbo_level {
+	u64 freed;	/* so many have been */
 	u64 descriptors;	/* with kfree_rcu(): at most */
 	u64 folios;	/* whose pages are */
 	u64 pages;
