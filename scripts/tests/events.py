@@ -131,12 +131,14 @@ def live(where: Where, runs: list[tuple[Path, str]]) -> tuple[vm.Boot, list[Trac
 
 def scripts(out: Ktap, where: Where) -> None:
     """What bpftrace's scripts count is what the module counts."""
-    names = ("typesafe", "gup", "limbo", "kfree_rcu", "reuse", "alloc", "gp", "phase")
+    names = ("typesafe", "gup", "limbo", "kfree_rcu", "throttled", "reuse", "alloc", "gp", "phase")
     boot, found = live(where, [(BPFTRACE / f"{script}.bt", params) for script, params in (
         ("lookup-retries", "protocol=typesafe gap_ns=10000"),
         ("lookup-retries", "protocol=typesafe path=gup gap_ns=10000 removal=truncate"),
         ("limbo", "protocol=rcu_full"),
-        ("limbo", "protocol=rcu_desc limbo_max_mb=1"),
+        ("limbo", "protocol=rcu_desc"),
+        # Sixteen folios are a MiB.
+        ("limbo", "protocol=rcu_full order=4 nr_folios=64 limbo_max_mb=1"),
         ("reuse", "protocol=typesafe"),
         ("alloc-latency", "protocol=overlay order=0:8,2:1"),
         ("gp-latency", "protocol=rcu_bounded bounded_max=4 gp_probe_ms=20"),
@@ -165,8 +167,8 @@ def scripts(out: Ktap, where: Where) -> None:
         out.result(level == (seen.missed() if released else frees) == frees - releases,
                    f"{name}: what is left in limbo ({level}) is what was not told", seen.output)
         out.result(seen.hist("wait_ns") == releases and (releases > 0) == released, f"{name}: {releases} waits", seen.output)
-    out.result(sum(by["kfree_rcu"].map("throttled_ns").values()) > 0 < by["kfree_rcu"].counters.get("limbo_waits", 0),
-               "limbo: the freer is throttled", by["kfree_rcu"].output)
+    out.result(sum(by["throttled"].map("throttled_ns").values()) > 0 < by["throttled"].counters.get("limbo_waits", 0),
+               "limbo: the freer is throttled", by["throttled"].output)
     for name, table, counted, kept in (("reuse", "reuses", "recycled", "after_ns"), ("alloc", "allocs", "allocs", "took_ns")):
         seen = by[name]
         total = sum(seen.map(table).values())
