@@ -6,6 +6,8 @@
 # Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/fetch.py): installing a kernel
 # would rebuild initrds and touch the boot menu of the user's machine.
 set -euo pipefail
+# What apt and others say is read below.
+export LC_ALL=C
 
 # Package, what shows that it is there (a command, a file, py: a Python module, lib: a library, static: a command that
 # needs none), and what it is for.

@@ -105,8 +105,10 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
 
 def clean_env() -> dict[str, str]:
     """The environment without what a make that called us leaves of its own (KDIR=, --jobserver-auth)."""
-    return {name: value for name, value in os.environ.items()
+    kept = {name: value for name, value in os.environ.items()
             if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")}
+    # What the compiler says is read.
+    return kept | {"LC_ALL": "C"}
 
 
 def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
