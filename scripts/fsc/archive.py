@@ -12,7 +12,6 @@ import fcntl
 import functools
 import os
 import platform
-import pwd
 import re
 import shutil
 import subprocess
@@ -101,7 +100,7 @@ def _is_debian() -> bool:
 def alone(folder: Path) -> Iterator[None]:
     """Two processes may want the same thing at once: the second one waits, and finds it there.
 
-    The lock lasts as long as anybody has its descriptor: a child that outlives us keeps it, too.
+    The lock lasts as long as anybody has its descriptor: a child that was started with close_fds=False, too.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w", encoding="utf-8") as lock:
@@ -148,15 +147,17 @@ class Suite:
             "Dir::State": self.folder / "state", "Dir::State::Status": self.folder / "state/status",
             "Dir::State::Lists": self.folder / "lists", "Dir::Cache": self.folder / "cache",
             # As root, apt would download as _apt, which may not write here.
-            "APT::Sandbox::User": pwd.getpwuid(os.getuid()).pw_name, "APT::Architecture": "amd64",
+            **({"APT::Sandbox::User": "root"} if os.geteuid() == 0 else {}), "APT::Architecture": "amd64",
             "Acquire::Languages": "none", "Acquire::Retries": "3"}.items()))
         return config
 
     def _apt(self, *words: str, cwd: Path | None = None, program: str = "apt-get") -> str:
         """Return what apt prints; raise Gone when it fails."""
-        done = subprocess.run([program, "-q", *words], cwd=cwd, check=False, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                              env=os.environ | {"LC_ALL": "C", "APT_CONFIG": str(self._configure())})
+        # Kernels and compilers are fetched under locks of their own, and share the suite's lists.
+        with alone(self.folder):
+            done = subprocess.run([program, "-q", *words], cwd=cwd, check=False, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                  env=os.environ | {"LC_ALL": "C", "APT_CONFIG": str(self._configure())})
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if line.startswith("E: ")]
             raise Gone(errors[0].removeprefix("E: ") if errors else f"{program} {words[0]} ended with {done.returncode}")

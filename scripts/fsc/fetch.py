@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,8 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
             trouble.append(str(error) if suite.name in str(error) else f"{suite.name}: {error}")
             continue
         if found:
+            if trouble:
+                print(f"{what}: from {suite.name} ({'; '.join(trouble)})", file=sys.stderr, flush=True)
             return found
         trouble.append(f"{suite.name}: none")
     raise SetupError(f"no {what} in Debian's archive ({'; '.join(trouble)})")
