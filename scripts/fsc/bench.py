@@ -200,7 +200,11 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
     for one, plan in plans.items():
         print(f"Kernel {one}: {plan.where.release}", flush=True)
         (folder / one).mkdir(exist_ok=True)
-        done, verdict, whole = _measure(plan, args, folder / one, folder)
+        try:
+            done, verdict, whole = _measure(plan, args, folder / one, folder)
+        except SetupError as error:
+            print(f"{SETUP}: kernel {one}: {error}")
+            done, verdict, whole = {}, SETUP, True
         verdicts.append(verdict)
         results[one] = list(done)
         if not whole:
