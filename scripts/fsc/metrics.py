@@ -13,6 +13,8 @@ POINTERS_PER_PAGE = 507
 MEMDESC_WORD = 8
 # Files of /sys/kernel/slab/folioscale_desc; kernels without sheaves have no sheaf_capacity.
 LAYOUT = ("slab_size", "object_size", "objs_per_slab", "order", "sheaf_capacity", "cpu_partial")
+# Full ones, at most: the main and the spare one of each CPU, and of a node MAX_FULL_SHEAVES (mm/slub.c).
+SHEAVES_OF_A_CPU, SHEAVES_OF_A_BARN = 2, 10
 PAGE, HUGE = 4096, 2 << 20
 ENOUGH_WAITS = 100
 
@@ -85,7 +87,7 @@ COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as muc
            "cost nothing. Their order of the arms is not a real CPU's.")
 
 CACHED = ("cached: free and reusable, but not given back by the slab; not in limbo. per CPU and barn: of it what is in sheaves "
-          "and barns, before 6.18 in slabs that CPUs hold. >=: a lower bound, see the notes.")
+          "and barns, before 7.0 in slabs that CPUs hold. >=: a lower bound, see the notes.")
 
 _FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
 
@@ -205,9 +207,10 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         "descriptor_objects_mean_milli": round(mean * 1000),
         "descriptor_bytes_peak": peak * size,
         "descriptor_bytes_mean": round(mean * size),
-        # A CPU's slabs count as full, and so does one that is being emptied: never too low by
-        # more than a moment, but too high by up to this.
-        "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] * (1 + partial) + 1),
+        # A CPU's slabs count as full, and so does one that is being emptied, and what sheaves hold: never too low
+        # by more than a moment, but too high by up to this.
+        "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] * (1 + partial) + 1)
+                            + (slab.get("sheaf_capacity") or 0) * (SHEAVES_OF_A_CPU * slab["nr_cpus"] + SHEAVES_OF_A_BARN),
         # What a slab of it takes, by object: slack and all.
         "object_bytes_whole": -(-(4096 << slab["order"]) // slab["objs_per_slab"]),
         # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.
@@ -219,7 +222,7 @@ def cached(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any] |
     """Free objects that the slab keeps back: all objects of its slabs, less those that are live or in limbo.
 
     The file `objects` counts as used all but what is free in slabs of the node's partial list (mm/slub.c,
-    show_slab_objects()). So live, in limbo, and on top what sheaves and barns hold, or before 6.18 the free
+    show_slab_objects()). So live, in limbo, and on top what sheaves and barns hold, or before 7.0 the free
     objects of slabs that CPUs hold: that is "percpu". Where limbo is known by its upper bound alone, cached is
     a lower bound. Where `objects` itself has to stand for live and limbo, nothing is known of "percpu".
     """

@@ -95,7 +95,8 @@ def _deferring(said: Figures) -> list[str]:
         lazy = "lazy" if rcu["enable_rcu_lazy"] else "not lazy"
         found.append(f"callbacks of CPU {rcu['nocb_cpus']} offloaded, {lazy}" if rcu["nocb_cpus"] else
                      "no callbacks offloaded")
-    return found + ([f"sheaves of {said['sheaf_capacity']} descriptors"] if said.get("sheaf_capacity") else [])
+    sheaf = said.get("sheaf_capacity")
+    return found + ([f"sheaves of {sheaf} descriptors"] if sheaf not in (None, "0") else [])
 
 
 def _common_deferring(env: Figures) -> list[str]:

@@ -98,6 +98,9 @@ class ResultTest(BootsTest):
         for held, objects in ((120, 51 * (2 * 6 + 1)), (0, 51 * 3), (None, 51 * 3)):
             slab = synthetic.slab([1000]) | {"cpu_partial": held}
             self.assertEqual(metrics.slab_limbo(slab, 1024)["accuracy_objects"], objects, held)
+        # PREEMPT_RT has no markers, but sheaves: two of each CPU, and ten of the node.
+        slab = synthetic.slab([1000]) | {"cpu_partial": 0, "sheaf_capacity": 60}
+        self.assertEqual(metrics.slab_limbo(slab, 1024)["accuracy_objects"], 51 * 3 + 60 * (2 * 2 + 10))
 
     def test_limbo_of_kfree_rcu_is_the_markers_where_there_are_some(self) -> None:
         found = self.build()
