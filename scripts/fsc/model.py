@@ -329,14 +329,14 @@ def legend(model: Model, own: bool = False) -> list[str]:
     period = ("as given" if own else
               "the one probed on this machine, at the nearest rate a CPU on a log scale; --grace-period MS takes "
               "another machine's")
-    batching = ("It waits for a sheaf of the CPU to be full; what is measured is an upper bound, by up to two sheaves a CPU."
-                if any(arm.sheaf for arm in model.arms) else
-                "By 6.12's code, roughly: for a page of pointers of the CPU, or 5 s.")
+    batching = ("what kfree_rcu() waits before it asks for one: for a sheaf of the CPU to be full (what is measured is an "
+                "upper bound, by up to two sheaves a CPU)" if any(arm.sheaf for arm in model.arms) else
+                "what kfree_rcu() waits before it asks for one, roughly, by 6.12's code")
     return [
         "limbo = free rate x (grace period + batching) x bytes. frees/s: reached. period: mean of what a thread "
         "that asks for one waits, probed at the nearest free rate where the same is deferred (call_rcu_hurry: where "
         f"call_rcu is); {min(model.counts)} to {max(model.counts)} of them a rate, minutes before or after the "
-        f"measured. batching: what kfree_rcu() waits before it asks for one; none with call_rcu(). {batching} "
+        f"measured. batching: {batching}; none with call_rcu(). "
         "hazptr: half a batch a freer. Not in it: callbacks and workers that come late, and kfree_rcu()'s pages of "
         "pointers (8 bytes an object). rcu_bounded is not predicted: below half its ceiling it waits for grace periods "
         "that others ask for.",

@@ -92,7 +92,7 @@ class AccelTest(unittest.TestCase):
 
     def test_silence_ends_at_the_timeout(self) -> None:
         with mock.patch.object(accel, "PROBE_TIMEOUT_S", 2.0):
-            self.falls_back(SILENT, "the job had not begun 2 s after power on")
+            self.falls_back(SILENT, "the job did not begin within 2 s after power on")
 
     def test_no_device(self) -> None:
         (self.folder / "kvm").unlink()

@@ -137,9 +137,9 @@ class PredictedTest(unittest.TestCase):
         row = self.rows(found)["rcu_desc kfree_rcu", False][2]
         self.assertAlmostEqual(row.bytes, 1000 * (0.020 + 0.0295) * 80)
         said = " ".join(model.legend(of(found)))
-        self.assertIn("It waits for a sheaf", said)
+        self.assertIn("for a sheaf of the CPU to be full", said)
         self.assertNotIn("6.12", said)
-        self.assertIn("By 6.12's code", " ".join(model.legend(of(made()))))
+        self.assertIn("by 6.12's code", " ".join(model.legend(of(made()))))
 
     def test_lazy_sheaves_are_left_out(self) -> None:
         found = with_sheaves()

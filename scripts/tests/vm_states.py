@@ -59,7 +59,7 @@ CASES = (
          "FAIL", "soft lockup"),
     Case("hung task", "echo 1 >/proc/sys/kernel/hung_task_timeout_secs; insmod /fsc_crash.ko how=hang",
          "FAIL", "blocked for more than"),
-    Case("hang", "sleep 1000", "LOST", "^not finished 15 s after the job began: 1 blobs had come, the last one say; on the console: ",
+    Case("hang", "sleep 1000", "LOST", "^not finished 15 s after the job began: 1 blobs arrived, the last one say; on the console: ",
          timeout_s=15),
     Case("dead CPU", "insmod /fsc_crash.ko how=dead", "LOST", "^not finished 15 s after the job began", timeout_s=15),
     Case("bytes that are no UTF-8", r"printf 'd\374\377sseldorf \033\n' >/dev/ttyS0", "PASS", "job exited 0"),
