@@ -13,7 +13,7 @@ from typing import Any
 from . import result, stats, table
 from .environment import releases
 from .icount import BOOTS_LIMIT
-from .metrics import METRICS, at_least, estimated, unit
+from .metrics import METRICS, at_least, estimated, measured, unit
 from .notes import ENOUGH_REPETITIONS
 from .table import WIDTH, row, wrap
 from .verdict import PASS, SetupError, worst
@@ -74,7 +74,7 @@ def load(letter: str, path: str) -> Side:
     if file.is_dir():
         file = file / "result.json"
     if not file.is_file():
-        raise SetupError(f"{letter}: {file}: no such file; A and B are folders of results, or their result.json")
+        raise SetupError(f"{letter}: {file}: no such file; A and B are folders of results, or their result.json or result.json.xz")
     try:
         return Side(letter, file, result.read(file))
     except SetupError as error:
@@ -152,7 +152,8 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
                                for member in ("median", "low", "high", "n", "coverage")}
                      | {"estimated": estimated(point, name), "at_least": at_least(point, name)}
                       for letter, point in (("a", a), ("b", b))}
-    found |= {"rankable": a["summary"][name]["rankable"] and b["summary"][name]["rankable"]}
+    found |= {"rankable": a["summary"][name]["rankable"] and b["summary"][name]["rankable"]
+              and measured(a, name) == measured(b, name) and not at_least(a, name)}
     found |= dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "verdict"))
     one, other = result.values_of(a, name), result.values_of(b, name)
     if not found["rankable"]:
@@ -286,6 +287,18 @@ def _metrics_alone(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
                 yield f"only in {letter}: {name_of(one)}: {', '.join(names)}"
 
 
+def _measured_otherwise(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
+    """Figures that look alike and are not: neither ratio nor verdict is given of them."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for a, b in pairs:
+        for name in METRICS:
+            if name in a["summary"] and name in b["summary"]:
+                found.setdefault((name, measured(a, name), measured(b, name)), []).append(name_of(a))
+    for (name, one, other), points in found.items():
+        if one != other or one == "a lower bound":
+            yield f"{name} is {one} in A, {other} in B, so not compared: {_and_more(points)}"
+
+
 def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
     """All that is said of the two, as --json writes it."""
     of_a, of_b = a.points(), b.points()
@@ -298,7 +311,7 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
     families: dict[tuple[str, str], list[tuple[Point, Point]]] = {}
     for pair in common:
         families.setdefault((pair[0]["workload"], pair[0]["path"]), []).append(pair)
-    notes = [*_alone(of_a, of_b, "A"), *_alone(of_b, of_a, "B"), *_metrics_alone(common)]
+    notes = [*_alone(of_a, of_b, "A"), *_alone(of_b, of_a, "B"), *_metrics_alone(common), *_measured_otherwise(common)]
     points = []
     for (workload, path), pairs in families.items():
         compared = family(pairs)

@@ -165,6 +165,19 @@ def mark(point: dict[str, Any], metric: str) -> str:
     return "~" if estimated(point, metric) else ">=" if at_least(point, metric) else ""
 
 
+def measured(point: dict[str, Any], metric: str) -> str:
+    """By what a figure is known, for figures known in two ways are not compared."""
+    if estimated(point, metric):
+        slab = any(rep["limbo"] and sampled(rep["limbo"]) for rep in point["repetitions"])
+        return "the slab's object count" if slab else "the markers' upper bound"
+    if at_least(point, metric):
+        return "a lower bound"
+    if metric == "cached_percpu_bytes_mean":
+        sheaves = any((rep.get("cache") or {}).get("sheaf_capacity") for rep in point["repetitions"])
+        return "what sheaves and barns hold" if sheaves else "free objects of CPUs' slabs"
+    return "a count"
+
+
 def lookups(path: str) -> str:
     """What readers of a path count: on pfn a lookup is one frame decided."""
     return "frames" if path == "pfn" else "lookups"

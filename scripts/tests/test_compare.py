@@ -191,6 +191,50 @@ class SimulationTest(unittest.TestCase):
         self.assertGreater(self.share_called_different(200, 1, 1.4), 0.95)
 
 
+class MeasuredOtherwiseTest(PairTest):
+    """Alike in name only, so neither ratio nor verdict."""
+    POINT = ("churn", "rcu_full")
+
+    def compared(self, metric: str) -> bool:
+        return self.figures(*self.POINT, metric)["verdict"] is not None
+
+    def test_limbo(self) -> None:
+        limbos = [rep["limbo"] for found in (self.a, self.b) for rep in point_of(found, *self.POINT)["repetitions"]]
+        ours = limbos[len(limbos) // 2:]
+        self.assertTrue(self.compared("limbo_descriptor_bytes_mean"))
+        for limbo in ours:
+            limbo["exact"] = 0
+        self.assertFalse(self.compared("limbo_descriptor_bytes_mean"))
+        self.assertTrue(self.compared("turnovers_per_second"))
+        self.assertIn("limbo_descriptor_bytes_mean is a count in A, the slab's object count in B, so not compared: "
+                      "pagecache, churn, rcu_full", self.text())
+        for limbo in limbos:
+            limbo["exact"] = 0
+        self.assertTrue(self.compared("limbo_descriptor_bytes_mean"))
+        for limbo in ours:
+            limbo["bound"] = "markers"
+        self.assertFalse(self.compared("limbo_descriptor_bytes_mean"))
+        self.assertIn("is the slab's object count in A, the markers' upper bound in B", self.text())
+
+    def test_cached(self) -> None:
+        self.assertTrue(self.compared("cached_bytes_mean"))
+        for rep in point_of(self.b, *self.POINT)["repetitions"]:
+            rep["cached"]["bound"] = "lower"
+        self.assertFalse(self.compared("cached_bytes_mean"))
+        self.assertIn("cached_bytes_mean is a count in A, a lower bound in B", self.text())
+        # Two lower bounds have no ratio either.
+        for rep in point_of(self.a, *self.POINT)["repetitions"]:
+            rep["cached"]["bound"] = "lower"
+        self.assertFalse(self.compared("cached_bytes_mean"))
+
+    def test_cached_by_cpus(self) -> None:
+        self.assertTrue(self.compared("cached_percpu_bytes_mean"))
+        for rep in point_of(self.b, *self.POINT)["repetitions"]:
+            rep["cache"] = {"sheaf_capacity": 60}
+        self.assertFalse(self.compared("cached_percpu_bytes_mean"))
+        self.assertIn("cached_percpu_bytes_mean is free objects of CPUs' slabs in A, what sheaves and barns hold in B", self.text())
+
+
 class EmulatedTest(PairTest):
     ACCELERATOR = "tcg"
 
