@@ -129,10 +129,10 @@ distclean:
 #h   SEED=S     soak: of the points (a random one, which is printed)
 #h   POINT=K    soak: point K of SEED alone, until MINUTES are over if they are given
 #h   OUT=DIR    bench, icount, soak, trace, perf: where the results go (a new folder under results/)
-#h   RESULTS=   report: folders with a result.json, one for each suite: "results/A results/B"
+#h   RESULTS=   report: folders with a result.json or result.json.xz, one for each suite: "results/A results/B"
 #h   QUICK=1    check-debug: the least of each
 #h   ONLY=      check, check-debug: only these groups of tests (a wrong name lists them)
-#h   A= B=      compare: folders of results, or their result.json
+#h   A= B=      compare: folders of results, or their result.json or result.json.xz
 #h   JSON=FILE  compare: write it there as JSON, too
 #h   FORCE=1    compare: even if emulation, accelerator or parameters differ
 #h   HOST=1     bench, trace, perf: load the module on this machine, not in a VM; asks first

@@ -70,9 +70,7 @@ def name_of(point: Point) -> str:
 
 def load(letter: str, path: str) -> Side:
     """Read a result, given as its folder or its file."""
-    file = Path(path)
-    if file.is_dir():
-        file = file / "result.json"
+    file = result.file_of(Path(path))
     if not file.is_file():
         raise SetupError(f"{letter}: {file}: no such file; A and B are folders of results, or their result.json or result.json.xz")
     try:

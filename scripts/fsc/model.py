@@ -377,7 +377,7 @@ def render(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: f
 
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
-    file = Path(args.folder) / "result.json"
+    file = result.file_of(Path(args.folder))
     found = result.read(file)
     model = of(found)
     if isinstance(model, str):

@@ -52,7 +52,7 @@ class Source(Measured):
 
 def load(folder: Path, number: int) -> Source:
     """Read a folder and draw what is in it."""
-    found = result.read(folder / "result.json")
+    found = result.read(result.file_of(folder))
     sections = costs.sections(found, f"s{number}")
     return Source(found, sections, folder, {section.id: plots.of_section(section, folder) for section in sections})
 
@@ -438,6 +438,7 @@ def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> 
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     folders = [Path(folder) for folder in args.folder]
-    file = Path(args.out) if args.out else folders[0] / NAME
+    first = folders[0] if folders[0].is_dir() else folders[0].parent
+    file = Path(args.out) if args.out else first / NAME
     print("\n".join(str(path) for path in write(folders, file, args.plot)))
     return 0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import re
 import textwrap
@@ -18,6 +19,7 @@ from .suite import Point, Suite
 from .verdict import FAIL, LOST, PASS, SETUP, SetupError, worst
 
 SCHEMA = 1
+NAME = "result.json"
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
                 "memory ordering weaker than x86's"]
@@ -199,11 +201,20 @@ def validate(result: dict[str, Any]) -> None:
     jsonschema.validate(result, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
+def file_of(path: Path) -> Path:
+    """A folder's result.json, which may be compressed; what is no folder is the file itself."""
+    files = [path / NAME, path / f"{NAME}.xz"] if path.is_dir() else [path]
+    return next(filter(Path.is_file, files), files[0])
+
+
 def read(file: Path) -> dict[str, Any]:
     """A result of this schema; what is none is a SetupError that says why."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        data = file.read_bytes()
+        found = json.loads(lzma.decompress(data) if file.suffix == ".xz" else data)
         validate(found)
+    except lzma.LZMAError as error:
+        why = f"not xz: {error}"
     except OSError as error:
         raise SetupError(f"{file}: {error.strerror}") from None
     except jsonschema.ValidationError as error:

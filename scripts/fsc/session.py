@@ -152,7 +152,7 @@ class Session:
         emulated = self.accel is not None and self.accel.emulated
         found = result.build(self.suite, self.boots, environment.gather(
             self.suite, self.boots, emulated, interrupted))
-        result.write(self.folder / "result.json", found)
+        result.write(self.folder / result.NAME, found)
         result.write_text(self.folder / "summary.txt", summary.render(found))
         return found
 

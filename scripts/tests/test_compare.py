@@ -520,6 +520,17 @@ class CommandTest(PairTest):
         self.assertIn("FORCED", done.stdout)
         self.assertEqual([file.name for file in self.folder.glob(".*")], [])
 
+    def test_compressed(self) -> None:
+        """As results are kept that are not to be large."""
+        shown = self.run_it(self.folder, self.folder / "b.json").stdout.split()
+        for name in ("result.json", "b.json"):
+            subprocess.run(["xz", self.folder / name], check=True)
+        self.assertEqual(self.run_it(self.folder, self.folder / "b.json.xz").stdout.replace(".xz", "").split(), shown)
+        (self.folder / "b.json.xz").write_bytes(b"spoilt")
+        done = self.run_it(self.folder, self.folder / "b.json.xz")
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (EXIT_SETUP, 1))
+        self.assertIn("b.json.xz is no result of this folioscale: not xz", done.stderr)
+
     def test_refused_with_status_2(self) -> None:
         self.b["environment"]["accelerator"] = "host"
         result.write(self.folder / "b.json", self.b)
