@@ -35,25 +35,25 @@ linux-perf                 perf                          perf
 trace-cmd                  trace-cmd                     records trace events
 gdb                        gdb                           what make gdb waits for
 "
-check_needs="$trace_needs
-gcc                        gcc                           builds the programs of the tests
+kernels_only='
+gcc                        gcc                           builds the kernel, and the programs of the tests
+libc6-dev                  /usr/include/stdio.h          the programs of the build are built with it
+flex                       flex                          builds Kconfig
+bison                      bison                         likewise
+bc                         bc                            computes constants of kernel/time
+libelf-dev                 /usr/include/gelf.h           objtool is built with it
+libssl-dev                 /usr/include/openssl/ssl.h    the certificate tools are built with it
+perl                       perl                          some scripts of the build are written in it, and checkpatch.pl
+'
+kernels_needs="$bench_needs$kernels_only"
+check_needs="$trace_needs$kernels_only
+clang-19|clang             clang-19|clang                builds the module, as gcc does
 sparse                     sparse                        static checks of the module
 shellcheck                 shellcheck                    static checks of the scripts
-perl                       perl                          runs the kernel's checkpatch.pl
 mmdebstrap                 mmdebstrap                    makes the Debian that a test starts from
 chromium                   chromium                      opens report.html as a reader would
 chromium-driver            chromedriver                  lets a test look at what chromium shows
 python3-selenium           py:selenium                   what that test is written with
-"
-kernels_needs="$bench_needs
-gcc                        gcc                           builds the kernel
-libc6-dev                  /usr/include/stdio.h          the programs of the build are built with it
-flex                       flex                          builds Kconfig
-bison                      bison                         likewise
-bc                         bc                            computes kernel/time's constants
-libelf-dev                 /usr/include/gelf.h           objtool is built with it
-libssl-dev                 /usr/include/openssl/ssl.h    the build's certificate tools are built with it
-perl                       perl                          some scripts of the build are written in it
 "
 
 usage() { echo 'usage: setup.sh bench|trace|check|kernels' >&2; exit 2; }

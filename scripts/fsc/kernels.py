@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -62,16 +63,18 @@ def _run(command: list[str], log: Path, what: str) -> None:
         raise SetupError(f"{what} failed ({log}):\n{end}")
 
 
-def _unpack(folder: Path, found: Source) -> Path:
+def _unpack(found: Source) -> Path:
     """The source, shared by all kernels; whole or not there."""
+    folder = repo.cache()
     source = folder / f"source-{found.version}"
-    if not source.is_dir():
-        print(f"Unpacking {found.tar.name} {found.version} into {source}: {_SOURCE_DISK} of disk", flush=True)
-        aside = folder / f".source-{found.version}"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        _run(["tar", "-xJf", str(found.tar), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking")
-        aside.rename(source)
+    with archive.alone(folder):
+        if not source.is_dir():
+            print(f"Unpacking {found.tar.name} {found.version} into {source}: {_SOURCE_DISK} of disk", file=sys.stderr, flush=True)
+            aside = folder / f".source-{found.version}"
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            _run(["tar", "-xJf", str(found.tar), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking")
+            aside.rename(source)
     return source
 
 
@@ -91,11 +94,10 @@ def _make(source: Path, build: Path, name: str, settings: str) -> None:
 
 
 def _build(name: str, found: Source, settings: str, where: Path) -> None:
-    source = _unpack(repo.cache(), found)
+    source = _unpack(found)
     print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
-          f"{', going on where it was interrupted' if where.is_dir() else ''}", flush=True)
+          f"{', going on where it was interrupted' if (where / '.config').is_file() else ''}", flush=True)
     begin = time.monotonic()
-    where.mkdir(exist_ok=True)
     _make(source, where, name, settings)
     (where / "done").touch()
     used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
@@ -114,10 +116,27 @@ def build(name: str, series: str) -> Kernel:
     found = fetch.source(series)
     where = _place(name, series, found.version)
     if not (where / "done").is_file():
-        with archive.alone(repo.cache()):
+        with archive.alone(where):
             if not (where / "done").is_file():
                 _build(name, found, fragment(name, series), where)
     return kernel.tree(str(where))
+
+
+def prepared(series: str, compiler: str) -> Path:
+    """A tree with Debian's configuration in which modules compile by a @compiler of ours. It has no kernel to link with."""
+    debian, found = kernel.debian(series), fetch.source(series)
+    where = repo.cache() / f"{compiler}-{debian.release}-of-{found.version}"
+    if not (where / "done").is_file():
+        with archive.alone(where):
+            if not (where / "done").is_file():
+                source, log = _unpack(found), where / "build.log"
+                shutil.copy(debian.build / ".config", where)
+                make = ["make", "-C", str(source), f"O={where}", f"CC={compiler}", f"HOSTCC={_COMPILER}"]
+                _run([*make, "olddefconfig"], log, f"the configuration for {compiler}")
+                _run([*make, f"-j{os.cpu_count()}", "modules_prepare"], log, f"modules_prepare by {compiler}")
+                (where / "Module.symvers").touch()
+                (where / "done").touch()
+    return where
 
 
 def table() -> str:
