@@ -100,7 +100,7 @@ GROUPS = (
     Guest("stress", "stress", vcpus=4, alone=True),
     Guest("paths", "paths"),
     Guest("limbo", "limbo"),
-    Guest("little", "little", vcpus=1, icount=True),
+    Guest("little", "little", vcpus=1, memory_mb=4096, icount=True),
     Guest("axes", "axes"),
     Program("debian13", "debian13.py", timeout_s=3600),
     Program("builds", "builds.py"),

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# What is freed and not yet reusable: its cap, and its accounts. And how long it takes to
-# populate what there is to be freed.
+# What is freed and not yet reusable: its cap, and its accounts.
 
 # A MiB of descriptors is 13,107 of them: rcu_desc gets long sections beside it, so that a
 # grace period lasts for that many turnovers.
@@ -185,28 +184,10 @@ hazards() { # THREADS NAME=VALUE...
 	has_its_ceiling hazptr $((threads * 64)) hazard_scans nr_readers=2 nr_freers=2 "$@"
 }
 
-# The fastest of six: memory that this machine has not touched yet the host must find first,
-# and the host may be busy.
-populate() { # PROTOCOL
-	fastest=
-	for attempt in 1 2 3 4 5 6; do
-		read -r before _ </proc/uptime
-		load protocol="$1" nr_folios=100000 autorun=1 warmup_ms=0 duration_ms=1 nr_freers=0 || return
-		read -r after _ </proc/uptime
-		took=$(((${after%.*} * 100 + 1${after#*.} - ${before%.*} * 100 - 1${before#*.}) * 10))
-		[ $took -gt "${fastest:-$took}" ] || fastest=$took
-		wait_state done
-		unload
-		[ $fastest -ge 5000 ] || break
-	done
-	note "$fastest ms, attempt $attempt"
-	[ $fastest -lt 5000 ] || fail "populating took $fastest ms"
-}
-
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 
 BOUND=$(bound_here)
-ktap_plan $((4 + 3 + 4 + 2 + 4 + 3 + 6 + 4))
+ktap_plan $((4 + 3 + 4 + 2 + 4 + 3 + 6))
 
 for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
 	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
@@ -235,7 +216,3 @@ ktap_test "rcu_bounded stays under a bounded_max of half the cap" bounded 3274 g
 ktap_test "hazptr stays under a batch a thread" hazards 2
 ktap_test "hazptr stays under a batch a thread, under truncate" hazards 4 removal=truncate hold_ns=10000
 ktap_test "hazptr stays under a batch a thread, under gup" hazards 2 path=gup
-# What populates is the same for all that have descriptors of their own.
-for protocol in overlay typesafe rcu_desc rcu_full; do
-	ktap_test "$protocol populates 100000 folios in 5 s" populate "$protocol"
-done

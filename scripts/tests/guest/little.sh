@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Little's law: the mean limbo, by looks at the accounts, is the rate of frees times the mean
-# wait, by the clock where a descriptor becomes reusable. One CPU that counts instructions: the looks come in time.
+# What can be asked of one CPU that counts instructions, whose clock they are. Little's law: the mean limbo, by looks at
+# the accounts, is the rate of frees times the mean wait, by the clock where a descriptor becomes reusable; the looks come
+# in time. What a turnover's callbacks take. And that what populates takes as long for each folio of many as of few.
 
 # predict NAME=VALUE...: a run, and what rate and wait make of it, in thousandths of an object
 predict() {
@@ -64,7 +65,24 @@ deferred_work_is_counted() {
 	fi
 }
 
-ktap_plan 9
+# How many ms insmod takes that populates this many folios
+populating() { # PROTOCOL NR_FOLIOS
+	read -r before _ </proc/uptime
+	load protocol="$1" nr_folios="$2" autorun=1 warmup_ms=0 duration_ms=1 nr_freers=0 || return
+	read -r after _ </proc/uptime
+	took=$(((${after%.*} * 100 + 1${after#*.} - ${before%.*} * 100 - 1${before#*.}) * 10))
+	wait_state done
+	unload
+}
+
+populates_many_like_few() { # PROTOCOL
+	populating "$1" 1000 && few=$took && populating "$1" 100000 && some=$took && populating "$1" 300000 || return
+	note "$few ms for 1000, $some ms for 100000, $took ms for 300000"
+	# The clock's 10 ms are a tenth of what 100000 take.
+	[ $((took - few)) -le $(((some - few) * 299 * 3 / 99 / 2)) ] || fail "each of 300000 takes over 1.5 times as long as of 100000"
+}
+
+ktap_plan 13
 
 ktap_test "rcu_desc, call_rcu, at full rate" law protocol=rcu_desc deferral=call_rcu nr_readers=1 duration_ms=2500
 ktap_test "rcu_full at full rate" law protocol=rcu_full nr_readers=1 duration_ms=2500
@@ -76,3 +94,7 @@ ktap_test "hazptr, 10,000 frees a second" law protocol=hazptr free_rate=10000 nr
 ktap_test "hazptr at full rate has half a batch" half_a_batch protocol=hazptr nr_readers=0 duration_ms=2000
 ktap_test "rcu_bounded, 10,000 frees a second" law protocol=rcu_bounded free_rate=10000 nr_readers=0 duration_ms=8000
 ktap_test "what is deferred is counted as a turnover's" deferred_work_is_counted
+# What populates is the same for all that have descriptors of their own.
+for protocol in overlay typesafe rcu_desc rcu_full; do
+	ktap_test "$protocol populates 300000 folios like 100000" populates_many_like_few "$protocol"
+done
