@@ -275,7 +275,7 @@ def costs(out: Ktap, where: Where) -> None:
 def main() -> int:
     """Return the exit status."""
     args = parser(__doc__).parse_args()
-    out = Ktap(lambda line: print(line, flush=True), 27 + 16 + 14 + 8)
+    out = Ktap(lambda line: print(line, flush=True), 28 + 16 + 14 + 8)
     machine = kernel.choose(args.kdir, args.kernel, args.kver)
     with tempfile.TemporaryDirectory(prefix="folioscale-events-") as folder:
         module = kernel.build_module(machine, variables=kernel.WITH_FLOOR) / "folioscale.ko"

@@ -30,7 +30,7 @@ pfn|other_turnovers > 100 && hugetlb_seen > 0|rcu_full mix=60:20:10:5:5 nr_freer
 pfn|other_turnovers > 100 && hugetlb_seen == 0 && trygets > 0|hazptr mix=60:20:10:5:5 passes=1
 pfn|other_turnovers > 100 && hugetlb_seen > 0|rcu_bounded mix=1:0:0:100:0 nr_folios=64
 gup|fallback_zero > 0|rcu_desc gap_ns=10000
-gup|fallback_memdesc > 0|typesafe gap_ns=10000
+gup|fallback_memdesc > 0|typesafe gap_ns=10000 order=0:1,1:1 burst=2 nr_folios=8
 gup|fallback_pte > 0|rcu_bounded gap_ns=10000 hold_ns=10000 removal=truncate nr_readers=2 nr_folios=16
 gup|fallback_pmd > 0|rcu_desc gap_ns=10000 hold_ns=100000 removal=truncate nr_readers=2 order=9 nr_folios=4
 gup|hazard_moved > 0 && hazard_scans > 0|hazptr gap_ns=10000
