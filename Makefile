@@ -98,7 +98,7 @@ distclean:
 #h Targets:
 #h   bench      install what is missing, boot a VM, run the suite, print the table
 #h   report     write report.html for the folders RESULTS, into the first of them
-#h   check      install what is missing, run every test
+#h   check      install what is missing, run the tests but those that take longest, and name these
 #h   check-debug  the tests of the module on debug kernels, built when they are not there, and the
 #h              kernels' own checkers (KERNEL=, as of kernels)
 #h   compare    two results, B against A: what differs, and by how much

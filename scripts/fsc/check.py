@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale check: every test, as one KTAP stream; what each said is under build/check/."""
+"""scripts/folioscale check: the tests, as one KTAP stream; what each said is under build/check/."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Program:
     takes_kernel: bool = False
     timeout_s: float = 6000       # for what hangs: five times what was enough for the longest
     alone: bool = False           # nothing else runs meanwhile
+    asked: bool = False           # only when it is named: it takes long
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
         command = [str(TESTS / self.file)]
@@ -74,6 +75,7 @@ class Guest:
     allow: tuple[str, ...] = ()   # lines that the console may have
     alone: bool = False           # times in the guest are what it is about
     icount: bool = False          # a nanosecond is an instruction there
+    asked: bool = False           # as above
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
         where = machine.kernel_of(self.flavour, self.series)
@@ -102,11 +104,11 @@ GROUPS = (
     Guest("limbo", "limbo"),
     Guest("little", "little", vcpus=1, memory_mb=4096, icount=True),
     Guest("axes", "axes"),
-    Program("debian13", "debian13.py", timeout_s=3600),
+    Program("debian13", "debian13.py", timeout_s=3600, asked=True),
     Program("builds", "builds.py"),
     Program("report", "report.py"),
     Program("static", "static.py", takes_kernel=True),
-    Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1"),
+    Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1", asked=True),
     Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
     Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),
     Guest("paths", "rt-paths", flavour=RT, env="FSC_QUICK=1"),
@@ -142,7 +144,7 @@ def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list
     for name in only:
         if name not in names:
             raise SetupError(f"ONLY={name}: no such group; known: {' '.join(names)}")
-    return [group for group in among if not only or group.name in only]
+    return [group for group in among if (group.name in only if only else not group.asked)]
 
 
 def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
@@ -221,5 +223,7 @@ def main(args: argparse.Namespace) -> int:
     out = Ktap(lambda line: print(line, flush=True), len(groups))
     run_groups(out, groups, machine)
     print(f"# {time.monotonic() - begin:.0f} s")
+    if not args.only:
+        print(f"# Not run, as they take long: make check ONLY=\"{' '.join(group.name for group in GROUPS if group.asked)}\"")
     print(out.count)
     return EXIT_STATUS[FAIL if out.count.failed else PASS]
