@@ -179,19 +179,28 @@ static void raise_peak(atomic64_t *peak, u64 value)
 
 /*
  * Hold the markers' bound against the truth. The markers are read first: what they have
- * confirmed was released then, so the bound must not be below.
+ * confirmed was released then, so the bound must not be below. How far it is above can
+ * only be told where no marker was invoked meanwhile: who looks may lose its CPU in between.
  */
 static void check_bound(struct fsc_run *run)
 {
-	u64 freed = fsc_run_count(run, FSC_FREES), bound, truth;
+	u64 freed = fsc_run_count(run, FSC_FREES), confirmed, bound, truth;
 
 	/* As in fsc_limbo_read(). */
 	smp_rmb();
-	bound = outstanding(freed, fsc_markers_confirmed(run));
+	confirmed = fsc_markers_confirmed(run);
+	bound = outstanding(freed, confirmed);
 	truth = outstanding(freed, fsc_limbo_released(run).descriptors);
-	if (bound < truth)
+	if (bound < truth) {
 		fsc_violation_keep(run, FSC_BAD_BOUND, 0, 0, truth, bound);
-	else
+		return;
+	}
+	/*
+	 * Of what was released above, markers that were invoked before are seen. Pairs with
+	 * the release in confirm().
+	 */
+	smp_rmb();
+	if (fsc_markers_confirmed(run) == confirmed)
 		raise_peak(&run->limbo.bound_above, bound - truth);
 }
 
