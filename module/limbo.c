@@ -48,9 +48,9 @@ int fsc_limbo_init(struct fsc_run *run)
 		return -EINVAL;
 	}
 	limbo->check_bytes = max(limbo->max_bytes / (8 * nr_freers), 1ULL);
-	/* Between two looks each freer adds this much: waiting so early keeps the cap. */
+	/* Between two looks each freer adds so many folios: waiting so early keeps the cap. */
 	limbo->wait_bytes = limbo->max_bytes -
-			    nr_freers * max(limbo->check_bytes, folio_bytes(run));
+			    nr_freers * roundup(limbo->check_bytes, folio_bytes(run));
 	limbo->released = alloc_percpu(struct fsc_released);
 	return limbo->released ? 0 : -ENOMEM;
 }

@@ -37,15 +37,16 @@ static void freers_wait_before_the_cap(struct kunit *test)
 		unsigned int mb, nr_freers;
 		u64 page_bytes, check_bytes, wait_bytes;
 	} caps[] = {
-		/* An eighth of the cap between the looks of all freers. */
-		{ 1, 1, SZ_4K, SZ_128K, SZ_1M - SZ_128K },
-		{ 1, 4, SZ_4K, SZ_32K, SZ_1M - SZ_128K },
-		{ 64, 8, SZ_4K, SZ_1M, SZ_64M - SZ_8M },
-		{ 64, 3, SZ_4K, SZ_64M / 24, SZ_64M - 3 * (SZ_64M / 24) },
+		/* An eighth of the cap between the looks of all freers, in whole folios. */
+		{ 1, 1, SZ_4K, SZ_128K, SZ_1M - 32 * (SZ_4K + 80) },
+		{ 1, 4, SZ_4K, SZ_32K, SZ_1M - 4 * 8 * (SZ_4K + 80) },
+		{ 64, 8, SZ_4K, SZ_1M, SZ_64M - 8 * 252 * (SZ_4K + 80) },
+		{ 64, 3, SZ_4K, SZ_64M / 24, SZ_64M - 3 * 670 * (SZ_4K + 80) },
 		/* None is one. */
-		{ 1, 0, SZ_4K, SZ_128K, SZ_1M - SZ_128K },
-		/* A folio may be more than that; its descriptor has 80 bytes. */
+		{ 1, 0, SZ_4K, SZ_128K, SZ_1M - 32 * (SZ_4K + 80) },
+		/* A folio may be more than that, or a quarter; its descriptor has 80 bytes. */
 		{ 64, 8, SZ_2M, SZ_1M, SZ_64M - 8 * (SZ_2M + 80) },
+		{ 119, 2, SZ_2M, 119 * SZ_1M / 16, 119 * SZ_1M - 2 * 4 * (SZ_2M + 80) },
 	};
 	struct fsc_run *run = test->priv;
 	unsigned int i;
