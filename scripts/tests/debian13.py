@@ -15,7 +15,7 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import archive, environment, repo  # noqa: E402
+from fsc import archive, environment, repo, versions  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
 
@@ -57,11 +57,14 @@ def make_root(target: Path) -> None:
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         raise SetupError(f"mmdebstrap: {done.stdout}")
-    # The net as this machine has it.
-    for file in filter(Path.is_file, (Path("/etc/resolv.conf"), Path("/etc/hosts"))):
-        shutil.copyfile(file, aside / file.relative_to("/"))
-    (aside / "etc/apt/apt.conf.d/99proxy").write_text(archive.proxies())
     aside.rename(target)
+
+
+def connect(root_folder: Path) -> None:
+    """The net as this machine has it today."""
+    for file in filter(Path.is_file, (Path("/etc/resolv.conf"), Path("/etc/hosts"))):
+        shutil.copyfile(file, root_folder / file.relative_to("/"))
+    (root_folder / "etc/apt/apt.conf.d/99proxy").write_text(archive.proxies())
 
 
 def copy_tree(target: Path) -> None:
@@ -90,6 +93,7 @@ def main() -> int:
         for name in names:
             out.skip(name, "only root can make a Debian and change into it")
         return 0
+    newest = versions.known().default
     try:
         made = root()
     except SetupError as error:
@@ -99,11 +103,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="folioscale-debian13-", dir=repo.BUILD) as name:
         where = Path(name) / "root"
         subprocess.run(["cp", "-a", "--reflink=auto", made, where], check=True)
+        connect(where)
         copy_tree(where / TREE.lstrip("/"))
         bench = f"make bench SUITE=scripts/tests/tiny.toml REPS=1 OUT={RESULT} ACCEL=tcg"
         for name, command, says in ((names[1], "scripts/setup.sh bench", r".*apt-get install.*"),
                                     (names[2], "scripts/setup.sh bench", r""),
-                                    (names[3], "make module", r".*folioscale\.ko \(for .*"),
+                                    (names[3], "make module", rf".*folioscale\.ko \(for {re.escape(newest)}\..*"),
                                     (names[4], bench, r".*--- pagecache, churn: .*\nPASS: .*")):
             done = inside(where, command)
             good = done.returncode == 0 and re.fullmatch(says, done.stdout, re.DOTALL) is not None
