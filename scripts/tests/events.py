@@ -96,6 +96,11 @@ class Traced:
     def missed(self) -> int:
         return sum(int(count) for count in re.findall(r"^(?:Missed|Lost) (\d+) events", self.output, re.M))
 
+    def all_but_missed(self, seen: int, counted: int) -> bool:
+        """Whether events are what was counted. A program that is preempted, as 7.x does at any tick, misses events of
+        its CPU meanwhile; it says how many, and they are few."""
+        return 0 < seen <= counted <= seen + self.missed() and counted - seen <= counted / 10
+
 
 @dataclass(frozen=True)
 class Where:
@@ -153,18 +158,21 @@ def scripts(out: Ktap, where: Where) -> None:
     for name in ("typesafe", "gup"):
         seen = by[name]
         wanted = {why: seen.counters[why] for why in WHYS if seen.counters.get(why)}
-        out.result(seen.map("retries") == wanted and bool(wanted) and not seen.missed(),
+        retries = seen.map("retries")
+        out.result(all(retries.get(why, 0) <= count for why, count in wanted.items()) and retries.keys() <= wanted.keys()
+                   and seen.all_but_missed(sum(retries.values()), sum(wanted.values())),
                    f"{name}: retries are the counters: {wanted}", seen.output)
-        out.result(seen.hist("tries") == sum(wanted.values()), f"{name}: tries has them all", seen.output)
+        out.result(seen.hist("tries") == sum(retries.values()), f"{name}: tries has them all", seen.output)
     wanted = sum(by["typesafe"].counters.get(why, 0) for why in RECHECKS)
     failures = sum(by["typesafe"].map("recheck_failures").values())
-    out.result(failures == wanted > 0, f"recheck failures are the counters: {wanted}", f"{failures}")
+    out.result(by["typesafe"].all_but_missed(failures, wanted), f"recheck failures are the counters: {wanted}", f"{failures}")
     for name, released in (("limbo", True), ("kfree_rcu", False)):
         seen, frees = by[name], by[name].counters.get("frees", 0)
         level = seen.map("limbo").get("descriptors")
-        out.result(seen.map("frees") == {"": frees} and frees > 1000, f"{name}: {frees} frees, as counted", seen.output)
+        traced = seen.map("frees").get("", 0)
+        out.result(seen.all_but_missed(traced, frees) and frees > 1000, f"{name}: {frees} frees, as counted", seen.output)
         releases = seen.map("releases").get("", 0)
-        out.result(level == (seen.missed() if released else frees) == frees - releases,
+        out.result(level == traced - releases and (abs(level) <= seen.missed() if released else level == traced),
                    f"{name}: what is left in limbo ({level}) is what was not told", seen.output)
         out.result(seen.hist("wait_ns") == releases and (releases > 0) == released, f"{name}: {releases} waits", seen.output)
     out.result(sum(by["throttled"].map("throttled_ns").values()) > 0 < by["throttled"].counters.get("limbo_waits", 0),
@@ -172,10 +180,10 @@ def scripts(out: Ktap, where: Where) -> None:
     for name, table, counted, kept in (("reuse", "reuses", "recycled", "after_ns"), ("alloc", "allocs", "allocs", "took_ns")):
         seen = by[name]
         total = sum(seen.map(table).values())
-        out.result(total == seen.counters.get(counted) == seen.hist(kept) and total > 1000 and not seen.missed(),
+        out.result(seen.all_but_missed(total, seen.counters.get(counted, 0)) and total == seen.hist(kept) and total > 1000,
                    f"{name}: {total} {counted}, as counted", seen.output)
     gp = by["gp"].map("waits")
-    out.result(gp.get("expedited") == by["gp"].counters.get("expedited") and gp.get("probe", 0) > 10
+    out.result(by["gp"].all_but_missed(gp.get("expedited", 0), by["gp"].counters.get("expedited", 0)) and gp.get("probe", 0) > 10
                and by["gp"].hist("took_ns") == sum(gp.values()), f"gp: {gp}, as counted", by["gp"].output)
     phases = re.findall(r"^\d+ +([a-z]+)$", by["phase"].output, re.M)
     wanted_phases = ["populate", "start", "warmup", "measure", "stop", "drain", "check", "done"]
