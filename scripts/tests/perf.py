@@ -28,7 +28,7 @@ FSC_AS=stat.; perf_tool stat "protocol=typesafe {threads} duration_ms=1000" || e
 FSC_AS=sched.; perf_tool sched "protocol=typesafe nr_readers=2 nr_freers=2 duration_ms=2000" || exit
 FSC_AS=full.; perf_tool record "protocol=rcu_full {threads} hold_ns=200 duration_ms=2000" || exit
 """
-BOOT_S = 400.0
+BOOT_S = 2000.0
 # What the parts of a role may differ from what the module says that its threads ran.
 APART = 0.05
 

@@ -29,7 +29,7 @@ from options import parser  # noqa: E402
 FOLIOSCALE = str(SCRIPTS / "folioscale")
 PARAMS = "protocol=rcu_full nr_readers=1 nr_freers=1 nr_folios=256 warmup_ms=100 duration_ms=1000"
 RETRYING = PARAMS.replace("rcu_full", "typesafe") + " gap_ns=2000"
-BOOT_S = 120.0
+BOOT_S = 600.0
 
 # What the guest mounts read-only, its root mounts again; the host must be out of reach yet.
 # {tree} is below /tmp on some hosts, {outdir} on all. /proc and what is mounted on the host
