@@ -18,8 +18,9 @@
  * or more has one started, and the next when that has passed; below they live on
  * those that others start. Who adds finds at most one more that has passed than
  * allocations will take: two of them, and the older one goes to the slab, so a
- * list is no longer than it has to be. What is over the ceiling while a freer
- * waits is one for each thread of the CPU.
+ * list is no longer than it has to be. At the ceiling one goes as soon as it has
+ * passed, for there may be no allocation before the next free. What is over the
+ * ceiling while a freer waits is one for each thread of the CPU.
  */
 #ifndef FSC_PROTOCOL_RCU_BOUNDED_H
 #define FSC_PROTOCOL_RCU_BOUNDED_H
@@ -103,7 +104,7 @@ static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
 	struct fsc_parked __percpu *lists = fsc_parked_of(run);
 	struct fsc_folio *over = NULL;
 	struct fsc_parked *parked;
-	bool wait;
+	bool full, wait;
 
 	folio->next = NULL;
 	local_lock(&lists->lock);
@@ -120,7 +121,8 @@ static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
 	else
 		parked->oldest = folio;
 	parked->newest = folio;
-	if (fsc_parked_passed(parked->oldest->next))
+	full = parked->nr > run->config.bounded_max;
+	if (fsc_parked_passed(full ? parked->oldest : parked->oldest->next))
 		over = fsc_parked_pop(parked);
 	wait = parked->nr > run->config.bounded_max && !fsc_parked_passed(parked->oldest);
 	local_unlock(&lists->lock);

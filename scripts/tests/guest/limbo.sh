@@ -212,7 +212,7 @@ ktap_test "typesafe reclaims at once" reclaims typesafe 0
 ktap_test "rcu_bounded stays under bounded_max" bounded 512
 ktap_test "rcu_bounded stays under a small bounded_max" bounded 16 path=gup removal=truncate
 # Half of limbo_max_mb, which with one for each thread is the most that is allowed
-ktap_test "rcu_bounded stays under a bounded_max of half the cap" bounded 3274 gap_ns=10000000 burst=4000 nr_folios=8192
+ktap_test "rcu_bounded stays under a bounded_max of half the cap" bounded 3274 path=gup gap_ns=100000000 burst=8000 nr_folios=16384
 ktap_test "hazptr stays under a batch a thread" hazards 2
 ktap_test "hazptr stays under a batch a thread, under truncate" hazards 4 removal=truncate hold_ns=10000
 ktap_test "hazptr stays under a batch a thread, under gup" hazards 2 path=gup
