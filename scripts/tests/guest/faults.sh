@@ -86,7 +86,7 @@ pages_of_the_module() { # into $pages
 		!NF { next }
 		/^nr_base_pages: / { if (ours) { sum += $2; print said $0 > "/tmp/pages" }; caller = ours = 0; said = ""; next }
 		{ said = said $1 "\n" }
-		caller || /^ (__set_page_owner|post_alloc_hook|prep_new_page|get_page_from_freelist|[a-z_]*(alloc_pages|folio_alloc)[a-z_.0-9]*)\+/ { next }
+		caller || /^ (__set_page_owner|post_alloc_hook|prep_new_page|get_page_from_freelist|[a-z_]*(alloc_pages|alloc_frozen_pages|folio_alloc)[a-z_.0-9]*)\+/ { next }
 		{ caller = 1; ours = /\[folioscale\]/ || /^ 0x/ }
 		END { print sum + 0 }' "$OWNERS" >/tmp/sum
 	read -r pages </tmp/sum

@@ -4,12 +4,13 @@
 # What is freed and not yet reusable: its cap, and its accounts.
 
 # A MiB of descriptors is 13,107 of them: rcu_desc frees 20,000 in one go, beside sections of a tenth of a second,
-# which is more than a grace period can give back, whatever else the host does.
+# which is more than a grace period can give back.
 reaches_its_cap() { # NAME=VALUE...
 	# Without a warm-up: a freer that waited through the edges has no window.
 	load limbo_max_mb=1 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 "$@" || return
 	wait_state measure
-	deadline=$(($(uptime_s) + 60))
+	# Seconds where the host has nothing else to do
+	deadline=$(($(uptime_s) + 900))
 	while counters; [ "$limbo_waits" -lt 2 ] && [ "$(uptime_s)" -lt $deadline ]; do
 		sleep 0.2
 	done
