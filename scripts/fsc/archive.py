@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +111,14 @@ def alone(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         os.set_inheritable(lock.fileno(), True)
         yield
+
+
+def once(target: Path, make: Callable[[], object]) -> None:
+    """Have @make make what is not there yet; of two processes that want it, the second one waits."""
+    if not target.exists():
+        with alone(target.parent):
+            if not target.exists():
+                make()
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import archive, repo, tools, versions
-from .archive import Gone, Suite, alone, unpack
+from .archive import Gone, Suite, unpack
 from .verdict import SetupError
 
 KERNELS = repo.BUILD / "kernels"
@@ -76,23 +76,27 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
     raise SetupError(f"no {what} in Debian's archive ({'; '.join(trouble)})")
 
 
+def _kept(target: Path, suites: Iterable[str], what: str, get: Callable[[Suite, Path], bool]) -> Path:
+    """@target, fetched when it is not there yet: what @get makes as root, in a folder aside, from a suite that has it."""
+    aside = target.with_name(f".{target.name}")
+
+    def fetch() -> None:
+        archive.ready()
+        look(suites, what, lambda suite: get(suite, aside))
+        (aside / "root").rename(target)
+        shutil.rmtree(aside)
+
+    archive.once(target, fetch)
+    return target
+
+
 def kernel(series: str, flavour: str, suite: str = "") -> Path:
     """The folder with Debian's kernel: boot/vmlinuz-RELEASE, usr/src/linux-headers-RELEASE. Whole or not there.
 
     It is the first that the series' suites have, or that of one @suite.
     """
-    target = kernel_folder(series, flavour, suite)
-    if target.is_dir():
-        return target
-    archive.ready()
-    with alone(KERNELS):
-        if not target.is_dir():
-            aside = KERNELS / f".{target.name}"
-            look([suite] if suite else versions.known().series[series], f"kernel {series} {flavour} with its headers",
-                  lambda one: _kernel(one, series, flavour, aside))
-            (aside / "root").rename(target)
-            shutil.rmtree(aside)
-    return target
+    return _kept(kernel_folder(series, flavour, suite), [suite] if suite else versions.known().series[series],
+                 f"kernel {series} {flavour} with its headers", lambda one, aside: _kernel(one, series, flavour, aside))
 
 
 def kernel_folder(series: str, flavour: str, suite: str = "") -> Path:
@@ -151,16 +155,8 @@ class Source:
 
 def source(series: str) -> Source:
     """The newest source of a series, as an archive; fetched when it is not there yet."""
-    target = KERNELS / f"source-{series}"
-    if not target.is_dir():
-        archive.ready()
-        with alone(KERNELS):
-            if not target.is_dir():
-                aside = KERNELS / f".{target.name}"
-                look(versions.known().series[series], f"source of kernel {series}",
-                      lambda suite: _source(suite, series, aside))
-                (aside / "root").rename(target)
-                shutil.rmtree(aside)
+    target = _kept(KERNELS / f"source-{series}", versions.known().series[series], f"source of kernel {series}",
+                   lambda suite, aside: _source(suite, series, aside))
     return Source(next(target.glob("*.tar.*")), (target / "version").read_text().strip())
 
 

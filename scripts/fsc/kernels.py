@@ -63,24 +63,28 @@ def _run(command: list[str], log: Path, what: str) -> None:
         raise SetupError(f"{what} failed ({log}):\n{end}")
 
 
-def _unpack(found: Source) -> Path:
+def _unpacked(found: Source) -> Path:
     """The source, shared by all kernels; whole or not there."""
-    folder = repo.cache()
-    source = folder / f"source-{found.version}"
-    with archive.alone(folder):
-        if not source.is_dir():
-            print(f"Unpacking {found.tar.name} {found.version} into {source}: {_SOURCE_DISK} of disk", file=sys.stderr, flush=True)
-            aside = folder / f".source-{found.version}"
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
-            _run(["tar", "-xJf", str(found.tar), "-C", str(aside), "--strip-components=1"], folder / "unpack.log", "unpacking")
-            aside.rename(source)
+    source = repo.cache() / f"source-{found.version}"
+
+    def unpack() -> None:
+        print(f"Unpacking {found.tar.name} {found.version} into {source}: {_SOURCE_DISK} of disk", file=sys.stderr, flush=True)
+        aside = source.with_name(f".{source.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        _run(["tar", "-xJf", str(found.tar), "-C", str(aside), "--strip-components=1"], source.with_name("unpack.log"), "unpacking")
+        aside.rename(source)
+
+    archive.once(source, unpack)
     return source
 
 
-def _make(source: Path, build: Path, name: str, settings: str) -> None:
+def _kbuild(found: Source, build: Path, compiler: str = _COMPILER) -> list[str]:
+    return ["make", "-C", str(_unpacked(found)), f"O={build}", f"CC={compiler}", f"HOSTCC={_COMPILER}"]
+
+
+def _make(make: list[str], build: Path, name: str, settings: str) -> None:
     log, wanted = build / "build.log", build / "fragment"
-    make = ["make", "-C", str(source), f"O={build}", f"CC={_COMPILER}", f"HOSTCC={_COMPILER}"]
     if not (build / ".config").is_file():
         wanted.write_text(settings, encoding="utf-8")
         _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}")
@@ -94,11 +98,11 @@ def _make(source: Path, build: Path, name: str, settings: str) -> None:
 
 
 def _build(name: str, found: Source, settings: str, where: Path) -> None:
-    source = _unpack(found)
+    make = _kbuild(found, where)
     print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
           f"{', going on where it was interrupted' if (where / '.config').is_file() else ''}", flush=True)
     begin = time.monotonic()
-    _make(source, where, name, settings)
+    _make(make, where, name, settings)
     (where / "done").touch()
     used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
     print(f"{name}: {(time.monotonic() - begin) / 60:.1f} minutes, {size(used)}B", flush=True)
@@ -115,10 +119,7 @@ def build(name: str, series: str) -> Kernel:
         raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {ALL}")
     found = fetch.source(series)
     where = _place(name, series, found.version)
-    if not (where / "done").is_file():
-        with archive.alone(where):
-            if not (where / "done").is_file():
-                _build(name, found, fragment(name, series), where)
+    archive.once(where / "done", lambda: _build(name, found, fragment(name, series), where))
     return kernel.tree(str(where))
 
 
@@ -126,16 +127,16 @@ def prepared(series: str, compiler: str) -> Path:
     """A tree with Debian's configuration in which modules compile by a @compiler of ours. It has no kernel to link with."""
     debian, found = kernel.debian(series), fetch.source(series)
     where = repo.cache() / f"{compiler}-{debian.release}-of-{found.version}"
-    if not (where / "done").is_file():
-        with archive.alone(where):
-            if not (where / "done").is_file():
-                source, log = _unpack(found), where / "build.log"
-                shutil.copy(debian.build / ".config", where)
-                make = ["make", "-C", str(source), f"O={where}", f"CC={compiler}", f"HOSTCC={_COMPILER}"]
-                _run([*make, "olddefconfig"], log, f"the configuration for {compiler}")
-                _run([*make, f"-j{os.cpu_count()}", "modules_prepare"], log, f"modules_prepare by {compiler}")
-                (where / "Module.symvers").touch()
-                (where / "done").touch()
+
+    def prepare() -> None:
+        make, log = _kbuild(found, where, compiler), where / "build.log"
+        shutil.copy(debian.build / ".config", where)
+        _run([*make, "olddefconfig"], log, f"the configuration for {compiler}")
+        _run([*make, f"-j{os.cpu_count()}", "modules_prepare"], log, f"modules_prepare by {compiler}")
+        (where / "Module.symvers").touch()
+        (where / "done").touch()
+
+    archive.once(where / "done", prepare)
     return where
 
 

@@ -25,12 +25,13 @@ def folder(package: str, version: str = "") -> Path:
     """The folder with the programs of a package, unpacked with all that it needs when it is not there yet."""
     tools = repo.cache() / "tools"
     target = tools / (f"{package}-{version}" if version else package)
-    if not target.is_dir():
+
+    def unpacked() -> None:
         archive.ready()
-        with archive.alone(tools):
-            if not target.is_dir():
-                fetch.look(versions.known().compilers, f"{package} {version}".strip(),
-                           lambda suite: _unpack(suite, package, version, target))
+        fetch.look(versions.known().compilers, f"{package} {version}".strip(),
+                   lambda suite: _unpack(suite, package, version, target))
+
+    archive.once(target, unpacked)
     return target / "usr/bin"
 
 

@@ -37,15 +37,12 @@ exec chroot "$1" /bin/sh -c "cd $3 && $2"
 def root() -> Path:
     """A Debian 13 with little in it; made once, then copied for each run."""
     target = repo.cache() / "roots" / SUITE
-    if not target.is_dir():
-        archive.ready()
-        with archive.alone(target.parent):
-            if not target.is_dir():
-                make_root(target)
+    archive.once(target, lambda: make_root(target))
     return target
 
 
 def make_root(target: Path) -> None:
+    archive.ready()
     aside = target.with_name(f".{target.name}")
     shutil.rmtree(aside, ignore_errors=True)
     where = archive.mirrors()
