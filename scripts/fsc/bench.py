@@ -56,7 +56,7 @@ def choose(name: str, args: argparse.Namespace) -> Suite:
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
 
 
-def _can_be_had(series: str, flavour: str) -> bool:
+def _is_available(series: str, flavour: str) -> bool:
     try:
         kernel.debian(series, flavour)
     except SetupError:
@@ -78,7 +78,7 @@ def here(chosen: Suite, args: argparse.Namespace) -> Suite:
         kept = not (args.kdir or args.kernel)
         why = "No other kernel of Debian's is available" if kept else "KDIR= and KERNEL= are one kernel"
         left = {name: out or why for name, guest in chosen.guests.items()
-                if (out := guest.not_on(series)) or guest.flavour and not (kept and _can_be_had(series, guest.flavour))}
+                if (out := guest.not_on(series)) or guest.flavour and not (kept and _is_available(series, guest.flavour))}
     for why in dict.fromkeys(left.values()):
         names = sorted(name for name, own in left.items() if own == why)
         print(f"{why[0].upper()}{why[1:]}: {chosen.name} leaves out what is booted in {', '.join(names)}", flush=True)

@@ -144,6 +144,12 @@ def _counted(one: list[float], other: list[float]) -> Figures:
     return {"ratio": ratio.centre, "verdict": SAME if abs(by) <= BOOTS_LIMIT else f"{DIFFER} by {100 * by:+.1f}%"}
 
 
+def _otherwise(name: str, a: Point, b: Point) -> str:
+    """By what a figure is known on each side, where that gives no ratio: two ways, or lower bounds; empty elsewhere."""
+    one, other = measured(a, name), measured(b, name)
+    return f"{one} in A, {other} in B" if one != other or at_least(a, name) else ""
+
+
 def _compare(name: str, a: Point, b: Point) -> Figures:
     """All but what needs the others of the family: p is not adjusted yet, and no test has a verdict."""
     found: Figures = {letter: {member: point["summary"][name][member]
@@ -151,7 +157,7 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
                      | {"estimated": estimated(point, name), "at_least": at_least(point, name)}
                       for letter, point in (("a", a), ("b", b))}
     found |= {"rankable": a["summary"][name]["rankable"] and b["summary"][name]["rankable"]
-              and measured(a, name) == measured(b, name) and not at_least(a, name)}
+              and not _otherwise(name, a, b)}
     found |= dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "verdict"))
     one, other = result.values_of(a, name), result.values_of(b, name)
     if not found["rankable"]:
@@ -287,14 +293,13 @@ def _metrics_alone(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
 
 def _measured_otherwise(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
     """Figures that look alike and are not: neither ratio nor verdict is given of them."""
-    found: dict[tuple[str, str, str], list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for a, b in pairs:
         for name in METRICS:
-            if name in a["summary"] and name in b["summary"]:
-                found.setdefault((name, measured(a, name), measured(b, name)), []).append(name_of(a))
-    for (name, one, other), points in found.items():
-        if one != other or one == "a lower bound":
-            yield f"{name} is {one} in A, {other} in B, so not compared: {_and_more(points)}"
+            if name in a["summary"] and name in b["summary"] and (how := _otherwise(name, a, b)):
+                found.setdefault((name, how), []).append(name_of(a))
+    for (name, how), points in found.items():
+        yield f"{name} is {how}, so not compared: {_and_more(points)}"
 
 
 def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
