@@ -204,7 +204,10 @@ def validate(result: dict[str, Any]) -> None:
 def file_of(path: Path) -> Path:
     """A folder's result.json, which may be compressed; what is no folder is the file itself."""
     files = [path / NAME, path / f"{NAME}.xz"] if path.is_dir() else [path]
-    return next(filter(Path.is_file, files), files[0])
+    here = [file for file in files if file.is_file()] or files[:1]
+    if len(here) > 1:
+        raise SetupError(f"{path} has {' and '.join(file.name for file in here)}: name one of them, or remove one")
+    return here[0]
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -526,6 +526,11 @@ class CommandTest(PairTest):
         for name in ("result.json", "b.json"):
             subprocess.run(["xz", self.folder / name], check=True)
         self.assertEqual(self.run_it(self.folder, self.folder / "b.json.xz").stdout.replace(".xz", "").split(), shown)
+        result.write(self.folder / "result.json", self.a)
+        done = self.run_it(self.folder, self.folder / "b.json.xz")
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (EXIT_SETUP, 1))
+        self.assertIn("has result.json and result.json.xz: name one of them", done.stderr)
+        (self.folder / "result.json").unlink()
         (self.folder / "b.json.xz").write_bytes(b"spoilt")
         done = self.run_it(self.folder, self.folder / "b.json.xz")
         self.assertEqual((done.returncode, done.stderr.count("\n")), (EXIT_SETUP, 1))
