@@ -281,7 +281,7 @@ static struct kmem_cache *create_cache(const char *name, unsigned int size)
  */
 int fsc_arena_create(struct fsc_run *run)
 {
-	struct fsc_arena *arena = kzalloc(sizeof(*arena), GFP_KERNEL);
+	struct fsc_arena *arena = kzalloc_obj(*arena, GFP_KERNEL);
 	u64 file = fsc_orders_pages(&run->orders, run->config.nr_folios);
 	unsigned int i;
 	int err;

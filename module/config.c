@@ -158,7 +158,7 @@ static const char *pin_name(unsigned int i)
 
 static int check_orders(const char *text)
 {
-	struct fsc_orders *orders = kmalloc(sizeof(*orders), GFP_KERNEL);
+	struct fsc_orders *orders = kmalloc_obj(*orders, GFP_KERNEL);
 	int err = orders ? fsc_parse_orders(text, orders) : -ENOMEM;
 
 	kfree(orders);

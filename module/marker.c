@@ -50,7 +50,7 @@ static void marker_invoked(struct rcu_head *rcu)
  */
 void fsc_marker_queue(struct fsc_markers *markers, struct fsc_marked *marked)
 {
-	struct fsc_marker *marker = kmalloc(sizeof(*marker), GFP_NOWAIT | __GFP_NOWARN);
+	struct fsc_marker *marker = kmalloc_obj(*marker, GFP_NOWAIT | __GFP_NOWARN);
 
 	if (!marker)
 		return;

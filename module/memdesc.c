@@ -19,6 +19,7 @@
 #include <linux/pageblock-flags.h>
 #include <linux/slab.h>
 
+#include <folioscale/compat.h>
 #include <folioscale/memdesc.h>
 
 /**
@@ -104,7 +105,7 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 
 	root = &map->roots[section >> FSC_ROOT_SHIFT];
 	if (!READ_ONCE(*root)) {
-		new = kzalloc(sizeof(**root), gfp);
+		new = kzalloc_obj(**root, gfp);
 		if (!new)
 			return NULL;
 		/* Releases the zeroed memory; pairs with the loads of fsc_memdesc_slot(). */

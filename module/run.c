@@ -314,7 +314,7 @@ int fsc_run_start(void)
 	}
 	if (previous)
 		reap(previous);
-	run = kvzalloc(sizeof(*run), GFP_KERNEL);
+	run = kvzalloc_obj(*run, GFP_KERNEL);
 	if (!run)
 		return -ENOMEM;
 	err = fsc_run_set_up(run);

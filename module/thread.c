@@ -205,7 +205,7 @@ static void thread_free(struct fsc_thread *t)
 static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, unsigned int nr)
 {
 	const struct fsc_config *config = &run->config;
-	struct fsc_thread *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+	struct fsc_thread *t = kvzalloc_obj(*t, GFP_KERNEL);
 	unsigned int i;
 
 	if (!t)

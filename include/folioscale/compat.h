@@ -9,6 +9,7 @@
 #ifndef FOLIOSCALE_COMPAT_H
 #define FOLIOSCALE_COMPAT_H
 
+#include <linux/slab.h>
 #include <linux/thread_info.h>
 #include <linux/types.h>
 #include <linux/version.h>
@@ -45,6 +46,13 @@ static inline bool preempt_model_lazy(void)
 {
 	return false;
 }
+#endif
+
+/* An allocation by type came with 7.0 (2932ba8d9c99). */
+#ifndef kzalloc_obj
+#define kmalloc_obj(of, gfp)	kmalloc(sizeof(of), gfp)
+#define kzalloc_obj(of, gfp)	kzalloc(sizeof(of), gfp)
+#define kvzalloc_obj(of, gfp)	kvzalloc(sizeof(of), gfp)
 #endif
 
 /* A string since 6.13 (cdd30ebb1b9f). */

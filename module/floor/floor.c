@@ -107,7 +107,7 @@ static unsigned long *make_words(unsigned long pfn)
 	unsigned long **words;
 
 	if (!*root)
-		*root = kzalloc(sizeof(**root), GFP_KERNEL);
+		*root = kzalloc_obj(**root, GFP_KERNEL);
 	if (!*root)
 		return NULL;
 	words = &(*root)->words[section % FSC_ROOT_SECTIONS];

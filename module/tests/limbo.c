@@ -397,7 +397,7 @@ KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
 /* Of those with histograms in them: too large for a slab. */
 static struct fsc_thread *thread_alloc(struct kunit *test)
 {
-	struct fsc_thread *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+	struct fsc_thread *t = kvzalloc_obj(*t, GFP_KERNEL);
 
 	if (t && kunit_add_action_or_reset(test, kvfree_action, t))
 		return NULL;
