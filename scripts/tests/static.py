@@ -20,7 +20,7 @@ from fsc.verdict import SetupError  # noqa: E402
 from options import parser  # noqa: E402
 
 PLANTED = TESTS / "planted"
-CHECKPATCH = repo.BUILD / "checkpatch"
+CHECKPATCH = repo.BUILD / f"checkpatch-{versions.known().default}"
 # The loops that are measured, three of each protocol with each of its trygets, and of each
 # negative control: 22 on pagecache, 15 on gup and 19 on pfn. What is fsc_ is not static, and
 # what a path refuses has no branch in it.
@@ -102,7 +102,7 @@ def fetch_checkpatch() -> None:
     """Take the few files that it needs from Debian's kernel source."""
     if CHECKPATCH.exists():
         return
-    aside = repo.BUILD / "checkpatch.new"
+    aside = CHECKPATCH.with_name(f"{CHECKPATCH.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     tar = fetch.source(versions.known().default).tar
