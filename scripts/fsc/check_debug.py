@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import accel, check, console, environment, guest_test, kernel, kernels, repo, versions
+from . import accel, check, console, environment, guest_test, kernel, kernels, repo, versions, vm
 from .check import Guest, Machine
 from .ktap import Ktap
 from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
@@ -190,6 +190,12 @@ def _work(folder: Path) -> dict[str, int]:
         return {}
 
 
+def complaints(log: Path, allow: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """What the kernel said is wrong while the job ran, and before, which is not the module's and no report."""
+    text = log.read_text(errors="replace") if log.exists() else ""
+    return console.complaints(vm.in_job(text), allow), console.complaints(vm.before_job(text), allow)
+
+
 def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Kernel, how: accel.Accel) -> Row:
     """Run @groups on one kernel."""
     begin = time.monotonic()
@@ -205,8 +211,10 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
         folder = OUT / group.name
         for key, value in _work(folder).items():
             work[key] += value
-        log = folder / "console.log"
-        reports += len(console.complaints(log.read_text(errors="replace"), group.allow)) if log.exists() else 0
+        reported, at_boot = complaints(folder / "console.log", group.allow)
+        reports += len(reported)
+        for line in at_boot:
+            out.note(f"{group.name}: before the module was there: {line}")
     controls = [group for group in named if isinstance(group, Control)]
     caught = sum(bool(group.caught(OUT / group.name)) for group in controls)
     return Row(name, revision, (time.monotonic() - begin) / 60, work, str(below.count), reports, caught, len(controls),

@@ -126,13 +126,18 @@ def _boot_once(spec: BootSpec) -> Boot:
         setup_errors.check_machine(text, status, _said(spec.outdir / "qemu.log"), spec.memory_mb)
     state, reason = judge(frames.status, text, spec.allow, end)
     return Boot(state, reason, blobs, log, seconds, frames.began,
-                at_boot=console.complaints(text.partition(_BEGIN_OF_JOB)[0], spec.allow),
+                at_boot=console.complaints(before_job(text), spec.allow),
                 complained=bool(console.complaints(in_job(text), spec.allow)))
 
 
 def in_job(text: str) -> str:
     """The part of a console log from the begin of the job on; before that it is about the machine."""
     return text.partition(_BEGIN_OF_JOB)[2]
+
+
+def before_job(text: str) -> str:
+    """The part of a console log in which the module is not there yet."""
+    return text.partition(_BEGIN_OF_JOB)[0]
 
 
 def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],

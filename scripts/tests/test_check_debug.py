@@ -16,11 +16,14 @@ from fsc.ktap import Ktap
 from fsc.verdict import FAIL, INCONCLUSIVE, PASS, SetupError
 
 ROW = Row("kasan", "0123abc", 1.0, {"runs": 1, "lookups": 1, "turnovers": 1}, "1 passed, 0 failed", 0, 3, 3, 0)
-INVERSION = """[    5.1] WARNING: possible circular locking dependency detected
+INVERSION = """[    9.100000] WARNING: possible circular locking dependency detected
 [    5.1] 6.12.117-folioscale-rt #1 Tainted: G           O
 [    5.1] insmod/77 is trying to acquire lock:
 [    5.1] ffffffffc0a3 (fsc_inverted_a){+.+.}-{3:3}, at: fsc_lock_inversion_set_up+0x60/0xa0 [folioscale]
 """
+
+# Of a host that is too busy to boot in time.
+AT_BOOT = "[    4.000000] BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 32s!"
 
 
 class JudgeTest(unittest.TestCase):
@@ -28,6 +31,15 @@ class JudgeTest(unittest.TestCase):
         for verdict, change in ((PASS, {}), (INCONCLUSIVE, {"caught": 2}), (FAIL, {"failed": 1}), (FAIL, {"reports": 1}),
                                 (FAIL, {"failed": 1, "caught": 2}), (FAIL, {"reports": 1, "caught": 2})):
             self.assertEqual(check_debug.judge([ROW, replace(ROW, **change)]), verdict, change)
+
+
+class ReportsTest(unittest.TestCase):
+    def test_what_is_said_before_the_module_is_there_is_no_report(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder, "console.log")
+            self.assertEqual(check_debug.complaints(log, ()), ([], []))
+            log.write_text(f"{AT_BOOT}\n[    8.000000] folioscale: begin of job\n{INVERSION.splitlines()[0]}\n")
+            self.assertEqual(check_debug.complaints(log, ()), ([INVERSION.splitlines()[0]], [AT_BOOT]))
 
 
 class SilentTest(unittest.TestCase):
@@ -45,7 +57,7 @@ class SilentTest(unittest.TestCase):
     @staticmethod
     def machine(out: Ktap, where: Path, said: str, good: bool) -> None:
         """What a machine prints that was told to show its bug."""
-        (where / "console.log").write_text(f"[    9.876543] {said}\n")
+        (where / "console.log").write_text(f"{AT_BOOT}\n[    8.000000] folioscale: begin of job\n[    9.876543] {said}\n")
         for part in ("KTAP version 1", "1..1", f"{'ok' if good else 'not ok'} 1 the machine and its console"):
             out.feed(part)
 
