@@ -35,7 +35,8 @@ def main() -> int:
     oldest, *between, newest = known.series
     # Beside those that are booted; the newest by gcc is for static.py. The last of gcc is of another release of Debian,
     # and so by another compiler.
-    wanted = [(oldest, "rt-amd64", "", kernel.debian), *((series, "amd64", "", kernel.debian) for series in between),
+    wanted = [*((series, "rt-amd64", "", kernel.debian) for series in (oldest, newest)),
+              *((series, "amd64", "", kernel.debian) for series in between),
               (oldest, "amd64", known.series[oldest][-1], kernel.debian), (newest, "amd64", CLANG, tree_of_clang)]
     out = Ktap(lambda line: print(line, flush=True), len(wanted) + 1)
     compilers = set()
