@@ -16,11 +16,12 @@
  * The lists are the CPUs' own, behind a local lock, and FIFOs: if the oldest has
  * not passed none has. A cookie asks for no grace period: a list that is half full
  * or more has one started, and the next when that has passed; below they live on
- * those that others start. Who adds finds at most one more that has passed than
+ * those that others start. A free finds at most one more that has passed than
  * allocations will take: two of them, and the older one goes to the slab, so a
- * list is no longer than it has to be. At the ceiling one goes as soon as it has
- * passed, for there may be no allocation before the next free. What is over the
- * ceiling while a freer waits is one for each thread of the CPU.
+ * list is no longer than it has to be. Over the ceiling all that have passed go
+ * until it is kept, for there may be no allocation before the next free. While
+ * freers wait for a grace period a list is over its ceiling by one for each thread
+ * that frees on the CPU.
  */
 #ifndef FSC_PROTOCOL_RCU_BOUNDED_H
 #define FSC_PROTOCOL_RCU_BOUNDED_H
@@ -102,9 +103,9 @@ static void fsc_parked_free(struct fsc_run *run, struct fsc_folio *folio)
 static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
 {
 	struct fsc_parked __percpu *lists = fsc_parked_of(run);
-	struct fsc_folio *over = NULL;
+	struct fsc_folio *over = NULL, *gone;
 	struct fsc_parked *parked;
-	bool full, wait;
+	bool wait;
 
 	folio->next = NULL;
 	local_lock(&lists->lock);
@@ -121,13 +122,21 @@ static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
 	else
 		parked->oldest = folio;
 	parked->newest = folio;
-	full = parked->nr > run->config.bounded_max;
-	if (fsc_parked_passed(full ? parked->oldest : parked->oldest->next))
+	if (parked->nr <= run->config.bounded_max && fsc_parked_passed(parked->oldest->next)) {
 		over = fsc_parked_pop(parked);
+		over->next = NULL;
+	}
+	while (parked->nr > run->config.bounded_max && fsc_parked_passed(parked->oldest)) {
+		gone = fsc_parked_pop(parked);
+		gone->next = over;
+		over = gone;
+	}
 	wait = parked->nr > run->config.bounded_max && !fsc_parked_passed(parked->oldest);
 	local_unlock(&lists->lock);
-	if (over)
-		fsc_parked_free(run, over);
+	while ((gone = over)) {
+		over = gone->next;
+		fsc_parked_free(run, gone);
+	}
 	return wait;
 }
 

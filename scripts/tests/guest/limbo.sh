@@ -188,7 +188,7 @@ hazards() { # THREADS NAME=VALUE...
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 
 BOUND=$(bound_here)
-ktap_plan $((4 + 3 + 4 + 2 + 4 + 3 + 6))
+ktap_plan $((4 + 3 + 4 + 2 + 4 + 3 + 7))
 
 for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
 	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
@@ -214,6 +214,8 @@ ktap_test "rcu_bounded stays under bounded_max" bounded 512
 ktap_test "rcu_bounded stays under a small bounded_max" bounded 16 path=gup removal=truncate
 # Half of limbo_max_mb, which with one for each thread is the most that is allowed
 ktap_test "rcu_bounded stays under a bounded_max of half the cap" bounded 3274 path=gup gap_ns=100000000 burst=8000 nr_folios=16384
+# Nobody allocates while they free, so a list that one free in two leaves longer would grow.
+ktap_test "rcu_bounded stays under bounded_max with two freers a CPU" bounded 16 nr_freers=4 burst=8000 nr_folios=40000
 ktap_test "hazptr stays under a batch a thread" hazards 2
 ktap_test "hazptr stays under a batch a thread, under truncate" hazards 4 removal=truncate hold_ns=10000
 ktap_test "hazptr stays under a batch a thread, under gup" hazards 2 path=gup
