@@ -20,6 +20,8 @@
 
 #include <trace/events/folioscale.h>
 
+DEFINE_STATIC_KEY_FALSE(fsc_slow_callbacks);
+
 static u64 folio_bytes(const struct fsc_run *run)
 {
 	return run->page_bytes + sizeof(struct fsc_folio);
@@ -95,7 +97,8 @@ struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 	}
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
 		sum.descriptors = max_t(u64, atomic64_read(&run->limbo.settled),
-					fsc_markers_confirmed(run));
+					fsc_markers_confirmed(run) +
+					atomic64_read(&run->limbo.settled_remote));
 	return sum;
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_released);
@@ -196,8 +199,8 @@ static void check_bound(struct fsc_run *run)
 		return;
 	}
 	/*
-	 * Of what was released above, markers that were invoked before are seen. Pairs with
-	 * the release in confirm().
+	 * If a release that is in @truth came after a marker, that marker is seen here.
+	 * Pairs with the smp_wmb() in confirm().
 	 */
 	smp_rmb();
 	if (fsc_markers_confirmed(run) == confirmed)
@@ -240,7 +243,8 @@ static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
  * @run: a run
  *
  * Where kvfree_rcu_barrier() is not exported, kmem_cache_destroy() is, which waits for
- * all that kfree_rcu() has deferred, of whatever cache (mm/slab_common.c). The caches
+ * all that kfree_rcu() has deferred outside of sheaves, of whatever cache
+ * (mm/slab_common.c); what is in sheaves kmem_cache_shrink() hands over. The caches
  * are made beforehand: at the end of a run there may be no memory for them.
  *
  * Context: Process context, may sleep.
@@ -276,7 +280,7 @@ void fsc_limbo_destroy_flushers(struct fsc_run *run)
 }
 
 /* Wait for what kfree_rcu() has deferred outside of sheaves. False: no memory for that. */
-static bool flush_kfree_rcu(struct fsc_run *run, struct fsc_thread *t)
+static bool flush_kfree_rcu(struct fsc_run *run, bool whole)
 {
 #if FSC_KVFREE_RCU_BARRIER_EXPORTED
 	kvfree_rcu_barrier();
@@ -284,9 +288,9 @@ static bool flush_kfree_rcu(struct fsc_run *run, struct fsc_thread *t)
 	struct kmem_cache *flusher = NULL;
 	unsigned int i;
 
-	for (i = 0; !t && !flusher && i < FSC_FLUSHERS; i++)
+	for (i = 0; whole && !flusher && i < FSC_FLUSHERS; i++)
 		swap(flusher, run->flushers[i]);
-	/* Freers have none of them; one freer at a time is here. */
+	/* These are for the end of a run. Of all others one at a time is here. */
 	if (!flusher)
 		flusher = kmem_cache_create("folioscale_wait", sizeof(long), NULL, SLAB_NO_MERGE);
 	if (!flusher)
@@ -294,6 +298,19 @@ static bool flush_kfree_rcu(struct fsc_run *run, struct fsc_thread *t)
 	kmem_cache_destroy(flusher);
 #endif
 	return true;
+}
+
+/**
+ * fsc_limbo_flush - wait for what kfree_rcu() has deferred outside of sheaves
+ * @run: a run that is being set up
+ *
+ * Without memory for that nothing is waited for.
+ *
+ * Context: Process context, sleeps for a grace period or two.
+ */
+void fsc_limbo_flush(struct fsc_run *run)
+{
+	flush_kfree_rcu(run, false);
 }
 
 /**
@@ -308,6 +325,7 @@ static bool flush_kfree_rcu(struct fsc_run *run, struct fsc_thread *t)
 void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 {
 	const struct fsc_protocol *protocol = run->loops->protocol;
+	u64 remote = fsc_run_count(run, FSC_DEFERRED_REMOTE);
 	u64 covered = fsc_run_count(run, FSC_FREES);
 	bool sheaves = run->deferral == FSC_DEFER_KFREE_RCU && run->markers.every;
 
@@ -318,9 +336,13 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 		kmem_cache_shrink(run->cache);
 	rcu_barrier();
 	/* In a window the markers tell. To empty the sheaves would change what is measured. */
-	if (t && sheaves)
+	if (t && sheaves) {
+		fsc_marker_catch_up(&run->markers);
+		if (remote > atomic64_read(&run->limbo.settled_remote) && flush_kfree_rcu(run, !t))
+			raise_peak(&run->limbo.settled_remote, remote);
 		return;
-	if (flush_kfree_rcu(run, t))
+	}
+	if (flush_kfree_rcu(run, !t))
 		raise_peak(&run->limbo.settled, covered);
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_settle);

@@ -29,6 +29,8 @@ static void confirm(struct fsc_marked *marked, u64 confirms)
 		return;
 	/* What was released before is seen with it; pairs with fsc_markers_confirmed(). */
 	smp_store_release(&marked->confirmed, confirms);
+	/* It is seen with what is released after it; pairs with the smp_rmb() in check_bound(). */
+	smp_wmb();
 }
 
 static void marker_invoked(struct rcu_head *rcu)
@@ -63,6 +65,23 @@ void fsc_marker_queue(struct fsc_markers *markers, struct fsc_marked *marked)
 }
 
 /**
+ * fsc_marker_catch_up - queue the marker of this CPU that there was no memory for
+ * @markers: the run's, with every > 0
+ *
+ * Context: Any, preemption on.
+ */
+void fsc_marker_catch_up(struct fsc_markers *markers)
+{
+	struct fsc_marked *marked;
+
+	preempt_disable();
+	marked = this_cpu_ptr(markers->marked);
+	if (marked->deferred - marked->marked >= markers->every)
+		fsc_marker_queue(markers, marked);
+	preempt_enable();
+}
+
+/**
  * fsc_markers_confirmed - how many descriptors the markers say are free
  * @run: the run
  *
@@ -91,16 +110,18 @@ u64 fsc_markers_confirmed(const struct fsc_run *run)
  * rcu_barrier() is enough to free so many, and an empty cache shrinks to nothing. On its
  * older way they would wait for more, or for seconds.
  */
-static int sheaves_work(struct kmem_cache *cache)
+static int sheaves_work(struct fsc_run *run)
 {
 	struct fsc_folio *list = NULL, *folio;
-	int err = 0;
+	struct kmem_cache *cache = run->cache;
+	int err = 0, works;
 	unsigned int i;
 
-	if (!FSC_SHEAVES || IS_ENABLED(CONFIG_PREEMPT_RT))
-		return 0;
+	/* All of them on one CPU, and of its node: those of other nodes go the older way. */
+	migrate_disable();
 	for (i = 0; i < FSC_SHEAF; i++) {
-		folio = kmem_cache_alloc(cache, GFP_KERNEL | __GFP_ZERO);
+		folio = kmem_cache_alloc_node(cache, GFP_KERNEL | __GFP_ZERO | __GFP_THISNODE,
+					      numa_mem_id());
 		if (!folio) {
 			err = -ENOMEM;
 			break;
@@ -108,15 +129,19 @@ static int sheaves_work(struct kmem_cache *cache)
 		folio->next = list;
 		list = folio;
 	}
-	/* All of them on one CPU. */
-	preempt_disable();
 	while ((folio = list)) {
 		list = folio->next;
 		kfree_rcu(folio, rcu);
 	}
-	preempt_enable();
+	migrate_enable();
 	rcu_barrier();
-	return err ?: !kmem_cache_shrink(cache);
+	works = !kmem_cache_shrink(cache);
+	/* Shrinking has handed a sheaf that was not full to RCU. */
+	if (err || !works) {
+		rcu_barrier();
+		fsc_limbo_flush(run);
+	}
+	return err ?: works;
 }
 
 /**
@@ -132,14 +157,17 @@ static int sheaves_work(struct kmem_cache *cache)
  */
 int fsc_markers_create(struct fsc_run *run)
 {
+	const bool may = FSC_SHEAVES && !IS_ENABLED(CONFIG_PREEMPT_RT) &&
+			 run->deferral == FSC_DEFER_KFREE_RCU;
 	struct fsc_markers *markers = &run->markers;
+	unsigned int i;
 	int sheaves = 0;
 
-	if (run->deferral == FSC_DEFER_KFREE_RCU) {
-		sheaves = sheaves_work(run->cache);
-		if (sheaves < 0)
-			return sheaves;
-	}
+	/* Twice: kfree_rcu() may have had no memory for a sheaf. */
+	for (i = 0; i < 2 && !sheaves && may; i++)
+		sheaves = sheaves_work(run);
+	if (sheaves < 0)
+		return sheaves;
 	if (!sheaves && !run->config.check_bound && !run->loops->protocol->confirms_early)
 		return 0;
 	markers->marked = alloc_percpu(struct fsc_marked);

@@ -313,7 +313,7 @@ static int check_memory(const struct fsc_run *run)
 		       config->nr_folios, may >> 20, config->order, nr_threads, need >> 20);
 		return -ENOMEM;
 	}
-	/* What is parked is limbo, and nothing but its users gets it out. */
+	/* That is limbo, and only more frees and allocations drain it. */
 	if (protocol->private_max && protocol->private_max(run) > run->limbo.max_bytes / 2) {
 		pr_err("limbo_max_mb=%llu: allowed: twice what protocol=%s keeps back, %llu MiB\n",
 		       run->limbo.max_bytes >> 20, protocol->name,
@@ -430,6 +430,8 @@ int fsc_run_set_up(struct fsc_run *run)
 		err = fsc_paths[run->config.path]->set_up(run);
 	if (!err)
 		err = fsc_sampler_create(run);
+	if (!err && run->config.callback_ns)
+		static_branch_enable(&fsc_slow_callbacks);
 	return err;
 }
 
@@ -507,6 +509,7 @@ void fsc_run_release(struct fsc_run *run)
 		path->tear_down(run);
 	if (run->loops && run->loops->protocol->tear_down)
 		run->loops->protocol->tear_down(run);
+	static_branch_disable(&fsc_slow_callbacks);
 	empty_pool(run);
 	/* What shrinking leaves was not freed; destroying warns, but tells nobody. */
 	run->cache_empty = !run->cache || !kmem_cache_shrink(run->cache);

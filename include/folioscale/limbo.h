@@ -13,6 +13,7 @@
 #define FOLIOSCALE_LIMBO_H
 
 #include <linux/cache.h>
+#include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -53,6 +54,7 @@ struct fsc_limbo_level {
  * struct fsc_limbo - the accounts of a run
  * @released: reusable again, by CPU
  * @settled: FSC_FREES that were made before all was settled for the last time
+ * @settled_remote: with markers: FSC_DEFERRED_REMOTE that a freer at the cap has settled
  * @max_bytes: the cap
  * @wait_bytes: where freers begin to wait, so that the cap is not passed
  * @check_bytes: a freer looks each time it has freed so much
@@ -69,6 +71,7 @@ struct fsc_limbo_level {
 struct fsc_limbo {
 	struct fsc_released __percpu *released;
 	atomic64_t settled;
+	atomic64_t settled_remote;
 	u64 max_bytes;
 	u64 wait_bytes;
 	u64 check_bytes;
@@ -83,6 +86,9 @@ struct fsc_limbo {
 	atomic_t settling;
 };
 
+/* callback_ns is not 0: without it a callback does not even look. */
+DECLARE_STATIC_KEY_FALSE(fsc_slow_callbacks);
+
 int fsc_limbo_init(struct fsc_run *run);
 void fsc_limbo_destroy(struct fsc_run *run);
 int fsc_limbo_create_flushers(struct fsc_run *run);
@@ -90,6 +96,7 @@ void fsc_limbo_destroy_flushers(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run);
 void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);
+void fsc_limbo_flush(struct fsc_run *run);
 void fsc_limbo_check(struct fsc_thread *t);
 void fsc_limbo_reclaim(struct fsc_thread *t);
 void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed);

@@ -17,9 +17,12 @@
  *
  * A descriptor of another node, and all of them on PREEMPT_RT and where the
  * cache has no sheaves, take kfree_rcu()'s older way (mm/slab_common.c). They
- * are confirmed only when everything is settled. When kfree_rcu() cannot allocate
+ * are confirmed only when a freer waits at the cap, or when everything is
+ * settled, so the bound grows by them (deferred_remote). When kfree_rcu() cannot allocate
  * a sheaf, an object takes the older way and nothing tells: a marker then counts
- * it as free too early, and the bound is too low by it.
+ * it as free too early, and the bound is too low by it. The same is true of a
+ * CPU that goes offline and comes back: RCU invokes its old callbacks elsewhere,
+ * maybe after its new markers. Such a run is INCONCLUSIVE anyway.
  */
 #ifndef FOLIOSCALE_MARKER_H
 #define FOLIOSCALE_MARKER_H
@@ -67,6 +70,7 @@ int fsc_markers_create(struct fsc_run *run);
 void fsc_markers_destroy(struct fsc_run *run);
 u64 fsc_markers_confirmed(const struct fsc_run *run);
 void fsc_marker_queue(struct fsc_markers *markers, struct fsc_marked *marked);
+void fsc_marker_catch_up(struct fsc_markers *markers);
 
 /**
  * fsc_marker_count - a descriptor has been given to RCU on this CPU

@@ -10,13 +10,15 @@
 #ifndef FSC_PROTOCOL_RCU_DESC_H
 #define FSC_PROTOCOL_RCU_DESC_H
 
+#include <linux/minmax.h>
+
 #include "descriptor.h"
 
 static void fsc_rcu_desc_callback(struct rcu_head *rcu)
 {
 	struct fsc_folio *folio = container_of(rcu, struct fsc_folio, rcu);
 
-	if (unlikely(fsc_run->config.callback_ns))
+	if (static_branch_unlikely(&fsc_slow_callbacks))
 		fsc_spin(fsc_run->config.callback_ns);
 	fsc_desc_note_release(fsc_run, folio, 0);
 	kmem_cache_free(fsc_run->cache, folio);
@@ -44,7 +46,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 	struct fsc_markers *markers = &t->run->markers;
 	struct fsc_folio *folio = p;
 	unsigned int order = folio->order;
-	bool local;
+	bool local = true;
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t->run, folio);
@@ -58,14 +60,26 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 		if (local)
 			fsc_marker_count(markers);
 		preempt_enable();
-		if (!local)
-			fsc_count(&t->counters, FSC_DEFERRED_REMOTE);
 	}
 	fsc_count_freed(&t->counters, order);
+	/* Behind the barrier in there: who settles so many waits for them. */
+	if (unlikely(!local))
+		fsc_count(&t->counters, FSC_DEFERRED_REMOTE);
+}
+
+/* What may be in sheaves that are not full, or behind the last marker: it waits for more frees. */
+static u64 fsc_rcu_desc_max(const struct fsc_run *run)
+{
+	u64 cpus = min(run->config.nr_readers + run->config.nr_freers, num_possible_cpus());
+
+	if (!FSC_SHEAVES || run->deferral != FSC_DEFER_KFREE_RCU)
+		return 0;
+	return cpus * 2 * FSC_SHEAF * (sizeof(struct fsc_folio) + sizeof(void *));
 }
 
 #define FSC_RCU_DESC(by)						\
 	.name		= "rcu_desc",					\
+	.private_max	= fsc_rcu_desc_max,				\
 	.refcounted	= true,						\
 	.deferral	= FSC_DEFER_KFREE_RCU,				\
 	.deferrals	= BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) |	\
