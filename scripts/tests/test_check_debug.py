@@ -82,6 +82,14 @@ class ControlTest(unittest.TestCase):
 
 
 class PlanTest(unittest.TestCase):
+    def test_warnings_of_the_kernels_own(self) -> None:
+        """Of 6.12 and of 7.2 and later; of no other function."""
+        for group, function in (("failslab", "alloc_vmap_area"), ("hotplug", "sched_cpu_dying"), ("fuzz", "full_proxy_open_regular")):
+            allow = next(one.allow for one in PLANS["kasan"].groups(False) if one.name == group)
+            for line in (f"WARNING: CPU: 1 PID: 77 at mm/a.c:5 {function}+0x1/0x2", f"WARNING: mm/a.c:5 at {function}+0x1/0x2, CPU#1: sh/77"):
+                self.assertEqual(console.complaints(f"[    9.100000] {line}", allow), [], line)
+                self.assertTrue(console.complaints(f"[    9.100000] {line.replace(function, 'fsc_' + function)}", allow), line)
+
     def test_kmemleak(self) -> None:
         """Its boot line is allowed where it is off, and there alone."""
         off = "[    0.000000] kmemleak: Kernel memory leak detector disabled"
