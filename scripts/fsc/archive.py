@@ -48,6 +48,9 @@ def mirrors_of(targets: str, is_debian: bool) -> Mirrors | None:
     """
     found = {}
     for line in targets.splitlines():
+        # A disc has no backports, and no newer kernels.
+        if line.startswith("cdrom:"):
+            continue
         address, release, label, origin = (line.split("|") + [""] * 4)[:4]
         if not label and not origin and is_debian:
             label, origin = _SECURITY if release.endswith("-security") else _DEBIAN, "Debian"
@@ -147,7 +150,12 @@ class Suite:
         for name in ("lists/partial", "cache", "state", "etc"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "state/status").touch()
-        (self.folder / "sources.list").write_text(f"deb [signed-by={KEYRING}] {address} {self.name} main\n")
+        sources, text = self.folder / "sources.list", f"deb [signed-by={KEYRING}] {address} {self.name} main\n"
+        if sources.exists() and sources.read_text() != text:
+            # apt knows no lists but those of the address that they were read from.
+            shutil.rmtree(self.folder / "lists")
+            (self.folder / "lists/partial").mkdir(parents=True)
+        sources.write_text(text)
         config = self.folder / "apt.conf"
         # Etc is empty but for the list of sources: neither hooks nor pins of the host's are read.
         config.write_text(proxies() + "".join(f'{key} "{value}";\n' for key, value in {

@@ -52,6 +52,10 @@ def _packages(names: set[str], version: str, flavour: str) -> Packages | None:
     return Packages(release, tuple(name for some in chosen for name in some)) if all(chosen) else None
 
 
+# What apt says of a trouble that is not the suite's.
+_PASSES = re.compile("resolv|[Cc]onnect|timed out|unreachable|No space left")
+
+
 def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None]) -> Found:
     """What the first suite that has it gives.
 
@@ -66,6 +70,9 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
                 suite.update()
                 found = get(suite)
         except (Gone, SetupError) as error:
+            # Another suite's kernel would be kept for good, for want of a network once.
+            if _PASSES.search(str(error)):
+                raise SetupError(f"{what}: {suite.name}: {error}; try again, or set {archive.MIRROR}=") from None
             trouble.append(str(error) if suite.name in str(error) else f"{suite.name}: {error}")
             continue
         if found:

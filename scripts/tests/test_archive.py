@@ -85,6 +85,13 @@ class LookTest(unittest.TestCase):
     def test_a_suite_that_cannot_be_read_does_not_stop_others(self) -> None:
         self.assertEqual(self.look({"a": [SetupError("expired")], "b": ["y"]}), ("y", []))
 
+    def test_a_trouble_of_the_network_is_told(self) -> None:
+        """The kernel of another suite would be kept for good."""
+        for said in ("Temporary failure resolving 'm.test'", "Could not connect to m.test:80", "Connection timed out",
+                     "write error: No space left on device"):
+            with self.assertRaisesRegex(SetupError, r"^kernel: a: .*; try again, or set DEBIAN_MIRROR=$"):
+                self.look({"a": [Gone("x"), SetupError(said)], "b": ["y"]})
+
     def test_nowhere(self) -> None:
         with self.assertRaisesRegex(SetupError, r"^no kernel in Debian's archive \(a: none; b: expired\)$"):
             self.look({"a": [None], "b": [SetupError("expired")]})
@@ -153,6 +160,19 @@ class MirrorTest(unittest.TestCase):
         targets = "http://m.test/debian|trixie||\nhttp://m.test/debian-security|trixie-security||\n"
         self.assertEqual(archive.mirrors_of(targets, True), Mirrors("http://m.test/debian", "http://m.test/debian-security"))
         self.assertIsNone(archive.mirrors_of(targets, False))
+
+    def test_disc(self) -> None:
+        self.assertEqual(archive.mirrors_of("cdrom:[Debian 13]/|trixie|Debian|Debian\n" + self.TARGETS, True).main, "http://m.test/debian")
+
+    def test_another_mirror_has_lists_of_its_own(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(archive.repo, "BUILD", Path(folder)), \
+                mock.patch.object(archive, "proxies", return_value=""):
+            lists = Path(folder, "apt/trixie/lists")
+            for address, kept in (("a", False), ("a", True), ("b", False)):
+                with mock.patch.object(archive, "mirrors", return_value=Mirrors(f"http://{address}.test/debian")):
+                    Suite("trixie")._configure()  # pylint: disable=protected-access
+                self.assertEqual((lists / "x_Packages").exists(), kept)
+                (lists / "x_Packages").touch()
 
     def test_ubuntu(self) -> None:
         self.assertIsNone(archive.mirrors_of("http://u.test/ubuntu|noble|Ubuntu|Ubuntu\n", False))
