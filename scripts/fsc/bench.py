@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -56,12 +57,13 @@ def choose(name: str, args: argparse.Namespace) -> Suite:
     return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
 
 
-def _is_available(series: str, flavour: str) -> bool:
+def _missing(series: str, flavour: str) -> str:
+    """Why that kernel of Debian's cannot be had; empty if it can."""
     try:
         kernel.debian(series, flavour)
-    except SetupError:
-        return False
-    return True
+    except SetupError as error:
+        return str(error)
+    return ""
 
 
 def _series(args: argparse.Namespace) -> str:
@@ -75,10 +77,13 @@ def here(chosen: Suite, args: argparse.Namespace) -> Suite:
         left = dict.fromkeys(chosen.guests, "HOST=1 is one machine")
     else:
         series = _series(args)
-        kept = not (args.kdir or args.kernel)
-        why = "No other kernel of Debian's is available" if kept else "KDIR= and KERNEL= are one kernel"
-        left = {name: out or why for name, guest in chosen.guests.items()
-                if (out := guest.not_on(series)) or guest.flavour and not (kept and _is_available(series, guest.flavour))}
+        left = {}
+        for name, guest in chosen.guests.items():
+            why = guest.not_on(series)
+            if not why and guest.flavour:
+                why = "KDIR= and KERNEL= are one kernel" if args.kdir or args.kernel else _missing(series, guest.flavour)
+            if why:
+                left[name] = why
     for why in dict.fromkeys(left.values()):
         names = sorted(name for name, own in left.items() if own == why)
         print(f"{why[0].upper()}{why[1:]}: {chosen.name} leaves out what is booted in {', '.join(names)}", flush=True)
@@ -191,7 +196,7 @@ def _compared(a: Path, b: Path) -> str:
 
 
 def _on_each(series: list[str], args: argparse.Namespace) -> int:
-    """The same on several kernels, oldest first, and what differs between the oldest and the newest."""
+    """The same on several kernels, oldest first, and what differs between each and the next that has results."""
     plans = {one: _plan(argparse.Namespace(**vars(args) | {"kver": one})) for one in series}
     folder = _folder(args.suite if args.suite == ALL else plans[series[0]].chosen[0].name, args)
     keep_command(folder)
@@ -209,13 +214,15 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
         results[one] = list(done)
         if not whole:
             return EXIT_STATUS[worst(verdicts)]
-    for new in results[series[-1]]:
-        old = next((old for old in results[series[0]]
-                    if old.relative_to(folder / series[0]) == new.relative_to(folder / series[-1])), None)
-        if old:
+    by_suite: dict[Path, list[tuple[str, Path]]] = {}
+    for one, done in results.items():
+        for result in done:
+            by_suite.setdefault(result.relative_to(folder / one), []).append((one, result))
+    for suite_of, found in by_suite.items():
+        for (before, old), (after, new) in itertools.pairwise(found):
             text = _compared(old, new)
-            file = folder / (f"compare-{new.name}.txt" if args.suite == ALL else "compare.txt")
-            file.write_text(text, encoding="utf-8")
+            words = [*([suite_of.name] if args.suite == ALL else []), *([before, after] if len(series) > 2 else [])]
+            (folder / f"{'-'.join(['compare', *words])}.txt").write_text(text, encoding="utf-8")
             print(text, end="")
     print(f"{worst(verdicts)}: {where_it_is(folder)} has a folder for each of {', '.join(series)}")
     return EXIT_STATUS[worst(verdicts)]
