@@ -48,6 +48,10 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
         every = max(limbo["marker_every"] for limbo in marked)
         yield (f"kfree_rcu's limbo (~) is an upper bound: what callbacks of ours, one for each {every} frees of a CPU, have "
                f"not confirmed to be free; up to {2 * every} descriptors a CPU too high")
+        remote = max((rep["counters"] or {}).get("deferred_remote", 0) for point in points for rep in point["repetitions"])
+        if remote:
+            yield (f"{remote} descriptors a window were freed on another node than theirs, where no callback of ours tells: kfree_rcu's "
+                   "limbo (~) counts them as in limbo until a freer waits at the cap or the run ends")
     limbos = [limbo for limbo in limbos if metrics.sampled(limbo)]
     slabs = [limbo["slab"] for limbo in limbos if limbo["slab"]]
     if not slabs:

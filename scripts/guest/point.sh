@@ -167,7 +167,7 @@ point() {
 	wait_for_run "${3:-0}"
 	if [ -n "$layout" ]; then
 		{
-			echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"flags\":{$flags},\"objects\":[$objects],"
+			echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"nr_nodes\":$FSC_NODES,\"flags\":{$flags},\"objects\":[$objects],"
 			echo "\"total_objects\":[$total],\"live\":[$live],\"limbo\":[$limbo]}"
 		} >"$FSC_TMP/slab"
 		emit "slab/$1" "$FSC_TMP/slab"
@@ -192,3 +192,4 @@ floor() {
 }
 
 FSC_CPUS=$(grep -c '^processor' /proc/cpuinfo)
+FSC_NODES=$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' 2>/dev/null | grep -c .) || FSC_NODES=1
