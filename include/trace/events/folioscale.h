@@ -2,7 +2,7 @@
 /*
  * What is rare in a run, as events: lookups that did not succeed at once, folios
  * coming and going, limbo, phases. A lookup that succeeds at once has none. The
- * README says what each field means and how an event can mislead.
+ * scripts/perf/README.md says what each field means and how an event can mislead.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM folioscale
@@ -34,7 +34,8 @@
 	EM(FSC_BAD_PFN,			"pfn")					\
 	EM(FSC_BAD_STAMP,		"stamp")				\
 	EM(FSC_BAD_GENERATION,		"generation")				\
-	EMe(FSC_BAD_LINE,		"line")
+	EM(FSC_BAD_LINE,		"line")					\
+	EMe(FSC_BAD_BOUND,		"limbo_bound")
 
 #define FSC_TRACE_DEFERRALS							\
 	EM(FSC_DEFER_AUTO,		"none")					\
