@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What each thread counts. The README says how each can mislead. */
+/* What each thread counts. module/README.md says how each can mislead. */
 #ifndef FOLIOSCALE_COUNTERS_H
 #define FOLIOSCALE_COUNTERS_H
 

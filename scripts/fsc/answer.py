@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from . import costs, metrics, summary, table
+from . import changes, costs, metrics, result, summary, table
 from .costs import Point, Section
 from .environment import left_out, releases
 from .result import against_of
-from .verdict import PASS
+from .verdict import EXIT_STATUS, PASS
 
 PATH = "pagecache"
 X = "free_rate"
@@ -173,10 +175,20 @@ def says(of: list[Row]) -> list[str]:
         found.append(f"{OPTIONS} are not tested against each other, only against {', '.join(baselines)}, whose limbo is 0: "
                      "no order of them is claimed.")
     found.append("[ ]: interval of the median over the boots of one run; a run on another day may lie outside. a to b: "
-                 "smallest and largest median over the rates; one boot has no interval. ~: an estimate, from samples of the "
-                 "slab 0.1 s apart. full rate: what the freer of each arm reached, which is not the same rate. Empty: not "
-                 "measured there." + " n.d.: no difference shown." * (not emulated))
+                 "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "full rate: "
+                 "what the freer of each arm reached, which is not the same rate. Empty: not measured there."
+                 + " n.d.: no difference shown." * (not emulated))
     return found
+
+
+def _inexact(sources: Sequence[Measured]) -> str:
+    """What a ~ stands for here."""
+    limbos = [rep["limbo"] for source in sources for point in source.result["points"] for rep in point["repetitions"]
+              if rep["limbo"] and not rep["limbo"]["exact"]]
+    ways = {metrics.sampled(limbo) for limbo in limbos}
+    said = ["an upper bound, up to two sheaves a CPU too high"] * (False in ways)
+    said += ["an estimate, from samples of the slab 0.1 s apart"] * (True in ways)
+    return f"~: {' or '.join(said)}. " if said else ""
 
 
 def markdown(sources: Sequence[Measured]) -> str:
@@ -188,3 +200,18 @@ def markdown(sources: Sequence[Measured]) -> str:
         cells = [" ".join((row.cells[name].text, *row.cells[name].more)) if name in row.cells else "" for name in names]
         lines.append(f"| {row.title}; {row.where} | {' | '.join(cells)} |")
     return "\n".join([*lines, *(f"\n{text}" for text in says(of))]) + "\n"
+
+
+def load(folders: Sequence[str]) -> list[Measured]:
+    found = [result.read(result.file_of(Path(folder))) for folder in folders]
+    return [Measured(one, costs.sections(one, f"s{number}")) for number, one in enumerate(found, 1)]
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    sources = load(args.folder)
+    if args.before:
+        print(changes.markdown([source.result for source in load(args.before)], [source.result for source in sources]), end="")
+    else:
+        print(markdown(sources), end="")
+    return EXIT_STATUS[PASS]

@@ -133,6 +133,10 @@ def svg(figure: Figure, name: str, title: str, text: str) -> str:
     body = whole[whole.index('<g id="figure_1">'):whole.rindex("</svg>")]
     # A hundredth of a unit is less than a screen shows.
     body = re.sub(r'="[^"]*"', lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0]), body)
+    # Most ids are never referred to, and line breaks are for a reader of the source: a fifth of the bytes.
+    used = set(re.findall(r"#([\w.-]+)", body))
+    body = re.sub(r'\s+id="([^"]*)"', lambda found: found[0] if found[1] in used else "", body)
+    body = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", body))
     body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
     return (f'<svg role="img" aria-labelledby="{name}-title {name}-desc" viewBox="{box[1] if box else ""}" '
             'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'

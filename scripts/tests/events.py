@@ -220,8 +220,8 @@ def counted(out: Ktap, where: Where) -> None:
 
 
 def documented() -> dict[str, set[str]]:
-    """The events and their fields, as the README's table has them."""
-    rows = re.findall(r"^\| `(fsc_\w+)` \| ((?:`\w+` ?)+)\|", (repo.ROOT / "README.md").read_text(), re.M)
+    """The events and their fields, as scripts/perf/README.md has them."""
+    rows = re.findall(r"^\| `(fsc_\w+)` \| ((?:`\w+` ?)+)\|", (repo.SCRIPTS / "perf/README.md").read_text(), re.M)
     return {event: set(re.findall(r"\w+", fields)) for event, fields in rows}
 
 

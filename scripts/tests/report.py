@@ -25,7 +25,7 @@ from fsc import environment, repo, result  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 
 OUT = repo.BUILD / "check/report"
-REFERENCE = repo.ROOT / "results/reference"
+REFERENCE = repo.ROOT / "results/reference/7.3"
 LOOK = (TESTS / "report.js").read_text()
 # Name, width in CSS pixels, medium. Paper: A4 less margins of 1 cm.
 WIDTHS = (("360", 360, "screen"), ("1280", 1280, "screen"), ("print", 718, "print"))
