@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """results/reference: what is kept there, what README shows of it, and the report are of the same runs."""
 
+import functools
 import re
 import unittest
+from typing import Any
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
 from fsc import answer, changes, metrics, repo, report, result, summary
@@ -18,11 +20,15 @@ REPORTED = ("default", "rcu")
 SUITES = {AFTER: BOTH, BEFORE: (*BOTH, "aa", "alloc", "pressure", "readers", "recheck", "stall")}
 
 
+@functools.cache
+def read(kernel: str, name: str) -> dict[str, Any]:
+    """Once for all tests: a result takes seconds to be validated."""
+    return result.read(result.file_of(REFERENCE / kernel / name))
+
+
 class ReferenceTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.results = {(kernel, name): result.read(result.file_of(REFERENCE / kernel / name))
-                        for kernel, names in SUITES.items() for name in names}
+    def setUp(self) -> None:
+        self.results = {(kernel, name): read(kernel, name) for kernel, names in SUITES.items() for name in names}
 
     def sources(self, names: tuple[str, ...] = BOTH) -> list[answer.Measured]:
         return answer.load([str(REFERENCE / AFTER / name) for name in names])
