@@ -110,10 +110,13 @@ class PlanTest(unittest.TestCase):
             for group in PLANS["kcsan"].groups(False):
                 self.assertEqual(len(console.complaints(text, group.allow)), found, (race, group.name))
 
+    def test_four_level_paging(self) -> None:
+        self.assertTrue(all("no5lvl" in group.cmdline for plan in PLANS.values() for group in plan.groups(False)))
+
     def test_everything_that_can_be_on_is(self) -> None:
         for name in ("kasan", "strict"):
             for group in PLANS[name].groups(False):
-                last = dict(word.split("=") for word in group.cmdline)
+                last = dict(word.partition("=")[::2] for word in group.cmdline)
                 on = ("0", "off") if group.name == "cycles" else ("1", "on")
                 self.assertEqual((last["page_poison"], last["page_owner"]), on, (name, group.name))
         self.assertTrue(any("page_poison=1" in group.cmdline for group in PLANS["recycle"].groups(False)))
