@@ -58,11 +58,8 @@ CHANGES: tuple[tuple[str, tuple[Change, ...]], ...] = (
       *_rate("`rcu_desc`, call_rcu(): descriptors in limbo, mean B", "rcu_desc", "limbo_descriptor_bytes_mean", "call_rcu",
              (1000,)))),
     ("A freed descriptor goes to the CPU's sheaf, whose last one is handed out first; before, to the list of free objects of "
-     "its slab, which is allocated from when the CPU comes to that slab again. What sheaves and barns hold is cached: "
-     "neither in use nor given back.",
-     (*_rate("`typesafe`: until a descriptor came back, p50", "typesafe", "reuse_ns_p50", "auto", (1000, 100_000)),
-      Change("`typesafe`: cached by the slab, mean B, 1,000 frees/s", "limbo", "rate", "typesafe", "cached_bytes_mean",
-             {"free_rate": 1000, "deferral": "auto"}))),
+     "its slab, which is allocated from when the CPU comes to that slab again.",
+     (*_rate("`typesafe`: until a descriptor came back, p50", "typesafe", "reuse_ns_p50", "auto", (1000, 100_000)),)),
     ("Debian's 7.3 has checks of shifts and array bounds compiled in (CONFIG_UBSAN_SHIFT, CONFIG_UBSAN_BOUNDS), its 6.12 has not: more "
      "instructions in every lookup. overlay's have grown by less, because folio_try_get() has lost its RCU section and its look for a fake "
      "head page (32c440d67e6c).",
