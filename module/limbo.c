@@ -279,8 +279,15 @@ void fsc_limbo_destroy_flushers(struct fsc_run *run)
 	}
 }
 
-/* Wait for what kfree_rcu() has deferred outside of sheaves. False: no memory for that. */
-static bool flush_kfree_rcu(struct fsc_run *run, bool whole)
+/**
+ * fsc_limbo_flush - wait for what kfree_rcu() has deferred outside of sheaves
+ * @run: the run
+ * @whole: it is settled as a whole, so the caches that were made for that may go
+ *
+ * Context: Process context, sleeps for a grace period or two.
+ * Return: False if there was no memory for that; nothing was waited for then.
+ */
+bool fsc_limbo_flush(struct fsc_run *run, bool whole)
 {
 #if FSC_KVFREE_RCU_BARRIER_EXPORTED
 	kvfree_rcu_barrier();
@@ -298,19 +305,6 @@ static bool flush_kfree_rcu(struct fsc_run *run, bool whole)
 	kmem_cache_destroy(flusher);
 #endif
 	return true;
-}
-
-/**
- * fsc_limbo_flush - wait for what kfree_rcu() has deferred outside of sheaves
- * @run: a run that is being set up
- *
- * Without memory for that nothing is waited for.
- *
- * Context: Process context, sleeps for a grace period or two.
- */
-void fsc_limbo_flush(struct fsc_run *run)
-{
-	flush_kfree_rcu(run, false);
 }
 
 /**
@@ -338,11 +332,12 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 	/* In a window the markers tell. To empty the sheaves would change what is measured. */
 	if (t && sheaves) {
 		fsc_marker_catch_up(&run->markers);
-		if (remote > atomic64_read(&run->limbo.settled_remote) && flush_kfree_rcu(run, !t))
+		if (remote > atomic64_read(&run->limbo.settled_remote) &&
+		    fsc_limbo_flush(run, false))
 			raise_peak(&run->limbo.settled_remote, remote);
 		return;
 	}
-	if (flush_kfree_rcu(run, !t))
+	if (fsc_limbo_flush(run, !t))
 		raise_peak(&run->limbo.settled, covered);
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_settle);

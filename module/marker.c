@@ -139,7 +139,7 @@ static int sheaves_work(struct fsc_run *run)
 	/* Shrinking has handed a sheaf that was not full to RCU. */
 	if (err || !works) {
 		rcu_barrier();
-		fsc_limbo_flush(run);
+		fsc_limbo_flush(run, false);
 	}
 	return err ?: works;
 }

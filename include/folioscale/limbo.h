@@ -96,7 +96,7 @@ void fsc_limbo_destroy_flushers(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run);
 void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);
-void fsc_limbo_flush(struct fsc_run *run);
+bool fsc_limbo_flush(struct fsc_run *run, bool whole);
 void fsc_limbo_check(struct fsc_thread *t);
 void fsc_limbo_reclaim(struct fsc_thread *t);
 void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed);
