@@ -58,7 +58,7 @@ def choose(name: str, args: argparse.Namespace) -> Suite:
 
 
 def _missing(series: str, flavour: str) -> str:
-    """Why that kernel of Debian's cannot be had; empty if it can."""
+    """Why that kernel of Debian's is not available; empty if it is."""
     try:
         kernel.debian(series, flavour)
     except SetupError as error:
@@ -231,8 +231,8 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     kernel.refuse_both(args.kdir, args.kernel, args.kver)
-    if args.host and args.kver:
-        raise SetupError(f"KVER={args.kver} and HOST=1: KVER is a kernel of Debian's, HOST=1 is the running one; set one")
+    if args.host:
+        host.refuse_kver(args.kver)
     series = versions.chosen(args.kver, several=True)
     if len(series) > 1:
         return _on_each(series, args)

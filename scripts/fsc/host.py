@@ -33,6 +33,12 @@ send_status $?
 """
 
 
+def refuse_kver(kver: str | None) -> None:
+    """A kernel of Debian's cannot be the one that runs here."""
+    if kver:
+        raise SetupError(f"KVER={kver} and HOST=1: KVER is a kernel of Debian's, HOST=1 is the running one; set one")
+
+
 def consent(busted: list[str], seconds: float, yes: bool) -> None:
     """Refuse what must not run on a machine that somebody uses; ask about the rest."""
     if busted:

@@ -223,7 +223,8 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         # A CPU's slabs count as full, and so does one that is being emptied, and what sheaves hold: never too low
         # by more than a moment, but too high by up to this.
         "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] * (1 + partial) + 1)
-                            + (slab.get("sheaf_capacity") or 0) * (SHEAVES_OF_A_CPU * slab["nr_cpus"] + SHEAVES_OF_A_BARN * slab.get("nr_nodes", 1)),
+                            + (slab.get("sheaf_capacity") or 0) * (SHEAVES_OF_A_CPU * slab["nr_cpus"]
+                                                               + SHEAVES_OF_A_BARN * slab.get("nr_nodes", 1)),
         # What a slab of it takes, by object: slack and all.
         "object_bytes_whole": -(-(4096 << slab["order"]) // slab["objs_per_slab"]),
         # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.

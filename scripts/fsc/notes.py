@@ -50,8 +50,8 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
                f"not confirmed to be free; up to {2 * every} descriptors a CPU too high")
         remote = max((rep["counters"] or {}).get("deferred_remote", 0) for point in points for rep in point["repetitions"])
         if remote:
-            yield (f"{remote} descriptors a window were freed on another node than theirs, where no callback of ours tells: kfree_rcu's "
-                   "limbo (~) counts them as in limbo until a freer waits at the cap or the run ends")
+            yield (f"{remote} descriptors a window were freed on another node than theirs, where no callback of ours tells: "
+                   "kfree_rcu's limbo (~) counts them as in limbo until a freer waits at the cap or the run ends")
     limbos = [limbo for limbo in limbos if metrics.sampled(limbo)]
     slabs = [limbo["slab"] for limbo in limbos if limbo["slab"]]
     if not slabs:

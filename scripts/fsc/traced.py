@@ -104,8 +104,7 @@ def prepare(args: argparse.Namespace, name: str) -> Traced:
     """Choose the machine, build the module, make the folder."""
     params = words(args.params)
     if args.host:
-        if args.kver:
-            raise SetupError(f"KVER={args.kver} and HOST=1: KVER is a kernel of Debian's, HOST=1 is the running one; set one")
+        host.refuse_kver(args.kver)
         busted = re.search(r"\bbusted=(?!none\b)\w+", params)
         host.consent([busted[0]] if busted else [], _milliseconds(params) / 1000, args.yes)
         where, how = kernel.running(), None
