@@ -102,7 +102,7 @@ def _curves(source: Measured) -> Iterator[tuple[Section, str]]:
     for section in source.sections:
         rates = [point["axes"][X] for point in section.points if X in (point.get("axes") or {})]
         if section.path == PATH and section.x == X and rates:
-            yield section, f"{table.si(min(rates))} to {table.si(max(rates))} frees/s"
+            yield section, f"{table.si(min(rates))} to {table.si(max(rates))} frees/s asked for"
 
 
 def _plain(sources: Sequence[Measured]) -> list[tuple[Measured, Section, str]]:
@@ -117,7 +117,7 @@ def _plain(sources: Sequence[Measured]) -> list[tuple[Measured, Section, str]]:
             rate = first["params"].get(X) or 0
             if rate not in best or len(_own(section, next(iter(LIMBO)))) > len(_own(best[rate][1], next(iter(LIMBO)))):
                 best[rate] = (source, section)
-    return [(*best[rate], f"{table.si(rate)} frees/s" if rate else "full rate")
+    return [(*best[rate], f"{table.si(rate)} frees/s asked for" if rate else "full rate")
             for rate in sorted(best, key=lambda rate: rate or float("inf"))]
 
 
@@ -175,8 +175,9 @@ def says(of: list[Row]) -> list[str]:
         found.append(f"{OPTIONS} are not tested against each other, only against {', '.join(baselines)}, whose limbo is 0: "
                      "no order of them is claimed.")
     found.append("[ ]: interval of the median over the boots of one run; a run on another day may lie outside. a to b: "
-                 "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "full rate: "
-                 "what the freer of each arm reached, which is not the same rate. Empty: not measured there."
+                 "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "Rates "
+                 "asked for are not always reached (summary.txt has what was). full rate: what the freer of each arm reached, "
+                 "which is not the same rate. Empty: not measured there."
                  + " n.d.: no difference shown." * (not emulated))
     return found
 

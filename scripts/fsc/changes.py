@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import costs
+from . import costs, metrics
 from .environment import releases
 from .verdict import SetupError
 
@@ -44,7 +44,7 @@ class Change:
 
 
 def _rate(title: str, protocol: str, metric: str, deferral: str, rates: Sequence[int]) -> list[Change]:
-    return [Change(f"{title}, {rate:,} frees/s", "limbo", "rate", protocol, metric, {"free_rate": rate, "deferral": deferral})
+    return [Change(f"{title}, {rate:,} frees/s asked for", "limbo", "rate", protocol, metric, {"free_rate": rate, "deferral": deferral})
             for rate in rates]
 
 
@@ -59,7 +59,7 @@ CHANGES: tuple[tuple[str, tuple[Change, ...]], ...] = (
              (1000,)))),
     ("A freed descriptor goes to the CPU's sheaf, whose last one is handed out first; before, to the list of free objects of "
      "its slab, which is allocated from when the CPU comes to that slab again.",
-     (*_rate("`typesafe`: until a descriptor came back, p50", "typesafe", "reuse_ns_p50", "auto", (1000, 100_000)),)),
+     tuple(_rate("`typesafe`: until a descriptor came back, p50", "typesafe", "reuse_ns_p50", "auto", (1000, 100_000)))),
     ("Debian's 7.3 has checks of shifts and array bounds compiled in (CONFIG_UBSAN_SHIFT, CONFIG_UBSAN_BOUNDS), its 6.12 has not: more "
      "instructions in every lookup. overlay's have grown by less, because folio_try_get() has lost its RCU section and its look for a fake "
      "head page (32c440d67e6c).",
@@ -69,7 +69,7 @@ CHANGES: tuple[tuple[str, tuple[Change, ...]], ...] = (
      "for releases them, too.",
      (Change("`rcu_full` beside synchronize_rcu() every ms: mean wait", "rcu", "released", "rcu_full", "limbo_wait_ns_mean",
              {"boot": DEFAULT_BOOT}),
-      Change("`rcu_full` beside an expedited one every ms: mean wait", "rcu", "released", "rcu_full", "limbo_wait_ns_mean",
+      Change("`rcu_full` beside an expedited synchronize_rcu() every ms: mean wait", "rcu", "released", "rcu_full", "limbo_wait_ns_mean",
              {"boot": "expedited"}))),
 )
 
@@ -81,6 +81,14 @@ def _kernel(results: Sequence[Result]) -> str:
     return found.pop()
 
 
+def _error(results: Sequence[Result]) -> str:
+    """By how much the slab's object count may be too high, where it stands for the limbo."""
+    limbos = [rep["limbo"] for result in results if result["environment"]["suite"]["name"] == "limbo"
+              for point in result["points"] for rep in point["repetitions"]]
+    objects = [limbo["slab"]["accuracy_objects"] for limbo in limbos if limbo and metrics.sampled(limbo) and limbo["slab"]]
+    return f" ~ of {_kernel(results)} may be too high by up to {max(objects)} descriptors." if objects else ""
+
+
 def markdown(before: Sequence[Result], after: Sequence[Result]) -> str:
     """The table as README.md has it: what both have, with what in the kernel is behind it beside the first of its rows."""
     lines = [f"| | {_kernel(before)} | {_kernel(after)} | why |", "|---|---|---|---|"]
@@ -89,6 +97,6 @@ def markdown(before: Sequence[Result], after: Sequence[Result]) -> str:
         shown = [f"| {title} | {old} | {new} |" for title, old, new in own if old and new]
         lines += [f"{line} {why if line is shown[0] else ''} |" for line in shown]
     if any(result["environment"]["times_emulated"] for result in (*before, *after)):
-        lines += ["", "Both under emulation: what is in limbo, waits and times are of an emulated clock, and but for the counted "
-                  "instructions of one boot, without a test."]
+        lines += ["", "Both under emulation: limbo, waits and times depend on an emulated clock, come from one boot and have no test. "
+                  "Instructions are counted." + _error(before) + _error(after)]
     return "\n".join(lines) + "\n"
