@@ -182,6 +182,7 @@ class Row:
     caught: int
     controls: int
     failed: int                   # tests, but for reports of controls
+    unwatched: int = 0            # machines in which a checker was off before the module was there
 
     def __str__(self) -> str:
         cells = (self.name, self.revision, *(f"{self.work[name]:,}" for name in ("runs", "lookups", "turnovers")), self.tests,
@@ -200,6 +201,10 @@ def _work(folder: Path) -> dict[str, int]:
         return {}
 
 
+# After such a report KASAN and lockdep are off.
+_TURNS_OFF = re.compile(r"BUG: KASAN|possible |suspicious |inconsistent lock|non-static key")
+
+
 def complaints(log: Path, allow: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """What the kernel said is wrong while the job ran, and before, which is not the module's and no report."""
     text = log.read_text(errors="replace") if log.exists() else ""
@@ -216,26 +221,27 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
     lists = check.run_groups(below, named, Machine(where, how, [], OUT))
     out.end(below, name)
     work = dict.fromkeys(("runs", "lookups", "turnovers"), 0)
-    reports = 0
+    reports = unwatched = 0
     for group in named:
         folder = OUT / group.name
         for key, value in _work(folder).items():
             work[key] += value
         reported, at_boot = complaints(folder / "console.log", group.allow)
         reports += len(reported)
+        unwatched += any(map(_TURNS_OFF.search, at_boot))
         for line in at_boot:
             out.note(f"{group.name}: before the module was there: {line}")
     controls = [group for group in named if isinstance(group, Control)]
     caught = sum(bool(group.caught(OUT / group.name)) for group in controls)
     return Row(name, revision, (time.monotonic() - begin) / 60, work, str(below.count), reports, caught, len(controls),
-               below.count.failed - (len(controls) - caught))
+               below.count.failed - (len(controls) - caught), unwatched)
 
 
 def judge(rows: list[Row]) -> str:
     """What all of it comes to: a failure is one whatever was caught."""
     if any(row.failed or row.reports for row in rows):
         return FAIL
-    return INCONCLUSIVE if any(row.caught < row.controls for row in rows) else PASS
+    return INCONCLUSIVE if any(row.caught < row.controls or row.unwatched for row in rows) else PASS
 
 
 def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Guest, ...]], ...]:
@@ -272,5 +278,5 @@ def main(args: argparse.Namespace) -> int:
     print(out.count)
     verdict = judge(rows)
     if verdict == INCONCLUSIVE:
-        print(f"{INCONCLUSIVE}: a checker did not report what it was shown")
+        print(f"{INCONCLUSIVE}: a checker did not report what it was shown, or was off before the module was there")
     return EXIT_STATUS[verdict]

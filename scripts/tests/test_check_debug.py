@@ -28,7 +28,7 @@ AT_BOOT = "[    4.000000] BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 n
 
 class JudgeTest(unittest.TestCase):
     def test_verdicts(self) -> None:
-        for verdict, change in ((PASS, {}), (INCONCLUSIVE, {"caught": 2}), (FAIL, {"failed": 1}), (FAIL, {"reports": 1}),
+        for verdict, change in ((PASS, {}), (INCONCLUSIVE, {"caught": 2}), (INCONCLUSIVE, {"unwatched": 1}), (FAIL, {"failed": 1}), (FAIL, {"reports": 1}),
                                 (FAIL, {"failed": 1, "caught": 2}), (FAIL, {"reports": 1, "caught": 2})):
             self.assertEqual(check_debug.judge([ROW, replace(ROW, **change)]), verdict, change)
 
@@ -54,10 +54,21 @@ class SilentTest(unittest.TestCase):
                 row = check_debug.on_kernel(Ktap(print, 1), "kasan", (EARLY_FREE,), kernel.Kernel("", "", Path(), Path()), accel.TCG)
                 self.assertEqual(check_debug.judge([row]), verdict)
 
+    def test_a_checker_that_was_off(self) -> None:
+        """A report of the kernel's own at boot: what ran behind it was not watched. A stall turns nothing off."""
+        line = "BUG: KASAN: slab-use-after-free in pagecache_early_free_read+0x63a/0xa40 [folioscale]"
+        for at_boot, verdict in ((AT_BOOT, PASS), ("[    0.048159] BUG: KASAN: wild-memory-access in do_raw_spin_lock+0x1/0x2", INCONCLUSIVE),
+                                 ("[    3.000000] WARNING: possible recursive locking detected", INCONCLUSIVE)):
+            with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), \
+                    mock.patch.object(kernel, "build_module"), mock.patch.object(check_debug, "OUT", Path(folder)), \
+                    mock.patch.object(check.Guest, "run", lambda _, out, __, where, at=at_boot: self.machine(out, where, line, True, at)):
+                row = check_debug.on_kernel(Ktap(print, 1), "kasan", (EARLY_FREE,), kernel.Kernel("", "", Path(), Path()), accel.TCG)
+                self.assertEqual(check_debug.judge([row]), verdict, at_boot)
+
     @staticmethod
-    def machine(out: Ktap, where: Path, said: str, good: bool) -> None:
+    def machine(out: Ktap, where: Path, said: str, good: bool, at_boot: str = AT_BOOT) -> None:
         """What a machine prints that was told to show its bug."""
-        (where / "console.log").write_text(f"{AT_BOOT}\n[    8.000000] folioscale: begin of job\n[    9.876543] {said}\n")
+        (where / "console.log").write_text(f"{at_boot}\n[    8.000000] folioscale: begin of job\n[    9.876543] {said}\n")
         for part in ("KTAP version 1", "1..1", f"{'ok' if good else 'not ok'} 1 the machine and its console"):
             out.feed(part)
 
