@@ -206,7 +206,7 @@ class StructureTest(ReportCase):
         self.assertEqual(page.texts("thead")[0], "".join(["cost", *report.OPTIONS]))
         clock = "(rate x grace period, both emulated)"
         self.assertNotIn("n/a", page.rows(f"pages in limbo, mean B, full rate {clock}; paths: pagecache-churn, 6 boots")[0])
-        self.assertIn("n/a", page.rows(f"pages in limbo, mean B, 1.00k frees/s {clock}; default: throttled, 6 boots")[0])
+        self.assertIn("n/a", page.rows(f"pages in limbo, mean B, 1.00k frees/s asked for {clock}; default: throttled, 6 boots")[0])
         self.assertNotIn("revisions", " ".join(page.texts("p")))
         self.assertLessEqual({attrs["href"][1:] for _, attrs, _ in page.all("a")}, set(page.ids()))
         # A suite by itself has its own table, and no second one.
