@@ -225,5 +225,6 @@ def main(args: argparse.Namespace) -> int:
     print(f"# {time.monotonic() - begin:.0f} s")
     if not args.only:
         print(f"# Not run, as they take long: make check ONLY=\"{' '.join(group.name for group in GROUPS if group.asked)}\"")
+    out.repeat_failures()
     print(out.count)
     return EXIT_STATUS[FAIL if out.count.failed else PASS]

@@ -275,6 +275,7 @@ def main(args: argparse.Namespace) -> int:
             print(f"# {name}: {PLANS[name].says}")
     print("\n".join(["", HEAD, *map(str, rows), ""]))
     print(f"# {time.monotonic() - begin:.0f} s")
+    out.repeat_failures()
     print(out.count)
     verdict = judge(rows)
     if verdict == INCONCLUSIVE:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 _PLAN = re.compile(r"1\.\.(\d+)")
 _RESULT = re.compile(r"(ok|not ok) (\d+)(?: -)? ?(.*)")
 _SKIP = re.compile(r"(.*?) ?# SKIP ?(.*)")
+_LAST_NOTES = 8     # of a failure that are shown once more at the end
 
 
 @dataclass
@@ -34,11 +35,20 @@ class Count:
             f", {self.skipped} skipped" if self.skipped else "")
 
 
+@dataclass
+class Failure:
+    """A leaf that failed, with the names of the lists it is in, and what was said last before it."""
+    name: str
+    notes: list[str]
+
+
 class Ktap:
     """One list. @write takes a line; @plan None leaves the plan to whoever feeds it."""
 
     def __init__(self, write: Callable[[str], None], plan: int | None = None) -> None:
         self.count = Count()
+        self.failures: list[Failure] = []
+        self._notes: list[str] = []     # since the last result
         self._write = write
         self._planned = plan
         self._seen = 0
@@ -50,6 +60,8 @@ class Ktap:
     def result(self, good: bool, name: str, detail: str = "") -> None:
         """One leaf; @detail is shown before it."""
         self.note(detail)
+        if not good:
+            self.failures.append(Failure(name, self._notes[-_LAST_NOTES:]))
         self._line(good, name)
         self.count += Count(passed=int(good), failed=int(not good))
 
@@ -57,6 +69,7 @@ class Ktap:
         """A diagnostic."""
         for line in text.splitlines():
             self._write(f"# {line}")
+            self._notes.append(line)
 
     def skip(self, name: str, why: str) -> None:
         self._line(True, f"{name} # SKIP {why}")
@@ -75,6 +88,7 @@ class Ktap:
         """The result that stands for all those @below."""
         below.close()
         self.count += below.count
+        self.failures += [Failure(f"{name}: {failure.name}", failure.notes) for failure in below.failures]
         self._line(below.count.failed == 0, name)
 
     def feed(self, line: str) -> None:
@@ -87,8 +101,10 @@ class Ktap:
             self._write(line)
         elif result := _RESULT.fullmatch(line):
             if int(result[2]) != self._seen + 1:
-                self.note(f"result {result[2]} comes after {self._seen}")
+                what = f"result {result[2]} comes after {self._seen}"
+                self.note(what)
                 self.count.failed += 1
+                self.failures.append(Failure(what, []))
             if skip := _SKIP.fullmatch(result[3]):
                 self.skip(skip[1], skip[2])
             else:
@@ -108,6 +124,14 @@ class Ktap:
             planned, self._planned = self._planned, self._seen + 1    # said once: who closes again is told nothing new
             self.result(False, f"planned {planned}, ended after {self._seen}")
 
+    def repeat_failures(self) -> None:
+        """Write once more what failed, for who reads only the end of a long list."""
+        for failure in self.failures:
+            self._write(f"# failed: {failure.name}")
+            for line in failure.notes:
+                self._write(f"# failed:   {line}")
+
     def _line(self, good: bool, name: str) -> None:
         self._seen += 1
+        self._notes.clear()
         self._write(f"{'ok' if good else 'not ok'} {self._seen} {name}")
