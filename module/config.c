@@ -184,71 +184,46 @@ static int check_cpus(const char *text)
 	return err;
 }
 
-enum param_type { FSC_UINT, FSC_INT, FSC_U64 };
+enum param_kind { CHOICE, UINT, INT, U64, TEXT };
 
-/*
- * A row for each parameter: where it lies, and its range, its choices (an
- * unsigned int then), or what reads it and what that takes (a text then).
+/**
+ * struct param - a row of params.def
+ * @name: of the parameter
+ * @offset: where it lies in struct fsc_config
+ * @kind: what its field is
+ * @min: the least of a number
+ * @max: the most of a number
+ * @choice: the names that a CHOICE may have, by number
+ * @check: 0, or -errno for what a TEXT may not be
+ * @takes: what a TEXT may be
+ * @meaning: what it is
+ * @misleads: how figures are misread for it, empty if they are not
  */
 static const struct param {
 	const char *name;
 	size_t offset;
-	enum param_type type;
+	enum param_kind kind;
 	s64 min;
 	u64 max;
 	const char *(*choice)(unsigned int i);
 	int (*check)(const char *text);
 	const char *takes;
+	const char *meaning;
+	const char *misleads;
 } table[] = {
-	{ "protocol", offsetof(struct fsc_config, protocol), .choice = protocol_name },
-	{ "path", offsetof(struct fsc_config, path), .choice = path_name },
-	{ "busted", offsetof(struct fsc_config, busted), .choice = busted_name },
-	{ "nr_readers", offsetof(struct fsc_config, nr_readers), FSC_UINT, 0, 1024 },
-	{ "nr_freers", offsetof(struct fsc_config, nr_freers), FSC_UINT, 0, 1024 },
-	{ "nr_folios", offsetof(struct fsc_config, nr_folios), FSC_UINT, 1, 1 << 24 },
-	{ "nr_mappings", offsetof(struct fsc_config, nr_mappings), FSC_UINT, 1, 1024 },
-	{ "nr_mms", offsetof(struct fsc_config, nr_mms), FSC_UINT, 1, 64 },
-	{ "order", offsetof(struct fsc_config, order), .check = check_orders,
-	  .takes = "0 to 9, or order:weight,... with weights 1 to 100" },
-	{ "mix", offsetof(struct fsc_config, mix), .check = check_mix,
-	  .takes = "file:slab:ptdesc:hugetlb_free:misc, weights 0 to 100, file 1 at least" },
-	{ "reader_cpus", offsetof(struct fsc_config, reader_cpus), .check = check_cpus,
-	  .takes = "a list of CPUs that are online, such as 0-1,3, or nothing for all" },
-	{ "freer_cpus", offsetof(struct fsc_config, freer_cpus), .check = check_cpus,
-	  .takes = "a list of CPUs that are online, such as 0-1,3, or nothing for all" },
-	{ "cross_cpu", offsetof(struct fsc_config, cross_cpu), FSC_UINT, 0, 1 },
-	{ "tryget", offsetof(struct fsc_config, tryget), .choice = fsc_tryget_name },
-	{ "churn", offsetof(struct fsc_config, churn), .choice = churn_name },
-	{ "pin", offsetof(struct fsc_config, pin), .choice = pin_name },
-	{ "passes", offsetof(struct fsc_config, passes), FSC_UINT, 1, 2 },
-	{ "bounded_max", offsetof(struct fsc_config, bounded_max), FSC_UINT, 1, 1 << 20 },
-	{ "burst", offsetof(struct fsc_config, burst), FSC_UINT, 1, 65536 },
-	{ "stall_ms", offsetof(struct fsc_config, stall_ms), FSC_UINT, 0, 1000 },
-	{ "stall_every_ms", offsetof(struct fsc_config, stall_every_ms), FSC_UINT, 1, 3600000 },
-	{ "popularity", offsetof(struct fsc_config, popularity), .choice = popularity_name },
-	{ "seed", offsetof(struct fsc_config, seed), FSC_U64, 0, U64_MAX },
-	{ "removal", offsetof(struct fsc_config, removal), .choice = removal_name },
-	{ "free_rate", offsetof(struct fsc_config, free_rate), FSC_UINT, 0, 10000000 },
-	{ "reuse_distance", offsetof(struct fsc_config, reuse_distance), FSC_UINT, 1, 65536 },
-	{ "publish_ns", offsetof(struct fsc_config, publish_ns), FSC_UINT, 0, NSEC_PER_SEC },
-	{ "gap_ns", offsetof(struct fsc_config, gap_ns), FSC_UINT, 0, NSEC_PER_SEC },
-	{ "hold_ns", offsetof(struct fsc_config, hold_ns), FSC_UINT, 0, NSEC_PER_SEC },
-	{ "touch_bytes", offsetof(struct fsc_config, touch_bytes), FSC_UINT,
-	  sizeof(struct fsc_stamp), SZ_2M },
-	{ "lookups_per_section", offsetof(struct fsc_config, lookups_per_section), FSC_UINT,
-	  1, FSC_SECTION_MAX },
-	{ "sample_shift", offsetof(struct fsc_config, sample_shift), FSC_INT, -1, 20 },
-	{ "deferral", offsetof(struct fsc_config, deferral), .choice = fsc_deferral_name },
-	{ "freeptr", offsetof(struct fsc_config, freeptr), .choice = freeptr_name },
-	{ "warmup_ms", offsetof(struct fsc_config, warmup_ms), FSC_UINT, 0, MAX_MS },
-	{ "duration_ms", offsetof(struct fsc_config, duration_ms), FSC_UINT, 0, MAX_MS },
-	{ "max_turnovers", offsetof(struct fsc_config, max_turnovers), FSC_UINT, 0, 1 << 30 },
-	{ "sample_ms", offsetof(struct fsc_config, sample_ms), FSC_UINT, 0, 10000 },
-	{ "check_bound", offsetof(struct fsc_config, check_bound), FSC_UINT, 0, 1 },
-	{ "callback_ns", offsetof(struct fsc_config, callback_ns), FSC_UINT, 0, NSEC_PER_MSEC },
-	{ "gp_probe_ms", offsetof(struct fsc_config, gp_probe_ms), FSC_UINT, 0, 10000 },
-	{ "limbo_max_mb", offsetof(struct fsc_config, limbo_max_mb), FSC_UINT, 0, 1 << 20 },
-	{ "autorun", offsetof(struct fsc_config, autorun), FSC_UINT, 0, 1 },
+#define NAMES(function)		.choice = (function)
+#define RANGE(from, to)		.min = (from), .max = (to)
+#define READ_BY(function, what)	.check = (function), .takes = (what)
+#define FSC_PARAM(label, of, preset, allowed, what, how)			\
+	{ .name = #label, .offset = offsetof(struct fsc_config, label),		\
+	  .kind = of, allowed, .meaning = what, .misleads = how },
+#include <folioscale/params.def>
+};
+
+/* What a module has that was loaded without parameters. */
+static const struct fsc_config presets = {
+#define FSC_PARAM(name, kind, preset, ...)	.name = preset,
+#include <folioscale/params.def>
 };
 
 static const struct param *find_param(const char *name)
@@ -313,7 +288,7 @@ static int parse_number(const struct param *param, const char *val, u64 *value)
 	bool in_range;
 	s64 number = 0;
 
-	if (param->type == FSC_INT) {
+	if (param->kind == INT) {
 		in_range = !kstrtoll(val, 0, &number) && number >= param->min &&
 			   number <= (s64)param->max;
 		*value = number;
@@ -361,7 +336,7 @@ int fsc_config_set(struct fsc_config *config, const char *name, const char *val)
 	field = param_value(config, param);
 	if (param->check)
 		strscpy(field, text, FSC_TEXT_MAX);
-	else if (param->type == FSC_U64)
+	else if (param->kind == U64)
 		*(u64 *)field = value;
 	else
 		*(unsigned int *)field = value;
@@ -385,7 +360,7 @@ void fsc_config_copy(struct fsc_config *to, const struct fsc_config *from, const
 
 	if (param->check)
 		strscpy(field, value, FSC_TEXT_MAX);
-	else if (param->type == FSC_U64)
+	else if (param->kind == U64)
 		WRITE_ONCE(*(u64 *)field, *(const u64 *)value);
 	else
 		WRITE_ONCE(*(unsigned int *)field, *(const unsigned int *)value);
@@ -422,7 +397,7 @@ int fsc_config_emit(const struct fsc_config *config, const char *name, char *buf
 	if (param->choice)
 		return sysfs_emit(buffer, "%s\n",
 				  param->choice(READ_ONCE(*(const unsigned int *)field)));
-	if (param->type == FSC_U64)
+	if (param->kind == U64)
 		return sysfs_emit(buffer, "%llu\n", READ_ONCE(*(const u64 *)field));
 	return sysfs_emit(buffer, "%d\n", READ_ONCE(*(const int *)field));
 }
@@ -453,6 +428,35 @@ const char *fsc_config_busted(const struct fsc_config *config)
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_config_busted);
 
+static void show_value(struct seq_file *m, const struct fsc_config *config,
+		       const struct param *param)
+{
+	const void *field = param_value(config, param);
+	unsigned int number;
+
+	switch (param->kind) {
+	case TEXT:
+		/* A text that is a number is shown as one. */
+		if (!kstrtouint(field, 10, &number))
+			seq_printf(m, "%u", number);
+		else
+			seq_printf(m, "\"%s\"", (const char *)field);
+		break;
+	case CHOICE:
+		seq_printf(m, "\"%s\"", param->choice(*(const unsigned int *)field));
+		break;
+	case UINT:
+		seq_printf(m, "%u", *(const unsigned int *)field);
+		break;
+	case INT:
+		seq_printf(m, "%d", *(const int *)field);
+		break;
+	case U64:
+		seq_printf(m, "%llu", *(const u64 *)field);
+		break;
+	}
+}
+
 /**
  * fsc_config_show_json - print parameters as a JSON object
  * @m: where to
@@ -462,24 +466,60 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_config_busted);
  */
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config)
 {
-	unsigned int i, number;
+	unsigned int i;
 
 	seq_putc(m, '{');
 	for (i = 0; i < ARRAY_SIZE(table); i++) {
-		const void *field = param_value(config, &table[i]);
-
 		seq_printf(m, "%s\"%s\": ", i ? ", " : "", table[i].name);
-		/* A text that is a number is shown as one. */
-		if (table[i].check && !kstrtouint(field, 10, &number))
-			seq_printf(m, "%u", number);
-		else if (table[i].check)
-			seq_printf(m, "\"%s\"", (const char *)field);
-		else if (table[i].choice)
-			seq_printf(m, "\"%s\"", table[i].choice(*(const unsigned int *)field));
-		else if (table[i].type == FSC_U64)
-			seq_printf(m, "%llu", *(const u64 *)field);
-		else
-			seq_printf(m, "%d", *(const int *)field);
+		show_value(m, config, &table[i]);
 	}
 	seq_putc(m, '}');
+}
+
+static void show_allowed(struct seq_file *m, const struct param *param)
+{
+	const char *name;
+	unsigned int i;
+
+	switch (param->kind) {
+	case TEXT:
+		seq_printf(m, "\"takes\": \"%s\"", param->takes);
+		break;
+	case CHOICE:
+		seq_puts(m, "\"choices\": [");
+		for (i = 0; (name = param->choice(i)); i++)
+			seq_printf(m, "%s\"%s\"", i ? ", " : "", name);
+		seq_putc(m, ']');
+		break;
+	default:
+		seq_printf(m, "\"min\": %lld, \"max\": %llu", param->min, param->max);
+	}
+}
+
+/**
+ * fsc_config_show_schema - print what parameters there are, as a JSON object
+ * @m: where to
+ *
+ * Context: Process context.
+ */
+void fsc_config_show_schema(struct seq_file *m)
+{
+	static const char *const kinds[] = {
+		[CHOICE] = "choice", [UINT] = "uint", [INT] = "int", [U64] = "u64", [TEXT] = "text",
+	};
+	unsigned int i;
+
+	seq_putc(m, '{');
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct param *param = &table[i];
+
+		seq_printf(m, "%s\n  \"%s\": {\"kind\": \"%s\", \"default\": ", i ? "," : "",
+			   param->name, kinds[param->kind]);
+		show_value(m, &presets, param);
+		seq_puts(m, ", ");
+		show_allowed(m, param);
+		seq_printf(m, ", \"meaning\": \"%s\", \"misleads\": \"%s\"}", param->meaning,
+			   param->misleads);
+	}
+	seq_puts(m, "}");
 }

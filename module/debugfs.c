@@ -48,6 +48,13 @@ static int config_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(config);
 
+static int schema_show(struct seq_file *m, void *unused)
+{
+	fsc_schema_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(schema);
+
 /* Without the lock: it must tell the phase while a start populates under it. */
 static int state_show(struct seq_file *m, void *unused)
 {
@@ -62,7 +69,7 @@ static void show_counters(struct seq_file *m, struct fsc_run *run)
 	unsigned int i;
 
 	for (i = 0; i < FSC_NR_COUNTERS; i++)
-		seq_printf(m, "%s %llu\n", fsc_counter_names[i], fsc_run_count(run, i));
+		seq_printf(m, "%s %llu\n", fsc_counter_info[i].name, fsc_run_count(run, i));
 }
 
 DEFINE_RUN_FILE(counters);
@@ -208,6 +215,7 @@ void fsc_debugfs_create(void)
 
 	fsc_dir = debugfs_create_dir("folioscale", NULL);
 	debugfs_create_file("config", 0400, fsc_dir, NULL, &config_fops);
+	debugfs_create_file("schema", 0400, fsc_dir, NULL, &schema_fops);
 	debugfs_create_file("state", 0400, fsc_dir, NULL, &state_fops);
 	debugfs_create_file("control", 0200, fsc_dir, NULL, &control_fops);
 	debugfs_create_file("counters", 0400, fsc_dir, NULL, &counters_fops);

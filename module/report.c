@@ -19,7 +19,7 @@ static void show_counters(struct seq_file *m, const struct fsc_counters *end,
 
 	seq_putc(m, '{');
 	for (i = 0; i < FSC_NR_COUNTERS; i++)
-		seq_printf(m, "%s\"%s\": %llu", i ? ", " : "", fsc_counter_names[i],
+		seq_printf(m, "%s\"%s\": %llu", i ? ", " : "", fsc_counter_info[i].name,
 			   end->value[i] - start->value[i]);
 	seq_putc(m, '}');
 }

@@ -30,56 +30,22 @@ enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 /* Parameters that are lists are kept as they were typed (lists.h). */
 #define FSC_TEXT_MAX		64
 
+#define FSC_FIELD_CHOICE(name)		unsigned int name
+#define FSC_FIELD_UINT(name)		unsigned int name
+#define FSC_FIELD_INT(name)		int name
+#define FSC_FIELD_U64(name)		u64 name
+#define FSC_FIELD_TEXT(name)		char name[FSC_TEXT_MAX]
+#define FSC_PARAM_FIELD(name, kind)	FSC_FIELD_##kind(name)
+#define FSC_PARAM(name, kind, ...)	FSC_PARAM_FIELD(name, kind);
+
 /**
- * struct fsc_config - parameters, as module/params.c describes them
+ * struct fsc_config - the parameters, a field for each row of params.def
  *
  * One lives behind the module parameters; a run has a copy of its own, so what
  * is written between runs cannot change what a finished run reports.
  */
 struct fsc_config {
-	unsigned int protocol;
-	unsigned int path;
-	unsigned int busted;
-	unsigned int popularity;
-	unsigned int removal;
-	unsigned int deferral;
-	unsigned int freeptr;
-	unsigned int tryget;
-	unsigned int churn;
-	unsigned int pin;
-	unsigned int nr_readers;
-	unsigned int nr_freers;
-	unsigned int nr_folios;
-	unsigned int nr_mappings;
-	unsigned int nr_mms;
-	char order[FSC_TEXT_MAX];
-	char mix[FSC_TEXT_MAX];
-	char reader_cpus[FSC_TEXT_MAX];
-	char freer_cpus[FSC_TEXT_MAX];
-	unsigned int cross_cpu;
-	unsigned int passes;
-	unsigned int bounded_max;
-	unsigned int burst;
-	unsigned int stall_ms;
-	unsigned int stall_every_ms;
-	u64 seed;
-	unsigned int free_rate;
-	unsigned int reuse_distance;
-	unsigned int publish_ns;
-	unsigned int gap_ns;
-	unsigned int hold_ns;
-	unsigned int touch_bytes;
-	unsigned int lookups_per_section;
-	int sample_shift;
-	unsigned int warmup_ms;
-	unsigned int duration_ms;
-	unsigned int max_turnovers;
-	unsigned int sample_ms;
-	unsigned int check_bound;
-	unsigned int callback_ns;
-	unsigned int gp_probe_ms;
-	unsigned int limbo_max_mb;
-	unsigned int autorun;
+#include <folioscale/params.def>
 };
 
 void fsc_config_get(struct fsc_config *config);
@@ -90,6 +56,7 @@ int fsc_config_emit(const struct fsc_config *config, const char *name, char *buf
 const char *fsc_config_protocol(const struct fsc_config *config);
 const char *fsc_config_busted(const struct fsc_config *config);
 void fsc_config_show_json(struct seq_file *m, const struct fsc_config *config);
+void fsc_config_show_schema(struct seq_file *m);
 const char *fsc_deferral_name(unsigned int i);
 const char *fsc_tryget_name(unsigned int i);
 

@@ -7,56 +7,27 @@
 #include <asm/barrier.h>
 #include <linux/types.h>
 
+#define FSC_COUNTER_ID(id)		FSC_##id
+#define FSC_COUNTER(id, ...)		FSC_COUNTER_ID(id),
+
 enum fsc_counter {
-	/* Readers. */
-	FSC_LOOKUPS,
-	FSC_HITS,
-	FSC_MISSES,
-	FSC_TRYGET_ZERO,
-	FSC_RECHECK_MOVED,
-	FSC_RECHECK_EMPTY,
-	FSC_TRYGET_SWEPT,
-	FSC_HAZARD_MOVED,
-	FSC_SEQ_RETRIES,
-	FSC_SEQ_FALLBACKS,
-	FSC_FALLBACK_ZERO,
-	FSC_FALLBACK_MEMDESC,
-	FSC_FALLBACK_PMD,
-	FSC_FALLBACK_PTE,
-	FSC_PINS,
-	FSC_TRYGETS,
-	FSC_TRYGETS_AVOIDED,
-	FSC_HUGETLB_SEEN,
-	FSC_SECTION_BREAKS,
-	FSC_STALLS,
-	FSC_STALE_HELD,
-	FSC_VIOLATIONS,
-	/* Freers. */
-	FSC_TURNOVERS,
-	FSC_OTHER_TURNOVERS,
-	FSC_REFREEZES,
-	FSC_ALLOCS,
-	FSC_RECYCLED,
-	FSC_RECYCLED_OTHER_KEY,
-	FSC_FREEZE_BUSY,
-	FSC_VICTIM_MISSING,
-	FSC_SAME_CPU,
-	FSC_ALLOC_FAILED,
-	FSC_PUBLISH_FAILED,
-	FSC_LIMBO_WAITS,
-	FSC_LIMBO_BARRIERS,
-	FSC_LIMBO_WAIT_NS,
-	/* Whoever puts last. */
-	FSC_EXPEDITED,
-	FSC_HAZARD_SCANS,
-	FSC_FREED_PAGES,
-	FSC_FREES,
-	FSC_LAST_PUTS_BY_READER,
-	FSC_DEFERRED_REMOTE,
+#include <folioscale/counters.def>
 	FSC_NR_COUNTERS
 };
 
-extern const char *const fsc_counter_names[FSC_NR_COUNTERS];
+/**
+ * struct fsc_counter_info - a row of counters.def
+ * @name: as debugfs and run.json print it
+ * @counts: what it counts
+ * @misleads: how that misleads, empty if it does not
+ */
+struct fsc_counter_info {
+	const char *name;
+	const char *counts;
+	const char *misleads;
+};
+
+extern const struct fsc_counter_info fsc_counter_info[FSC_NR_COUNTERS];
 
 /* Written by their thread alone, read by anybody. */
 struct fsc_counters {

@@ -32,6 +32,9 @@ struct fsc_slot {
  * struct fsc_protocol - traits and operations
  * @name: what protocol= takes
  * @busted: what busted= takes, NULL for the protocol itself
+ * @descriptor: when its descriptors are freed, and to where, in words
+ * @pages: when its pages are freed, in words
+ * @reader: what its readers do, in words
  * @for_checkers: what it does wrong is for KASAN, KCSAN or lockdep to report, not for the oracle
  * @refs: how references are counted; without @refcounted, the slot's alone
  * @refcounted: readers take a reference; without it they hold inside RCU
@@ -66,6 +69,9 @@ struct fsc_slot {
 struct fsc_protocol {
 	const char *name;
 	const char *busted;
+	const char *descriptor;
+	const char *pages;
+	const char *reader;
 	bool for_checkers;
 	struct fsc_refs refs;
 	bool refcounted;

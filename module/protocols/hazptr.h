@@ -172,6 +172,9 @@ static u64 fsc_hazptr_max(const struct fsc_run *run)
 
 #define FSC_HAZPTR					\
 	.name		= "hazptr",			\
+	.descriptor	= "freed by the batch when no reader points at it; no grace period", \
+	.pages		= "freed at once", \
+	.reader		= "publishes the pointer, full barrier, looks again, tryget", \
 	.cas_only	= "no grace period keeps a descriptor that a late put looks at", \
 	.refcounted	= true,				\
 	.protects	= true,				\

@@ -16,6 +16,9 @@
 
 static const struct fsc_protocol fsc_locked = {
 	.name		= "locked",
+	.descriptor	= "freed at once",
+	.pages		= "freed at once",
+	.reader		= "all under the mapping's lock: the floor for lockless lookups",
 	.cas_only	= "under the lock a get cannot fail",
 	.refcounted	= true,
 	.locked		= true,

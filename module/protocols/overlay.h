@@ -108,6 +108,9 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 
 static const struct fsc_protocol fsc_overlay = {
 	.name		= "overlay",
+	.descriptor	= "none: struct folio over struct page, as in today's kernel",
+	.pages		= "freed at once",
+	.reader		= "tryget, recheck",
 	.cas_only	= "it takes the kernel's own",
 	.refcounted	= true,
 	.recheck	= true,

@@ -219,6 +219,9 @@ static u64 fsc_rcu_bounded_max(const struct fsc_run *run)
 
 #define FSC_RCU_BOUNDED(by)				\
 	.name		= "rcu_bounded",		\
+	.descriptor	= "waits on its CPU for a grace period; expedited at a ceiling", \
+	.pages		= "freed at once", \
+	.reader		= "tryget, as with rcu_desc", \
 	.refcounted	= true,				\
 	.set_up		= fsc_rcu_bounded_set_up,	\
 	.tear_down	= fsc_rcu_bounded_tear_down,	\

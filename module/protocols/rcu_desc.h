@@ -79,6 +79,9 @@ static u64 fsc_rcu_desc_max(const struct fsc_run *run)
 
 #define FSC_RCU_DESC(by)						\
 	.name		= "rcu_desc",					\
+	.descriptor	= "option 2: kfree_rcu()", \
+	.pages		= "freed at once", \
+	.reader		= "tryget", \
 	.private_max	= fsc_rcu_desc_max,				\
 	.refcounted	= true,						\
 	.deferral	= FSC_DEFER_KFREE_RCU,				\

@@ -39,6 +39,9 @@ static inline void fsc_rcu_full_free(struct fsc_thread *t, void *p, bool timed)
 
 static const struct fsc_protocol fsc_rcu_full = {
 	.name		= "rcu_full",
+	.descriptor	= "option 3: freed after a grace period",
+	.pages		= "freed by the same callback",
+	.reader		= "nothing inside RCU; cannot keep a folio, nor sleep with it",
 	.cas_only	= "its readers take no reference",
 	.deferral	= FSC_DEFER_CALL_RCU,
 	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),

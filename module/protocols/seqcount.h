@@ -127,6 +127,9 @@ static int fsc_seq_set_up(struct fsc_run *run)
 
 #define FSC_SEQCOUNT(by)				\
 	.name		= "seqcount",			\
+	.descriptor	= "as with typesafe", \
+	.pages		= "freed at once", \
+	.reader		= "copies, believes the copy if nothing was removed meanwhile", \
 	.refcounted	= true,				\
 	.recheck	= true,				\
 	.recycles	= true,				\

@@ -19,6 +19,9 @@
 
 #define FSC_TYPESAFE(by)			\
 	.name		= "typesafe",		\
+	.descriptor	= "option 1: freed at once into a SLAB_TYPESAFE_BY_RCU cache", \
+	.pages		= "freed at once", \
+	.reader		= "tryget, recheck", \
 	.refcounted	= true,			\
 	.recheck	= true,			\
 	.recycles	= true,			\

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import changes, costs, metrics, result, summary, table
+from . import changes, costs, metrics, result, summary, table, traits
 from .costs import Point, Section
 from .environment import left_out, releases
 from .result import against_of
@@ -18,8 +18,7 @@ from .verdict import EXIT_STATUS, PASS
 PATH = "pagecache"
 X = "free_rate"
 # Protocols in the order of the table. Each is defined by what frees its descriptor; None: there is no choice.
-DEFERRAL = {"overlay": None, "typesafe": None, "rcu_desc": "kfree_rcu", "rcu_full": "call_rcu", "seqcount": None,
-            "hazptr": None, "rcu_bounded": None, "locked": None}
+DEFERRAL = {name: one["deferral"] if one["deferrals"] else None for name, one in traits.PROTOCOLS.items()}
 LIMBO = {"limbo_descriptor_bytes_mean": "descriptors in limbo, mean B", "limbo_page_bytes_mean": "pages in limbo, mean B"}
 GRACE_PERIOD = "gp_ns_mean"
 # Where the clock is real.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import repo
+from . import repo, traits
 from .table import Unit, size
 
 # Before the import: neither a cache nor a matplotlibrc in the user's home is any business of ours.
@@ -59,7 +59,7 @@ STYLES = (
     Style("#8c6d00", "P", (0, (9, 2))), Style("#238b81", "X", (0, (3, 2))), Style("#767676", "*", (0, (1, 3))),
 )
 # The same protocol looks the same in every plot.
-_KNOWN = ("overlay", "typesafe", "rcu_desc", "rcu_full", "seqcount", "hazptr", "rcu_bounded", "locked")
+_KNOWN = tuple(traits.PROTOCOLS)
 
 
 def style(protocol: str) -> Style:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import job, kernel, repo, vm
+from . import job, kernel, repo, traits, vm
 from .accel import Accel
 from .kernel import Kernel
 from .ktap import Ktap
@@ -46,6 +46,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         files={"folioscale.ko": module / "folioscale.ko", "memory.sh": job.MEMORY_SH,
                **{path.name: path for path in module.glob("fsc_kunit.ko")},     # of a kernel with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
+               "tests/schema.json": traits.FILE, "tests/params.table": _params_table(folder),
                **_programs(folder)},
         **machine))
     out.end(below, f"{script}.sh on {where.release}")
@@ -53,6 +54,39 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
     trouble = complaints(folder, documents) or not_json(configs)
     out.result(not trouble, f"{len(documents)} run.json are what they should be", trouble)
     out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
+
+
+# What is a list: a good value, and bad ones.
+_TEXTS = {
+    "order": ("0:8,2:4,9:1", "-1 10 0:0 0:101 10:1 0: :1 0:1, 0:1,,2:1 0:1:1 0:1,2 "
+              + ",".join(["0:100"] * 10 + ["0:1"]) + " " + ",".join(["0:1"] * 15 + ["0:11"])),
+    "mix": ("60:20:10:5:5", "1 0:1:1:1:1 1:1:1:1 1:1:1:1:1:1 101:0:0:0:0 1:-1:0:0:0 1::0:0:0 1:0:0:0:0,"),
+    "reader_cpus": ("0-1", "9 99999999 1-0 0- -1 0,x"),
+    "freer_cpus": ("1", "9 99999999 1-0 0- -1 0,x"),
+}
+
+
+def params_rows(parameters: dict[str, Any]) -> list[str]:
+    """A row for each parameter: name, a good value that is not the default, what is allowed, bad values."""
+    rows = []
+    for name, one in parameters.items():
+        if one["kind"] == "text":
+            good, bad = _TEXTS[name]
+        elif one["kind"] == "choice":
+            good = next(choice for choice in reversed(one["choices"]) if choice != one["default"])
+            bad = f"{good.upper()} {good}e {good[:-1]} 1"
+        else:
+            good = str(one["default"] + (1 if one["default"] < one["max"] else -1))
+            bad = f"{one['min'] - 1} {one['max'] + 1} {max(one['max'] + 1, 1 << 32)}"
+        rows.append("|".join((name, good, traits.allowed(one), bad)))
+    return rows
+
+
+def _params_table(folder: Path) -> Path:
+    """The same as a file for params.sh."""
+    table = folder / "params.table"
+    table.write_text("".join(f"{row}\n" for row in params_rows(traits.PARAMETERS)), encoding="utf-8")
+    return table
 
 
 def _programs(folder: Path) -> dict[str, Path]:

@@ -130,7 +130,7 @@ def _link_sources(root: Path, objects: Path) -> None:
     sources = [root / "Kbuild"]
     for folder in ("module", "include"):
         sources += [path for path in (root / folder).rglob("*")
-                    if path.suffix in (".c", ".h", ".S") or path.name in ("Kbuild", "Makefile")]
+                    if path.suffix in (".c", ".h", ".def", ".S") or path.name in ("Kbuild", "Makefile")]
     wanted = {objects / source.relative_to(root): source for source in sources
               if not source.name.endswith(".mod.c")}
     for link, source in wanted.items():

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from . import table
+from . import table, traits
 
 # struct kvfree_rcu_bulk_data: a page less 40 bytes of head, a pointer for each object.
 POINTERS_PER_PAGE = 507
@@ -81,8 +81,8 @@ METRICS = {
     "drain_ns": Metric(time=True),
 }
 
-# What is in limbo is a batch with hazptr, and ends at a ceiling with rcu_bounded, whatever the clock.
-CONSTANT_LIMBO = ("hazptr", "rcu_bounded")
+# Their limbo is a batch (hazptr) or ends at a ceiling (rcu_bounded), whatever the clock.
+CONSTANT_LIMBO = tuple(name for name, one in traits.PROTOCOLS.items() if one["keeps_back"])
 COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as much as an add, cache misses and contention "
            "cost nothing. Their order of the arms is not a real CPU's.")
 

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from . import answer, costs, curves, fairness, metrics, model, plots, power, result, summary
+from . import answer, costs, curves, fairness, metrics, model, plots, power, result, summary, traits
 from .answer import Measured
 from .costs import Group, Point, Section
 from .environment import left_out, releases
@@ -22,19 +22,8 @@ from .verdict import PASS, SetupError, worst
 CSS = Path(__file__).with_name("report.css")
 NAME = "report.html"
 # What the module calls them, and what they are.
-OPTIONS = {
-    "overlay": "no descriptor of its own: struct folio over struct page, as today's kernel has it; pages freed at once",
-    "typesafe": "option 1: the descriptor is freed at once into a SLAB_TYPESAFE_BY_RCU cache, pages at once; readers "
-                "look again",
-    "rcu_desc": "option 2: the descriptor is freed by kfree_rcu(), pages at once",
-    "rcu_full": "option 3: descriptor and pages are freed after a grace period; readers take no reference, so nobody "
-                "who keeps a folio or sleeps with it can be served",
-    "seqcount": "the descriptor as with typesafe; readers copy what they want and believe it if nothing was removed "
-                "meanwhile",
-    "hazptr": "the descriptor is freed when no reader has published that it follows it; no grace period",
-    "rcu_bounded": "the descriptor waits on its CPU for a grace period; at a ceiling the freer expedites one",
-    "locked": "freed at once; every lookup is under the mapping's lock: the floor that lockless lookups exist to beat",
-}
+OPTIONS = {name: f"descriptor: {one['descriptor']}; pages: {one['pages']}; a reader: {one['reader']}"
+           for name, one in traits.PROTOCOLS.items()}
 METHOD = (
     "A kernel module has descriptor caches of its own over real page allocations; kernel threads look folios up, "
     "others remove, free, allocate and publish them, and every lookup is checked. A repetition is a boot that runs "

@@ -11,29 +11,19 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PROTOCOLS = ("overlay", "typesafe", "rcu_desc", "rcu_full", "seqcount", "hazptr", "rcu_bounded", "locked")
-PATHS = ("pagecache", "gup", "pfn")
+from . import traits
+
 # What is done with a point beside running it to its end, and how often.
 HOWS = {"run": 12, "read": 3, "stop": 3, "again": 2, "unload": 1}
-# Lookups that a section's time and its gaps are shared out over.
-_UNIT = {"pagecache": 1, "gup": 1, "pfn": 512}
-_TRIES = {"pagecache": 68, "gup": 1, "pfn": 1}
 _SECTION_NS = 100_000_000
 # Of the machine's memory the folios may have so much; the limbo has an eighth of it unless told otherwise.
 _SHARE = 0.35
 _PAGE = 4096
 
 Value = int | str
-# The module's own; a point's words leave them out.
-DEFAULTS: dict[str, Value] = {
-    "protocol": "typesafe", "path": "pagecache", "tryget": "cas", "deferral": "auto", "freeptr": "inside",
-    "churn": "replace", "pin": "get", "nr_readers": 1, "nr_freers": 1, "reader_cpus": "", "freer_cpus": "",
-    "cross_cpu": 0, "nr_folios": 1024, "order": 0, "mix": "100:0:0:0:0", "passes": 2, "nr_mms": 1, "nr_mappings": 1,
-    "popularity": "uniform", "removal": "reclaim", "burst": 1, "reuse_distance": 8, "bounded_max": 512,
-    "limbo_max_mb": 0, "touch_bytes": 64, "lookups_per_section": 1, "free_rate": 0, "publish_ns": 0, "gap_ns": 0,
-    "hold_ns": 0, "stall_ms": 0, "stall_every_ms": 1000, "seed": 1, "sample_shift": 10, "sample_ms": 10,
-    "check_bound": 0, "callback_ns": 0, "gp_probe_ms": 0, "max_turnovers": 0, "warmup_ms": 500, "duration_ms": 2000,
-}
+# A point's words leave them out.
+DEFAULTS: dict[str, Value] = {name: one["default"] for name, one in traits.PARAMETERS.items()
+                              if name not in ("busted", "autorun")}
 
 
 @dataclass(frozen=True)
@@ -93,23 +83,21 @@ def point(seed: int, number: int, machine: Machine) -> Point:
 
 def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
     """Path, protocol, and the threads."""
-    path, protocol = draw.choice(PATHS), draw.choice(PROTOCOLS)
+    path, protocol = draw.choice(list(traits.PATHS)), draw.choice(list(traits.PROTOCOLS))
     if draw.often(0.85):
-        # These two paths have no use for two protocols each.
-        few = {"gup": ("rcu_full", "seqcount"), "pfn": ("locked", "seqcount")}.get(path, ())
-        protocol = draw.choice([name for name in PROTOCOLS if name not in few])
-    counted = {"typesafe": ("xadd",), "seqcount": ("xadd",), "rcu_desc": ("xadd", "rcuref"),
-               "rcu_bounded": ("xadd", "rcuref")}
-    deferred = ("kfree_rcu", "call_rcu", "call_rcu_hurry") if protocol == "rcu_desc" else ("call_rcu", "call_rcu_hurry")
+        protocol = draw.choice([name for name, one in traits.PROTOCOLS.items() if path in one["paths"]])
+    traits = traits.PROTOCOLS[protocol]
+    counted, deferred = traits["trygets"][1:], traits["deferrals"]
     readers, freers = draw.randint(0, 8), draw.randint(0, 8)
-    tryget = (draw.either(0.4, counted[protocol], "cas") if protocol in counted else
+    tryget = (draw.either(0.4, counted, "cas") if counted else
               draw.either(0.02, ("xadd", "rcuref"), "cas"))
     churn = draw.either(0.05 if tryget == "rcuref" else 0.3, ("refreeze", "reclaim"), "replace")
     if churn == "reclaim" and draw.often(0.9):
         freers = 1
     return {
         "path": path, "protocol": protocol, "tryget": tryget,
-        "deferral": draw.either(0.5 if protocol in ("rcu_desc", "rcu_full") else 0.02, deferred, "auto"),
+        "deferral": draw.either(0.5, deferred, "auto") if deferred else
+        draw.either(0.02, ("call_rcu", "call_rcu_hurry"), "auto"),
         "freeptr": draw.either(0.2, ("outside",), "inside"),
         "churn": churn,
         "pin": draw.either(0.3 if path == "gup" and tryget != "rcuref" else 0.01, ("pin",), "get"),
@@ -174,11 +162,12 @@ def _mix(draw: _Draw, path: str) -> tuple[str, float]:
 def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
     """Rates, delays and what is measured."""
     lookups = draw.randint(2, 32) if draw.often(0.4) else 1
-    unit = lookups * _UNIT[str(params["path"])]
+    path = traits.PATHS[str(params["path"])]
+    copies = traits.PROTOCOLS[str(params["protocol"])]["copies"]
+    unit = lookups * path["unit"]
     readers, freers = int(params["nr_readers"]), int(params["nr_freers"])
     rate = draw.log(10, 100_000) if draw.often(0.4) else 0
     counted = not readers and not rate and not params["cross_cpu"] and draw.often(0.5)
-    copies = 4 if params["protocol"] == "seqcount" else 1
     # Those that spin under the lock do it one after the other.
     stall_most = 100 if params["path"] == "gup" or params["protocol"] == "locked" else draw.choice((100, 1000))
     stalls = draw.often(0.2 if readers else 0.01)
@@ -186,8 +175,8 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
         "lookups_per_section": lookups,
         "free_rate": rate,
         "publish_ns": draw.log(100, 10_000_000) if draw.often(0.2) else 0,
-        "gap_ns": draw.log(100, _SECTION_NS // (unit * _TRIES[str(params["path"])])) if draw.often(0.3) else 0,
-        "hold_ns": draw.log(100, _SECTION_NS // (unit * copies)) if draw.often(0.3) else 0,
+        "gap_ns": draw.log(100, _SECTION_NS // (unit * (path["tries"] + copies))) if draw.often(0.3) else 0,
+        "hold_ns": draw.log(100, _SECTION_NS // (unit * max(copies, 1))) if draw.often(0.3) else 0,
         "stall_ms": draw.log(1, stall_most) if stalls else 0,
         "stall_every_ms": draw.log(1, 1000) if stalls else 1000,
         "seed": draw.getrandbits(64),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import kernel, metrics, versions
+from . import kernel, metrics, traits, versions
 from .suite import BOOT, Curve, Guest, Point, Suite
 from .verdict import SetupError
 
@@ -38,16 +38,11 @@ ORDERS = Kind("an int, or orders with weights such as '0:8,2:4'",
               re.compile(r"[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*"), integer=True)
 SHARES = Kind("five weights such as '60:20:10:5:5'", re.compile(r"[0-9]+(:[0-9]+){4}"))
 
-# The module's parameters that a suite may set. Names and looks are refused
-# here, with file and line; what a value may be only the module knows.
-PARAMS = dict.fromkeys((
-    "nr_readers", "nr_freers", "nr_folios", "nr_mappings", "nr_mms", "seed", "free_rate", "reuse_distance",
-    "burst", "publish_ns", "gap_ns", "hold_ns", "touch_bytes", "lookups_per_section", "sample_shift",
-    "cross_cpu", "stall_ms", "stall_every_ms", "passes", "bounded_max", "warmup_ms", "duration_ms",
-    "max_turnovers", "sample_ms", "check_bound", "callback_ns", "gp_probe_ms", "limbo_max_mb"), INT)
-PARAMS |= dict.fromkeys((
-    "busted", "popularity", "removal", "deferral", "freeptr", "tryget", "churn", "pin"), WORD)
-PARAMS |= {"order": ORDERS, "mix": SHARES, "reader_cpus": CPUS, "freer_cpus": CPUS}
+# The module's parameters that a suite may set, all but those that it sets by other keys. Names and
+# looks are refused here, with file and line; what a value may be only the module knows.
+_TEXTS = {"order": ORDERS, "mix": SHARES, "reader_cpus": CPUS, "freer_cpus": CPUS}
+PARAMS = {name: WORD if one["kind"] == "choice" else _TEXTS[name] if one["kind"] == "text" else INT
+          for name, one in traits.PARAMETERS.items() if name not in ("protocol", "path", "autorun")}
 TOP_KEYS: dict[str, type] = {
     "question": str, "repetitions": int, "seed": int, "paths": list,
     "protocols": list, "baseline": str, "params": dict, "boot": dict, "workload": dict,

@@ -18,12 +18,10 @@ from typing import Any
 from unittest import mock
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
-from fsc import accel, kernel, repo, soak, soakpoint, vm
+from fsc import accel, kernel, repo, soak, soakpoint, traits, vm
 from fsc.soakpoint import Machine, Point
 from fsc.verdict import SetupError
 
-CONFIG_C = (repo.ROOT / "module/config.c").read_text()
-PARAMS_C = (repo.ROOT / "module/params.c").read_text()
 # What the machine complains of before the job is no finding.
 AT_BOOT = "[    1.000000] WARNING: at boot\n[    3.000000] folioscale: begin of job\n"
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
@@ -67,30 +65,19 @@ class PointTest(unittest.TestCase):
         """A seed that somebody has written down means what it meant, with whatever Python."""
         self.assertEqual(soakpoint.point(1, 17, Machine()).line, LINE)
 
-    def test_names_and_defaults_are_the_modules(self) -> None:
-        known = set(re.findall(r'^\t\{ "(\w+)",', CONFIG_C, re.MULTILINE))
-        self.assertLess(40, len(known))
+    def test_names(self) -> None:
+        """All that the module has, but what breaks it and what the soak does by itself."""
         for point in self.points(50):
-            self.assertEqual(point.params.keys(), soakpoint.DEFAULTS.keys())
-        self.assertEqual(known - soakpoint.DEFAULTS.keys(), {"busted", "autorun"})
-        self.assertFalse(soakpoint.DEFAULTS.keys() - known)
-        block = re.search(r"params = \{(.*?)^\};", PARAMS_C, re.DOTALL | re.MULTILINE)[1]
-        given = dict(re.findall(r"\.(\w+) = (\w+|\"[^\"]*\"),", block))
-        self.assertLess(10, len(given))
-        for name, value in given.items():
-            if name not in ("protocol", "touch_bytes", "autorun"):     # written in other words there
-                self.assertEqual(str(soakpoint.DEFAULTS[name]), value.strip('"'), name)
+            self.assertEqual(traits.PARAMETERS.keys() - point.params.keys(), {"busted", "autorun"})
+            self.assertFalse(point.params.keys() - traits.PARAMETERS.keys())
 
     def test_every_choice_occurs(self) -> None:
         """Within an hour's points, those that the module has, too."""
         points = self.points(1000)
-        for name in ("tryget", "removal", "churn", "pin", "popularity", "deferral", "freeptr"):
-            names = re.search(rf"{name}_name\(.*?names\[\] = {{(.*?)}};", CONFIG_C, re.DOTALL)[1]
-            self.assertEqual({point.params[name] for point in points}, set(re.findall(r'"(\w+)"', names)), name)
-        headers = (repo.ROOT / "module/protocols.h").read_text() + (repo.ROOT / "module/paths.h").read_text()
-        for name, folder in (("protocol", "protocols"), ("path", "paths")):
-            files = set(re.findall(rf'"{folder}/(\w+)\.h"', headers)) - {"busted", "checked"}
-            self.assertEqual({point.params[name] for point in points}, files, name)
+        choices = {name: set(one["choices"]) for name, one in traits.PARAMETERS.items() if one["kind"] == "choice"}
+        self.assertLess(8, len(choices))
+        for name in choices.keys() - {"busted"}:
+            self.assertEqual({point.params[name] for point in points}, choices[name], name)
         self.assertEqual({point.how for point in points}, set(soakpoint.HOWS))
         for name in ("nr_readers", "nr_freers"):
             self.assertEqual({point.params[name] for point in points}, set(range(9)), name)
@@ -102,8 +89,7 @@ class PointTest(unittest.TestCase):
 
     def test_in_range(self) -> None:
         """What a parameter may be by itself; what goes together is the module's to say."""
-        ranges = {name: (int(low), int(high) << int(shift or 0)) for name, low, high, shift in re.findall(
-            r'\{ "(\w+)", offsetof\([^)]*\), FSC_U?INT,\s*(-?\d+), (\d+)(?: << (\d+))? \}', CONFIG_C)}
+        ranges = {name: (one["min"], one["max"]) for name, one in traits.PARAMETERS.items() if "min" in one}
         self.assertLess(18, len(ranges))
         for machine in (Machine(), Machine(1, 512), Machine(8, 65536)):
             for point in self.points(300, machine=machine):

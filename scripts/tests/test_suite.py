@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 import synthetic
-from fsc import bench, job, suite, suitefile, versions
+from fsc import bench, job, suite, suitefile, traits, versions
 from fsc.accel import ICOUNT
 from fsc.verdict import SetupError
 
@@ -51,8 +51,7 @@ override = [{ when = { boot = "none" }, params = { duration_ms = 100 } }]
 show = ["limbo_page_bytes_peak"]
 """
 # What makes sense on each path.
-ALL = {"overlay", "typesafe", "rcu_desc", "rcu_full", "seqcount", "hazptr", "rcu_bounded", "locked"}
-PROTOCOLS = {"pagecache": ALL, "gup": ALL - {"rcu_full", "seqcount"}, "pfn": ALL - {"seqcount", "locked"}}
+PROTOCOLS = {path: {name for name, one in traits.PROTOCOLS.items() if path in one["paths"]} for path in traits.PATHS}
 
 
 class SuiteTest(unittest.TestCase):

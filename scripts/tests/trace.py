@@ -185,7 +185,7 @@ def gdb(out: Ktap, where: Where) -> None:
             commands.write_text("\n".join(lines) + "\n")
             done = subprocess.run(
                 ["gdb", "-nx", "-batch", "-x", commands, "-ex", "info line fsc_run_start",
-                 "-ex", "print fsc_counter_names[0]", "-ex", "print control_fops.write"],
+                 "-ex", "print fsc_counter_info[0]", "-ex", "print control_fops.write"],
                 check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=BOOT_S)
         finally:
             machine.terminate()

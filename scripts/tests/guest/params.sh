@@ -5,53 +5,9 @@
 # only in combination: the error, and the one line that the kernel log gets. FSC_MANY_CPUS: only
 # what is refused on six of them.
 
-# name, a good value that is not the default, what is allowed, bad values; each bad one also
-# empty, but for lists of CPUs, and not a number
-cat >/tmp/table <<'END'
-protocol|rcu_full|overlay, typesafe, rcu_desc, rcu_full, seqcount, hazptr, rcu_bounded, locked|TYPESAFE typesaf typesafee 1
-path|gup|pagecache, gup, pfn|page 0
-busted|norecheck|none, norecheck, early_pages, early_publish, noseq, noreload, early_reuse, ignore_locked, early_confirm, touch_slab|some early_free plain_race lock_inversion 1
-popularity|hot|uniform, zipf, hot|zip 1
-removal|truncate|reclaim, truncate|invalidate 1
-deferral|call_rcu|auto, kfree_rcu, call_rcu, call_rcu_hurry|none call 2
-freeptr|outside|inside, outside|in 1
-tryget|xadd|cas, xadd, rcuref|add 1
-churn|reclaim|replace, refreeze, reclaim|freeze 1
-pin|pin|get, pin|put 1
-nr_readers|3|0 to 1024|-1 1025 4294967296
-nr_freers|3|0 to 1024|-1 1025 4294967296
-nr_folios|100|1 to 16777216|-1 0 16777217
-nr_mappings|4|1 to 1024|-1 0 1025
-nr_mms|4|1 to 64|-1 0 65
-order|0:8,2:4,9:1|0 to 9, or order:weight,... with weights 1 to 100|-1 10 0:0 0:101 10:1 0: :1 0:1, 0:1,,2:1 0:1:1 0:1,2 0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:100,0:1 0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:1,0:11
-mix|60:20:10:5:5|file:slab:ptdesc:hugetlb_free:misc, weights 0 to 100, file 1 at least|1 0:1:1:1:1 1:1:1:1 1:1:1:1:1:1 101:0:0:0:0 1:-1:0:0:0 1::0:0:0 1:0:0:0:0,
-reader_cpus|0-1|a list of CPUs that are online, such as 0-1,3, or nothing for all|9 99999999 1-0 0- -1 0,x
-freer_cpus|1|a list of CPUs that are online, such as 0-1,3, or nothing for all|9 99999999 1-0 0- -1 0,x
-cross_cpu|1|0 to 1|2 -1
-passes|1|1 to 2|0 3
-bounded_max|4|1 to 1048576|0 1048577
-burst|4|1 to 65536|0 65537
-stall_ms|5|0 to 1000|-1 1001
-stall_every_ms|5|1 to 3600000|0 3600001
-seed|5|0 to 18446744073709551615|-1 18446744073709551616
-free_rate|7|0 to 10000000|-1 10000001
-reuse_distance|9|1 to 65536|-1 0 65537
-publish_ns|1|0 to 1000000000|-1 1000000001
-gap_ns|1|0 to 1000000000|-1 1000000001
-hold_ns|1|0 to 1000000000|-1 1000000001
-touch_bytes|128|24 to 2097152|-1 0 23 2097153
-lookups_per_section|2|1 to 32|-1 0 33
-sample_shift|-1|-1 to 20|-2 21
-warmup_ms|1|0 to 3600000|-1 3600001
-duration_ms|100|0 to 3600000|-1 3600001
-max_turnovers|0|0 to 1073741824|-1 1073741825
-sample_ms|1|0 to 10000|-1 10001
-check_bound|1|0 to 1|-1 2
-callback_ns|0|0 to 1000000|-1 1000001
-gp_probe_ms|1|0 to 10000|-1 10001
-limbo_max_mb|100|0 to 1048576|-1 1048577
-autorun|0|0 to 1|2 -1 yess
-END
+# For each parameter: its name, a good value that is not the default, what is allowed, bad values
+# (guest_test.py makes them of the schema). Each bad one also empty, but for lists of CPUs, and not a number.
+TABLE=/tests/params.table
 
 # what the module has said since the last call, one line each; not the kernel's own words on it
 new_lines() {
@@ -150,9 +106,14 @@ good_between_runs() { # NAME VALUE
 
 every_parameter_has_a_row() {
 	for file in "$PARAMS"/*; do
-		grep -q "^${file##*/}|" /tmp/table || fail "${file##*/} has no row here"
+		grep -q "^${file##*/}|" "$TABLE" || fail "${file##*/} has no row here"
 	done
-	[ "$(find "$PARAMS" -type f | wc -l)" = "$(grep -c . /tmp/table)" ] || fail "a row here is no parameter"
+	[ "$(find "$PARAMS" -type f | wc -l)" = "$(grep -c . "$TABLE")" ] || fail "a row here is no parameter"
+}
+
+# Scripts and documents read the copy; on a debug kernel there are bugs for its checkers, too.
+schema_as_written() {
+	diff -u /tests/schema.json "$DIR/schema" >/tmp/diff || fail "module/schema.json (scripts/folioscale schema): $(head -n 9 /tmp/diff)"
 }
 
 # Refused when a run starts: at insmod, and by control with the module loaded
@@ -304,7 +265,7 @@ rows() { # FUNCTION: for each row FUNCTION NAME ALLOWED BAD...
 	while IFS='|' read -r name_ good allowed bad; do
 		# shellcheck disable=SC2086 # a list of words
 		ktap_test "$name_: bad values $2" "$1" "$name_" "$allowed" $bad
-	done </tmp/table
+	done <"$TABLE"
 }
 
 if [ -n "${FSC_MANY_CPUS:-}" ]; then
@@ -316,23 +277,24 @@ if [ -n "${FSC_MANY_CPUS:-}" ]; then
 fi
 
 combinations >/tmp/combinations
-nr_rows=$(grep -c . /tmp/table)
-ktap_plan $((1 + 4 * nr_rows + $(grep -c . /tmp/combinations)))
+nr_rows=$(grep -c . "$TABLE")
+ktap_plan $((2 + 4 * nr_rows + $(grep -c . /tmp/combinations)))
 
 rows bad_at_insmod 'at insmod'
 
 load autorun=0
 ktap_test "every parameter is tested" every_parameter_has_a_row
+ktap_test "the schema is as it is written down" schema_as_written
 rows bad_between_runs 'between runs'
 while IFS='|' read -r name_ good allowed bad; do
 	ktap_test "$name_: a good value between runs" good_between_runs "$name_" "$good"
-done </tmp/table
+done <"$TABLE"
 echo 0 >"$PARAMS/duration_ms"
 echo start >"$DIR/control"
 wait_state measure
 while IFS='|' read -r name_ good allowed bad; do
 	ktap_test "$name_: a good value during a run" good_during_a_run "$name_" "$good"
-done </tmp/table
+done <"$TABLE"
 unload
 
 all_combinations

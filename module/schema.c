@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * debugfs' schema: the protocols, paths, parameters and counters that there are.
+ * Scripts and documents read it, so a new one is told in its own row alone.
+ */
+#include <linux/seq_file.h>
+#include <linux/string.h>
+
+#include <folioscale/counters.h>
+#include <folioscale/protocol.h>
+#include <folioscale/report.h>
+
+/* Names in a JSON list: the first of @count has no comma before it. */
+static void show_name(struct seq_file *m, unsigned int count, const char *name)
+{
+	seq_printf(m, "%s\"%s\"", count ? ", " : "", name);
+}
+
+static void show_flag(struct seq_file *m, const char *name, bool flag)
+{
+	seq_printf(m, ", \"%s\": %s", name, flag ? "true" : "false");
+}
+
+/* The paths that a protocol makes sense on. */
+static void show_paths_of(struct seq_file *m, const struct fsc_protocol *protocol)
+{
+	unsigned int i, count = 0;
+
+	seq_puts(m, "\"paths\": [");
+	for (i = 0; i < fsc_nr_paths; i++) {
+		if (!fsc_paths[i]->refuses(protocol))
+			show_name(m, count++, fsc_paths[i]->name);
+	}
+	seq_putc(m, ']');
+}
+
+/* The deferrals that it may be told, less auto, which is always one. */
+static void show_deferrals_of(struct seq_file *m, const struct fsc_protocol *protocol)
+{
+	unsigned int i, count = 0;
+
+	seq_puts(m, ", \"deferrals\": [");
+	for (i = FSC_DEFER_AUTO + 1; fsc_deferral_name(i); i++) {
+		if (protocol->deferrals & BIT(i))
+			show_name(m, count++, fsc_deferral_name(i));
+	}
+	seq_printf(m, "], \"deferral\": \"%s\"", fsc_deferral_name(protocol->deferral));
+}
+
+/* How references may be counted: a protocol is in the table once for each way. */
+static void show_trygets_of(struct seq_file *m, const struct fsc_protocol *protocol)
+{
+	unsigned int i, count = 0;
+
+	seq_puts(m, ", \"trygets\": [");
+	for (i = 0; i < fsc_nr_protocols; i++) {
+		const struct fsc_protocol *other = fsc_protocols[i];
+
+		if (!other->busted && !strcmp(other->name, protocol->name))
+			show_name(m, count++, other->refs.name);
+	}
+	seq_putc(m, ']');
+}
+
+static void show_protocol(struct seq_file *m, const struct fsc_protocol *protocol)
+{
+	seq_printf(m, "\"%s\": {\"descriptor\": \"%s\", \"pages\": \"%s\", \"reader\": \"%s\", ",
+		   protocol->name, protocol->descriptor, protocol->pages, protocol->reader);
+	show_paths_of(m, protocol);
+	show_trygets_of(m, protocol);
+	show_deferrals_of(m, protocol);
+	show_flag(m, "refcounted", protocol->refcounted);
+	show_flag(m, "recheck", protocol->recheck);
+	show_flag(m, "recycles", protocol->recycles);
+	show_flag(m, "own_descriptor", protocol->own_descriptor);
+	seq_printf(m, ", \"copies\": %u", protocol->copies);
+	show_flag(m, "locked", protocol->locked);
+	show_flag(m, "keeps_back", protocol->private_max);
+	seq_putc(m, '}');
+}
+
+static void show_protocols(struct seq_file *m)
+{
+	const char *last = "";
+	unsigned int i;
+
+	seq_puts(m, "\"protocols\": {");
+	for (i = 0; i < fsc_nr_protocols; i++) {
+		const struct fsc_protocol *protocol = fsc_protocols[i];
+
+		if (protocol->busted || !strcmp(protocol->name, last))
+			continue;
+		seq_printf(m, "%s\n  ", *last ? "," : "");
+		last = protocol->name;
+		show_protocol(m, protocol);
+	}
+	seq_putc(m, '}');
+}
+
+static void show_busted(struct seq_file *m)
+{
+	unsigned int i, count = 0;
+
+	seq_puts(m, ",\n\"busted\": {");
+	for (i = 0; i < fsc_nr_protocols; i++) {
+		const struct fsc_protocol *protocol = fsc_protocols[i];
+
+		if (!protocol->busted)
+			continue;
+		seq_printf(m, "%s\n  \"%s\": {\"protocol\": \"%s\", \"tryget\": \"%s\", ",
+			   count++ ? "," : "", protocol->busted, protocol->name,
+			   protocol->refs.name);
+		show_paths_of(m, protocol);
+		seq_putc(m, '}');
+	}
+	seq_putc(m, '}');
+}
+
+static void show_paths(struct seq_file *m)
+{
+	unsigned int i;
+
+	seq_puts(m, ",\n\"paths\": {");
+	for (i = 0; i < fsc_nr_paths; i++) {
+		const struct fsc_path *path = fsc_paths[i];
+
+		seq_printf(m, "%s\n  \"%s\": {\"tries\": %u, \"unit\": %u, \"gap_max_ns\": %llu",
+			   i ? "," : "", path->name, path->tries, path->unit, path->gap_max_ns);
+		show_flag(m, "falls_back", path->falls_back);
+		show_flag(m, "pins", path->pins);
+		show_flag(m, "walks", path->walks);
+		seq_putc(m, '}');
+	}
+	seq_putc(m, '}');
+}
+
+static void show_counters(struct seq_file *m)
+{
+	unsigned int i;
+
+	seq_puts(m, ",\n\"counters\": {");
+	for (i = 0; i < FSC_NR_COUNTERS; i++) {
+		const struct fsc_counter_info *info = &fsc_counter_info[i];
+
+		seq_printf(m, "%s\n  \"%s\": {\"counts\": \"%s\", \"misleads\": \"%s\"}",
+			   i ? "," : "", info->name, info->counts, info->misleads);
+	}
+	seq_putc(m, '}');
+}
+
+/**
+ * fsc_schema_show - print the schema as JSON
+ * @m: where to
+ *
+ * It is the same as long as the module is loaded.
+ *
+ * Context: Process context.
+ */
+void fsc_schema_show(struct seq_file *m)
+{
+	seq_putc(m, '{');
+	show_protocols(m);
+	show_busted(m);
+	show_paths(m);
+	seq_puts(m, ",\n\"parameters\": ");
+	fsc_config_show_schema(m);
+	show_counters(m);
+	seq_puts(m, "}\n");
+}
