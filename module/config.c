@@ -30,8 +30,8 @@ static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 	const char *last = "";
 	unsigned int j;
 
-	for (j = 0; j < fsc_nr_protocols; j++) {
-		const struct fsc_protocol *protocol = fsc_protocols[j];
+	for (j = 0; j < fsc_nr_protocols(); j++) {
+		const struct fsc_protocol *protocol = fsc_protocol(j);
 
 		if (!!protocol->busted != busted)
 			continue;

@@ -53,8 +53,8 @@ static void show_trygets_of(struct seq_file *m, const struct fsc_protocol *proto
 	unsigned int i, count = 0;
 
 	seq_puts(m, ", \"trygets\": [");
-	for (i = 0; i < fsc_nr_protocols; i++) {
-		const struct fsc_protocol *other = fsc_protocols[i];
+	for (i = 0; i < fsc_nr_protocols(); i++) {
+		const struct fsc_protocol *other = fsc_protocol(i);
 
 		if (!other->busted && !strcmp(other->name, protocol->name))
 			show_name(m, count++, other->refs.name);
@@ -85,8 +85,8 @@ static void show_protocols(struct seq_file *m)
 	unsigned int i;
 
 	seq_puts(m, "\"protocols\": {");
-	for (i = 0; i < fsc_nr_protocols; i++) {
-		const struct fsc_protocol *protocol = fsc_protocols[i];
+	for (i = 0; i < fsc_nr_protocols(); i++) {
+		const struct fsc_protocol *protocol = fsc_protocol(i);
 
 		if (protocol->busted || !strcmp(protocol->name, last))
 			continue;
@@ -102,8 +102,8 @@ static void show_busted(struct seq_file *m)
 	unsigned int i, count = 0;
 
 	seq_puts(m, ",\n\"busted\": {");
-	for (i = 0; i < fsc_nr_protocols; i++) {
-		const struct fsc_protocol *protocol = fsc_protocols[i];
+	for (i = 0; i < fsc_nr_protocols(); i++) {
+		const struct fsc_protocol *protocol = fsc_protocol(i);
 
 		if (!protocol->busted)
 			continue;

@@ -543,6 +543,6 @@ static void path##_##proto##_drop(struct fsc_thread *t, u32 key)			\
 		.turn		= path##_##proto##_turn,\
 		.add		= path##_##proto##_add,	\
 		.drop		= path##_##proto##_drop,\
-	}
+	},
 
 #endif /* FOLIOSCALE_LOOPS_H */

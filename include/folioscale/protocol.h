@@ -155,10 +155,21 @@ struct fsc_path {
 	void (*tear_down)(struct fsc_run *run);
 };
 
-extern const struct fsc_protocol *const fsc_protocols[];
-extern const unsigned int fsc_nr_protocols;
-
+extern const struct fsc_path fsc_path_pagecache;
+extern const struct fsc_path fsc_path_gup;
+extern const struct fsc_path fsc_path_pfn;
 extern const struct fsc_path *const fsc_paths[];
 extern const unsigned int fsc_nr_paths;
+
+/* A path has loops for every protocol, so any path has the table of protocols. */
+static inline unsigned int fsc_nr_protocols(void)
+{
+	return fsc_paths[0]->nr_loops;
+}
+
+static inline const struct fsc_protocol *fsc_protocol(unsigned int i)
+{
+	return fsc_paths[0]->loops[i].protocol;
+}
 
 #endif /* FOLIOSCALE_PROTOCOL_H */

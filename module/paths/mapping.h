@@ -11,8 +11,7 @@
 
 #include <folioscale/loops.h>
 
-/* Of the protocols the code alone: no FSC_PROTOCOL() is defined here. */
-#include "../protocols.h"
+#include "../protocols/table.h"
 
 /**
  * struct fsc_tables - what a path does to tables of its own when a slot changes

@@ -227,16 +227,3 @@ static const struct fsc_protocol fsc_early_confirm = {
 };
 
 #endif /* FSC_PROTOCOL_BUSTED_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(norecheck)
-FSC_PROTOCOL(early_pages)
-FSC_PROTOCOL(early_publish)
-FSC_PROTOCOL(noseq)
-FSC_PROTOCOL(noreload)
-FSC_PROTOCOL(early_reuse)
-FSC_PROTOCOL(ignore_locked)
-FSC_PROTOCOL(early_confirm)
-FSC_PROTOCOL(touch_slab)
-#endif

@@ -96,16 +96,3 @@ static const struct fsc_protocol fsc_lock_inversion = {
 #endif
 
 #endif /* FSC_PROTOCOL_CHECKED_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-#ifdef CONFIG_KASAN_GENERIC
-FSC_PROTOCOL(early_free)
-#endif
-#ifdef CONFIG_KCSAN
-FSC_PROTOCOL(plain_race)
-#endif
-#ifdef CONFIG_PROVE_LOCKING
-FSC_PROTOCOL(lock_inversion)
-#endif
-#endif

@@ -191,8 +191,3 @@ static const struct fsc_protocol fsc_hazptr = {
 };
 
 #endif /* FSC_PROTOCOL_HAZPTR_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(hazptr)
-#endif

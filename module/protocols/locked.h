@@ -28,8 +28,3 @@ static const struct fsc_protocol fsc_locked = {
 };
 
 #endif /* FSC_PROTOCOL_LOCKED_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(locked)
-#endif

@@ -122,8 +122,3 @@ static const struct fsc_protocol fsc_overlay = {
 };
 
 #endif /* FSC_PROTOCOL_OVERLAY_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(overlay)
-#endif

@@ -236,10 +236,3 @@ static const struct fsc_protocol fsc_rcu_bounded_xadd = { FSC_RCU_BOUNDED(xadd) 
 static const struct fsc_protocol fsc_rcu_bounded_rcuref = { FSC_RCU_BOUNDED(rcuref) };
 
 #endif /* FSC_PROTOCOL_RCU_BOUNDED_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(rcu_bounded)
-FSC_PROTOCOL(rcu_bounded_xadd)
-FSC_PROTOCOL(rcu_bounded_rcuref)
-#endif

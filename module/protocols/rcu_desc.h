@@ -96,10 +96,3 @@ static const struct fsc_protocol fsc_rcu_desc_xadd = { FSC_RCU_DESC(xadd) };
 static const struct fsc_protocol fsc_rcu_desc_rcuref = { FSC_RCU_DESC(rcuref) };
 
 #endif /* FSC_PROTOCOL_RCU_DESC_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(rcu_desc)
-FSC_PROTOCOL(rcu_desc_xadd)
-FSC_PROTOCOL(rcu_desc_rcuref)
-#endif

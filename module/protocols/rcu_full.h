@@ -51,8 +51,3 @@ static const struct fsc_protocol fsc_rcu_full = {
 };
 
 #endif /* FSC_PROTOCOL_RCU_FULL_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(rcu_full)
-#endif

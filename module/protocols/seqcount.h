@@ -149,9 +149,3 @@ static const struct fsc_protocol fsc_seqcount = { FSC_SEQCOUNT_UNBROKEN(cas) };
 static const struct fsc_protocol fsc_seqcount_xadd = { FSC_SEQCOUNT_UNBROKEN(xadd) };
 
 #endif /* FSC_PROTOCOL_SEQCOUNT_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(seqcount)
-FSC_PROTOCOL(seqcount_xadd)
-#endif

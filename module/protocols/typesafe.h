@@ -34,9 +34,3 @@ static const struct fsc_protocol fsc_typesafe = { FSC_TYPESAFE(cas) };
 static const struct fsc_protocol fsc_typesafe_xadd = { FSC_TYPESAFE(xadd) };
 
 #endif /* FSC_PROTOCOL_TYPESAFE_H */
-
-/* Outside the guard: see protocols.h. */
-#ifdef FSC_PROTOCOL
-FSC_PROTOCOL(typesafe)
-FSC_PROTOCOL(typesafe_xadd)
-#endif

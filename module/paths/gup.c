@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * The GUP path: page tables walked with interrupts off, after
  * mm/gup.c:gup_fast_pte_range.
@@ -16,9 +16,6 @@
  * may be the last; the free then waits until they are on, for SLUB's lock, which
  * sleeps on PREEMPT_RT, and for protocols that sleep to free.
  */
-#ifndef FSC_PATH_GUP_H
-#define FSC_PATH_GUP_H
-
 #include <linux/irqflags.h>
 
 #include <folioscale/mm.h>
@@ -339,18 +336,13 @@ static __always_inline void gup_turned(struct fsc_thread *t, unsigned int n)
 {
 }
 
-#define FSC_PROTOCOL(proto)	FSC_DEFINE_LOOPS(gup, proto)
-#include "../protocols.h"
-#undef FSC_PROTOCOL
+FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, gup)
 
-#define FSC_PROTOCOL(proto)	FSC_LOOPS_ENTRY(gup, proto),
 static const struct fsc_loops gup_loops[] = {
-#include "../protocols.h"
+	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, gup)
 };
 
-#undef FSC_PROTOCOL
-
-static const struct fsc_path fsc_path_gup = {
+const struct fsc_path fsc_path_gup = {
 	.name		= "gup",
 	.loops		= gup_loops,
 	.nr_loops	= ARRAY_SIZE(gup_loops),
@@ -366,10 +358,3 @@ static const struct fsc_path fsc_path_gup = {
 	.tear_down	= fsc_mms_destroy,
 	.bytes		= fsc_mms_bytes,
 };
-
-#endif /* FSC_PATH_GUP_H */
-
-/* Outside the guard: see paths.h. */
-#ifdef FSC_PATH
-FSC_PATH(gup)
-#endif

@@ -1,11 +1,8 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * The page cache path: a mapping's xarray, looked up under RCU as
  * mm/filemap.c:filemap_get_entry does, changed under its xa_lock.
  */
-#ifndef FSC_PATH_PAGECACHE_H
-#define FSC_PATH_PAGECACHE_H
-
 #include "mapping.h"
 
 static __always_inline const char *pagecache_refuses(const struct fsc_protocol *proto)
@@ -203,18 +200,13 @@ static __always_inline void pagecache_turned(struct fsc_thread *t, unsigned int 
 {
 }
 
-#define FSC_PROTOCOL(proto)	FSC_DEFINE_LOOPS(pagecache, proto)
-#include "../protocols.h"
-#undef FSC_PROTOCOL
+FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, pagecache)
 
-#define FSC_PROTOCOL(proto)	FSC_LOOPS_ENTRY(pagecache, proto),
 static const struct fsc_loops pagecache_loops[] = {
-#include "../protocols.h"
+	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, pagecache)
 };
 
-#undef FSC_PROTOCOL
-
-static const struct fsc_path fsc_path_pagecache = {
+const struct fsc_path fsc_path_pagecache = {
 	.name		= "pagecache",
 	.loops		= pagecache_loops,
 	.nr_loops	= ARRAY_SIZE(pagecache_loops),
@@ -223,10 +215,3 @@ static const struct fsc_path fsc_path_pagecache = {
 	.gap_max_ns	= NSEC_PER_SEC,
 	.refuses	= pagecache_refuses,
 };
-
-#endif /* FSC_PATH_PAGECACHE_H */
-
-/* Outside the guard: see paths.h. */
-#ifdef FSC_PATH
-FSC_PATH(pagecache)
-#endif

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * The PFN path: walkers that go through frames, block by block, in order, after
  * mm/compaction.c:isolate_migratepages_block and mm/page_idle.c:page_idle_get_folio.
@@ -14,9 +14,6 @@
  * looked at under the hugetlb lock. With passes=1 there is no first pass: a
  * tryget on whatever has a count, for every frame.
  */
-#ifndef FSC_PATH_PFN_H
-#define FSC_PATH_PFN_H
-
 #include <linux/bitops.h>
 #include <linux/mmzone.h>
 #include <linux/pageblock-flags.h>
@@ -279,18 +276,13 @@ static __always_inline void pfn_turned(struct fsc_thread *t, unsigned int n)
 	fsc_arena_turned(t, n);
 }
 
-#define FSC_PROTOCOL(proto)	FSC_DEFINE_LOOPS(pfn, proto)
-#include "../protocols.h"
-#undef FSC_PROTOCOL
+FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, pfn)
 
-#define FSC_PROTOCOL(proto)	FSC_LOOPS_ENTRY(pfn, proto),
 static const struct fsc_loops pfn_loops[] = {
-#include "../protocols.h"
+	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, pfn)
 };
 
-#undef FSC_PROTOCOL
-
-static const struct fsc_path fsc_path_pfn = {
+const struct fsc_path fsc_path_pfn = {
 	.name		= "pfn",
 	.loops		= pfn_loops,
 	.nr_loops	= ARRAY_SIZE(pfn_loops),
@@ -303,10 +295,3 @@ static const struct fsc_path fsc_path_pfn = {
 	.set_up		= fsc_arena_create,
 	.tear_down	= fsc_arena_destroy,
 };
-
-#endif /* FSC_PATH_PFN_H */
-
-/* Outside the guard: see paths.h. */
-#ifdef FSC_PATH
-FSC_PATH(pfn)
-#endif

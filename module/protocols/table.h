@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The table of protocols: a header each, and a row for each way that it counts
+ * references (tryget=), those of a protocol one after the other. The header defines
+ * a const struct fsc_protocol, fsc_ROW. Behind them come the negative controls.
+ */
+#ifndef FSC_PROTOCOL_TABLE_H
+#define FSC_PROTOCOL_TABLE_H
+
+#include "overlay.h"
+#include "typesafe.h"
+#include "rcu_desc.h"
+#include "rcu_full.h"
+#include "seqcount.h"
+#include "hazptr.h"
+#include "rcu_bounded.h"
+#include "locked.h"
+#include "busted.h"
+#include "checked.h"
+
+#ifdef CONFIG_KASAN_GENERIC
+#define FSC_ROW_OF_KASAN(expand, path)		expand(path, early_free)
+#else
+#define FSC_ROW_OF_KASAN(expand, path)
+#endif
+
+#ifdef CONFIG_KCSAN
+#define FSC_ROW_OF_KCSAN(expand, path)		expand(path, plain_race)
+#else
+#define FSC_ROW_OF_KCSAN(expand, path)
+#endif
+
+#ifdef CONFIG_PROVE_LOCKING
+#define FSC_ROW_OF_LOCKDEP(expand, path)	expand(path, lock_inversion)
+#else
+#define FSC_ROW_OF_LOCKDEP(expand, path)
+#endif
+
+/* expand(path, row) for each row. */
+#define FSC_FOR_EACH_PROTOCOL(expand, path)		\
+	expand(path, overlay)				\
+	expand(path, typesafe)				\
+	expand(path, typesafe_xadd)			\
+	expand(path, rcu_desc)				\
+	expand(path, rcu_desc_xadd)			\
+	expand(path, rcu_desc_rcuref)			\
+	expand(path, rcu_full)				\
+	expand(path, seqcount)				\
+	expand(path, seqcount_xadd)			\
+	expand(path, hazptr)				\
+	expand(path, rcu_bounded)			\
+	expand(path, rcu_bounded_xadd)			\
+	expand(path, rcu_bounded_rcuref)		\
+	expand(path, locked)				\
+	expand(path, norecheck)				\
+	expand(path, early_pages)			\
+	expand(path, early_publish)			\
+	expand(path, noseq)				\
+	expand(path, noreload)				\
+	expand(path, early_reuse)			\
+	expand(path, ignore_locked)			\
+	expand(path, early_confirm)			\
+	expand(path, touch_slab)			\
+	FSC_ROW_OF_KASAN(expand, path)			\
+	FSC_ROW_OF_KCSAN(expand, path)			\
+	FSC_ROW_OF_LOCKDEP(expand, path)
+
+#endif /* FSC_PROTOCOL_TABLE_H */
