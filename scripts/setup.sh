@@ -26,6 +26,7 @@ python3                    /usr/bin/python3              the runner
 python3-numpy              py:numpy                      statistics
 python3-scipy              py:scipy                      statistics
 python3-jsonschema         py:jsonschema                 checks result.json
+python3-jinja2             py:jinja2                     makes the HTML of report.html
 python3-matplotlib         py:matplotlib                 draws the plots of report.html
 '
 trace_needs="$bench_needs

@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from . import answer, costs, curves, fairness, metrics, model, plots, power, result, summary, traits
 from .answer import Measured
@@ -20,6 +21,7 @@ from .table import place
 from .verdict import PASS, SetupError, worst
 
 CSS = Path(__file__).with_name("report.css")
+TEMPLATE = Path(__file__).with_name("report.html.j2")
 NAME = "report.html"
 # What the module calls them, and what they are.
 OPTIONS = {name: f"descriptor: {one['descriptor']}; pages: {one['pages']}; a reader: {one['reader']}"
@@ -30,6 +32,7 @@ METHOD = (
     f"every point once in an order of its own. {metrics.COUNTED}")
 # A parameter that names the point, and one that stands in the table of options.
 _NAMED = ("path", "protocol")
+_PARTS = {"answer": "The answer", "plots": "Plots", "method": "Method", "about": "Machine, fairness, parameters, warnings"}
 
 
 @dataclass(frozen=True)
@@ -39,37 +42,41 @@ class Source(Measured):
     plots: dict[str, list[Plot]]     # by a section's id
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A cell of a table that is more than its text: a figure with its plot, or without one what must be seen."""
+    text: str
+    plot: str = ""
+    more: Sequence[str] = ()
+
+
+Cell = str | Figure
+Row = tuple[str, list[Cell]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first of @heads is over the rows' own heads; a group of rows may have a title."""
+    caption: str
+    heads: list[str]
+    groups: list[tuple[str, list[Row]]]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of the answer: a table or more, and what is said before and after them."""
+    title: str = ""
+    before: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    after: Sequence[str] = ()
+
+
 def load(folder: Path, number: int) -> Source:
     """Read a folder and draw what is in it."""
     found = result.read(result.file_of(folder))
     sections = costs.sections(found, f"s{number}")
     return Source(found, sections, folder, {section.id: plots.of_section(section, folder) for section in sections})
-
-
-def _table(caption: str, head: list[str], body: str, kind: str = "") -> str:
-    """A table in a box that scrolls; the first of @head is over the rows' own heads."""
-    heads = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
-    return (f'<div class="box" role="region" tabindex="0" aria-label="{escape(caption)}"><table class="{kind}">'
-            f"<caption><span>{escape(caption)}</span></caption><thead><tr>{heads}</tr></thead>{body}</table></div>")
-
-
-def _row(head: str, cells: list[str]) -> str:
-    """Cells are HTML already."""
-    return f'<tr><th scope="row">{escape(head)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-
-
-def _group(title: str, columns: int, rows: str) -> str:
-    """Rows under a head of their own."""
-    return (f'<tbody><tr><th scope="rowgroup" colspan="{columns}"><span>{escape(title)}</span></th></tr>'
-            f"{rows}</tbody>")
-
-
-def _list(pairs: dict[str, str]) -> str:
-    return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{escape(text)}</dd>' for name, text in pairs.items())}</dl>"
-
-
-def _folded(title: str, inside: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{inside}</details>"
 
 
 # The answer
@@ -93,167 +100,153 @@ def _holds(points: list[Point]) -> str:
     return "unknown" if not ran else "yes" if all(map(summary.holds, ran)) else "no"
 
 
-def _cell(section: Section, group: Group, metric: str, protocol: str) -> str:
+def _cell(section: Section, group: Group, metric: str, protocol: str) -> Cell:
     """A figure with its interval, linked to its plot; of a curve the smallest and the largest median."""
     points = section.having(metric, protocol)
     if not points:
         lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
-        return escape(worst(lost)) if lost else "n/a"
+        return worst(lost) if lost else "n/a"
     return _figure(answer.cell(points, metric), section.plot_id(group))
 
 
-def _figure(cell: answer.Cell, plot: str) -> str:
-    return (f'<a href="#{plot}">{escape(cell.text)}</a>' + "".join(f"<span>{escape(line)}</span>" for line in cell.more))
+def _figure(cell: answer.Cell, plot: str) -> Figure:
+    return Figure(cell.text, plot, cell.more)
 
 
-def _verdicts(section: Section, protocols: list[str]) -> str:
+def _verdicts(section: Section, protocols: list[str]) -> list[Row]:
     """A row where not all have passed."""
     found = {protocol: [p["verdict"] for p in section.points if p["protocol"] == protocol] for protocol in protocols}
     if all(verdict == PASS for own in found.values() for verdict in own):
-        return ""
-    return _row("verdict", [f"<strong>{escape(worst(own))}</strong>" if own and worst(own) != PASS
-                            else PASS if own else "n/a" for own in found.values()])
+        return []
+    return [("verdict", [Figure(worst(own)) if own and worst(own) != PASS else PASS if own else "n/a"
+                         for own in found.values()])]
 
 
-def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str]) -> str:
+def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str]) -> Row:
     """A row of figures."""
     unranked = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
     head = section.words(group.metrics[metric]) + f" ({metrics.why_not(metric)})" * unranked
-    return _row(head, [_cell(section, group, metric, protocol) for protocol in protocols])
+    return head, [_cell(section, group, metric, protocol) for protocol in protocols]
 
 
-def _readers(own: dict[str, list[Point]]) -> str:
+def _readers(own: dict[str, list[Point]]) -> list[Row]:
     """What a reader does under each option, and what it can."""
-    return (_row("a reader does", [escape(_does(found)) for found in own.values()])
-            + _row("can hold a folio past its section", [_holds(found) for found in own.values()]))
+    return [("a reader does", [_does(found) for found in own.values()]),
+            ("can hold a folio past its section", [_holds(found) for found in own.values()])]
 
 
-def _answer(source: Measured, path: str) -> str:
+def _answer(source: Measured, path: str, title: str) -> Part:
     """The table of one path."""
     sections = [section for section in source.sections if section.path == path]
     points = [point for point in source.result["points"] if point["path"] == path]
     own = {name: [p for p in points if p["protocol"] == name] for name in dict.fromkeys(p["protocol"] for p in points)}
     baseline = source.environment["suite"]["baseline"]
-    body = f"<tbody>{_readers(own)}</tbody>"
+    groups = [("", _readers(own))]
     for section in sections:
-        title = section.title + (f", over {section.x}: smallest to largest median" if section.x else "")
+        head = section.title + (f", over {section.x}: smallest to largest median" if section.x else "")
         rows = [_metric(section, group, metric, own) for group in section.present() for metric in group.metrics
                 if section.having(metric)]
-        title += f". {metrics.COUNTED}" * section.counted
-        body += _group(title, len(own) + 1, _verdicts(section, list(own)) + "".join(rows))
-    said = "".join(f"<p>{escape(text)}</p>" for text in costs.says(sections, baseline))
+        groups.append((head + f". {metrics.COUNTED}" * section.counted, _verdicts(section, list(own)) + rows))
     pairs = result.against_of(source.environment["suite"])
     others = any(point["workload"] in pairs for point in points)
     to = " or ".join([baseline] * bool(baseline) + ["the same of the workload that a title says against"] * others)
     compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
     caption = (f"{path}: what each option costs. Median, [interval]{compared if to else ''}. n/a: no such step, "
                "or not in this workload. ~: an estimate. Figures lead to their plots.")
-    return f"{said}{_table(caption, ['cost', *own], body)}"
+    return Part(title, costs.says(sections, baseline), [Table(caption, ["cost", *own], groups)])
 
 
-def _overview(sources: Sequence[Measured]) -> str:
+def _overview(sources: Sequence[Measured]) -> list[Part]:
     """Of several suites one table, which README shows as well."""
     of = answer.rows(sources)
     if len(sources) < 2 or not of:
-        return ""
+        return []
     names = answer.protocols(of)
     points = [point for source in sources for section in source.sections if section.path == answer.PATH
               for point in section.points]
-    body = _readers({name: [point for point in points if point["protocol"] == name] for name in names})
-    for row in of:
-        body += _row(f"{row.title}; {row.where}", [_figure(row.cells[name], row.plot) if name in row.cells else "n/a"
-                                                   for name in names])
-    table = _table("What the options keep in limbo. Figures lead to their plots.", ["cost", *names], f"<tbody>{body}</tbody>")
-    return f"<h3>The options in one table</h3>{table}{''.join(f'<p>{escape(text)}</p>' for text in answer.says(of))}"
+    rows = _readers({name: [point for point in points if point["protocol"] == name] for name in names})
+    rows += [(f"{row.title}; {row.where}", [_figure(row.cells[name], row.plot) if name in row.cells else "n/a" for name in names])
+             for row in of]
+    table = Table("What the options keep in limbo. Figures lead to their plots.", ["cost", *names], [("", rows)])
+    return [Part("The options in one table", tables=[table], after=answer.says(of))]
 
 
-def _errs(source: Measured) -> str:
+def _errs(source: Measured) -> list[Part]:
     """How often comparisons of workloads with one another err."""
     rows, pairs = list(power.rows(source.result, summary.SHOWN)), result.against_of(source.environment["suite"])
     if not rows:
-        return ""
-    groups: dict[str, str] = {}
+        return []
+    groups: dict[str, list[Row]] = {}
     for one in rows:
         head = f"{place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}"
-        groups[head] = groups.get(head, "") + _row(curves.title(one.metric), [
-            escape(cell) for cell in (*power.cells(one.power), "yes" if one.differs else "no")])
+        groups.setdefault(head, []).append((curves.title(one.metric), [*power.cells(one.power), "yes" if one.differs else "no"]))
     heads = ["metric", *power.HEADS, "called different here"]
-    body = "".join(_group(head, len(heads), inside) for head, inside in groups.items())
-    said = "".join(f"<p>{escape(text)}</p>" for text in power.words(source.result, rows))
-    return _table("How often this comparison errs", heads, body) + said
+    return [Part(tables=[Table("How often this comparison errs", heads, [*groups.items()])], after=power.words(source.result, rows))]
 
 
-def _model(source: Measured) -> str:
+def _model(source: Measured) -> list[Part]:
     """What the model says of this suite, if it says anything."""
     said = model.of(source.result)
     if isinstance(said, str):
-        return ""
-    parts = []
-    for found in model.tables(said):
-        body = "".join(_group(title, len(found.head), "".join(_row(row[0], list(map(escape, row[1:]))) for row in rows))
-                       for title, rows in found.groups.items())
-        parts.append(_table(found.title, found.head, body))
-    return "".join(parts) + "".join(f"<p>{escape(text)}</p>" for text in model.legend(said))
+        return []
+    tables = [Table(found.title, found.head, [(title, [(row[0], list(row[1:])) for row in rows]) for title, rows in found.groups.items()])
+              for found in model.tables(said)]
+    return [Part(tables=tables, after=model.legend(said))]
 
 
-def answers(sources: Sequence[Measured]) -> str:
-    """All that is said ahead of the plots."""
-    parts = [_overview(sources)]
+def _answers(sources: Sequence[Measured]) -> list[Part]:
+    parts = _overview(sources)
     for source in sources:
         paths = list(dict.fromkeys(section.path for section in source.sections))
         for path in paths:
             where = f", {path}" if len(paths) > 1 or path != "pagecache" else ""
-            parts.append(f"<h3>{escape(source.environment['suite']['question'])} ({escape(source.name + where)})</h3>"
-                         + _answer(source, path))
-        parts.append(_errs(source))
+            parts.append(_answer(source, path, f"{source.environment['suite']['question']} ({source.name + where})"))
+        parts += _errs(source)
         if not paths:
-            parts.append(f"<h3>{escape(source.name)}</h3><p>Nothing was measured.</p>")
-        parts.append(_model(source))
-    return "".join(parts)
+            parts.append(Part(source.name, ["Nothing was measured."]))
+        parts += _model(source)
+    return parts
+
+
+def answers(sources: Sequence[Measured]) -> str:
+    """All that is said ahead of the plots."""
+    return str(_template().module.answer(_answers(sources)))    # type: ignore[attr-defined]
 
 
 # Plots
 
-def _figures(section: Section, group: Group) -> str:
+def _figures(section: Section, group: Group) -> Table:
     """A curve's figures as a table, for who wants them exactly."""
     metric = next(iter(group.metrics))
     found = plots.lines(section, metric)
-    body = ""
-    for line, by_x in found.items():
-        rows = [_row(str(x), [escape(costs.told(by_x[x], metric)) if by_x[x] else "none"])
-                for x in plots.places(found) if x in by_x]
-        body += _group(plots.line_label(line), 2, "".join(rows))
-    caption = f"{section.words(group.title)}, by {section.x}"
-    return _folded("The figures", _table(caption, [section.x, "median [interval]"], body))
+    groups: list[tuple[str, list[Row]]] = [
+        (plots.line_label(line), [(str(x), [costs.told(by_x[x], metric) if by_x[x] else "none"])
+                                  for x in plots.places(found) if x in by_x])
+        for line, by_x in found.items()]
+    return Table(f"{section.words(group.title)}, by {section.x}", [str(section.x), "median [interval]"], groups)
 
 
-def _plot(plot: Plot, more: str) -> str:
-    if not plot.svg:
-        return f'<p id="{plot.id}"><b>{escape(plot.title)}</b>: {escape(plot.text)}</p>'
-    caption = f"<figcaption><b>{escape(plot.title)}.</b> {escape(plot.caption)}</figcaption>"
-    return f'<figure id="{plot.id}">{caption}{plot.svg}{more}</figure>'
+def _plot(plot: Plot, figures: Table | None) -> dict[str, Any]:
+    """A plot without svg is a sentence, which says what would be seen."""
+    return {"id": plot.id, "title": plot.title, "svg": plot.svg, "caption": plot.caption if plot.svg else plot.text,
+            "figures": figures if plot.svg else None}
 
 
-def _all_plots(source: Source) -> str:
-    parts = []
+def _all_plots(source: Source) -> list[dict[str, Any]]:
     several = len({section.path for section in source.sections}) > 1
+    found = []
     for section in source.sections:
         groups = {section.plot_id(group): group for group in section.present() if group.kind == "curve"}
-        drawn = "".join(_plot(plot, _figures(section, groups[plot.id]) if plot.id in groups and plot.svg else "")
-                        for plot in source.plots[section.id])
-        head = f"{section.path}, {section.title}" if several else section.title
-        parts.append(f'<h4 id="{section.id}">{escape(head)}</h4>{f"<p>{escape(metrics.COUNTED)}</p>" * section.counted}'
-                     f'<div class="plots">{drawn or "<p>No figures.</p>"}</div>')
-    timed = any("-time-" in plot.id for found in source.plots.values() for plot in found)
-    if not timed:
-        parts.append("<p>Limbo over time is not drawn: the folder has no runs with a time series "
-                     "(boot-N/runs/run.POINT), or nothing was in limbo.</p>")
-    return "".join(parts)
+        found.append({"id": section.id, "title": f"{section.path}, {section.title}" if several else section.title,
+                      "said": [metrics.COUNTED] if section.counted else [],
+                      "plots": [_plot(plot, _figures(section, groups[plot.id]) if plot.id in groups else None)
+                                for plot in source.plots[section.id]]})
+    return found
 
 
 # What it was measured on
 
-def _parameters(source: Source) -> str:
+def _parameters(source: Source) -> dict[str, Any]:
     """What is the same everywhere, and what is not, by workload."""
     found: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for point in source.result["points"]:
@@ -266,86 +259,58 @@ def _parameters(source: Source) -> str:
     values = {name: {str(v) for own in found.values() for v in own.get(name, [])} for name in names}
     common = {name: next(iter(values[name])) for name in names if len(values[name]) == 1}
     differing = [name for name in names if name not in common]
-    rows = "".join(_row(f"{workload}, {path}", [escape(", ".join(map(str, own.get(name, [])))) for name in differing])
-                   for (workload, path), own in found.items())
-    table = _table("Parameters of the module that differ", ["workload, path", *differing], f"<tbody>{rows}</tbody>")
-    text = " ".join(f"{name}={value}" for name, value in common.items())
-    return f"{table}<p>The same everywhere: {escape(text)}</p>"
+    rows: list[Row] = [(f"{workload}, {path}", [", ".join(map(str, own.get(name, []))) for name in differing])
+                       for (workload, path), own in found.items()]
+    return {"parameters": Table("Parameters of the module that differ", ["workload, path", *differing], [("", rows)]),
+            "common": " ".join(f"{name}={value}" for name, value in common.items())}
 
 
-def _facts(source: Source) -> str:
+def _facts(facts: dict[str, Any]) -> Table:
     """What decides whether a comparison is fair, and what else is known of the kernel."""
-    facts = (source.environment["kernel"] or {}).get("facts") or {}
-    rows = []
+    rows: list[Row] = []
     for name in (*fairness.UNFAIR_FACTS, *(name for name in facts if name not in fairness.UNFAIR_FACTS)):
         wanted = ("must be off" if name in fairness.UNFAIR_FACTS else
                   "slows everything down" if name in fairness.HEAVY_FACTS else "")
-        is_on = {1: "on", 0: "off"}.get(facts.get(name), "unknown")
-        rows.append(_row(name, [is_on, wanted]))
-    return _table("Kernel facts", ["fact", "is", "for a comparison"], f"<tbody>{''.join(rows)}</tbody>", "text")
+        rows.append((name, [{1: "on", 0: "off"}.get(facts.get(name), "unknown"), wanted]))
+    return Table("Kernel facts", ["fact", "is", "for a comparison"], [("", rows)], "text")
 
 
-def _fair(source: Source) -> str:
+def _fair(source: Source) -> dict[str, Any]:
     facts = (source.environment["kernel"] or {}).get("facts") or {}
     unfair = fairness.complaints(facts, {})
     unknown = [name for name in fairness.UNFAIR_FACTS if facts.get(name) is None]
-    heavy = fairness.heavy(facts)
-    parts = [f'<p class="warning">Not a fair comparison: {escape(text)}</p>' for text in unfair]
-    parts += [f"<p>Not known: {escape(', '.join(unknown))}.</p>"] if unknown else []
+    said = [f"Not known: {', '.join(unknown)}."] if unknown else []
     if not unfair and not unknown:
-        parts.append(f"<p>Off, as a comparison needs: {escape(', '.join(fairness.UNFAIR_FACTS))}.</p>")
-    parts.append(f"<p>What slows every option down: {escape(', '.join(heavy) or 'nothing that is known')}.</p>")
-    parts.append("<p>slab_debug is looked for before the first run and after each: with it there is no result.</p>")
-    return "".join(parts) + _folded("All facts", _facts(source))
+        said.append(f"Off, as a comparison needs: {', '.join(fairness.UNFAIR_FACTS)}.")
+    said.append(f"What slows every option down: {', '.join(fairness.heavy(facts)) or 'nothing that is known'}.")
+    said.append("slab_debug is looked for before the first run and after each: with it there is no result.")
+    return {"unfair": unfair, "fair": said, "kernel_facts": _facts(facts)}
 
 
-def _boots(source: Source) -> str:
+def _boots(source: Source) -> Table:
     keys = ["accelerator", "state", "seconds", "reason"]
     if source.environment["suite"].get("boots"):
         keys.insert(0, "name")
-    rows = "".join(_row(str(boot["boot"]), [escape(str(boot[key])) for key in keys])
-                   for boot in source.environment["boots"])
-    return _folded("Boots", _table("Boots", ["boot", *keys], f"<tbody>{rows}</tbody>", "text"))
-
-
-def _machines(source: Source) -> str:
-    """The machines of a suite that has several."""
-    found = summary.all_machines(source.environment)
-    return f"<p>Boots, each a machine of its own:</p>{_list(found)}" if found else ""
-
-
-def _machine(source: Source) -> str:
-    layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
-    facts = summary.facts(source.result) | {"CPU layout": layout or "unknown"}
-    return _list(facts) + _machines(source) + _boots(source)
+    rows: list[Row] = [(str(boot["boot"]), [str(boot[key]) for key in keys]) for boot in source.environment["boots"]]
+    return Table("Boots", ["boot", *keys], [("", rows)], "text")
 
 
 def _command(source: Source) -> str:
     try:
-        text = (source.folder / "command").read_text(encoding="utf-8", errors="replace")
+        return (source.folder / "command").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return "<p>The folder has no file command, which would say it.</p>"
-    return f"<pre><code>{escape(text)}</code></pre>"
+        return ""
 
 
-def _about(source: Source) -> str:
-    """All of a suite that is no figure."""
-    warnings = "".join(f"<li>{escape(' '.join(text.split()))}</li>" for text in notes(source.result))
-    return "".join((
-        f"<h3>{escape(source.name)}: machine</h3>", _machine(source),
-        f"<h3>{escape(source.name)}: fairness</h3>", _fair(source),
-        f"<h3>{escape(source.name)}: parameters</h3>", _parameters(source),
-        f"<h3>{escape(source.name)}: warnings</h3>", f"<ul>{warnings}</ul>" if warnings else "<p>None.</p>",
-        f"<h3>{escape(source.name)}: to repeat it</h3>", _command(source)))
-
-
-def _method(sources: list[Source]) -> str:
-    used = list(dict.fromkeys(point["protocol"] for source in sources for point in source.result["points"]))
-    legends = dict.fromkeys(text for source in sources for text in summary.legend(source.result))
-    missing = dict.fromkeys(left_out(source.environment) for source in sources)
-    return (f"<p>{escape(METHOD)}</p>" + _list({name: OPTIONS.get(name, "not described here") for name in used})
-            + "".join(f"<p>{escape(text)}</p>" for text in legends)
-            + f"<h3>Not measured</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in missing)}</ul>")
+def _suite(source: Source) -> dict[str, Any]:
+    """A suite's plots, and all of it that is no figure."""
+    layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
+    return {"name": source.name, "sections": _all_plots(source),
+            "timed": any("-time-" in plot.id for found in source.plots.values() for plot in found),
+            "facts": summary.facts(source.result) | {"CPU layout": layout or "unknown"},
+            "machines": summary.all_machines(source.environment), "boots": _boots(source),
+            "notes": [" ".join(text.split()) for text in notes(source.result)],
+            "command": _command(source)} | _fair(source) | _parameters(source)
 
 
 def _of_runs(sources: list[Source]) -> str:
@@ -363,47 +328,25 @@ def _of_runs(sources: list[Source]) -> str:
     return line + "".join(f" Cut short: {env['interrupted']}." for env in envs if env["interrupted"])
 
 
-def _top(sources: list[Source]) -> str:
-    """What must be known before any figure is read."""
-    emulated = [source for source in sources if source.environment["times_emulated"]]
-    parts = []
-    if emulated:
-        whose = "" if len(emulated) == len(sources) else f" ({', '.join(source.name for source in emulated)})"
-        parts.append(f'<p class="warning"><strong>{escape(" ".join(summary.EMULATED) + whose)}</strong></p>')
-    well = [source for source in sources if source.result["verdict"] == PASS and not source.environment["interrupted"]]
-    parts += [f"<p>{escape(_of_runs(well))}</p>"] if well else []
-    parts += [f'<p class="warning">{escape(text)}</p>'] if (text := answer.revisions(sources)) else []
-    parts += [f'<p class="warning">{escape(_of_runs([source]))}</p>' for source in sources if source not in well]
-    return "".join(parts)
-
-
 def render(sources: list[Source]) -> str:
     """The page: whole in itself, without a script."""
-    parts = (("answer", "The answer", answers(sources)),
-             ("plots", "Plots", "".join(f"<h3>{escape(source.name)}</h3>{_all_plots(source)}" for source in sources)),
-             ("method", "Method", _method(sources)),
-             ("about", "Machine, fairness, parameters, warnings", "".join(map(_about, sources))))
-    links = "".join(f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title, _ in parts)
-    main = "".join(f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(title)}</h2>{inside}</section>'
-                   for name, title, inside in parts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{escape(summary.TITLE)}: {escape(', '.join(source.name for source in sources))}</title>
-<style>
-{CSS.read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<a class="skip" href="#answer">To the answer</a>
-<header><h1>{escape(summary.TITLE)}</h1>{_top(sources)}<nav aria-label="Parts"><ul>{links}</ul></nav></header>
-<main>{main}</main>
-<footer><p>Made of result.json by scripts/folioscale report.</p></footer>
-</body>
-</html>
-"""
+    emulated = [source for source in sources if source.environment["times_emulated"]]
+    whose = "" if len(emulated) == len(sources) else f" ({', '.join(source.name for source in emulated)})"
+    well = [source for source in sources if source.result["verdict"] == PASS and not source.environment["interrupted"]]
+    used = list(dict.fromkeys(point["protocol"] for source in sources for point in source.result["points"]))
+    return _template().render(
+        title=summary.TITLE, names=", ".join(source.name for source in sources), css=CSS.read_text(encoding="utf-8"), parts=_PARTS,
+        emulated=" ".join(summary.EMULATED) + whose if emulated else "", well=[_of_runs(well)] if well else [],
+        warnings=[*filter(None, [answer.revisions(sources)]), *(_of_runs([source]) for source in sources if source not in well)],
+        answers=_answers(sources), suites=[_suite(source) for source in sources],
+        method=METHOD, options={name: OPTIONS.get(name, "not described here") for name in used},
+        legends=dict.fromkeys(text for source in sources for text in summary.legend(source.result)),
+        left_out=dict.fromkeys(left_out(source.environment) for source in sources)) + "\n"
+
+
+def _template() -> Template:
+    found = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
+    return found.get_template(TEMPLATE.name)
 
 
 def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
