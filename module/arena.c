@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The shares of the arena that are no file folios: made, turned over, and looked at. */
+/* The frames that are not file folios: allocation, turnover, and what walkers do with them. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -16,7 +16,7 @@
 
 #define HUGETLB_PAGES	BIT(FSC_HUGETLB_ORDER)
 
-/* How many of a share there are, in proportion to @file pages; of hugetlb folios one at least. */
+/* Number of objects of a share, in proportion to @file pages; at least one hugetlb folio. */
 static unsigned long share_nr(const struct fsc_mix *mix, enum fsc_share share, u64 file)
 {
 	u64 pages = div_u64(file * mix->weight[share], mix->weight[FSC_SHARE_FILE]);
@@ -29,7 +29,7 @@ static unsigned long share_nr(const struct fsc_mix *mix, enum fsc_share share, u
 }
 
 /**
- * fsc_arena_bytes - what the arena of a run takes
+ * fsc_arena_bytes - memory that the arena of a run takes
  * @run: a run whose config and orders are set
  *
  * Context: Process context, may sleep.
@@ -55,18 +55,18 @@ static struct page *fresh_frame(struct fsc_arena *arena)
 }
 
 /**
- * fsc_arena_frame - a frame for what the arena is populated with
+ * fsc_arena_frame - allocate a single frame to populate the arena
  * @run: a run that is being set up or populated
  *
- * The page allocator begins with what earlier use has left, page by page in
- * any number of blocks: 1,024 folios lay in 5 to 26 of them, and a walker that
- * goes through five times as many frames for the same folios measures something
- * else. So single frames come from whole blocks, one after the other. What is
- * turned over later comes from wherever the allocator has it.
+ * The page allocator starts with what earlier use left, page by page in any
+ * number of blocks. 1,024 folios were in 5 to 26 blocks, and a walker that
+ * passes five times as many frames for the same folios measures something else.
+ * So single frames are taken from whole blocks, one block after the other.
+ * Later turnovers take whatever the allocator returns.
  *
  * Context: Process context, may sleep. One caller at a time.
- * Return: A page of its own; NULL when there is no whole block, or all that a
- * run begins with has been given out.
+ * Return: A page of its own; NULL if there is no whole block, or if the run already has all the
+ * single frames it starts with.
  */
 struct page *fsc_arena_frame(struct fsc_run *run)
 {
@@ -87,7 +87,7 @@ struct page *fsc_arena_frame(struct fsc_run *run)
 	return fresh_frame(arena);
 }
 
-/* A frame with a word for it, of which the caller is the owner; NULL when out of memory. */
+/* Allocate frames with memdesc words, owned by the caller; NULL when out of memory. */
 static struct page *frames_alloc(struct fsc_run *run, unsigned int order, bool fresh)
 {
 	struct page *page = fresh ? fsc_arena_frame(run) : NULL;
@@ -133,7 +133,7 @@ static void desc_free(struct fsc_run *run, struct fsc_uncounted *desc)
 		kmem_cache_free(arena->uncounted_cache, desc);
 		return;
 	}
-	/* The last waits for the next, or it would get the frame that it had: see pool.c. */
+	/* Hold back the last one, or it would get its old frame: see pool.c. */
 	spin_lock(&arena->kept_lock);
 	if (arena->kept_last) {
 		arena->kept_last->next = arena->kept;
@@ -158,7 +158,7 @@ static struct fsc_uncounted *uncounted_alloc(struct fsc_run *run, enum fsc_share
 		__free_page(page);
 		return NULL;
 	}
-	/* A touch_slab walker may be looking. */
+	/* A touch_slab walker may read it. */
 	WRITE_ONCE(desc->pfn, page_to_pfn(page));
 	fsc_memdesc_publish(&run->map, desc->pfn, fsc_memdesc_word(desc, type_of(share)), 1);
 	return desc;
@@ -262,7 +262,7 @@ static int fill(struct fsc_run *run)
 	return err;
 }
 
-/* Of what memdesc words point to: the type has the low bits, whatever slab_debug puts around. */
+/* Alignment leaves the low bits to the memdesc type, even with slab_debug. */
 static struct kmem_cache *create_cache(const char *name, unsigned int size)
 {
 	struct kmem_cache_args args = { .align = FSC_MEMDESC_TYPE_MASK + 1 };
@@ -272,7 +272,7 @@ static struct kmem_cache *create_cache(const char *name, unsigned int size)
 
 /**
  * fsc_arena_create - allocate the shares that config.mix asks for
- * @run: a run whose memdesc map is there
+ * @run: a run whose memdesc map exists
  *
  * On failure fsc_arena_destroy() undoes what there is.
  *
@@ -307,11 +307,11 @@ int fsc_arena_create(struct fsc_run *run)
 	for (i = 0; i < run->nr_threads; i++) {
 		struct fsc_thread *t = run->threads[i];
 
-		/* Not the stream of its keys. */
+		/* Not the same stream as its keys. */
 		fsc_stream_seed(&arena->visitors[i].random, ~run->config.seed, t->role, t->nr);
 		t->path_data = &arena->visitors[i];
 	}
-	/* All that is populated with single frames. */
+	/* All single frames that populate the arena. */
 	arena->fresh_wanted = arena->nr[FSC_SHARE_SLAB] + arena->nr[FSC_SHARE_PTDESC] +
 			      arena->nr[FSC_SHARE_MISC] + (run->orders.max ? 0 : file);
 	return fill(run);
@@ -387,7 +387,7 @@ static unsigned long pick(struct fsc_thread *t, unsigned long nr)
 	return fsc_stream_uniform(&fsc_visitor_of(t)->random, nr);
 }
 
-/* The new one first, so that its frame is another. */
+/* Allocate the new one first, so that it gets another frame. */
 static bool turn_uncounted(struct fsc_thread *t, enum fsc_share share)
 {
 	struct fsc_arena *arena = fsc_arena_of(t->run);
@@ -398,7 +398,7 @@ static bool turn_uncounted(struct fsc_thread *t, enum fsc_share share)
 		fsc_count(&t->counters, FSC_ALLOC_FAILED);
 		return false;
 	}
-	/* Fully ordered: whoever takes it next sees what was written to it. */
+	/* Fully ordered: the next thread that takes it sees what was written to it. */
 	old = xchg(place, new);
 	uncounted_free(t->run, old);
 	return true;
@@ -413,7 +413,7 @@ static void hugetlb_put(struct fsc_arena *arena, struct fsc_folio *folio)
 	spin_unlock(&arena->hugetlb_lock);
 }
 
-/* Allocate a hugetlb folio from those that are free, and free it. */
+/* Allocate a free hugetlb folio, and free it again. */
 static bool turn_hugetlb(struct fsc_thread *t)
 {
 	struct fsc_arena *arena = fsc_arena_of(t->run);
@@ -451,9 +451,9 @@ static void turn_share(struct fsc_thread *t, enum fsc_share share, unsigned int 
 }
 
 /**
- * fsc_arena_turned - turn the other shares over as often as file folios were
+ * fsc_arena_turned - turn over the other shares as often as the file folios
  * @t: a freer
- * @n: how many file folios it has turned over
+ * @n: number of file folios it has turned over
  *
  * Context: Process context, may sleep.
  */
@@ -469,12 +469,12 @@ void fsc_arena_turned(struct fsc_thread *t, unsigned int n)
 }
 
 /**
- * fsc_arena_look_at_hugetlb - decide a frame that a free hugetlb folio may have
+ * fsc_arena_look_at_hugetlb - decide about a frame that may belong to a free hugetlb folio
  * @t: the walker
  * @pfn: the frame
  * @slot: its word
  *
- * What is no free hugetlb folio's is passed over.
+ * Frames of anything but a free hugetlb folio are skipped.
  *
  * Context: Process context, not inside RCU; takes hugetlb_lock.
  */
@@ -498,9 +498,9 @@ void fsc_arena_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const un
 }
 
 /**
- * fsc_arena_try_hugetlb - tryget on a hugetlb folio, as on any other, and put
+ * fsc_arena_try_hugetlb - tryget and put on a hugetlb folio, as on any other folio
  * @t: the walker
- * @folio: the folio; hugetlb descriptors stay for the run
+ * @folio: the folio; hugetlb descriptors stay until the run ends
  *
  * Context: Process context, not inside RCU.
  */
@@ -514,12 +514,12 @@ void fsc_arena_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio)
 }
 
 /**
- * fsc_arena_touch - follow the word of a slab, which nobody may
+ * fsc_arena_touch - follow the memdesc word of a slab, which is a bug
  * @t: the walker
- * @desc: what the word says
- * @pfn: the frame that it was read for
+ * @desc: what the word points to
+ * @pfn: the frame whose word was read
  *
- * Context: Any; touch_slab's descriptors stay descriptors for the run.
+ * Context: Any; with touch_slab the descriptors stay descriptors until the run ends.
  */
 void fsc_arena_touch(struct fsc_thread *t, const struct fsc_uncounted *desc, unsigned long pfn)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What parameters there are, how each is read and how it is shown. What is not
- * allowed is refused with one line that names it, its value and what is allowed;
- * what only goes together is checked when a run starts (setup.c).
+ * The parameters: their names, how they are parsed, and how they are printed. A
+ * value that is not allowed is refused with one line that names the parameter,
+ * the value, and what is allowed. Combinations are checked when a run starts
+ * (setup.c).
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -24,7 +25,7 @@
 
 #define MAX_MS		3600000
 
-/* The i-th of the protocols, or of the busted ones; each once, however it counts references. */
+/* The i-th protocol, or busted one; each counts once, not once per way to count references. */
 static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 {
 	const char *last = "";
@@ -44,7 +45,7 @@ static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 	return NULL;
 }
 
-/* Choices: names by number, NULL after the last. */
+/* Names of the choices by number; NULL after the last. */
 static const char *protocol_name(unsigned int i)
 {
 	const struct fsc_protocol *protocol = nth_protocol(i, false);
@@ -90,10 +91,10 @@ static const char *removal_name(unsigned int i)
 
 /**
  * fsc_deferral_name - name of a deferral
- * @i: which, an enum fsc_deferral
+ * @i: an enum fsc_deferral
  *
  * Context: Any.
- * Return: What deferral= takes, NULL behind the last.
+ * Return: What deferral= takes, NULL after the last.
  */
 const char *fsc_deferral_name(unsigned int i)
 {
@@ -119,10 +120,10 @@ static const char *freeptr_name(unsigned int i)
 
 /**
  * fsc_tryget_name - name of a way to count references
- * @i: which, an enum fsc_tryget
+ * @i: an enum fsc_tryget
  *
  * Context: Any.
- * Return: What tryget= takes, NULL behind the last.
+ * Return: What tryget= takes, NULL after the last.
  */
 const char *fsc_tryget_name(unsigned int i)
 {
@@ -188,16 +189,16 @@ enum param_kind { CHOICE, UINT, INT, U64, TEXT };
 
 /**
  * struct param - a row of params.def
- * @name: of the parameter
- * @offset: where it lies in struct fsc_config
- * @kind: what its field is
- * @min: the least of a number
- * @max: the most of a number
- * @choice: the names that a CHOICE may have, by number
- * @check: 0, or -errno for what a TEXT may not be
- * @takes: what a TEXT may be
- * @meaning: what it is
- * @misleads: how figures are misread for it, empty if they are not
+ * @name: name of the parameter
+ * @offset: offset of its field in struct fsc_config
+ * @kind: type of its field
+ * @min: smallest allowed number
+ * @max: largest allowed number
+ * @choice: names of a CHOICE, by number
+ * @check: 0 if a TEXT is allowed, else -errno
+ * @takes: what a TEXT may be, in words
+ * @meaning: what the parameter means
+ * @misleads: how it makes figures mislead, or empty
  */
 static const struct param {
 	const char *name;
@@ -220,7 +221,7 @@ static const struct param {
 #include <folioscale/params.def>
 };
 
-/* What a module has that was loaded without parameters. */
+/* The values if the module is loaded without parameters. */
 static const struct fsc_config presets = {
 #define FSC_PARAM(name, kind, preset, ...)	.name = preset,
 #include <folioscale/params.def>
@@ -242,16 +243,16 @@ static void *param_value(const struct fsc_config *config, const struct param *pa
 	return (void *)config + param->offset;
 }
 
-/* Return: 0 with the text, less its newline, in @copy of FSC_TEXT_MAX. */
+/* Return: 0 and the text without its newline in @copy of FSC_TEXT_MAX. */
 static int parse_text(const struct param *param, const char *val, char *copy)
 {
 	size_t length = 0;
 	int err = -EINVAL;
 
-	/* What a list of CPUs may have between its numbers is more than JSON takes in a text. */
+	/* cpulist_parse() skips isspace() characters; JSON strings do not allow all of them. */
 	while (isascii(val[length]) && isgraph(val[length]))
 		length++;
-	/* One newline, at the end. */
+	/* Allow one newline, at the end. */
 	if (length < FSC_TEXT_MAX && (!val[length] || !strcmp(&val[length], "\n"))) {
 		memcpy(copy, val, length);
 		copy[length] = '\0';
@@ -263,7 +264,7 @@ static int parse_text(const struct param *param, const char *val, char *copy)
 	return err;
 }
 
-/* Return: 0 with the number of the choice in @value. */
+/* Return: 0 and the number of the choice in @value. */
 static int parse_choice(const struct param *param, const char *val, u64 *value)
 {
 	const char *name;
@@ -282,7 +283,7 @@ static int parse_choice(const struct param *param, const char *val, u64 *value)
 	return -EINVAL;
 }
 
-/* Return: 0 with the value, sign-extended if it has one, in @value. */
+/* Return: 0 and the value, sign-extended if signed, in @value. */
 static int parse_number(const struct param *param, const char *val, u64 *value)
 {
 	bool in_range;
@@ -304,16 +305,16 @@ static int parse_number(const struct param *param, const char *val, u64 *value)
 }
 
 /**
- * fsc_config_set - set a parameter by its name
- * @config: where to; a value that is refused leaves it as it was
- * @name: which
- * @val: the value as it was typed, with or without a newline
+ * fsc_config_set - set a parameter by name
+ * @config: what to change; unchanged if the value is refused
+ * @name: name of the parameter
+ * @val: the value as typed, with or without a newline
  *
- * What is refused is told in one line of the kernel log.
+ * A refused value is reported in one line of the kernel log.
  *
  * Context: Process context, may sleep.
- * Return: 0, -EINVAL for a value that is not allowed, -ENOENT for a name that
- * is no parameter's, -ENOMEM.
+ * Return: 0, -EINVAL if the value is not allowed, -ENOENT if there is no such parameter,
+ * -ENOMEM.
  */
 int fsc_config_set(struct fsc_config *config, const char *name, const char *val)
 {
@@ -346,9 +347,9 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_config_set);
 
 /**
  * fsc_config_copy - copy one parameter
- * @to: where to; numbers of it are read without a lock
- * @from: where from
- * @name: which, the name of a parameter
+ * @to: destination; its numbers may be read without a lock
+ * @from: source
+ * @name: name of the parameter
  *
  * Context: Any.
  */
@@ -367,11 +368,11 @@ void fsc_config_copy(struct fsc_config *to, const struct fsc_config *from, const
 }
 
 /**
- * fsc_config_is_text - is a parameter kept as it was typed?
- * @name: which, the name of a parameter
+ * fsc_config_is_text - is a parameter stored as it was typed?
+ * @name: name of the parameter
  *
  * Context: Any.
- * Return: True if it is; numbers and choices are no text.
+ * Return: true if it is; false for numbers and choices.
  */
 bool fsc_config_is_text(const char *name)
 {
@@ -380,12 +381,12 @@ bool fsc_config_is_text(const char *name)
 
 /**
  * fsc_config_emit - print a parameter and a newline, for sysfs
- * @config: whose; a text of it must not change meanwhile
- * @name: which, the name of a parameter
- * @buffer: where to, a page
+ * @config: the parameters; a text must not change meanwhile
+ * @name: name of the parameter
+ * @buffer: a page to print to
  *
  * Context: Any.
- * Return: How many bytes were printed.
+ * Return: Number of bytes printed.
  */
 int fsc_config_emit(const struct fsc_config *config, const char *name, char *buffer)
 {
@@ -407,7 +408,7 @@ int fsc_config_emit(const struct fsc_config *config, const char *name, char *buf
  * @config: the parameters
  *
  * Context: Any.
- * Return: What protocol= was given.
+ * Return: The value of protocol=.
  */
 const char *fsc_config_protocol(const struct fsc_config *config)
 {
@@ -420,7 +421,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_config_protocol);
  * @config: the parameters
  *
  * Context: Any.
- * Return: What busted= was given, NULL for none.
+ * Return: The value of busted=, NULL for none.
  */
 const char *fsc_config_busted(const struct fsc_config *config)
 {
@@ -436,7 +437,7 @@ static void show_value(struct seq_file *m, const struct fsc_config *config,
 
 	switch (param->kind) {
 	case TEXT:
-		/* A text that is a number is shown as one. */
+		/* A text that is a number is printed as a number. */
 		if (!kstrtouint(field, 10, &number))
 			seq_printf(m, "%u", number);
 		else
@@ -459,8 +460,8 @@ static void show_value(struct seq_file *m, const struct fsc_config *config,
 
 /**
  * fsc_config_show_json - print parameters as a JSON object
- * @m: where to
- * @config: which
+ * @m: output
+ * @config: the parameters
  *
  * Context: Process context.
  */
@@ -497,8 +498,8 @@ static void show_allowed(struct seq_file *m, const struct param *param)
 }
 
 /**
- * fsc_config_show_schema - print what parameters there are, as a JSON object
- * @m: where to
+ * fsc_config_show_schema - print all parameters and what they take, as a JSON object
+ * @m: output
  *
  * Context: Process context.
  */

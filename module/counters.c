@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What is known of each counter. */
+/* Name and description of each counter. */
 #include <folioscale/counters.h>
 
 #define FSC_COUNTER(id, label, what, how)				\

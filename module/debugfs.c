@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* /sys/kernel/debug/folioscale/: root only, and a file held open keeps the module. */
+/* /sys/kernel/debug/folioscale/: only for root. An open file pins the module. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
@@ -14,10 +14,7 @@
 
 static struct dentry *fsc_dir;
 
-/*
- * A file whose function prints a run under fsc_lock; before the first run
- * such a file is empty.
- */
+/* A file whose function prints a run under fsc_lock. It is empty before the first run. */
 #define DEFINE_RUN_FILE(name)							\
 static int name##_show(struct seq_file *m, void *unused)			\
 {										\
@@ -30,7 +27,7 @@ static int name##_show(struct seq_file *m, void *unused)			\
 }										\
 DEFINE_SHOW_ATTRIBUTE(name)
 
-/* The parameters as they stand, and the kernel's facts; there before any run. */
+/* The current parameters and the kernel's facts; also available before the first run. */
 static int config_show(struct seq_file *m, void *unused)
 {
 	struct fsc_config config;
@@ -55,7 +52,7 @@ static int schema_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(schema);
 
-/* Without the lock: it must tell the phase while a start populates under it. */
+/* Without the lock: it must report the phase while a start holds the lock to populate. */
 static int state_show(struct seq_file *m, void *unused)
 {
 	seq_printf(m, "%s\n", fsc_phase_names[fsc_run_state()]);
@@ -63,7 +60,7 @@ static int state_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(state);
 
-/* Sums since the run began; run.json has the window's. */
+/* Sums since the run began; run.json has those of the window. */
 static void show_counters(struct seq_file *m, struct fsc_run *run)
 {
 	unsigned int i;
@@ -109,8 +106,9 @@ static void show_limbo(struct seq_file *m, struct fsc_run *run)
 DEFINE_RUN_FILE(limbo);
 
 /*
- * One line, for a shell that reads it next to the slab's own count. Limbo's frees are
- * live's, so nothing is both; allocations are read last, so live is never too small.
+ * One line, for a shell that reads it together with the slab's object count.
+ * Live and limbo use the same count of frees, so no descriptor is in both.
+ * Allocations are read last, so live is never too small.
  */
 static void show_descriptors(struct seq_file *m, struct fsc_run *run)
 {
@@ -147,7 +145,7 @@ static void show_run_json(struct seq_file *m, struct fsc_run *run)
 
 DEFINE_RUN_FILE(run_json);
 
-/* Which latency a file is for is its inode's private pointer. */
+/* The file's private pointer says which latency it is for. */
 static void show_latency(struct seq_file *m, struct fsc_run *run)
 {
 	const char *const *name = m->private;
@@ -177,7 +175,7 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 		goto unknown;
 	if (copy_from_user(word, buffer, size))
 		return -EFAULT;
-	/* What stands behind a NUL would not be seen. */
+	/* Refuse a NUL: what follows it would be ignored. */
 	if (strlen(word) != size)
 		goto unknown;
 	if (sysfs_streq(word, "start")) {
@@ -202,9 +200,9 @@ static const struct file_operations control_fops = {
 };
 
 /**
- * fsc_debugfs_create - make the files
+ * fsc_debugfs_create - create the files
  *
- * Without debugfs the module works all the same; there is nothing to be read.
+ * Without debugfs the module still works, but nothing can be read.
  *
  * Context: Process context, may sleep.
  */
@@ -235,7 +233,7 @@ void fsc_debugfs_create(void)
 /**
  * fsc_debugfs_remove - remove the files
  *
- * Context: Process context, sleeps until those who are reading are done.
+ * Context: Process context, sleeps until readers are done.
  */
 void fsc_debugfs_remove(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What of this kernel can make a comparison unfair, or a figure mean something else. */
+/* Facts about this kernel that can make a comparison unfair, or a figure mean something else. */
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
@@ -9,7 +9,7 @@
 #include <folioscale/compat.h>
 #include <folioscale/report.h>
 
-/* As the kernel's debugfs file sched/preempt calls it. */
+/* The name in the kernel's debugfs file sched/preempt. */
 static const char *preemption(void)
 {
 	if (preempt_model_none())
@@ -21,7 +21,7 @@ static const char *preemption(void)
 
 /**
  * fsc_report_kernel_json - print the kernel's facts as a JSON member
- * @m: where to
+ * @m: output
  *
  * Context: Process context.
  */

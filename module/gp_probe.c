@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The grace-period probe: synchronize_rcu(), clocked, every gp_probe_ms. */
+/* The grace-period probe: measure synchronize_rcu() every gp_probe_ms. */
 #include <linux/kthread.h>
 #include <linux/sched/task.h>
 #include <linux/rcupdate.h>

@@ -65,7 +65,8 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_hist_record);
 /**
  * fsc_hist_merge - add one histogram to another
  * @into: the sum, private to the caller
- * @from: may be written meanwhile: then the sum is a moment's, bucket by bucket
+ * @from: may be written meanwhile; then the sum is a snapshot of each bucket, not of all at
+ *	once
  *
  * Context: Any.
  */

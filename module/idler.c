@@ -12,7 +12,7 @@
 #include <folioscale/idler.h>
 #include <folioscale/run.h>
 
-/* A step is nobody else's if it takes at most so many times as long as the shortest. */
+/* A step was not interrupted if it took at most this many times the shortest one. */
 #define UNINTERRUPTED	2
 
 static int fsc_idle(void *arg)
@@ -23,11 +23,11 @@ static int fsc_idle(void *arg)
 	while (!kthread_should_stop()) {
 		u64 step;
 
-		/* Not cond_resched(), which is nothing where the kernel is preemptible or lazy. */
+		/* Not cond_resched(): it does nothing on preemptible and lazy kernels. */
 		if (fsc_need_resched())
 			schedule();
 		step = fsc_clock_since(from);
-		/* A clock that did not move, or went back, says nothing yet. */
+		/* The clock did not move, or went back: wait until it advances. */
 		if (!step)
 			continue;
 		from += step;
@@ -39,7 +39,7 @@ static int fsc_idle(void *arg)
 }
 
 /**
- * fsc_idler_start - start the idle thread where turnovers are counted on one CPU
+ * fsc_idler_start - start the idle thread, with max_turnovers on one CPU
  * @run: a run that is set up
  *
  * Context: Process context, may sleep.
@@ -83,8 +83,8 @@ void fsc_idler_stop(struct fsc_run *run)
  * fsc_idler_ns - how long the thread ran without interruption since it was started
  * @run: a run with an idle thread
  *
- * Context: Any, on the one CPU: the thread does not run meanwhile.
- * Return: Nanoseconds, but for the step that was interrupted last.
+ * Context: Any, on the only CPU, so the thread does not run meanwhile.
+ * Return: ns, without the last step, which was interrupted.
  */
 u64 fsc_idler_ns(const struct fsc_run *run)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The accounts of what is freed and not yet reusable, and the cap on it. */
+/* Accounting of what is freed and not yet reusable, and its cap. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <kunit/visibility.h>
@@ -28,11 +28,11 @@ static u64 folio_bytes(const struct fsc_run *run)
 }
 
 /**
- * fsc_limbo_init - open the accounts of a run
+ * fsc_limbo_init - set up the limbo accounting of a run
  * @run: a run whose config and page_bytes are set
  *
  * Context: Process context, may sleep.
- * Return: 0, -ENOMEM, or -EINVAL when the cap could not be kept.
+ * Return: 0, -ENOMEM, or -EINVAL if the cap cannot be kept.
  */
 int fsc_limbo_init(struct fsc_run *run)
 {
@@ -50,7 +50,7 @@ int fsc_limbo_init(struct fsc_run *run)
 		return -EINVAL;
 	}
 	limbo->check_bytes = max(limbo->max_bytes / (8 * nr_freers), 1ULL);
-	/* Between two looks each freer adds so many folios: waiting so early keeps the cap. */
+	/* Each freer can add check_bytes, in whole folios, until its next check: wait earlier. */
 	limbo->wait_bytes = limbo->max_bytes -
 			    nr_freers * roundup(limbo->check_bytes, folio_bytes(run));
 	limbo->released = alloc_percpu(struct fsc_released);
@@ -59,8 +59,8 @@ int fsc_limbo_init(struct fsc_run *run)
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_init);
 
 /**
- * fsc_limbo_destroy - close the accounts
- * @run: a run with no callback left
+ * fsc_limbo_destroy - free the limbo accounting
+ * @run: a run without pending callbacks
  *
  * Context: Process context.
  */
@@ -76,8 +76,8 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_destroy);
  * @run: the run
  *
  * Context: Any.
- * Return: The sums; with kfree_rcu() the descriptors are those that are known to
- * be reusable, and nothing is known of waits.
+ * Return: The sums. With kfree_rcu() the descriptors are those known to be reusable, and
+ * nothing is known about waits.
  */
 struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 {
@@ -104,12 +104,12 @@ struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_released);
 
 /**
- * fsc_limbo_note_wait - a descriptor whose free was timed leaves limbo
+ * fsc_limbo_note_wait - account a descriptor that leaves limbo, if its free was timed
  * @run: the run
- * @freed: when it was freed, as fsc_freed_time() gave it
+ * @freed: when it was freed, from fsc_freed_time()
  *
- * What it waited inside the window, whose edges cut off the rest, is what it
- * adds to the window's mean limbo (Little's law, with the edges).
+ * The part of the wait inside the window is what the descriptor adds to the
+ * window's mean limbo (Little's law, cut off at the edges).
  *
  * Context: Any.
  */
@@ -120,7 +120,7 @@ void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed)
 	u64 now = fsc_clock();
 	u64 wait = fsc_freed_time(now - run->started - freed);
 
-	/* Once all is settled what is left is the keeper's, whose frees tracing times. */
+	/* After the settle only the keeper frees; its frees are timed only for tracing. */
 	if (READ_ONCE(run->drain_ns))
 		return;
 	this_cpu_inc(released->timed);
@@ -144,12 +144,12 @@ static u64 outstanding(u64 freed, u64 released)
 }
 
 /**
- * fsc_limbo_read - what is in limbo now
+ * fsc_limbo_read - read what is in limbo now
  * @run: the run
  *
  * Context: Any.
- * Return: Descriptors, folios and pages; what is freed while the CPUs are
- * summed up is left out rather than counted twice.
+ * Return: Descriptors, folios and pages. What is freed while the CPUs are summed up is not
+ * counted.
  */
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
 {
@@ -158,8 +158,8 @@ struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run)
 	struct fsc_released released;
 
 	/*
-	 * Frees before releases, or frees in between would look like limbo.
-	 * Pairs with the smp_wmb() in fsc_count_freed().
+	 * Read frees before releases, or what is freed and released in between would look
+	 * like limbo. Pairs with the smp_wmb() in fsc_count_freed().
 	 */
 	smp_rmb();
 	released = fsc_limbo_released(run);
@@ -181,9 +181,10 @@ static void raise_peak(atomic64_t *peak, u64 value)
 }
 
 /*
- * Hold the markers' bound against the truth. The markers are read first: what they have
- * confirmed was released then, so the bound must not be below. How far it is above can
- * only be told where no marker was invoked meanwhile: who looks may lose its CPU in between.
+ * Check the markers' bound against the exact count. The markers are read first.
+ * What they have confirmed is released by then, so the bound must not be lower.
+ * How far it is higher can only be told if no marker was invoked meanwhile, as
+ * this task may be preempted in between.
  */
 static void check_bound(struct fsc_run *run)
 {
@@ -199,7 +200,7 @@ static void check_bound(struct fsc_run *run)
 		return;
 	}
 	/*
-	 * If a release that is in @truth came after a marker, that marker is seen here.
+	 * If a release read above came after a marker, that marker must be visible here.
 	 * Pairs with the smp_wmb() in confirm().
 	 */
 	smp_rmb();
@@ -208,7 +209,7 @@ static void check_bound(struct fsc_run *run)
 }
 
 /**
- * fsc_limbo_look - read the level and keep the peak of the window
+ * fsc_limbo_look - read the level and record the peak of the window
  * @run: the run
  *
  * Context: Any.
@@ -231,7 +232,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_look);
 
 static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 {
-	/* kfree_rcu() keeps a pointer to each object in pages of its own. */
+	/* kfree_rcu() stores a pointer to each object in pages of its own. */
 	u64 descriptor = sizeof(struct fsc_folio) +
 			 (run->deferral == FSC_DEFER_KFREE_RCU ? sizeof(void *) : 0);
 
@@ -239,13 +240,14 @@ static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 }
 
 /**
- * fsc_limbo_create_flushers - make what settling a run as a whole takes
+ * fsc_limbo_create_flushers - allocate what it takes to settle a whole run
  * @run: a run
  *
- * Where kvfree_rcu_barrier() is not exported, kmem_cache_destroy() is, which waits for
- * all that kfree_rcu() has deferred outside of sheaves, of whatever cache
- * (mm/slab_common.c); what is in sheaves kmem_cache_shrink() hands over. The caches
- * are made beforehand: at the end of a run there may be no memory for them.
+ * Where kvfree_rcu_barrier() is not exported, kmem_cache_destroy() is. It waits
+ * for everything that kfree_rcu() has deferred outside of sheaves, in all caches
+ * (mm/slab_common.c); kmem_cache_shrink() passes on what is in sheaves. The caches
+ * are created beforehand, because at the end of a run there may be no memory for
+ * them.
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM.
@@ -264,7 +266,7 @@ int fsc_limbo_create_flushers(struct fsc_run *run)
 }
 
 /**
- * fsc_limbo_destroy_flushers - free those that were not needed
+ * fsc_limbo_destroy_flushers - free the flushers that were not needed
  * @run: a run that is drained
  *
  * Context: Process context, sleeps.
@@ -297,7 +299,7 @@ bool fsc_limbo_flush(struct fsc_run *run, bool whole)
 
 	for (i = 0; whole && !flusher && i < FSC_FLUSHERS; i++)
 		swap(flusher, run->flushers[i]);
-	/* These are for the end of a run. Of all others one at a time is here. */
+	/* Those are for the end of a run. Only one other caller at a time gets here. */
 	if (!flusher)
 		flusher = kmem_cache_create("folioscale_wait", sizeof(long), NULL, SLAB_NO_MERGE);
 	if (!flusher)
@@ -310,9 +312,8 @@ bool fsc_limbo_flush(struct fsc_run *run, bool whole)
 /**
  * fsc_limbo_settle - wait until what was freed so far is reusable
  * @run: the run
- * @t: the freer that waits: what other threads keep to themselves stays with
- *	them, and so does what is in sheaves that are not full; NULL for all of a
- *	run whose threads have ended
+ * @t: the freer that waits; does not cover what other threads keep back, or what is in sheaves
+ *	that are not full. NULL: everything of a run whose threads have ended
  *
  * Context: Process context, sleeps for a grace period or two.
  */
@@ -325,11 +326,11 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 
 	if (protocol->settle)
 		protocol->settle(run, t);
-	/* In every arm, for what a settled run costs is compared: sheaves go to call_rcu(). */
+	/* Push sheaves to call_rcu(); in every arm, because the cost of that is compared. */
 	if (FSC_SHEAVES && !t && run->cache)
 		kmem_cache_shrink(run->cache);
 	rcu_barrier();
-	/* In a window the markers tell. To empty the sheaves would change what is measured. */
+	/* In a window rely on the markers: emptying the sheaves would change what is measured. */
 	if (t && sheaves) {
 		fsc_marker_catch_up(&run->markers);
 		if (remote > atomic64_read(&run->limbo.settled_remote) &&
@@ -342,7 +343,7 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_settle);
 
-/* A window is throttled if a freer waits in any part of it. */
+/* A window counts as throttled if a freer waits in any part of it. */
 static void mark_throttled(struct fsc_run *run)
 {
 	if (fsc_phase_read(run) == FSC_MEASURE)
@@ -350,28 +351,28 @@ static void mark_throttled(struct fsc_run *run)
 }
 
 /*
- * One settles for all who wait meanwhile: barriers queue up, and with long
- * sections the fourth in a row waits for ten seconds.
+ * One freer settles for all that wait meanwhile: barriers queue up, and with
+ * long sections the fourth in a row waits for ten seconds.
  */
 static void settle_or_wait(struct fsc_run *run, struct fsc_thread *t)
 {
 	atomic_t *settling = &run->limbo.settling;
 
 	if (atomic_cmpxchg(settling, 0, 1)) {
-		/* Pairs with the release below: the next look sees what was settled. */
+		/* Pairs with the release below: the next read of limbo sees the settle. */
 		wait_event_idle(run->wq, !atomic_read_acquire(settling));
 		return;
 	}
 	fsc_limbo_settle(run, t);
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
 		fsc_count(&t->counters, FSC_LIMBO_BARRIERS);
-	/* Pairs with the acquire of those who wait. */
+	/* Pairs with the acquire of the waiters. */
 	atomic_set_release(settling, 0);
 	wake_up_all(&run->wq);
 }
 
 /**
- * fsc_limbo_check - let a freer wait while the limbo is at its cap
+ * fsc_limbo_check - make a freer wait while limbo is at its cap
  * @t: the freer
  *
  * Context: Process context, may sleep for grace periods.
@@ -399,15 +400,16 @@ void fsc_limbo_check(struct fsc_thread *t)
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_check);
 
-/* Between two looks at whether the pages are back. */
+/* Time between checks whether the pages are back. */
 #define RECLAIM_NAP_US		50
 
 /**
- * fsc_limbo_reclaim - wait until the pages that were freed can be allocated again
- * @t: a freer, which has freed some
+ * fsc_limbo_reclaim - wait until the freed pages can be allocated again
+ * @t: a freer that has freed some
  *
- * What reclaim asks: not when folios are freed, but when their memory can be allocated.
- * It is the only freer (setup.c), so what is released is its own.
+ * This is what reclaim needs: not that folios are freed, but that their memory
+ * can be allocated. There is only one freer (setup.c), so all released pages
+ * are its own.
  *
  * Context: Process context, sleeps.
  */
@@ -416,7 +418,7 @@ void fsc_limbo_reclaim(struct fsc_thread *t)
 	struct fsc_run *run = t->run;
 	u64 freed = fsc_run_count(run, FSC_FREED_PAGES);
 
-	/* For the peak, which is now. */
+	/* Record the peak, which is now. */
 	fsc_limbo_look(run);
 	while (fsc_limbo_released(run).pages < freed && !fsc_must_give_up(t))
 		usleep_range_state(RECLAIM_NAP_US, RECLAIM_NAP_US, TASK_IDLE);

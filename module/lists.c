@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Parsing parameters that are lists. */
+/* Parser for list parameters. */
 #include <kunit/visibility.h>
 #include <linux/errno.h>
 #include <linux/export.h>
@@ -12,7 +12,7 @@
 
 #include <folioscale/lists.h>
 
-/* Return: the number between 0 and @max that @word is, -EINVAL if it is none. */
+/* Return: the number in @word, -EINVAL unless it is a number from 0 to @max. */
 static int number(const char *word, unsigned int max)
 {
 	unsigned int value;
@@ -34,12 +34,12 @@ static int add_order(struct fsc_orders *orders, int order, int weight)
 }
 
 /**
- * fsc_parse_orders - read an order, or a list of order:weight
+ * fsc_parse_orders - parse an order, or a list of order:weight
  * @text: "2", or "0:8,2:4,9:1"
  * @orders: to be filled in
  *
  * Context: Process context, may sleep.
- * Return: 0, -EINVAL for what is no such list, -ENOMEM.
+ * Return: 0, -EINVAL if @text is no such list, -ENOMEM.
  */
 int fsc_parse_orders(const char *text, struct fsc_orders *orders)
 {
@@ -60,7 +60,7 @@ int fsc_parse_orders(const char *text, struct fsc_orders *orders)
 				number(pair, FSC_WEIGHT_MAX));
 	}
 	kfree(copy);
-	/* One order, whatever its weights. */
+	/* Only one order: ignore its weights. */
 	if (orders->min == orders->max)
 		orders->nr = min(orders->nr, 1U);
 	return err;
@@ -68,12 +68,12 @@ int fsc_parse_orders(const char *text, struct fsc_orders *orders)
 EXPORT_SYMBOL_IF_KUNIT(fsc_parse_orders);
 
 /**
- * fsc_orders_pages - pages of the folios of the first keys
+ * fsc_orders_pages - number of pages of the folios of the first keys
  * @orders: the run's
- * @nr_keys: how many keys
+ * @nr_keys: number of keys
  *
  * Context: Process context, may sleep.
- * Return: Their number.
+ * Return: Number of pages.
  */
 u64 fsc_orders_pages(const struct fsc_orders *orders, u32 nr_keys)
 {
@@ -88,12 +88,12 @@ u64 fsc_orders_pages(const struct fsc_orders *orders, u32 nr_keys)
 }
 
 /**
- * fsc_parse_mix - read the shares of the arena
+ * fsc_parse_mix - parse the shares of the arena
  * @text: "60:20:10:5:5", weights of file, slab, ptdesc, hugetlb_free and misc
  * @mix: to be filled in
  *
  * Context: Process context, may sleep.
- * Return: 0, -EINVAL for what is no such list or has no file, -ENOMEM.
+ * Return: 0, -EINVAL if @text is no such list or has no file folios, -ENOMEM.
  */
 int fsc_parse_mix(const char *text, struct fsc_mix *mix)
 {
@@ -119,12 +119,12 @@ int fsc_parse_mix(const char *text, struct fsc_mix *mix)
 EXPORT_SYMBOL_IF_KUNIT(fsc_parse_mix);
 
 /**
- * fsc_parse_cpus - read a list of CPUs
- * @text: "0-1,3"; empty: all that are online
+ * fsc_parse_cpus - parse a list of CPUs
+ * @text: "0-1,3"; empty: all online CPUs
  * @cpus: to be filled in
  *
  * Context: Any.
- * Return: 0, -EINVAL for what is no such list or names none that is online.
+ * Return: 0, -EINVAL if @text is no such list or has no online CPU.
  */
 int fsc_parse_cpus(const char *text, struct cpumask *cpus)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* folioscale: what it costs to RCU-free a folio, each way it has been proposed. */
+/* folioscale: measures what it costs to RCU-free a folio, for each way that was proposed. */
 #include <linux/module.h>
 
 #include <folioscale/config.h>
@@ -24,7 +24,7 @@ static int __init fsc_init(void)
 
 static void __exit fsc_exit(void)
 {
-	/* First, so that nobody starts another run. */
+	/* First, so that no new run can be started. */
 	fsc_debugfs_remove();
 	fsc_run_discard();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Callbacks that tell what kfree_rcu() has freed, and whether they can. */
+/* Callbacks that show what kfree_rcu() has freed, and a check whether they can. */
 #include <linux/gfp.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -11,10 +11,10 @@
 #include <folioscale/run.h>
 
 /**
- * struct fsc_marker - a callback that confirms what was deferred before it
- * @rcu: queued on the CPU of @marked
- * @marked: whose
- * @confirms: descriptors of that CPU that are free when this is invoked
+ * struct fsc_marker - a callback that confirms earlier frees
+ * @rcu: queued on the CPU that @marked belongs to
+ * @marked: per-CPU state to update
+ * @confirms: number of descriptors of that CPU that are free when this is invoked
  */
 struct fsc_marker {
 	struct rcu_head rcu;
@@ -24,12 +24,12 @@ struct fsc_marker {
 
 static void confirm(struct fsc_marked *marked, u64 confirms)
 {
-	/* The CPU's markers are invoked one after the other. */
+	/* No race: the markers of a CPU are invoked one after the other. */
 	if (confirms <= marked->confirmed)
 		return;
-	/* What was released before is seen with it; pairs with fsc_markers_confirmed(). */
+	/* Publishes the releases before it; pairs with the acquire in fsc_markers_confirmed(). */
 	smp_store_release(&marked->confirmed, confirms);
-	/* It is seen with what is released after it; pairs with the smp_rmb() in check_bound(). */
+	/* Visible before the releases after it; pairs with the smp_rmb() in check_bound(). */
 	smp_wmb();
 }
 
@@ -42,11 +42,11 @@ static void marker_invoked(struct rcu_head *rcu)
 }
 
 /**
- * fsc_marker_queue - queue a marker behind what this CPU has deferred
+ * fsc_marker_queue - queue a marker behind this CPU's deferred frees
  * @markers: the run's
  * @marked: this CPU's
  *
- * Without memory for a marker the next free tries again.
+ * If there is no memory for a marker, the next free tries again.
  *
  * Context: Preemption off.
  */
@@ -65,7 +65,7 @@ void fsc_marker_queue(struct fsc_markers *markers, struct fsc_marked *marked)
 }
 
 /**
- * fsc_marker_catch_up - queue the marker of this CPU that there was no memory for
+ * fsc_marker_catch_up - queue the marker of this CPU that could not be allocated before
  * @markers: the run's, with every > 0
  *
  * Context: Any, preemption on.
@@ -82,12 +82,12 @@ void fsc_marker_catch_up(struct fsc_markers *markers)
 }
 
 /**
- * fsc_markers_confirmed - how many descriptors the markers say are free
+ * fsc_markers_confirmed - number of descriptors that markers have confirmed free
  * @run: the run
  *
  * Context: Any.
- * Return: A lower bound of those that are; 0 without markers. What is read of
- * releases afterwards includes those that this counts.
+ * Return: A lower bound of the free ones; 0 without markers. Releases that are read afterwards
+ * include all that are counted here.
  */
 u64 fsc_markers_confirmed(const struct fsc_run *run)
 {
@@ -106,9 +106,10 @@ u64 fsc_markers_confirmed(const struct fsc_run *run)
 }
 
 /*
- * Does kfree_rcu() hand every FSC_SHEAF objects of this cache to call_rcu()? Ask it: if so
- * rcu_barrier() is enough to free so many, and an empty cache shrinks to nothing. On its
- * older way they would wait for more, or for seconds.
+ * Does kfree_rcu() pass every FSC_SHEAF objects of this cache to call_rcu()?
+ * Try it. If so, rcu_barrier() is enough to free that many, and the empty cache
+ * shrinks to nothing. On the older path they would wait for more objects, or
+ * for seconds.
  */
 static int sheaves_work(struct fsc_run *run)
 {
@@ -117,7 +118,7 @@ static int sheaves_work(struct fsc_run *run)
 	int err = 0, works;
 	unsigned int i;
 
-	/* All of them on one CPU, and of its node: those of other nodes go the older way. */
+	/* All on one CPU and from its node: other nodes' objects take the older path. */
 	migrate_disable();
 	for (i = 0; i < FSC_SHEAF; i++) {
 		folio = kmem_cache_alloc_node(cache, GFP_KERNEL | __GFP_ZERO | __GFP_THISNODE,
@@ -136,7 +137,7 @@ static int sheaves_work(struct fsc_run *run)
 	migrate_enable();
 	rcu_barrier();
 	works = !kmem_cache_shrink(cache);
-	/* Shrinking has handed a sheaf that was not full to RCU. */
+	/* Shrinking has passed a partly filled sheaf to RCU. */
 	if (err || !works) {
 		rcu_barrier();
 		fsc_limbo_flush(run, false);
@@ -145,12 +146,12 @@ static int sheaves_work(struct fsc_run *run)
 }
 
 /**
- * fsc_markers_create - have markers where they can tell something
- * @run: a run with its cache, in which nothing has been allocated yet
+ * fsc_markers_create - set up markers where they work
+ * @run: a run with a cache from which nothing has been allocated yet
  *
- * With deferral=kfree_rcu where the cache has sheaves of FSC_SHEAF objects or
- * fewer; and with check_bound=1, where the callbacks are ours and the truth is
- * known.
+ * They work with deferral=kfree_rcu if the cache has sheaves of at most
+ * FSC_SHEAF objects; and with check_bound=1, where the callbacks are ours and
+ * the exact count is known.
  *
  * Context: Process context, sleeps for a grace period.
  * Return: 0 or -ENOMEM.
@@ -163,7 +164,7 @@ int fsc_markers_create(struct fsc_run *run)
 	unsigned int i;
 	int sheaves = 0;
 
-	/* Twice: kfree_rcu() may have had no memory for a sheaf. */
+	/* Try twice: kfree_rcu() may have had no memory for a sheaf. */
 	for (i = 0; i < 2 && !sheaves && may; i++)
 		sheaves = sheaves_work(run);
 	if (sheaves < 0)
@@ -180,7 +181,7 @@ int fsc_markers_create(struct fsc_run *run)
 }
 
 /**
- * fsc_markers_destroy - free the markers' counts
+ * fsc_markers_destroy - free the state of the markers
  * @run: a run whose callbacks have all been invoked
  *
  * Context: Process context.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memdesc map's sections: made on demand, kept until the run ends.
+ * Sections of the memdesc map: allocated on demand, kept until the run ends.
  *
- * Walkers want to pass over pageblocks without words. A block's bit is set once
- * its first word is, and cleared by a walker that saw none. So that no block with
- * words stays without its bit, each looks at the other's after its own is
- * written: who publishes does words, smp_mb(), bit; who clears does bit,
- * smp_mb(), words. Bits are rarely written, so blocks are no shared cache line
- * of those who allocate.
+ * Walkers skip pageblocks without words. A block's bit is set after its first
+ * word was written, and cleared by a walker that saw no word. Each side writes
+ * its own part and then checks the other's, so that a block with words always
+ * gets its bit: a publisher writes words, smp_mb(), checks the bit; a walker
+ * clears the bit, smp_mb(), checks the words. Bits are rarely written, so
+ * allocating threads do not share a dirty cache line.
  */
 #include <kunit/visibility.h>
 #include <linux/bitmap.h>
@@ -40,7 +40,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_map_init);
 
 /**
  * fsc_memdesc_map_destroy - free a map and all its sections
- * @map: a map that nobody reads any more; one that is all zero is left alone
+ * @map: a map that nobody reads any more; does nothing if it is all zero
  *
  * Context: Process context, may sleep.
  */
@@ -79,16 +79,16 @@ static void raise(atomic_long_t *bound, long value)
 }
 
 /**
- * fsc_memdesc_slot_alloc - find the word of a frame, making its section
+ * fsc_memdesc_slot_alloc - find the word of a frame, and allocate its section
  * @map: the map
  * @pfn: a frame that exists
- * @gfp: how to allocate a section that is not there
+ * @gfp: how to allocate a missing section
  *
- * After mm/sparse.c:sparse_index_init, but lockless: of two threads that make
- * the same section one throws its own away.
+ * After mm/sparse.c:sparse_index_init, but lockless: if two threads allocate
+ * the same section, one of them frees its own.
  *
  * Context: Process context, may sleep if @gfp allows it.
- * Return: The word's address, NULL when there was no memory.
+ * Return: The word's address, NULL when out of memory.
  */
 unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long pfn, gfp_t gfp)
 {
@@ -108,7 +108,7 @@ unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long
 		new = kzalloc_obj(**root, gfp);
 		if (!new)
 			return NULL;
-		/* Releases the zeroed memory; pairs with the loads of fsc_memdesc_slot(). */
+		/* Publishes the zeroed memory; pairs with the loads of fsc_memdesc_slot(). */
 		if (cmpxchg(root, NULL, new))
 			kfree(new);
 	}
@@ -143,9 +143,9 @@ static unsigned long block_of(unsigned long pfn)
 }
 
 /**
- * fsc_memdesc_mark - the pageblock of a frame has words
+ * fsc_memdesc_mark - set the bit of a pageblock that has words
  * @map: the map
- * @pfn: a frame whose word has been set
+ * @pfn: a frame whose word was written
  *
  * Context: Any.
  */
@@ -153,7 +153,7 @@ void fsc_memdesc_mark(struct fsc_memdesc_map *map, unsigned long pfn)
 {
 	unsigned long *blocks = blocks_of(map, pfn >> FSC_SECTION_SHIFT);
 
-	/* The word before the bit; pairs with the one in fsc_memdesc_unmark(). */
+	/* Order the word before the bit; pairs with the barrier in fsc_memdesc_unmark(). */
 	smp_mb();
 	if (!test_bit(block_of(pfn), blocks))
 		set_bit(block_of(pfn), blocks);
@@ -161,7 +161,7 @@ void fsc_memdesc_mark(struct fsc_memdesc_map *map, unsigned long pfn)
 EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_mark);
 
 /**
- * fsc_memdesc_unmark - the pageblock of a frame had no words
+ * fsc_memdesc_unmark - clear the bit of a pageblock that had no words
  * @map: the map
  * @pfn: its first frame
  *
@@ -174,7 +174,7 @@ void fsc_memdesc_unmark(struct fsc_memdesc_map *map, unsigned long pfn)
 	unsigned int i;
 
 	clear_bit(block_of(pfn), blocks);
-	/* The bit before the words; pairs with the smp_mb() in fsc_memdesc_mark(). */
+	/* Order the bit before the words; pairs with the smp_mb() in fsc_memdesc_mark(). */
 	smp_mb__after_atomic();
 	for (i = 0; i < pageblock_nr_pages; i++) {
 		if (READ_ONCE(slot[i])) {
@@ -186,9 +186,10 @@ void fsc_memdesc_unmark(struct fsc_memdesc_map *map, unsigned long pfn)
 EXPORT_SYMBOL_IF_KUNIT(fsc_memdesc_unmark);
 
 /*
- * The first section from @section on that is there; @end or more if there is none before
- * it. A word of bits at a time, or a root that is not there: memory that lies 64 GiB apart
- * costs a step. Not by find_next_bit(), whose call was most of what a near one costs.
+ * Return: the first section at or after @section that exists; @end or more if
+ * there is none below @end. Steps over a word of bits at a time, or over a
+ * missing root, which is 64 GiB of memory. Not find_next_bit(): the call was
+ * most of the cost of a near step.
  */
 static_assert(FSC_ROOT_SECTIONS % BITS_PER_LONG == 0);
 
@@ -211,17 +212,16 @@ static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long secti
 }
 
 /**
- * fsc_memdesc_next_block - the next pageblock that a walker looks at
+ * fsc_memdesc_next_block - find the next pageblock for a walker
  * @map: the map
- * @pfn: where it stands, the first frame of a block
+ * @pfn: where the walker is, the first frame of a block
  *
- * A step from one section to the next is kept cheap: across how many of them the blocks of
- * a walk lie is chance.
+ * Steps between sections must be cheap: it is chance over how many sections the
+ * blocks of a walk are spread.
  *
  * Context: Any.
- * Return: First frame of the first block at or behind @pfn, or else from the
- * first one on, that may have words. 0 when there is none, or block 0 is the
- * one: a walker may look there in any case.
+ * Return: First frame of the first block at or after @pfn that may have words; wraps around to
+ * the first one. 0 if there is none, or if it is block 0: a walker may look there anyway.
  */
 unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long pfn)
 {
@@ -240,7 +240,7 @@ unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long 
 		section = next_there(map, max(section + 1, first), end);
 		if (section < end)
 			continue;
-		/* Once round, then the sections before the one that it began in. */
+		/* Wrap around once, to search the sections before the starting point. */
 		if (again)
 			return 0;
 		again = true;

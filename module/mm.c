@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The address spaces of a run: all of them map all of its folios. */
+/* The address spaces of a run. Each maps all folios. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -18,7 +18,7 @@ static struct fsc_pmd *pmd_of(const struct fsc_run *run, struct fsc_mm *mm, u32 
 	return &mm->pmds[((unsigned long)key << fsc_mm_shift(run)) / FSC_PTES];
 }
 
-/* The key's first pte. The largest folio has 512 pages, so a key is in one table. */
+/* First pte of a key. The largest folio has 512 pages, so a key's ptes are in one table. */
 static unsigned long *pte_of(const struct fsc_run *run, struct fsc_mm *mm, u32 key)
 {
 	unsigned long table = READ_ONCE(pmd_of(run, mm, key)->entry) & ~FSC_PRESENT;
@@ -27,7 +27,7 @@ static unsigned long *pte_of(const struct fsc_run *run, struct fsc_mm *mm, u32 k
 }
 
 /**
- * fsc_mms_bytes - what the tables of a run take at most
+ * fsc_mms_bytes - most memory that the tables of a run take
  * @run: a run whose keys and orders are known
  *
  * Context: Any.
@@ -39,10 +39,10 @@ u64 fsc_mms_bytes(const struct fsc_run *run)
 }
 
 /**
- * fsc_mms_create - make config.nr_mms empty address spaces
+ * fsc_mms_create - allocate config.nr_mms empty address spaces
  * @run: a run whose threads are created
  *
- * Readers walk them in turn. On failure fsc_mms_destroy() undoes what there is.
+ * Readers use them in turn. On failure fsc_mms_destroy() undoes what there is.
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM.
@@ -69,7 +69,7 @@ int fsc_mms_create(struct fsc_run *run)
 
 /**
  * fsc_mms_destroy - free the address spaces
- * @run: a run in which no key is mapped any more
+ * @run: a run with no mapped keys
  *
  * Context: Process context, sleeps until the last tables are free.
  */
@@ -97,7 +97,7 @@ static void free_table(struct rcu_head *rcu)
 	this_cpu_inc(fsc_run->limbo.released->pages);
 }
 
-/* A table on its way out is a page in limbo. */
+/* Drop a user of a table. A table that is being freed is a page in limbo. */
 static void put_table(struct fsc_thread *t, struct fsc_mm *mm, u32 key)
 {
 	struct fsc_pmd *pmd = pmd_of(t->run, mm, key);
@@ -131,7 +131,7 @@ static int get_table(struct fsc_run *run, struct fsc_mm *mm, u32 key)
 
 		spin_lock(&mm->lock);
 		if (!pmd->entry && table) {
-			/* Releases the zeroed table; pairs with the walker's dependent load. */
+			/* Publishes the zeroed table; pairs with the walker's dependent load. */
 			smp_store_release(&pmd->entry, table | FSC_PRESENT);
 			table = 0;
 		}
@@ -140,7 +140,7 @@ static int get_table(struct fsc_run *run, struct fsc_mm *mm, u32 key)
 		spin_unlock(&mm->lock);
 		if (there)
 			break;
-		/* The table that was there a moment ago has been retired. */
+		/* The table seen above has been retired meanwhile. */
 		table = get_zeroed_page(FSC_GFP);
 		if (!table)
 			return -ENOMEM;
@@ -151,8 +151,8 @@ static int get_table(struct fsc_run *run, struct fsc_mm *mm, u32 key)
 }
 
 /**
- * fsc_mms_prepare - have tables for a key in every address space
- * @t: who wants them
+ * fsc_mms_prepare - get the tables for a key in every address space
+ * @t: the calling thread
  * @key: an unmapped key
  *
  * Context: Process context, may sleep.
@@ -176,8 +176,8 @@ put_tables:
 }
 
 /**
- * fsc_mms_retire - the key needs its tables no more
- * @t: who unmapped it
+ * fsc_mms_retire - put the tables for a key
+ * @t: the calling thread
  * @key: an unmapped key
  *
  * Context: Process context, maybe under the lock of the key's mapping.
@@ -204,7 +204,7 @@ void fsc_mms_map(struct fsc_run *run, unsigned long pfn, unsigned int order, u32
 {
 	unsigned int i, j;
 
-	/* Who finds the pte finds the memdesc word: pairs with the walker's dependent loads. */
+	/* A walker that finds the pte finds the memdesc word; pairs with its dependent loads. */
 	smp_wmb();
 	for (i = 0; i < run->config.nr_mms; i++) {
 		unsigned long *pte = pte_of(run, &fsc_mms_of(run)[i], key);
@@ -220,9 +220,9 @@ void fsc_mms_map(struct fsc_run *run, unsigned long pfn, unsigned int order, u32
  * @order: log2 of the folio's pages
  * @key: its key
  *
- * Context: The lock of the key's mapping held. What freezes or puts the folio
- * then is fully ordered and comes after this; pairs with the acquire of the
- * walker's tryget, behind which it reads the pte again.
+ * Context: The lock of the key's mapping held. The freeze or put that follows is fully ordered,
+ * so it comes after this. Pairs with the acquire of the walker's tryget, after which the walker
+ * rechecks the pte.
  */
 void fsc_mms_unmap(struct fsc_run *run, unsigned int order, u32 key)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Module parameters, and what they are where nobody says; each may be written between runs. */
+/* Module parameters and their defaults. Each may be written between runs. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/moduleparam.h>
@@ -10,7 +10,7 @@
 
 #define FSC_PARAM(name, kind, preset, ...)	.name = preset,
 
-/* Protected by fsc_lock; at load time by nobody else being there. */
+/* Written under fsc_lock; numbers are read without it. */
 static struct fsc_config params = {
 #include <folioscale/params.def>
 };
@@ -20,7 +20,7 @@ static int param_set(const char *val, const struct kernel_param *kp)
 	struct fsc_config parsed = {};
 	int err;
 
-	/* A bad value is told that it is one, whoever has the lock. */
+	/* Reject a bad value first, even if a run is active. */
 	err = fsc_config_set(&parsed, kp->name, val);
 	if (err)
 		return err;
@@ -38,7 +38,7 @@ static int param_set(const char *val, const struct kernel_param *kp)
 
 static int param_get(char *buffer, const struct kernel_param *kp)
 {
-	/* One that is being written may be half of each. */
+	/* Do not read a text that is half written. */
 	bool locks = fsc_config_is_text(kp->name);
 	int printed;
 
@@ -63,7 +63,7 @@ static const struct kernel_param_ops param_ops = {
 
 /**
  * fsc_config_get - copy the parameters
- * @config: where to
+ * @config: destination
  *
  * Context: fsc_lock held.
  */

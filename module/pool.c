@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Freed descriptors of busted arms: last in first out, as in a slab, but for the
- * very last, which waits until the next one comes. Pages are last in first out
- * as well, and would give it the frame that it had: nothing to be seen there.
+ * Freed descriptors of busted arms. They are reused last in, first out, as in a
+ * slab, but the last one is held back until the next one comes. Pages are
+ * reused last in, first out as well, so it would get its old frame, and the bug
+ * would not show.
  */
 #include <folioscale/folio.h>
 #include <folioscale/run.h>
@@ -10,10 +11,10 @@
 /**
  * fsc_pool_put - keep a freed descriptor
  * @pool: the run's
- * @folio: a descriptor that nobody has a reference to
+ * @folio: a descriptor without references
  *
- * The link lies where SLUB's free pointer does in a TYPESAFE cache, over lru,
- * so identity, pfn and time of free survive here too.
+ * The link is where SLUB's free pointer is in a TYPESAFE cache, over lru, so
+ * that identity, pfn and time of free survive here, too.
  *
  * Context: Any.
  */
@@ -35,7 +36,7 @@ void fsc_pool_put(struct fsc_pool *pool, struct fsc_folio *folio)
  * @pool: the run's
  *
  * Context: Any.
- * Return: A descriptor with its old contents, NULL when there is none.
+ * Return: A descriptor with its old contents, NULL if there is none.
  */
 struct fsc_folio *fsc_pool_get(struct fsc_pool *pool)
 {
@@ -51,8 +52,8 @@ struct fsc_folio *fsc_pool_get(struct fsc_pool *pool)
 }
 
 /**
- * fsc_pool_empty - take whatever is left
- * @pool: the pool of a run that is drained
+ * fsc_pool_empty - take any descriptor that is left
+ * @pool: the pool of a drained run
  *
  * Context: Any.
  * Return: A descriptor, NULL when the pool is empty.

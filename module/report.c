@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* run.json: all that the module knows of a run. */
+/* run.json: all figures of a run. */
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/utsname.h>
@@ -34,7 +34,7 @@ static void show_window_counters(struct seq_file *m, const struct fsc_run *run)
 	show_counters(m, &sum, &none);
 }
 
-/* Sum over threads of count / own time, as each has a window of its own. */
+/* Sum over threads of count / time; each thread has its own window. */
 static u64 rate(const struct fsc_run *run, enum fsc_counter which)
 {
 	unsigned int i;
@@ -51,7 +51,7 @@ static u64 rate(const struct fsc_run *run, enum fsc_counter which)
 	return sum;
 }
 
-/* The windows of the threads: mean length, and how well they lie over each other. */
+/* The threads' windows: mean length, and how well they overlap. */
 static void show_window(struct seq_file *m, const struct fsc_run *run)
 {
 	u64 first_start = U64_MAX, last_start = 0, first_end = U64_MAX, last_end = 0, sum = 0;
@@ -107,8 +107,8 @@ static void show_threads(struct seq_file *m, const struct fsc_run *run)
 
 /**
  * fsc_report_hist_json - print a histogram as a JSON object
- * @m: where to
- * @hist: nobody writes to it
+ * @m: output
+ * @hist: a histogram that nobody writes
  *
  * Context: Process context.
  */
@@ -143,7 +143,7 @@ void fsc_report_hist_json(struct seq_file *m, const struct fsc_hist *hist)
  */
 const struct fsc_hist *fsc_report_latency(const struct fsc_run *run, unsigned int which)
 {
-	/* Too large for the stack; under fsc_lock. */
+	/* Too large for the stack; protected by fsc_lock. */
 	static struct fsc_hist sum;
 	unsigned int i;
 
@@ -171,7 +171,7 @@ static void show_latencies(struct seq_file *m, const struct fsc_run *run)
 	seq_puts(m, "},\n");
 }
 
-/* Up to the last try that failed; empty where none did. */
+/* Failed tries, up to the last try that ever failed. */
 static void show_tries(struct seq_file *m, const struct fsc_run *run)
 {
 	u64 sum[FSC_MAX_TRIES] = {};
@@ -196,7 +196,7 @@ static void show_mean(struct seq_file *m, const char *name, u64 sum, u64 us, u64
 		seq_printf(m, "\"%s\": null, ", name);
 }
 
-/* What Little's law needs to say how much is in limbo, out of times alone. */
+/* What Little's law needs to compute the mean limbo from waiting times alone. */
 static void show_waits(struct seq_file *m, const struct fsc_run *run)
 {
 	u64 from = READ_ONCE(run->window_from), to = READ_ONCE(run->window_to);
@@ -208,7 +208,7 @@ static void show_waits(struct seq_file *m, const struct fsc_run *run)
 		seq_puts(m, "\"waits\": null},\n");
 		return;
 	}
-	/* Not the keeper's, which drains: see fsc_limbo_note_wait(). */
+	/* Without the keeper, which only drains: see fsc_limbo_note_wait(). */
 	for (i = 0; i < run->nr_threads; i++)
 		frees += fsc_counter_read(&run->threads[i]->counters, FSC_FREES);
 	seq_printf(m, "\"waits\": %llu, \"frees\": %llu, \"window_ns\": %llu, \"waited_ns\": %llu, \"released\": %llu, \"wait_ns\": %llu},\n",
@@ -216,7 +216,7 @@ static void show_waits(struct seq_file *m, const struct fsc_run *run)
 		   sum.wait_ns);
 }
 
-/* What says that a descriptor of kfree_rcu() is free. */
+/* How kfree_rcu()'s descriptors are known to be free. */
 static const char *bound_name(const struct fsc_run *run)
 {
 	if (run->deferral != FSC_DEFER_KFREE_RCU)
@@ -305,14 +305,14 @@ static void show_resolved(struct seq_file *m, const struct fsc_run *run)
 
 /**
  * fsc_report_json - print a run as a JSON object
- * @m: where to
- * @run: any run; one that has not ended gives what there is
+ * @m: output
+ * @run: any run; prints what there is if it has not ended
  *
  * Context: Process context, fsc_lock held, may sleep.
  */
 void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 {
-	/* Once: it may end while this is printed. */
+	/* Read once: the run may end while it is printed. */
 	enum fsc_phase phase = fsc_phase_read(run);
 	bool ended = phase == FSC_DONE;
 	struct fsc_released released = fsc_limbo_released(run);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A run's life: set-up and populating in the caller's context, so that insmod
- * fails when they do; then a controller kthread takes it through its phases.
+ * A run's life. Set-up and populating happen in the caller's context, so that
+ * insmod fails if they do. Then a controller kthread takes the run through its
+ * phases.
  *
- * Locking: fsc_lock is held while a run is made or discarded, and by those who
- * print one. The controller takes no lock: it alone writes the phase and what
- * a run computes at its end. fsc_lock is outside of everything else.
+ * Locking: fsc_lock is held to create, discard or print a run. The controller
+ * takes no lock: only it writes the phase and what is computed at the end of a
+ * run. fsc_lock is the outermost lock.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -38,18 +39,18 @@ const char *const fsc_phase_names[FSC_NR_PHASES] = {
 
 static_assert(ARRAY_SIZE(fsc_phase_names) == FSC_NR_PHASES);
 
-/* Protects fsc_run and the parameters; outside of every other lock. */
+/* Protects fsc_run and the parameters; the outermost lock. */
 DEFINE_MUTEX(fsc_lock);
 
 /* Protected by fsc_lock; callbacks and the controller use it while it cannot change. */
 struct fsc_run *fsc_run;
 
-/* The phase for those without fsc_lock: it outlives the run. */
+/* The phase for readers without fsc_lock; outlives the run. */
 static enum fsc_phase fsc_state = FSC_IDLE;
 
-/* Those who wait for a run to end; not in the run, which may be discarded. */
+/* Waiters for the end of a run; not in the run, which may be discarded. */
 static DECLARE_WAIT_QUEUE_HEAD(fsc_ended);
-/* Runs that have ended; tells them that theirs did, when the next one is under way already. */
+/* Number of ended runs: tells waiters that theirs has ended, even if the next one has started. */
 static atomic_t fsc_nr_ended;
 
 static void set_phase(struct fsc_run *run, enum fsc_phase phase)
@@ -62,10 +63,10 @@ static void set_phase(struct fsc_run *run, enum fsc_phase phase)
 }
 
 /**
- * fsc_run_state - the phase of the run, without its lock
+ * fsc_run_state - phase of the run, without fsc_lock
  *
  * Context: Any.
- * Return: The phase, FSC_IDLE when there was no run yet.
+ * Return: The phase, FSC_IDLE if there was no run yet.
  */
 enum fsc_phase fsc_run_state(void)
 {
@@ -75,7 +76,7 @@ enum fsc_phase fsc_run_state(void)
 /**
  * fsc_run_active - is a run under way?
  *
- * Context: Any; the answer lasts only under fsc_lock, and a true one not even there.
+ * Context: Any. Under fsc_lock false stays valid, but true may become false at any time.
  * Return: true from its start until its last figure.
  */
 bool fsc_run_active(void)
@@ -95,7 +96,7 @@ bool fsc_run_active(void)
  * @which: the counter
  *
  * Context: Any.
- * Return: The sum of a moment.
+ * Return: The sum, a snapshot.
  */
 u64 fsc_run_count(const struct fsc_run *run, enum fsc_counter which)
 {
@@ -126,7 +127,7 @@ u64 fsc_run_window_count(const struct fsc_run *run, enum fsc_counter which)
 	return sum;
 }
 
-/* Of all CPUs: one that goes offline in the window keeps what it has used. */
+/* Of all possible CPUs: one that goes offline in the window keeps its times. */
 static struct fsc_cpu_times read_cpu_times(void)
 {
 	struct fsc_cpu_times times = {};
@@ -135,7 +136,7 @@ static struct fsc_cpu_times read_cpu_times(void)
 	for_each_possible_cpu(cpu) {
 		const u64 *stat = kcpustat_cpu(cpu).cpustat;
 
-		/* The ticks of those CPUs add to them. */
+		/* Ticks on those CPUs write them. */
 		times.softirq_ns += READ_ONCE(stat[CPUTIME_SOFTIRQ]);
 		times.irq_ns += READ_ONCE(stat[CPUTIME_IRQ]);
 		times.system_ns += READ_ONCE(stat[CPUTIME_SYSTEM]);
@@ -145,9 +146,9 @@ static struct fsc_cpu_times read_cpu_times(void)
 }
 
 /*
- * The idle thread's count, if there is one. Else the kernel's, which is exact where the
- * tick is tickless; -1 where it is not. Of CPUs that are online: one that is not has been
- * idle ever since, and forgets it when it returns.
+ * The idle thread's count, if there is one. Otherwise the kernel's, which is
+ * exact if the kernel is tickless, and -1 otherwise. Only of online CPUs: an
+ * offline CPU counts as idle, and loses that time when it returns.
  */
 static s64 read_idle_ns(const struct fsc_run *run)
 {
@@ -166,7 +167,7 @@ static s64 read_idle_ns(const struct fsc_run *run)
 	return sum;
 }
 
-/* Until the window is over, or somebody wants the run to end. */
+/* Sleep until the phase is over, or someone stops the run. */
 static void sleep_phase(struct fsc_run *run, unsigned int ms)
 {
 	wait_event_idle_timeout(run->wq, READ_ONCE(run->stopping), msecs_to_jiffies(ms));
@@ -208,7 +209,7 @@ static void measure(struct fsc_run *run)
 	};
 }
 
-/* All that was freed in the window becomes reusable, and the whole of it is clocked. */
+/* Wait until all that was freed in the window is reusable, and measure how long that takes. */
 static void settle(struct fsc_run *run)
 {
 	u64 from = fsc_clock();
@@ -247,7 +248,7 @@ static int fsc_controller(void *arg)
 	set_phase(run, FSC_CHECK);
 	fsc_run_release(run);
 	set_phase(run, FSC_DONE);
-	/* The phase before the count; pairs with the acquire in fsc_run_stop(). */
+	/* Order the phase before the count; pairs with the acquire in fsc_run_stop(). */
 	smp_mb__before_atomic();
 	atomic_inc(&fsc_nr_ended);
 	wake_up_all(&fsc_ended);
@@ -282,8 +283,8 @@ static int start_kthreads(struct fsc_run *run)
 }
 
 /*
- * Wait for the controller, which ends by itself. Not by kthread_stop() alone:
- * that would keep a controller that has not run yet from ever doing so.
+ * Wait for the controller, which ends by itself. kthread_stop() alone is not
+ * enough: a controller that has not run yet would then never run.
  */
 static void reap(struct fsc_run *run)
 {
@@ -295,19 +296,19 @@ static void reap(struct fsc_run *run)
 }
 
 /**
- * fsc_run_start - make a run of the parameters and start it
+ * fsc_run_start - create a run from the parameters and start it
  *
  * Context: Process context, fsc_lock held; sleeps while the folios are allocated.
- * Return: 0 with the run under way; -EBUSY when one is; -EINVAL, -ENOMEM, -EINTR
- * or, of a thread that is not had, -EAGAIN with everything undone and the figures
- * of the run before as they were.
+ * Return: 0 if the run was started; -EBUSY if one is active; -EINVAL, -ENOMEM, -EINTR, or
+ * -EAGAIN if there is no kthread. On error everything is undone and the previous run's figures
+ * are kept.
  */
 int fsc_run_start(void)
 {
 	struct fsc_run *previous = fsc_run, *run;
 	int err;
 
-	lockdep_assert_held(&fsc_lock);	/* fsc_run changes */
+	lockdep_assert_held(&fsc_lock);	/* for fsc_run */
 	if (fsc_run_active()) {
 		pr_err("start: a run is under way\n");
 		return -EBUSY;
@@ -352,10 +353,10 @@ release:
 }
 
 /**
- * fsc_run_stop - end the run that is under way, if there is one
+ * fsc_run_stop - end the active run, if there is one
  *
  * Context: Process context, fsc_lock not held; sleeps until the run is drained.
- * Return: 0, or an error for a fatal signal, which leaves a run that ends by itself.
+ * Return: 0, or an error for a fatal signal; the run then ends by itself.
  */
 int fsc_run_stop(void)
 {
@@ -364,8 +365,8 @@ int fsc_run_stop(void)
 	if (mutex_lock_killable(&fsc_lock))
 		return -EINTR;
 	/*
-	 * The count before the phase: who sees a run counted sees that it is done. Pairs
-	 * with the barrier in fsc_controller(), which does not wait for fsc_lock.
+	 * Read the count before the phase: if the run is counted, its phase is seen as
+	 * done. Pairs with the barrier in fsc_controller(), which does not take fsc_lock.
 	 */
 	ended = atomic_read_acquire(&fsc_nr_ended);
 	if (!fsc_run_active()) {

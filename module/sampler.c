@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The sampler: a row every sample_ms, and the mean of the limbo over the window. */
+/* The sampler: a row every sample_ms, and the mean limbo of the window. */
 #include <linux/array_size.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
@@ -25,25 +25,25 @@ const char *const fsc_series_names[FSC_NR_COLUMNS] = {
 
 static_assert(ARRAY_SIZE(fsc_series_names) == FSC_NR_COLUMNS);
 
-/* Every second row goes, so that the next half covers as much time as the first. */
+/* Drop every second row, so that the second half of the series covers as much time as the first. */
 static void halve(struct fsc_sampler *sampler)
 {
 	unsigned int i;
 
-	lockdep_assert_held(&sampler->lock);	/* whoever prints must not see half of it */
+	lockdep_assert_held(&sampler->lock);	/* do not print a half-done series */
 	for (i = 0; i < FSC_SERIES_ROWS / 2; i++)
 		sampler->rows[i] = sampler->rows[2 * i];
 	sampler->nr_rows = FSC_SERIES_ROWS / 2;
 	sampler->stride *= 2;
 }
 
-/* Others read it meanwhile. */
+/* WRITE_ONCE: others read it. */
 static void add(u64 *sum, u64 value)
 {
 	WRITE_ONCE(*sum, *sum + value);
 }
 
-/* What was there between two looks is taken for the mean of both: one may come late. */
+/* Between two samples use the mean of both, weighted by time: a sample may come late. */
 static void add_to_mean(struct fsc_run *run, struct fsc_limbo_level level)
 {
 	struct fsc_limbo_level *last = &run->sampler.last, *sum = &run->limbo.sum;
@@ -95,13 +95,13 @@ static int fsc_sampler(void *arg)
 	struct fsc_run *run = arg;
 	u64 nr = 0;
 
-	/* Ahead of those whose limbo it looks at: else it would see what their pauses leave. */
+	/* Run ahead of the sampled threads; else it would see only what their pauses leave. */
 	sched_set_fifo_low(current);
 	while (!kthread_should_stop()) {
-		/* Only what a thread has done: rows before the start would all be alike. */
+		/* Only once threads work: earlier rows would all be the same. */
 		if (fsc_phase_read(run) >= FSC_WARMUP)
 			sample(run, nr++);
-		/* A jiffy is too coarse; a kthread gets no signals. */
+		/* Jiffies are too coarse. Interruptible is fine: a kthread gets no signals. */
 		wait_event_interruptible_hrtimeout(run->wq, kthread_should_stop(),
 						   ms_to_ktime(run->config.sample_ms));
 	}

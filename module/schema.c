@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * debugfs' schema: the protocols, paths, parameters and counters that there are.
- * Scripts and documents read it, so a new one is told in its own row alone.
+ * The schema file in debugfs: all protocols, paths, parameters and counters.
+ * Scripts and documents read it, so a new one needs only its own row.
  */
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -10,7 +10,7 @@
 #include <folioscale/protocol.h>
 #include <folioscale/report.h>
 
-/* Names in a JSON list: the first of @count has no comma before it. */
+/* A name in a JSON list; @count is the number of names before it. */
 static void show_name(struct seq_file *m, unsigned int count, const char *name)
 {
 	seq_printf(m, "%s\"%s\"", count ? ", " : "", name);
@@ -21,7 +21,7 @@ static void show_flag(struct seq_file *m, const char *name, bool flag)
 	seq_printf(m, ", \"%s\": %s", name, flag ? "true" : "false");
 }
 
-/* The paths that a protocol makes sense on. */
+/* The paths that support a protocol. */
 static void show_paths_of(struct seq_file *m, const struct fsc_protocol *protocol)
 {
 	unsigned int i, count = 0;
@@ -34,7 +34,7 @@ static void show_paths_of(struct seq_file *m, const struct fsc_protocol *protoco
 	seq_putc(m, ']');
 }
 
-/* The deferrals that it may be told, less auto, which is always one. */
+/* The values of deferral= that a protocol supports, without auto, which all do. */
 static void show_deferrals_of(struct seq_file *m, const struct fsc_protocol *protocol)
 {
 	unsigned int i, count = 0;
@@ -47,7 +47,7 @@ static void show_deferrals_of(struct seq_file *m, const struct fsc_protocol *pro
 	seq_printf(m, "], \"deferral\": \"%s\"", fsc_deferral_name(protocol->deferral));
 }
 
-/* How references may be counted: a protocol is in the table once for each way. */
+/* The values of tryget= that a protocol supports: it has a row in the table for each. */
 static void show_trygets_of(struct seq_file *m, const struct fsc_protocol *protocol)
 {
 	unsigned int i, count = 0;
@@ -75,7 +75,9 @@ static void show_protocol(struct seq_file *m, const struct fsc_protocol *protoco
 	show_flag(m, "own_descriptor", protocol->own_descriptor);
 	seq_printf(m, ", \"copies\": %u", protocol->copies);
 	show_flag(m, "locked", protocol->locked);
-	show_flag(m, "keeps_back", protocol->private_max);
+	/* A batch or a ceiling, whatever the clock; kfree_rcu()'s limbo has neither. */
+	show_flag(m, "keeps_back",
+		  protocol->private_max && protocol->deferral == FSC_DEFER_AUTO);
 	seq_putc(m, '}');
 }
 
@@ -150,9 +152,9 @@ static void show_counters(struct seq_file *m)
 
 /**
  * fsc_schema_show - print the schema as JSON
- * @m: where to
+ * @m: output
  *
- * It is the same as long as the module is loaded.
+ * The schema does not change while the module is loaded.
  *
  * Context: Process context.
  */

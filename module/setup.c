@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a run is made of: checked first, then allocated, populated, and taken down again. */
+/* Set-up of a run: check, allocate, populate; and release. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/log2.h>
@@ -19,11 +19,11 @@
 
 #define CLOCK_CALIBRATION_READS	1000
 /*
- * RCU stalls are reported after 3 s at least, and the grace-period kthread may
- * have to wait for two sections, one after the other, on a busy host.
+ * RCU stalls are reported after 3 s at the earliest, and on a busy host the
+ * grace-period kthread may have to wait for two sections in a row.
  */
 #define SECTION_MAX_NS		NSEC_PER_SEC
-/* All threads of a CPU may be in a section that cannot be preempted, one after the other. */
+/* All threads of a CPU may run sections that cannot be preempted, one after the other. */
 #define ROUND_MAX_NS		(5 * NSEC_PER_SEC)
 
 static void calibrate_clock(struct fsc_run *run)
@@ -36,7 +36,7 @@ static void calibrate_clock(struct fsc_run *run)
 	run->clock_cost_ns = div_u64(fsc_clock() - from, CLOCK_CALIBRATION_READS);
 }
 
-/* The loops of a protocol or a busted one, with the references that are asked for. */
+/* Find the loops of a protocol or busted one, with the tryget that was asked for. */
 static const struct fsc_loops *find_loops(const struct fsc_config *config, bool any_tryget)
 {
 	const struct fsc_path *path = fsc_paths[config->path];
@@ -56,7 +56,7 @@ static const struct fsc_loops *find_loops(const struct fsc_config *config, bool 
 	return NULL;
 }
 
-/* Which of the protocols it is: what path, protocol, busted and tryget are together. */
+/* Choose the loops by path, protocol, busted and tryget. */
 static int choose_loops(struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
@@ -77,7 +77,7 @@ static int choose_loops(struct fsc_run *run)
 		return -EINVAL;
 	}
 	if (!run->loops) {
-		/* Who has no reason of its own is recycled at once, or a bug of one way. */
+		/* No reason given: the descriptor is reused immediately. */
 		pr_err("tryget=%s: allowed: %s with %s=%s: %s\n", tryget, protocol->refs.name,
 		       protocol->busted ? "busted" : "protocol",
 		       protocol->busted ?: protocol->name,
@@ -89,7 +89,7 @@ static int choose_loops(struct fsc_run *run)
 	return 0;
 }
 
-/* What a protocol, and how it counts, can do. */
+/* Check what the protocol and its way to count references can do. */
 static int check_protocol(struct fsc_run *run)
 {
 	const struct fsc_protocol *protocol = run->loops->protocol;
@@ -151,7 +151,7 @@ static int check_protocol(struct fsc_run *run)
 	return 0;
 }
 
-/* What freers are to do, and for how long they are in it when the run ends. */
+/* Check what the freers are to do. */
 static int check_freers(const struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
@@ -170,7 +170,7 @@ static int check_freers(const struct fsc_run *run)
 		pr_err("burst=%u: allowed: up to nr_folios=%u\n", config->burst, config->nr_folios);
 		return -EINVAL;
 	}
-	/* A freer that only meets what its own CPU allocated would never have enough. */
+	/* A freer that finds only folios of its own CPU would never be done. */
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
 				  config->max_turnovers || config->churn == FSC_CHURN_REFREEZE)) {
 		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
@@ -184,7 +184,7 @@ static int check_freers(const struct fsc_run *run)
 	return 0;
 }
 
-/* For how long readers keep a CPU, and RCU, and each other. */
+/* Check how long readers keep a CPU, RCU and each other waiting. */
 static int check_sections(const struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
@@ -216,7 +216,7 @@ static int check_sections(const struct fsc_run *run)
 		       cpus);
 		return -EINVAL;
 	}
-	/* Each CPU may wait for the lock that every other one has for that long. */
+	/* Each CPU may wait for the lock while every other CPU holds it for that long. */
 	round_ns = max(stall_ns, config->gap_ns) * num_online_cpus();
 	if (run->loops->protocol->locked && round_ns > SECTION_MAX_NS) {
 		pr_err("gap_ns=%u stall_ms=%u: allowed: up to %llu ns with protocol=%s, whose readers wait for each other, on %u CPUs\n",
@@ -228,7 +228,7 @@ static int check_sections(const struct fsc_run *run)
 	return 0;
 }
 
-/* What parameters allow singly but not together. */
+/* Check what is allowed singly but not in combination. */
 static int check_config(struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
@@ -258,12 +258,13 @@ static int check_config(struct fsc_run *run)
 }
 
 /**
- * fsc_run_choose_cpus - the CPUs of readers and of freers
+ * fsc_run_choose_cpus - choose the CPUs of readers and freers
  * @run: a run with its parameters
  *
- * The lists were read when they were written; what is online may have changed.
+ * The lists were checked when they were written; CPUs may have gone offline
+ * since.
  *
- * Context: Any; what is chosen is online for as long as CPUs are kept from going.
+ * Context: Any. The chosen CPUs stay online only while CPU hotplug is blocked.
  * Return: 0 or -EINVAL.
  */
 int fsc_run_choose_cpus(struct fsc_run *run)
@@ -279,7 +280,7 @@ int fsc_run_choose_cpus(struct fsc_run *run)
 	return err;
 }
 
-/* Bytes of what is populated: folios, descriptors, slots and memdesc words. */
+/* Memory to populate the run: folios, descriptors, slots and memdesc words. */
 static u64 populated_bytes(const struct fsc_run *run)
 {
 	u64 pages = fsc_orders_pages(&run->orders, run->config.nr_folios);
@@ -289,9 +290,9 @@ static u64 populated_bytes(const struct fsc_run *run)
 }
 
 /*
- * Refuse before allocating what would leave the machine without memory: the
- * folios may take half of what is free, and with all that may be in limbo
- * three quarters.
+ * Refuse what would leave the machine without memory. The folios may take half
+ * of the free memory, and together with all that may be in limbo three
+ * quarters.
  */
 static int check_memory(const struct fsc_run *run)
 {
@@ -313,7 +314,7 @@ static int check_memory(const struct fsc_run *run)
 		       config->nr_folios, may >> 20, config->order, nr_threads, need >> 20);
 		return -ENOMEM;
 	}
-	/* That is limbo, and only more frees and allocations drain it. */
+	/* What threads keep back counts as limbo, and only these threads drain it. */
 	if (protocol->private_max && protocol->private_max(run) > run->limbo.max_bytes / 2) {
 		pr_err("limbo_max_mb=%llu: allowed: twice what protocol=%s keeps back, %llu MiB\n",
 		       run->limbo.max_bytes >> 20, protocol->name,
@@ -339,7 +340,7 @@ static int create_cache(struct fsc_run *run)
 
 	if (!protocol->own_descriptor)
 		return 0;
-	/* As a real kernel would: free objects linked through lru, not behind the object. */
+	/* As a real kernel would: link free objects through lru, not behind the object. */
 	if (protocol->slab_flags & SLAB_TYPESAFE_BY_RCU &&
 	    run->config.freeptr == FSC_FREEPTR_INSIDE) {
 		args.freeptr_offset = offsetof(struct fsc_folio, freeptr);
@@ -373,13 +374,13 @@ static int create_mappings(struct fsc_run *run)
 }
 
 /**
- * fsc_run_set_up - make all that a run needs but its folios and kthreads
+ * fsc_run_set_up - set up a run, except for its folios and kthreads
  * @run: a zeroed run
  *
  * On failure fsc_run_release() and fsc_run_free() undo what there is.
  *
  * Context: Process context, fsc_lock held, may sleep.
- * Return: 0, -EINVAL or -ENOMEM; with a message for what the parameters are at fault.
+ * Return: 0, -EINVAL or -ENOMEM, with a message if the parameters are the reason.
  */
 int fsc_run_set_up(struct fsc_run *run)
 {
@@ -439,7 +440,7 @@ int fsc_run_set_up(struct fsc_run *run)
  * fsc_run_populate - allocate config.nr_folios folios and publish them
  * @run: a run that is set up
  *
- * On failure fsc_run_depopulate() frees those that there are.
+ * On failure fsc_run_depopulate() frees those that exist.
  *
  * Context: Process context, may sleep.
  * Return: 0, -ENOMEM, or -EINTR for a fatal signal.
@@ -490,13 +491,13 @@ static void empty_pool(struct fsc_run *run)
 		kmem_cache_free(run->cache, folio);
 		cond_resched();
 	} while ((folio = fsc_pool_empty(&run->pool)));
-	/* SLUB_RCU_DEBUG frees what is typesafe after a grace period. */
+	/* With SLUB_RCU_DEBUG, type-safe objects are freed after a grace period. */
 	rcu_barrier();
 }
 
 /**
- * fsc_run_release - free what a run needs no longer once it is drained
- * @run: a run without folios and without callbacks under way; its figures stay
+ * fsc_run_release - free what a drained run does not need any more
+ * @run: a run without folios and pending callbacks; its figures stay
  *
  * Context: Process context, sleeps.
  */
@@ -511,7 +512,7 @@ void fsc_run_release(struct fsc_run *run)
 		run->loops->protocol->tear_down(run);
 	static_branch_disable(&fsc_slow_callbacks);
 	empty_pool(run);
-	/* What shrinking leaves was not freed; destroying warns, but tells nobody. */
+	/* Objects left after shrinking were leaked. kmem_cache_destroy() only warns. */
 	run->cache_empty = !run->cache || !kmem_cache_shrink(run->cache);
 	kmem_cache_destroy(run->cache);
 	run->cache = NULL;

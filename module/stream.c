@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Seeding of key streams, and the table behind the skewed ones. */
+/* Seeds of key streams, and the table for skewed keys. */
 #include <kunit/visibility.h>
 #include <linux/export.h>
 #include <linux/gcd.h>
@@ -32,7 +32,7 @@ static u64 splitmix64(u64 x)
 void fsc_stream_seed(struct fsc_stream *stream, u64 seed, unsigned int role, unsigned int nr)
 {
 	stream->state = splitmix64(seed ^ splitmix64((u64)role << 32 | nr));
-	/* Xorshift never leaves zero. */
+	/* Xorshift never leaves the state zero. */
 	if (!stream->state)
 		stream->state = 1;
 }
@@ -45,8 +45,8 @@ static u64 zipf_weight(u32 rank)
 }
 
 /*
- * Ranks are spread over the keys by a multiplier without a common factor, or
- * the popular keys would share the leaves of one tree.
+ * Spread ranks over the keys by a multiplier that is coprime to their number.
+ * Otherwise the popular keys would share the leaves of one tree.
  */
 static u32 spread_multiplier(u32 nr_keys)
 {
@@ -59,13 +59,13 @@ static u32 spread_multiplier(u32 nr_keys)
 
 /**
  * fsc_zipf_create - build the alias table for Zipf's law with exponent 1
- * @nr_keys: how many keys there are, at least 1
+ * @nr_keys: number of keys, at least 1
  *
- * Vose's linear construction, in integers: a cell's share is scaled so that
- * the mean cell is 2^32.
+ * Vose's linear construction in integers: shares are scaled so that the mean
+ * share is 2^32.
  *
  * Context: Process context, may sleep.
- * Return: @nr_keys cells to be freed with kvfree(), NULL when out of memory.
+ * Return: @nr_keys cells, freed with kvfree(); NULL when out of memory.
  */
 struct fsc_zipf_cell *fsc_zipf_create(u32 nr_keys)
 {

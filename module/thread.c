@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Readers and freers: bound before they first run, held at a barrier until
- * all have arrived, then batches of about a millisecond until the window ends.
+ * Readers and freers. They are bound before they first run, wait at a barrier
+ * until all have arrived, and then work in batches of about a millisecond until
+ * the window ends.
  */
 #include <linux/cpu.h>
 #include <linux/hrtimer.h>
@@ -17,18 +18,18 @@
 
 #define BATCH_NS		NSEC_PER_MSEC
 #define BATCH_MAX		BIT(20)
-/* A throttled freer sleeps no longer than this, so that it sees the phase change. */
+/* Longest sleep of a throttled freer, so that it sees the phase change. */
 #define NAP_MAX_NS		(10 * NSEC_PER_MSEC)
-/* What it was late by is made up for, but for no more than this. */
+/* A late freer catches up, but for no more than this. */
 #define BACKLOG_MAX_NS		(100 * NSEC_PER_MSEC)
 /*
- * Turnovers are a thousand times rarer than lookups: a fixed share of them is
- * timed. A prime: by 16 those of a batch of hazptr's were always the same ones.
+ * Turnovers are a thousand times rarer than lookups, so a fixed share is timed.
+ * A prime: with 16 it was always the same turnovers of a hazptr batch.
  */
 #define TURNOVER_TIMED_PERIOD	17
 
 /**
- * fsc_role_name - what a thread is called after
+ * fsc_role_name - name of a role
  * @role: its role
  *
  * Context: Any.
@@ -48,7 +49,7 @@ const char *fsc_role_name(enum fsc_role role)
 static void take_edge(struct fsc_thread *t, struct fsc_edge *edge)
 {
 	edge->counters = t->counters;
-	/* The tick adds to it. */
+	/* The tick updates it. */
 	edge->cpu_ns = READ_ONCE(current->se.sum_exec_runtime);
 	edge->clock = fsc_clock();
 }
@@ -64,7 +65,7 @@ static void begin_window(struct fsc_thread *t)
 	take_edge(t, &t->start);
 }
 
-/* Double or halve the batch until it takes about BATCH_NS; @met: it has met a folio. */
+/* Double or halve the batch until it takes about BATCH_NS; @met: it found a folio. */
 static void steer_batch(struct fsc_thread *t, u64 spent, bool met)
 {
 	if (spent > 2 * BATCH_NS && t->batch > 1)
@@ -73,7 +74,7 @@ static void steer_batch(struct fsc_thread *t, u64 spent, bool met)
 		t->batch *= 2;
 }
 
-/* Sit in one section for stall_ms. */
+/* Stay in one section for stall_ms. */
 static void stall(struct fsc_thread *t)
 {
 	const struct fsc_config *config = &t->run->config;
@@ -82,7 +83,7 @@ static void stall(struct fsc_thread *t)
 	t->stalling = true;
 	t->run->loops->stall(t);
 	if (t->stalling) {
-		/* It met no folio to stay at; the stall is still due. */
+		/* It found no folio to stall on; the stall is still due. */
 		t->stalling = false;
 		t->gap_ns = config->gap_ns;
 		return;
@@ -98,7 +99,7 @@ static void work_unthrottled(struct fsc_thread *t)
 	u64 from = fsc_clock();
 
 	if (t->next_stall && from >= t->next_stall) {
-		/* One lookup, which says nothing of how long a batch takes. */
+		/* A single lookup, so do not adjust the batch. */
 		stall(t);
 		return;
 	}
@@ -108,12 +109,12 @@ static void work_unthrottled(struct fsc_thread *t)
 		loops->read_general(t, t->batch, from + BATCH_NS);
 	else
 		loops->read(t, t->batch);
-	/* What misses take says nothing of hits, and the plain loop does not look at the clock. */
+	/* Misses do not tell how long hits take, and the plain loop checks no clock. */
 	steer_batch(t, fsc_clock_since(from),
 		    t->role == FSC_FREER || fsc_counter_read(&t->counters, FSC_HITS) != hits);
 }
 
-/* As many turnovers as are due, else a nap until the next one is. */
+/* Do the turnovers that are due, or sleep until the next one is. */
 static void work_throttled(struct fsc_thread *t)
 {
 	const u64 period = NSEC_PER_SEC / t->run->config.free_rate;
@@ -132,13 +133,14 @@ static void work_throttled(struct fsc_thread *t)
 	if (now - t->next_due > BACKLOG_MAX_NS)
 		t->next_due = now - BACKLOG_MAX_NS;
 	due = div64_u64(now - t->next_due, period) + 1;
-	/* What is not done in time stays due. */
+	/* Turnovers not done in time stay due. */
 	t->next_due += t->run->loops->turn(t, due, now + BATCH_NS) * period;
 }
 
 /*
- * When a CPU goes offline the kernel widens the affinity of those bound to it, and leaves
- * it so (kernel/sched/core.c:select_fallback_rq, which may run while this looks).
+ * If a CPU goes offline, the kernel widens the affinity of threads bound to it,
+ * for good (kernel/sched/core.c:select_fallback_rq, which may run
+ * concurrently).
  */
 static void note_moved(struct fsc_thread *t)
 {
@@ -153,7 +155,7 @@ static int fsc_worker(void *arg)
 	struct fsc_run *run = t->run;
 	enum fsc_phase phase;
 
-	/* Only the controller waits for this, but everybody waits there: wake them once. */
+	/* Only the controller waits for this, but all threads are on run->wq: wake once. */
 	if (atomic_inc_return(&run->arrived) == run->nr_threads)
 		wake_up_all(&run->wq);
 	wait_event_idle(run->wq, fsc_phase_read(run) != FSC_START);
@@ -165,13 +167,13 @@ static int fsc_worker(void *arg)
 			work_throttled(t);
 		else
 			work_unthrottled(t);
-		/* The sampler alone would miss the peaks of what rises and falls in a few ms. */
+		/* The sampler alone would miss peaks that last only a few ms. */
 		if (t->role == FSC_FREER)
 			fsc_limbo_look(run);
 		note_moved(t);
 		if (run->config.max_turnovers && !t->turnovers_left)
 			break;
-		/* Tasks RCU needs more than an offer to be preempted. */
+		/* For Tasks RCU cond_resched() is not a quiescent state. */
 		cond_resched_tasks_rcu_qs();
 	}
 	if (t->start.clock)
@@ -182,7 +184,7 @@ static int fsc_worker(void *arg)
 	return 0;
 }
 
-/* Readers count sections, freers turnovers, which under a free rate are all timed. */
+/* In sections for a reader, in turnovers for a freer; with free_rate all turnovers are timed. */
 static unsigned int timed_period(const struct fsc_config *config, enum fsc_role role)
 {
 	if (config->sample_shift < 0)
@@ -216,7 +218,7 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	t->cpu = -1;
 	t->mappings = run->mappings;
 	t->zipf = run->zipf;
-	/* All readers look up one folio then; freers choose among all. */
+	/* With hot all readers look up one folio; freers choose among all. */
 	t->nr_keys = config->popularity == FSC_HOT && role == FSC_READER ? 1 : run->nr_keys;
 	t->mapping_mask = config->nr_mappings - 1;
 	t->mapping_shift = run->mapping_shift;
@@ -228,7 +230,7 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	for (i = 0; i < FSC_NR_LATENCIES; i++)
 		fsc_hist_reset(&t->latency[i]);
 	t->timed_period = timed_period(config, role);
-	/* One of the readers, and from the start. */
+	/* Only reader 0 stalls, and at once. */
 	if (role == FSC_READER && config->stall_ms && !nr)
 		t->next_stall = 1;
 	if (role != FSC_FREER)
@@ -241,15 +243,16 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 		thread_free(t);
 		return NULL;
 	}
-	/* Keys beyond the folios are vacant from the start. */
+	/* Keys above nr_folios are vacant at the start. */
 	for (i = 0; i < config->reuse_distance; i++)
 		t->ring[i] = config->nr_folios + nr * config->reuse_distance + i;
 	return t;
 }
 
 /*
- * Thread number i of the run goes to the i-th online CPU, and round again; with
- * a list for its role, number nr of the role to the nr-th of the list.
+ * Thread number i of the run gets the i-th online CPU, and starts over after
+ * the last. With a list for its role, number nr of the role gets the nr-th CPU
+ * of the list.
  */
 static unsigned int thread_cpu(const struct fsc_thread *t, unsigned int i)
 {
@@ -279,7 +282,7 @@ static int thread_start(struct fsc_thread *t, unsigned int i)
 }
 
 /**
- * fsc_threads_create - make the state of a run's threads, the keeper's too
+ * fsc_threads_create - allocate the state of a run's threads and of the keeper
  * @run: a run whose mappings, keys and limbo are set up
  *
  * On failure fsc_threads_destroy() undoes what there is.
@@ -310,9 +313,9 @@ int fsc_threads_create(struct fsc_run *run)
 }
 
 /**
- * fsc_readers_alloc_data - give each reader memory for its protocol
+ * fsc_readers_alloc_data - allocate protocol data for each reader
  * @run: a run whose threads are created
- * @bytes: how much, zeroed
+ * @bytes: size for each reader, zeroed
  *
  * On failure fsc_readers_free_data() undoes what there is.
  *
@@ -333,7 +336,7 @@ int fsc_readers_alloc_data(struct fsc_run *run, size_t bytes)
 
 /**
  * fsc_readers_free_data - undo fsc_readers_alloc_data()
- * @run: a run whose kthreads have ended; its threads need not all be there
+ * @run: a run whose kthreads have ended; some threads may not exist
  *
  * Context: Process context.
  */
@@ -351,7 +354,7 @@ void fsc_readers_free_data(struct fsc_run *run)
  * fsc_threads_start - start the kthreads; they wait at the start barrier
  * @run: a populated run in phase FSC_START
  *
- * On failure fsc_threads_stop() ends those that run.
+ * On failure fsc_threads_stop() ends those that were started.
  *
  * Context: Process context, may sleep.
  * Return: 0 or a negative errno.
@@ -363,7 +366,7 @@ int fsc_threads_start(struct fsc_run *run)
 
 	atomic_set(&run->unfinished, run->nr_threads);
 	cpus_read_lock();
-	/* What is online may have changed since the run was set up, not from here on. */
+	/* The online CPUs may have changed since set-up; now they cannot. */
 	err = fsc_run_choose_cpus(run);
 	for (i = 0; i < run->nr_threads && !err; i++)
 		err = thread_start(run->threads[i], i);
@@ -373,7 +376,7 @@ int fsc_threads_start(struct fsc_run *run)
 
 /**
  * fsc_threads_stop - end a run's kthreads and wait for them
- * @run: a run whose phase is neither FSC_START nor one of work
+ * @run: a run in phase FSC_STOP or later
  *
  * Context: Process context, sleeps.
  */
@@ -392,7 +395,7 @@ void fsc_threads_stop(struct fsc_run *run)
 }
 
 /**
- * fsc_threads_destroy - free the threads' state, figures included
+ * fsc_threads_destroy - free the threads' state, including their figures
  * @run: a run whose kthreads have ended
  *
  * Context: Process context.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The trace events, and what the loops call instead of them: see trace.h. */
+/* The trace events, and the functions through which the loops call them: see trace.h. */
 #include <folioscale/clock.h>
 #include <folioscale/layout.h>
 #include <folioscale/protocol.h>
@@ -11,11 +11,11 @@
 #include <trace/events/folioscale.h>
 
 /**
- * fsc_retry - count, by which try it was, and trace what kept a lookup from succeeding at once
- * @t: the thread that looks up
+ * fsc_retry - count and trace a failed try of a lookup
+ * @t: the reader
  * @why: the counter
- * @key: what it looks up; on the pfn path the frame
- * @tries: how many the lookup has had in this section, this one included
+ * @key: the key; on the pfn path the frame
+ * @tries: number of tries in this section, including this one
  *
  * Context: Any.
  */
@@ -24,21 +24,21 @@ noinline void fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, uns
 	u64 *tried = &t->tries[min(tries, FSC_MAX_TRIES) - 1];
 
 	fsc_count(&t->counters, why);
-	/* A fallback comes on top of the try that failed. Others read this meanwhile. */
+	/* A fallback follows a try that was counted already. WRITE_ONCE: others read it. */
 	if (why != FSC_SEQ_FALLBACKS)
 		WRITE_ONCE(*tried, *tried + 1);
 	trace_fsc_retry(key, why, tries);
 }
 
 /**
- * fsc_recheck_failed - the same, where a reference was taken in vain
- * @t: the thread that looks up
+ * fsc_recheck_failed - the same for a try that took a reference in vain
+ * @t: the reader
  * @why: the counter
- * @key: what it looks up; on the pfn path the frame
+ * @key: the key; on the pfn path the frame
  * @tries: as above
- * @folio: what the reference is on
+ * @folio: the folio that the reference is on
  *
- * Context: Any; the caller still has the reference.
+ * Context: Any; the caller still holds the reference.
  */
 noinline void fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64 key,
 				 unsigned int tries, const void *folio)
@@ -53,11 +53,11 @@ noinline void fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64
 }
 
 /**
- * fsc_trace_fell - a walk of GUP's has fallen back, which is counted already
+ * fsc_trace_fell - trace a GUP walk that fell back; it has been counted
  * @why: the counter
- * @key: what it looks up
- * @rechecked: it had a reference, and it is known what that was on
- * @found: the key of that
+ * @key: the key
+ * @rechecked: it had a reference, and @found is known
+ * @found: key of the folio that the reference was on
  *
  * Context: Any.
  */
@@ -69,9 +69,9 @@ noinline __cold void fsc_trace_fell(enum fsc_counter why, u64 key, bool rechecke
 }
 
 /**
- * fsc_trace_alloc - a folio has been allocated; it is in no slot yet
+ * fsc_trace_alloc - trace the allocation of a folio that is in no slot yet
  * @key: its key
- * @generation: and generation
+ * @generation: its generation
  * @pfn: first frame
  * @order: log2 of its pages
  * @took_ns: from before the allocation until it could be published
@@ -84,10 +84,10 @@ void fsc_trace_alloc(u64 key, u64 generation, unsigned long pfn, unsigned int or
 }
 
 /**
- * fsc_trace_reuse - a descriptor that this run had freed has been allocated again
- * @key: its key now
- * @same_key: the one it had before, too
- * @after_ns: since it was freed
+ * fsc_trace_reuse - trace the reuse of a descriptor that this run has freed
+ * @key: its new key
+ * @same_key: the old key was the same
+ * @after_ns: time since it was freed
  *
  * Context: Any.
  */
@@ -97,13 +97,13 @@ void fsc_trace_reuse(u64 key, bool same_key, u64 after_ns)
 }
 
 /**
- * fsc_trace_free - a folio is about to be freed, or its free to be deferred
- * @t: the thread that does it
+ * fsc_trace_free - trace a folio that is about to be freed or deferred
+ * @t: the thread that frees it
  * @key: its key
  * @pfn: first frame
  * @order: log2 of its pages
- * @limbo_descriptors: how many go into limbo, 0 or 1
- * @limbo_pages: and pages
+ * @limbo_descriptors: descriptors that go into limbo, 0 or 1
+ * @limbo_pages: pages that go into limbo
  *
  * Context: Any.
  */
@@ -115,10 +115,10 @@ void fsc_trace_free(const struct fsc_thread *t, u64 key, unsigned long pfn, unsi
 }
 
 /**
- * fsc_trace_release - a descriptor leaves limbo
+ * fsc_trace_release - trace a descriptor that leaves limbo
  * @run: the run
  * @freed: when it was freed (stamp.h)
- * @pages: how many leave with it
+ * @pages: number of pages that leave with it
  *
  * Context: Any, RCU callbacks too.
  */
@@ -131,9 +131,9 @@ void fsc_trace_release(const struct fsc_run *run, u64 freed, unsigned int pages)
 }
 
 /**
- * fsc_trace_grace_period - one has been waited for
- * @kind: by whom
- * @took_ns: for how long
+ * fsc_trace_grace_period - trace a wait for a grace period
+ * @kind: who waited
+ * @took_ns: how long
  *
  * Context: Any.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a run is worth. */
+/* The verdict on a run. */
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/verdict.h>
 
 /**
- * fsc_verdict_name - a verdict in a word
- * @verdict: which
+ * fsc_verdict_name - name of a verdict
+ * @verdict: the verdict
  *
  * Context: Any.
  * Return: PASS, FAIL or INCONCLUSIVE.
@@ -27,7 +27,7 @@ static bool balanced(const struct fsc_run *run)
 	struct fsc_released released = fsc_limbo_released(run);
 	u64 allocated = fsc_run_count(run, FSC_ALLOCS);
 
-	/* kfree_rcu() confirms nothing, so there the cache's being empty is all the proof. */
+	/* With kfree_rcu() the released count is no proof; only the empty cache is. */
 	return run->cache_empty && !run->path_leaked && released.descriptors == allocated &&
 	       released.folios == allocated &&
 	       released.pages == fsc_run_count(run, FSC_FREED_PAGES);
@@ -58,10 +58,10 @@ static bool any_moved(const struct fsc_run *run)
 /**
  * fsc_judge - the verdict on a run and its reason
  * @run: any run
- * @ended: it has
+ * @ended: the run has ended
  *
- * A run is worth nothing until it has ended, and a run that could not have
- * shown the bug it is there to show is not one that passed.
+ * A run that has not ended has no verdict yet. A run that could not have shown
+ * the bug it looks for has not passed.
  *
  * Context: Process context, fsc_lock held.
  * Return: The verdict.

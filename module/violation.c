@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Keeping what the oracle saw. */
+/* Records what the oracle saw. */
 #include <linux/array_size.h>
 #include <linux/build_bug.h>
 
@@ -19,13 +19,13 @@ const char *const fsc_violation_names[FSC_NR_VIOLATION_KINDS] = {
 static_assert(ARRAY_SIZE(fsc_violation_names) == FSC_NR_VIOLATION_KINDS);
 
 /**
- * fsc_violation_keep - count a violation that no reader has seen, keep the first ones
+ * fsc_violation_keep - count a violation of a run, and keep the first ones
  * @run: the run
  * @kind: what was wrong
- * @key: the key that was looked up, if one was
- * @generation: of the descriptor that was found, if one was
- * @expected: what had to be there
- * @found: what was
+ * @key: the key that was looked up, if any
+ * @generation: generation of the descriptor that was found, if any
+ * @expected: expected value
+ * @found: actual value
  *
  * Context: Any.
  */
@@ -46,18 +46,18 @@ void fsc_violation_keep(struct fsc_run *run, enum fsc_violation_kind kind, u64 k
 	v->generation = generation;
 	v->expected = expected;
 	v->found = found;
-	/* Pairs with the acquire in report.c. */
+	/* Pairs with the acquires in report.c and debugfs.c. */
 	smp_store_release(&v->complete, true);
 }
 
 /**
- * fsc_violation_record - count a violation, keep the first ones
+ * fsc_violation_record - count a violation seen by a reader
  * @t: the reader that saw it
  * @kind: what was wrong
  * @key: the key it looked up
- * @generation: of the descriptor in its hands
- * @expected: what had to be there
- * @found: what was
+ * @generation: generation of the descriptor it used
+ * @expected: expected value
+ * @found: actual value
  *
  * Context: Any.
  */

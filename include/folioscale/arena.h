@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What walkers of frames meet beside file folios: slabs and page tables, whose
- * memdescs have no reference count, free hugetlb folios, and what has no
- * memdesc at all. All of it is real memory, in the shares that mix= asks for.
+ * What a PFN walker meets besides file folios: slabs and page tables, whose
+ * memdescs have no reference count; free hugetlb folios; and frames without a
+ * memdesc. All of it is real memory, in the shares that mix= asks for.
  *
- * Slabs' and page tables' descriptors come from a plain cache and go back to it
- * at once, without RCU, so a walker must decide by the word's type and never
+ * Descriptors of slabs and page tables come from a plain cache and are freed at
+ * once, without RCU. So a walker must decide by the word's type and never
  * follow the pointer. A free hugetlb folio keeps its descriptor, with a count
- * of zero and FSC_HUGETLB_FREE; descriptor and memory stay for the run. Whether
- * it is free changes under hugetlb_lock, which stands for the kernel's.
+ * of zero and FSC_HUGETLB_FREE; descriptor and memory stay until the run ends.
+ * hugetlb_lock, which stands for the kernel's, protects FSC_HUGETLB_FREE.
  */
 #ifndef FOLIOSCALE_ARENA_H
 #define FOLIOSCALE_ARENA_H
@@ -22,14 +22,14 @@
 #include <folioscale/stream.h>
 #include <folioscale/thread.h>
 
-/* In the flags of a hugetlb folio, under hugetlb_lock. */
+/* Flag of a hugetlb folio, protected by hugetlb_lock. */
 #define FSC_HUGETLB_FREE	1UL
 #define FSC_HUGETLB_ORDER	9
 
 /**
  * struct fsc_uncounted - a memdesc without a reference count
  * @pfn: its frame
- * @next: on the list of those that a touch_slab run keeps
+ * @next: link of the list that a touch_slab run keeps
  */
 struct fsc_uncounted {
 	unsigned long pfn;
@@ -37,10 +37,10 @@ struct fsc_uncounted {
 } __aligned(16);
 
 /**
- * struct fsc_visitor - what a thread of the pfn path keeps
- * @walked: next frame that a walker looks at
+ * struct fsc_visitor - per-thread state of the pfn path
+ * @walked: next frame to walk
  * @credit: turnovers that a freer owes the other shares
- * @random: what picks their victims
+ * @random: picks their victims
  */
 struct fsc_visitor {
 	unsigned long walked;
@@ -49,22 +49,22 @@ struct fsc_visitor {
 } ____cacheline_aligned_in_smp;
 
 /**
- * struct fsc_arena - the shares of a run that are no file folios
+ * struct fsc_arena - the frames of a run that are not file folios
  * @mix: config.mix, parsed
  * @uncounted_cache: memdescs of slabs and page tables
  * @hugetlb_cache: descriptors of hugetlb folios
- * @visitors: one for each thread
- * @nr: how many of each share there are
- * @uncounted: all of %FSC_SHARE_SLAB and of %FSC_SHARE_PTDESC
- * @misc: frames of what has no memdesc
+ * @visitors: one per thread
+ * @nr: number of objects of each share
+ * @uncounted: all objects of %FSC_SHARE_SLAB and %FSC_SHARE_PTDESC
+ * @misc: frames without a memdesc
  * @hugetlb: all hugetlb folios
  * @fresh: first frame of the block that single frames are taken from
- * @fresh_left: how many of it are left
- * @fresh_wanted: how many single frames the run is still to be populated with
- * @hugetlb_lock: protects whether they are free; innermost
- * @kept: free memdescs, last in first out, that a touch_slab run does not give back
- * @kept_last: the very last of them
- * @kept_lock: protects both
+ * @fresh_left: how many frames of that block are left
+ * @fresh_wanted: single frames still needed to populate the run
+ * @hugetlb_lock: protects FSC_HUGETLB_FREE; innermost
+ * @kept: freed memdescs, last in first out, that a touch_slab run does not give back
+ * @kept_last: the one freed most recently, not yet in @kept
+ * @kept_lock: protects @kept and @kept_last
  */
 struct fsc_arena {
 	struct fsc_mix mix;
@@ -78,8 +78,8 @@ struct fsc_arena {
 	unsigned long fresh;
 	unsigned int fresh_left;
 	unsigned long fresh_wanted;
-	spinlock_t hugetlb_lock ____cacheline_aligned_in_smp;	/* see above */
-	spinlock_t kept_lock;	/* see above */
+	spinlock_t hugetlb_lock ____cacheline_aligned_in_smp;
+	spinlock_t kept_lock;
 	struct fsc_uncounted *kept;
 	struct fsc_uncounted *kept_last;
 };

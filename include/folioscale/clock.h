@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The clock of windows and latencies, and the delays that are measured by it. */
+/* The clock for windows and latencies, and busy-waits based on it. */
 #ifndef FOLIOSCALE_CLOCK_H
 #define FOLIOSCALE_CLOCK_H
 
@@ -22,11 +22,11 @@ static __always_inline u64 fsc_clock(void)
 }
 
 /**
- * fsc_clock_since - time that has passed
+ * fsc_clock_since - time passed since a reading of the clock
  * @from: an earlier reading of fsc_clock(), maybe on another CPU
  *
  * ktime_get_mono_fast_ns() may step back a little when the timekeeper is
- * updated; that is no time, not 2^64 ns.
+ * updated; return 0 then, not 2^64 ns.
  *
  * Context: Any.
  * Return: ns.
@@ -39,8 +39,8 @@ static __always_inline u64 fsc_clock_since(u64 from)
 }
 
 /**
- * fsc_spin - busy-wait in a section that must not be left
- * @ns: how long, in ns; parameters bound it below the RCU stall timeout
+ * fsc_spin - busy-wait without leaving the section
+ * @ns: how long, in ns; limits on the parameters keep it below the RCU stall timeout
  *
  * Context: Any; does not sleep.
  */
@@ -53,10 +53,10 @@ static inline void fsc_spin(u64 ns)
 }
 
 /**
- * fsc_spin_resched - busy-wait and let others run meanwhile
+ * fsc_spin_resched - busy-wait, but let other tasks run
  * @ns: how long, in ns
  *
- * A holder of a reference may sleep, so its hold lets the scheduler in.
+ * A holder of a reference may sleep, so this may schedule.
  *
  * Context: Process context, no lock held, not inside RCU; may sleep.
  */

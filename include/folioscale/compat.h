@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that knows about kernel versions.
+ * All differences between kernel versions.
  *
  * 6.12 is the first kernel with kvfree_rcu_barrier() (2b55d6a42d14) and with
- * struct kmem_cache_args (879fb3c274c1), without which neither the limbo of
- * kfree_rcu() nor a free pointer over the lru field is possible.
+ * struct kmem_cache_args (879fb3c274c1). Without the first, nothing can wait
+ * for kfree_rcu()'s limbo; without the second, SLUB's free pointer cannot
+ * overlay lru.
  */
 #ifndef FOLIOSCALE_COMPAT_H
 #define FOLIOSCALE_COMPAT_H
@@ -19,8 +20,8 @@
 #endif
 
 /*
- * Since 7.3 struct rcu_gp_oldstate is struct rcu_gp_seq (a0ede765aeb4), and
- * kvfree_rcu_barrier() is not exported (648294a02bfc).
+ * Since 7.3 struct rcu_gp_oldstate is named struct rcu_gp_seq (a0ede765aeb4),
+ * and kvfree_rcu_barrier() is not exported (648294a02bfc).
  */
 #if LINUX_VERSION_MAJOR < 7 || (LINUX_VERSION_MAJOR == 7 && LINUX_VERSION_PATCHLEVEL < 3)
 #define rcu_gp_seq			rcu_gp_oldstate
@@ -32,14 +33,14 @@
 /* SLUB has sheaves, and kfree_rcu() uses them, since 6.18 (2d517aa09bbc, ec66e0d59952). */
 #define FSC_SHEAVES	(LINUX_VERSION_MAJOR > 6 || LINUX_VERSION_PATCHLEVEL >= 18)
 
-/* PREEMPT_LAZY asks for the CPU by a flag of its own since 6.13 (7c70cb94d29c). */
+/* PREEMPT_LAZY requests a reschedule with its own flag since 6.13 (7c70cb94d29c). */
 #ifdef TIF_NEED_RESCHED_LAZY
 #define fsc_need_resched()	(need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY))
 #else
 #define fsc_need_resched()	need_resched()
 #endif
 
-/* The lazy preemption model came with 6.13 (7c70cb94d29c). 6.12's RT patches bring it, too. */
+/* The lazy preemption model came with 6.13 (7c70cb94d29c), and with 6.12's RT patches. */
 #if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13 && \
 	!defined(CONFIG_ARCH_HAS_PREEMPT_LAZY)
 static inline bool preempt_model_lazy(void)
@@ -48,14 +49,14 @@ static inline bool preempt_model_lazy(void)
 }
 #endif
 
-/* An allocation by type came with 7.0 (2932ba8d9c99). */
+/* kmalloc_obj() and friends came with 7.0 (2932ba8d9c99). */
 #ifndef kzalloc_obj
 #define kmalloc_obj(of, gfp)	kmalloc(sizeof(of), gfp)
 #define kzalloc_obj(of, gfp)	kzalloc(sizeof(of), gfp)
 #define kvzalloc_obj(of, gfp)	kvzalloc(sizeof(of), gfp)
 #endif
 
-/* A string since 6.13 (cdd30ebb1b9f). */
+/* MODULE_IMPORT_NS() takes a string since 6.13 (cdd30ebb1b9f). */
 #if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 13
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)
 #else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The parameters of a run: read and shown by module/config.c, kept by module/params.c. */
+/* The parameters of a run. module/config.c parses and prints them, module/params.c stores them. */
 #ifndef FOLIOSCALE_CONFIG_H
 #define FOLIOSCALE_CONFIG_H
 
@@ -12,10 +12,10 @@
 
 struct seq_file;
 
-/* Tries in one lookup, then its section is left: on PREEMPT_RT the freer may wait to run. */
+/* Tries before a lookup leaves its section: on PREEMPT_RT the freer may be waiting for the CPU. */
 #define FSC_MAX_TRIES		64
 
-/* Lookups in one section: what it finds lies on the stack until the section ends. */
+/* Most lookups in one section: what they find is kept on the stack until the section ends. */
 #define FSC_SECTION_MAX		32
 
 enum fsc_popularity { FSC_UNIFORM, FSC_ZIPF, FSC_HOT };
@@ -27,7 +27,7 @@ enum fsc_tryget { FSC_TRYGET_CAS, FSC_TRYGET_XADD, FSC_TRYGET_RCUREF };
 enum fsc_churn { FSC_CHURN_REPLACE, FSC_CHURN_REFREEZE, FSC_CHURN_RECLAIM };
 enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 
-/* Parameters that are lists are kept as they were typed (lists.h). */
+/* Parameters that are lists are stored as they were typed (lists.h). */
 #define FSC_TEXT_MAX		64
 
 #define FSC_FIELD_CHOICE(name)		unsigned int name
@@ -39,10 +39,10 @@ enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 #define FSC_PARAM(name, kind, ...)	FSC_PARAM_FIELD(name, kind);
 
 /**
- * struct fsc_config - the parameters, a field for each row of params.def
+ * struct fsc_config - the parameters, one field for each row of params.def
  *
- * One lives behind the module parameters; a run has a copy of its own, so what
- * is written between runs cannot change what a finished run reports.
+ * One instance holds the module parameters. A run has its own copy, so writes
+ * between runs do not change what a finished run reports.
  */
 struct fsc_config {
 #include <folioscale/params.def>
@@ -60,7 +60,7 @@ void fsc_config_show_schema(struct seq_file *m);
 const char *fsc_deferral_name(unsigned int i);
 const char *fsc_tryget_name(unsigned int i);
 
-/* How much of a value goes into a message: not its newline, and not a page of it. */
+/* How many bytes of a value a message shows: no newline, and 64 at most. */
 static inline int fsc_config_shown(const char *val)
 {
 	return min(strcspn(val, "\n"), 64UL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What each thread counts. module/README.md says how each can mislead. */
+/* What each thread counts. counters.def says how each counter can mislead. */
 #ifndef FOLIOSCALE_COUNTERS_H
 #define FOLIOSCALE_COUNTERS_H
 
@@ -17,9 +17,9 @@ enum fsc_counter {
 
 /**
  * struct fsc_counter_info - a row of counters.def
- * @name: as debugfs and run.json print it
+ * @name: as printed by debugfs and run.json
  * @counts: what it counts
- * @misleads: how that misleads, empty if it does not
+ * @misleads: how that misleads, or empty
  */
 struct fsc_counter_info {
 	const char *name;
@@ -29,7 +29,7 @@ struct fsc_counter_info {
 
 extern const struct fsc_counter_info fsc_counter_info[FSC_NR_COUNTERS];
 
-/* Written by their thread alone, read by anybody. */
+/* Written only by the thread that owns them, read by anyone. */
 struct fsc_counters {
 	u64 value[FSC_NR_COUNTERS];
 };
@@ -45,10 +45,10 @@ static __always_inline void fsc_count(struct fsc_counters *counters, enum fsc_co
 	fsc_count_add(counters, which, 1);
 }
 
-/* A folio of 2^@order pages has been freed; counted after its release, if that was at once. */
+/* Count a freed folio of 2^@order pages. If it is released at once, count the release first. */
 static __always_inline void fsc_count_freed(struct fsc_counters *counters, unsigned int order)
 {
-	/* Its release first; pairs with the smp_rmb() in fsc_limbo_read(). */
+	/* After the release; pairs with the smp_rmb() in fsc_limbo_read(). */
 	smp_wmb();
 	fsc_count_add(counters, FSC_FREED_PAGES, 1UL << order);
 	fsc_count(counters, FSC_FREES);

@@ -2,10 +2,11 @@
 /*
  * The folio descriptor that is allocated apart from its pages.
  *
- * Life of its reference count: none (free or being set up) -> 1 (the slot's
+ * Its reference count goes from none (free or being set up) -> 1 (the slot's
  * reference) -> 1 + readers -> none (frozen by reclaim, or the last put after
- * truncate). Only an allocation leaves none, and it does so last of all it
- * writes. What none looks like is module/tryget/'s to say.
+ * truncate). Only an allocation or an unfreeze sets it again; an allocation
+ * does so with its last write to the descriptor. module/tryget/ defines how
+ * none is encoded.
  */
 #ifndef FOLIOSCALE_FOLIO_H
 #define FOLIOSCALE_FOLIO_H
@@ -21,32 +22,32 @@
 
 struct fsc_mapping;
 
-/* The lowest bit of the generation word: the folio has left its slot. */
+/* Lowest bit of the generation word: the folio has left its slot. */
 #define FSC_GENERATION_GONE	1ULL
 
 /**
  * struct fsc_folio - a memdesc for a folio
- * @flags: page flags' place; of a live folio only hugetlb's are used (arena.h)
+ * @flags: in the place of page flags; only hugetlb folios use it while live (arena.h)
  * @next: overlays @flags while the freed descriptor is on a list
- * @lru: list linkage of a live folio, nothing here uses it
+ * @lru: list linkage of a live folio, not used here
  * @rcu: overlays @lru once the folio is freed
- * @gp: overlays @lru: the grace period that a freed descriptor waits for
+ * @gp: overlays @lru: the grace period that the freed descriptor waits for
  * @freeptr: SLUB's free pointer in a SLAB_TYPESAFE_BY_RCU cache
- * @mapping: identity: the mapping it was allocated for; removal leaves it
- * @index: identity: the index in @mapping; removal leaves it
- * @generation: number of this allocation, bit 0 is %FSC_GENERATION_GONE;
- *	stands where @private does in struct folio. SLUB's free pointer lies
- *	here in a plain cache, so it does not survive a free there
+ * @mapping: identity: the mapping it was allocated for; removal does not clear it
+ * @index: identity: the index in @mapping; removal does not clear it
+ * @generation: number of this allocation, bit 0 is %FSC_GENERATION_GONE; at the offset of
+ *	@private in struct folio. In a plain cache SLUB's free pointer is here, so a free
+ *	overwrites it
  * @refcount: see above
- * @rcuref: the same, with tryget=rcuref
- * @mapcount: place of struct folio's
+ * @rcuref: the same, for tryget=rcuref
+ * @mapcount: in the place of struct folio's
  * @pincount: pins of a large folio
  * @order: log2 of the number of pages
  * @pfn: first page frame
- * @freed: a cookie of the run and the time of free (see stamp.h); stands
- *	where memcg does, and survives a free in every kind of cache
+ * @freed: a cookie of the run and the time of free (see stamp.h); in the place of memcg, and
+ *	survives a free in every kind of cache
  *
- * Laid out after kernelnewbies.org, MatthewWilcox/Memdescs/Path.
+ * Layout after kernelnewbies.org, MatthewWilcox/Memdescs/Path.
  */
 struct fsc_folio {
 	union {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A probe of grace-period latency; it changes what it measures, so it is off by default. */
+/* Probes grace-period latency. Off by default, because the probe changes what it measures. */
 #ifndef FOLIOSCALE_GP_PROBE_H
 #define FOLIOSCALE_GP_PROBE_H
 

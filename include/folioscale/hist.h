@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Log-linear histograms, laid out as HdrHistogram's: each power of two is cut
- * into 32 buckets, so that a bucket is at most 1/32 of its value wide; below
- * 64 ns a bucket is one ns. Minimum and maximum are exact.
+ * Log-linear histograms with the layout of HdrHistogram. Each power of two is
+ * split into 32 buckets, so a bucket is at most 1/32 of its value wide. Below
+ * 64 ns a bucket is 1 ns. Minimum and maximum are exact.
  */
 #ifndef FOLIOSCALE_HIST_H
 #define FOLIOSCALE_HIST_H
@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define FSC_HIST_SUB_BITS	5
-/* Values from 2^37 ns (137 s) on are counted as overflow. */
+/* Values of 2^37 ns (137 s) and more are counted as overflow. */
 #define FSC_HIST_MAX_BITS	37
 #define FSC_HIST_BUCKETS	((FSC_HIST_MAX_BITS - FSC_HIST_SUB_BITS + 1) << FSC_HIST_SUB_BITS)
 
@@ -66,7 +66,8 @@ static inline unsigned int fsc_hist_bucket(u64 ns)
 
 /**
  * fsc_hist_low - the smallest value of a bucket
- * @bucket: its index, up to and with %FSC_HIST_BUCKETS, whose low is the end
+ * @bucket: its index, up to and including %FSC_HIST_BUCKETS, for which this is the end of the
+ *	range
  *
  * Context: Any.
  * Return: ns.

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Idle time by a measure that is the same on every kernel.
+ * Idle time, measured in the same way on every kernel.
  *
- * What the kernel says it was idle is not: from 7.x on, softirqs that interrupt
- * idle, and with them RCU's callbacks, are counted as idle where there is no
- * IRQ_TIME_ACCOUNTING. So where turnovers are counted (max_turnovers) on one CPU,
- * a SCHED_IDLE kthread runs when nothing else does, reads the clock all the time,
- * and adds up those steps of it that nothing has interrupted. Interrupts,
- * softirqs and kthreads make a step longer and so count as work. Beside a busy
- * freer the scheduler gives SCHED_IDLE some 0.3% of the CPU: that is idle time,
- * too, and the switches there and back are work, the same in every arm.
+ * The kernel's own idle time is not comparable: from 7.x on, without
+ * IRQ_TIME_ACCOUNTING, softirqs that interrupt idle, and with them RCU
+ * callbacks, are counted as idle. So with max_turnovers on one CPU a SCHED_IDLE
+ * kthread runs when nothing else does. It reads the clock all the time and adds
+ * up the steps that were not interrupted. Interrupts, softirqs and kthreads
+ * make a step longer and so count as work. Beside a busy freer the scheduler
+ * gives SCHED_IDLE some 0.3% of the CPU. That is counted as idle time too, and
+ * the switches there and back as work, the same in every arm.
  */
 #ifndef FOLIOSCALE_IDLER_H
 #define FOLIOSCALE_IDLER_H
@@ -21,9 +21,9 @@ struct fsc_run;
 struct task_struct;
 
 /**
- * struct fsc_idler - the thread that is idle for the CPU
+ * struct fsc_idler - the kthread that stands for idle
  * @task: NULL with more than one CPU, or without max_turnovers
- * @ns: how long it ran without interruption; written by @task alone
+ * @ns: how long it ran without interruption; written only by @task
  */
 struct fsc_idler {
 	struct task_struct *task;

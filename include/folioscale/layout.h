@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The fields of a folio, in both layouts: struct fsc_folio, a descriptor of its
- * own, and struct folio, which overlays struct page. A folio is a void * to
- * its users, and these functions read it as the protocol's @own_descriptor says,
- * which the loops fold away.
+ * Access to the fields of a folio in both layouts: struct fsc_folio, which has
+ * its own descriptor, and struct folio, which overlays struct page. Callers
+ * pass a folio as void *. These functions choose the layout by the protocol's
+ * @own_descriptor, which is a constant in the loops.
  *
- * They are called by name: gcc 14 leaves a call of a function whose address it
- * has folded, even of one that is __always_inline.
+ * Call them by name, not through a pointer: gcc 14 does not inline a call
+ * through a pointer that it has folded, even if the function is
+ * __always_inline.
  *
- * Context: any. The folio may be leaving its slot, or be freed and recycled, meanwhile:
- * no pointer of it is followed.
+ * Context: any. The folio may leave its slot, or be freed and reused,
+ * meanwhile: do not follow its pointers.
  */
 #ifndef FOLIOSCALE_LAYOUT_H
 #define FOLIOSCALE_LAYOUT_H
@@ -28,9 +29,9 @@
  * @folio: what the slot held
  * @mapping: the mapping that was looked up
  * @index: the index in it
- * @key: both of them in one, which is all that struct folio has
+ * @key: mapping and index in one, which is all that struct folio has
  *
- * Return: Whether it is.
+ * Return: true if it is.
  */
 static __always_inline bool fsc_folio_matches(const struct fsc_protocol *proto, const void *folio,
 					      const struct fsc_mapping *mapping, u64 index, u64 key)
@@ -41,8 +42,8 @@ static __always_inline bool fsc_folio_matches(const struct fsc_protocol *proto, 
 	if (proto->own_descriptor)
 		return READ_ONCE(own->mapping) == mapping && READ_ONCE(own->index) == index;
 	/*
-	 * What follows comes after the recheck. Pairs with rcu_assign_pointer() in
-	 * xas_store(), with gup with the smp_wmb() in fsc_mms_map().
+	 * Order the following reads after the recheck. Pairs with rcu_assign_pointer() in
+	 * xas_store(), and on gup with the smp_wmb() in fsc_mms_map().
 	 */
 	smp_acquire__after_ctrl_dep();
 	return READ_ONCE(overlay->index) == key;
@@ -53,7 +54,7 @@ static __always_inline bool fsc_folio_matches(const struct fsc_protocol *proto, 
  * @run: the run
  * @folio: the folio
  *
- * Return: The key; in a busted arm it may be anything, as only pointers are subtracted.
+ * Return: The key. In a busted arm it may be anything; pointers are only subtracted.
  */
 static __always_inline u64 fsc_desc_key(const struct fsc_run *run, const struct fsc_folio *folio)
 {
@@ -77,12 +78,12 @@ static __always_inline u64 fsc_folio_key(const struct fsc_protocol *proto,
 }
 
 /**
- * fsc_folio_sole_key - the key of a folio where there is one mapping
+ * fsc_folio_sole_key - the key of a folio when there is only one mapping
  * @proto: the protocol
  * @mapping: that mapping
  * @folio: the folio
  *
- * Return: The key; of a folio of another mapping it is no key.
+ * Return: The key; not a valid key if the folio belongs to another mapping.
  */
 static __always_inline u64 fsc_folio_sole_key(const struct fsc_protocol *proto,
 					      const struct fsc_mapping *mapping, const void *folio)
@@ -95,11 +96,11 @@ static __always_inline u64 fsc_folio_sole_key(const struct fsc_protocol *proto,
 }
 
 /**
- * fsc_folio_generation - the number of a folio's allocation
+ * fsc_folio_generation - the allocation number of a folio
  * @proto: the protocol
  * @folio: the folio
  *
- * Return: The word with its FSC_GENERATION_GONE bit.
+ * Return: The word, including its FSC_GENERATION_GONE bit.
  */
 static __always_inline u64 fsc_folio_generation(const struct fsc_protocol *proto, const void *folio)
 {
@@ -127,7 +128,7 @@ static __always_inline void fsc_folio_set_gone(const struct fsc_protocol *proto,
 }
 
 /**
- * fsc_folio_pfn - a folio's first frame
+ * fsc_folio_pfn - the first frame of a folio
  * @proto: the protocol
  * @folio: the folio
  *
@@ -141,7 +142,7 @@ static __always_inline unsigned long fsc_folio_pfn(const struct fsc_protocol *pr
 }
 
 /**
- * fsc_folio_order - the size of a folio
+ * fsc_folio_order - the order of a folio
  * @proto: the protocol
  * @folio: the folio
  *
@@ -155,14 +156,14 @@ static __always_inline unsigned int fsc_folio_order(const struct fsc_protocol *p
 }
 
 /**
- * fsc_folio_frame - where it says which folio a frame belongs to
+ * fsc_folio_frame - where to read which folio a frame belongs to
  * @proto: the protocol
  * @run: the run
  * @pfn: the frame
  *
- * After mm/gup.c:try_get_folio for struct folio: the head, by way of struct page.
+ * For struct folio the head, through struct page, as mm/gup.c:try_get_folio.
  *
- * Return: For fsc_folio_frame_word(); NULL if the frame is not ours.
+ * Return: Argument for fsc_folio_frame_word(); NULL if the frame is not ours.
  */
 static __always_inline const void *fsc_folio_frame(const struct fsc_protocol *proto,
 						   struct fsc_run *run, unsigned long pfn)
@@ -172,11 +173,11 @@ static __always_inline const void *fsc_folio_frame(const struct fsc_protocol *pr
 }
 
 /**
- * fsc_folio_frame_word - what it says there now
+ * fsc_folio_frame_word - read the word that says which folio a frame belongs to
  * @proto: the protocol
  * @frame: what fsc_folio_frame() returned
  *
- * Return: A word for fsc_folio_word_folio().
+ * Return: Argument for fsc_folio_word_folio().
  */
 static __always_inline unsigned long fsc_folio_frame_word(const struct fsc_protocol *proto,
 							  const void *frame)
@@ -186,7 +187,7 @@ static __always_inline unsigned long fsc_folio_frame_word(const struct fsc_proto
 }
 
 /**
- * fsc_folio_word_folio - the folio that such a word names
+ * fsc_folio_word_folio - the folio that a word points to
  * @proto: the protocol
  * @word: what fsc_folio_frame_word() returned
  *
@@ -199,13 +200,14 @@ static __always_inline void *fsc_folio_word_folio(const struct fsc_protocol *pro
 }
 
 /**
- * fsc_folio_peek - the word that a walker decides a frame by
+ * fsc_folio_peek - the word by which a walker decides about a frame
  * @proto: the protocol
- * @pfn: the frame, of a pageblock that has words
+ * @pfn: the frame, in a pageblock that has words
  * @slot: its memdesc word
  *
- * With struct folio a walker reads struct page, and goes to the head; the head's
- * word tells whether it is ours. A head of ours is in the same pageblock.
+ * With struct folio a walker reads struct page and goes to the head. The head's
+ * word tells whether the folio is ours; our heads are in the same pageblock as
+ * their tails.
  *
  * Return: The word; 0 if the frame is not ours.
  */
@@ -220,7 +222,7 @@ static __always_inline unsigned long fsc_folio_peek(const struct fsc_protocol *p
 	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
 }
 
-/* Where a large folio counts its pins. */
+/* The pin count of a large folio. */
 static __always_inline atomic_t *fsc_folio_pins(const struct fsc_protocol *proto, void *folio)
 {
 	return proto->own_descriptor ? &((struct fsc_folio *)folio)->pincount :

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Limbo: freed by a freer and not yet reusable, descriptors and pages apart.
+ * Limbo: memory that a freer has freed and that is not reusable yet.
+ * Descriptors and pages are counted separately.
  *
- * What was freed is each thread's FSC_FREES, counted when the call that frees
- * has returned; what is reusable again is counted per CPU where that happens,
- * in the free itself or in an RCU callback. The difference is exact but for
- * the moment of reading it. kfree_rcu() tells nobody when it frees, so there
- * it is an upper bound: the descriptors that neither a marker (marker.h) nor
- * the last time when all was settled has confirmed to be free.
+ * FSC_FREES of each thread counts what was freed, after the freeing call has
+ * returned. What has become reusable is counted per CPU at that point: in the
+ * free itself or in an RCU callback. The difference is exact except for what
+ * changes while it is read. kfree_rcu() does not report when it frees, so there
+ * limbo is an upper bound: the descriptors confirmed free neither by a marker
+ * (marker.h) nor by the last settle.
  */
 #ifndef FOLIOSCALE_LIMBO_H
 #define FOLIOSCALE_LIMBO_H
@@ -20,17 +21,17 @@
 struct fsc_run;
 struct fsc_thread;
 
-/* Times that a run is settled as a whole: after its window, and after it is depopulated. */
+/* A run as a whole is settled twice: after its window, and after it is depopulated. */
 #define FSC_FLUSHERS	2
 
 /**
- * struct fsc_released - what a CPU has made reusable, and how long that had waited
- * @descriptors: how many
- * @folios: whose pages are
- * @pages: how many
+ * struct fsc_released - what a CPU has made reusable, and how long that waited
+ * @descriptors: number of descriptors
+ * @folios: number of folios whose pages became reusable
+ * @pages: number of pages
  * @timed: descriptors whose free was timed
- * @waited_ns: of those, the part of the wait that lies in the window
- * @ended: those of them that became reusable in the window
+ * @waited_ns: of @timed, the part of the wait inside the window
+ * @ended: of @timed, those that became reusable in the window
  * @wait_ns: of @ended, the whole wait
  */
 struct fsc_released {
@@ -44,27 +45,27 @@ struct fsc_released {
 };
 
 struct fsc_limbo_level {
-	u64 freed;	/* so many have been */
-	u64 descriptors;	/* with kfree_rcu(): at most */
-	u64 folios;	/* whose pages are */
+	u64 freed;	/* frees so far */
+	u64 descriptors;	/* with kfree_rcu(): upper bound */
+	u64 folios;	/* folios whose pages are in limbo */
 	u64 pages;
 };
 
 /**
- * struct fsc_limbo - the accounts of a run
- * @released: reusable again, by CPU
- * @settled: FSC_FREES that were made before all was settled for the last time
- * @settled_remote: with markers: FSC_DEFERRED_REMOTE that a freer at the cap has settled
+ * struct fsc_limbo - limbo accounting of a run
+ * @released: what is reusable again, per CPU
+ * @settled: FSC_FREES when the last completed settle began
+ * @settled_remote: with markers: FSC_DEFERRED_REMOTE that a freer at the cap has waited for
  * @max_bytes: the cap
- * @wait_bytes: where freers begin to wait, so that the cap is not passed
- * @check_bytes: a freer looks each time it has freed so much
- * @peak_descriptors: the highest number seen by a look in the window
+ * @wait_bytes: where freers start to wait, so that the cap is not exceeded
+ * @check_bytes: a freer checks each time it has freed this much
+ * @peak_descriptors: highest level read in the window
  * @peak_folios: likewise, of folios whose pages are in limbo
  * @peak_pages: likewise, of pages
- * @bound_above: check_bound=1: by how much the markers' bound was above the truth, at most
- * @sum: over the window, objects times us, by the sampler's looks
- * @summed_us: from the first of those to the last
- * @samples: how many those are
+ * @bound_above: check_bound=1: most by which the markers' bound exceeded the exact count
+ * @sum: over the window, objects times us, from the sampler's readings
+ * @summed_us: from the first of these readings to the last
+ * @samples: number of these readings
  * @throttled: a freer waited in the window
  * @settling: a freer is in fsc_limbo_settle()
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Parameters that are lists: orders with weights, shares of the arena, CPUs. */
+/* Parsed list parameters: orders with weights, shares of the arena, CPUs. */
 #ifndef FOLIOSCALE_LISTS_H
 #define FOLIOSCALE_LISTS_H
 
@@ -10,10 +10,10 @@
 #define FSC_WEIGHT_MAX		100
 
 /**
- * struct fsc_orders - which orders folios have
- * @nr: cells of @table in use: the weights' sum, 1 for a single order
- * @min: the smallest
- * @max: the largest
+ * struct fsc_orders - the orders of the folios
+ * @nr: cells of @table in use: the sum of the weights, 1 for a single order
+ * @min: smallest order
+ * @max: largest order
  * @table: an order for each unit of weight
  */
 struct fsc_orders {
@@ -23,7 +23,7 @@ struct fsc_orders {
 	u8 table[(FSC_ORDER_MAX + 1) * FSC_WEIGHT_MAX];
 };
 
-/* What the frames of the arena are; mix= takes a weight for each, in this order. */
+/* What the frames are used for; mix= takes a weight for each, in this order. */
 enum fsc_share {
 	FSC_SHARE_FILE,
 	FSC_SHARE_SLAB,
@@ -43,18 +43,18 @@ int fsc_parse_mix(const char *text, struct fsc_mix *mix);
 int fsc_parse_cpus(const char *text, struct cpumask *cpus);
 
 /**
- * fsc_order_of - the order of the folio that goes under a key
+ * fsc_order_of - the order of the folio under a key
  * @orders: the run's
  * @key: the key
  *
  * Context: Any.
- * Return: The order; it depends on the key alone, so it is every protocol's.
+ * Return: The order; it depends only on the key, so it is the same for every protocol.
  */
 static __always_inline unsigned int fsc_order_of(const struct fsc_orders *orders, u32 key)
 {
 	if (orders->nr == 1)
 		return orders->min;
-	/* Fibonacci hashing: neighbours differ, and its high half is even. */
+	/* Fibonacci hashing: neighbours differ, and the high half is evenly distributed. */
 	return orders->table[((u64)(key * 2654435769U) * orders->nr) >> 32];
 }
 

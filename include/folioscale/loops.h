@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The loops, as templates. A path gives always-inline functions:
+ * Templates of the loops. A path provides always-inline functions:
  *
  *   PATH_section(t, draw, proto, n, general)	n lookups in one section
  *   PATH_remove(t, proto, key)			take key's folio out of its slot
  *						by config.removal; NULL if none
- *   PATH_refreeze(t, proto, key)		freeze and unfreeze it there
+ *   PATH_refreeze(t, proto, key)		freeze and unfreeze it in its slot
  *   PATH_publish(t, proto, folio, key)		put it into the empty slot of key
  *   PATH_turned(t, n)				n folios have been turned over
- *   PATH_refuses(proto)			why a protocol makes no sense on the
- *						path; NULL if it does
+ *   PATH_refuses(proto)			why the path does not support the
+ *						protocol; NULL if it does
  *
- * and FSC_DEFINE_LOOPS() makes of each protocol one struct fsc_loops. The
- * protocol's members are constants there: no indirect call is left, and of
- * what is refused no code at all.
+ * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol. The
+ * protocol's members are constants there, so there are no indirect calls, and
+ * no code for combinations that are refused.
  */
 #ifndef FOLIOSCALE_LOOPS_H
 #define FOLIOSCALE_LOOPS_H
@@ -30,7 +30,7 @@
 #include <folioscale/stamp.h>
 #include <folioscale/trace.h>
 
-/* What a thread draws keys from, in registers while the loop runs. */
+/* State for drawing keys, in registers while the loop runs. */
 struct fsc_draw {
 	struct fsc_stream stream;
 	const struct fsc_zipf_cell *zipf;
@@ -47,7 +47,7 @@ static __always_inline u32 fsc_draw_key(struct fsc_draw *draw, bool general)
 static __always_inline struct fsc_slot fsc_slot_of(const struct fsc_thread *t, u32 key,
 						   bool general)
 {
-	/* With one mapping there is nothing to work out. */
+	/* One mapping: the key is the index. */
 	if (!general)
 		return (struct fsc_slot) { .mapping = t->mappings, .index = key, .key = key };
 	return (struct fsc_slot) {
@@ -57,18 +57,18 @@ static __always_inline struct fsc_slot fsc_slot_of(const struct fsc_thread *t, u
 	};
 }
 
-/* Out of the loops' way: a stay in the section, of gap_ns or, once, of a stall. */
+/* Cold path: delay inside the section, for gap_ns or once for a stall. */
 static noinline void fsc_stay(struct fsc_thread *t)
 {
 	unsigned int ns = t->gap_ns;
 
-	/* A stall is for one try, not for each. */
+	/* A stall is for one try, not for every try. */
 	t->gap_ns = t->run->config.gap_ns;
 	t->stalling = false;
 	fsc_spin(ns);
 }
 
-/* The gap between load and tryget. A stalled reader stays where it is protected. */
+/* The gap between load and tryget. With hazard pointers a stall comes later, once protected. */
 static __always_inline void fsc_gap(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    bool general)
 {
@@ -76,14 +76,14 @@ static __always_inline void fsc_gap(struct fsc_thread *t, const struct fsc_proto
 		fsc_stay(t);
 }
 
-/* Where a protocol that protects what it is about to follow has done so. */
+/* The stall of a reader that has published its hazard pointer. */
 static __always_inline void fsc_stall_protected(struct fsc_thread *t, bool general)
 {
 	if (general && t->stalling)
 		fsc_stay(t);
 }
 
-/* What of the memory must be what it says it is; @stamp may be a copy. */
+/* Check the stamp in the folio's memory; @stamp may be a copy. */
 static __always_inline void fsc_check_stamp(struct fsc_thread *t, const struct fsc_stamp *stamp,
 					    u64 key, u64 generation, bool general)
 {
@@ -104,13 +104,14 @@ static __always_inline void fsc_check_stamp(struct fsc_thread *t, const struct f
 }
 
 /*
- * The use: the same for every protocol, and its oracle. The caller has @folio
- * in hand for @slot, by a reference or by its RCU section.
+ * Use a folio, and check that it is the right one: this is the oracle. It is
+ * the same for every protocol. The caller holds @folio for @slot, by a
+ * reference or by its RCU section.
  */
 static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    const void *folio, struct fsc_slot slot, bool general)
 {
-	/* First: overlay orders the rest after it. */
+	/* First: overlay has an acquire here that orders the reads below. */
 	bool matches = fsc_folio_matches(proto, folio, slot.mapping, slot.index, slot.key);
 	u64 word = fsc_folio_generation(proto, folio);
 	u64 generation = word & ~FSC_GENERATION_GONE;
@@ -124,7 +125,7 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 		return;
 	}
 	fsc_check_stamp(t, fsc_stamp_of(pfn), slot.key, generation, general);
-	/* The folio left its slot while we had it: legal, and worth knowing. */
+	/* The folio left its slot while we held it: legal, but counted. */
 	if (unlikely(word & FSC_GENERATION_GONE))
 		fsc_count(&t->counters, FSC_STALE_HELD);
 }
@@ -136,7 +137,7 @@ static __always_inline void fsc_put(struct fsc_thread *t, const struct fsc_proto
 		proto->free(t, folio, false);
 }
 
-/* A reader's put was the last. */
+/* The last put was a reader's. */
 static __always_inline void fsc_reader_free(struct fsc_thread *t, const struct fsc_protocol *proto,
 					    void *folio)
 {
@@ -151,7 +152,7 @@ static __always_inline void fsc_reader_put(struct fsc_thread *t, const struct fs
 		fsc_reader_free(t, proto, folio);
 }
 
-/* What a batch has done, in registers; a walker's lookups are more than its sections. */
+/* Result of a batch, in registers. A walker does more than one lookup in a section. */
 struct fsc_tally {
 	u64 lookups;
 	u64 misses;
@@ -174,7 +175,7 @@ static __always_inline void fsc_count_tally(struct fsc_thread *t, struct fsc_tal
 	fsc_count_add(&t->counters, FSC_MISSES, tally.misses);
 }
 
-/* A section that is timed: its lookups get an equal share. */
+/* Time a section; each of its lookups is recorded with an equal share. */
 static __always_inline
 struct fsc_tally fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
 				   const struct fsc_protocol *proto, fsc_section_fn section,
@@ -191,8 +192,8 @@ struct fsc_tally fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
 }
 
 /*
- * A batch of sections of one lookup: the timed one is peeled off, so that the
- * inner loop has neither a clock nor a test for one.
+ * A batch of sections with one lookup each. The timed one is peeled off, so
+ * that the inner loop neither reads the clock nor tests whether to.
  */
 static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 					   const struct fsc_protocol *proto,
@@ -224,10 +225,10 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 	fsc_count_tally(t, tally);
 }
 
-/* Without delays a batch's length is steered by its count, and the clock read now and then. */
+/* Without delays, check the clock only once in this many steps; the count bounds the batch. */
 #define FSC_STEPS_PER_CLOCK	16
 
-/* A batch of sections as the parameters want them. */
+/* A batch of sections as configured by the parameters. */
 static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigned int n,
 						   u64 deadline, const struct fsc_protocol *proto,
 						   fsc_section_fn section)
@@ -245,14 +246,14 @@ static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigne
 		if (t->timed_period)
 			t->until_timed--;
 		done++;
-		/* n may be what vacant slots took: never far beyond the deadline. */
+		/* n may come from batches of cheap misses: do not run far beyond the deadline. */
 	} while (done < n && !((delays || done % FSC_STEPS_PER_CLOCK == 0) &&
 			       fsc_clock() >= deadline));
 	t->stream = draw.stream;
 	fsc_count_tally(t, tally);
 }
 
-/* One lookup, with the stall that is in gap_ns. */
+/* One lookup with a stall; t->gap_ns holds its length. */
 static __always_inline void fsc_read_stalled(struct fsc_thread *t, const struct fsc_protocol *proto,
 					     fsc_section_fn section)
 {
@@ -277,7 +278,7 @@ typedef int (*fsc_publish_fn)(struct fsc_thread *t, const struct fsc_protocol *p
 typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
 typedef bool (*fsc_refreeze_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
 
-/* Last of all an allocation writes: the count, by a release of its own, then the memdesc words. */
+/* Last writes of an allocation: the count, by refs.enable, then the memdesc words. */
 static __always_inline void fsc_enable(struct fsc_thread *t, const struct fsc_protocol *proto,
 				       void *folio, int count)
 {
@@ -289,7 +290,7 @@ static __always_inline void fsc_enable(struct fsc_thread *t, const struct fsc_pr
 			    fsc_memdesc_word(folio, FSC_MEMDESC_FILE), nr);
 }
 
-/* A folio for @key with one reference, in its slot. The delay is config.publish_ns' place. */
+/* Allocate a folio for @key and publish it with one reference. @delay_ns: publish_ns or 0. */
 static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
 					fsc_publish_fn publish, u32 key, unsigned int delay_ns,
 					bool timed)
@@ -306,11 +307,11 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 	fsc_count(&t->counters, FSC_ALLOCS);
 	if (!proto->publish_early)
 		proto->identify(t, folio, key, generation, timed);
-	/* One for the slot; published early, another to write late under. */
+	/* One for the slot. If published early, a second one guards the late writes. */
 	fsc_enable(t, proto, folio, proto->publish_early ? 2 : 1);
 	if (timed && !proto->publish_early)
 		fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
-	/* It may have been enabled meanwhile. */
+	/* The tracepoint may have been enabled meanwhile: without a start time, skip it. */
 	if (clocked && tracepoint_enabled(fsc_folio_alloc))
 		fsc_trace_alloc(key, generation, fsc_folio_pfn(proto, folio),
 				fsc_folio_order(proto, folio), fsc_clock_since(from));
@@ -335,7 +336,7 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 	return 0;
 }
 
-/* The key just vacated goes to the end of the ring, the oldest comes out. */
+/* Put the key just vacated at the end of the ring, and take out the oldest. */
 static inline u32 fsc_ring_exchange(struct fsc_thread *t, u32 vacated)
 {
 	u32 oldest = t->ring[t->ring_at];
@@ -346,7 +347,7 @@ static inline u32 fsc_ring_exchange(struct fsc_thread *t, u32 vacated)
 	return oldest;
 }
 
-/* Take a folio out of its slot and free it; false if it was not there. */
+/* Take a folio out of its slot and free it. Return: false if it was not there. */
 static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_protocol *proto,
 				      fsc_remove_fn remove, u32 key, bool timed)
 {
@@ -364,14 +365,14 @@ static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_pro
 	return true;
 }
 
-/* A new folio for the oldest vacated key; false if the run ends before there is one. */
+/* Allocate a folio for the oldest vacated key. Return: false if the run ends first. */
 static __always_inline bool fsc_refill(struct fsc_thread *t, const struct fsc_protocol *proto,
 				       fsc_publish_fn publish, u32 vacated, bool timed)
 {
 	u32 key = fsc_ring_exchange(t, vacated);
 
 	while (fsc_allocate(t, proto, publish, key, t->run->config.publish_ns, timed)) {
-		/* The slot stays vacant when the run ends first; its key stays in no ring. */
+		/* The run ended first: the slot stays vacant, and its key is in no ring. */
 		if (fsc_must_give_up(t))
 			return false;
 		fsc_limbo_check(t);
@@ -380,7 +381,7 @@ static __always_inline bool fsc_refill(struct fsc_thread *t, const struct fsc_pr
 	return true;
 }
 
-/* Return: how many turnovers it was. */
+/* Return: number of turnovers. */
 static __always_inline unsigned int fsc_turnover(struct fsc_thread *t, struct fsc_draw *draw,
 						 const struct fsc_protocol *proto,
 						 fsc_remove_fn remove, fsc_publish_fn publish,
@@ -399,8 +400,9 @@ static __always_inline unsigned int fsc_turnover(struct fsc_thread *t, struct fs
 
 /*
  * Free config.burst folios, one after the other, and only then allocate as
- * many. A turnover is from the burst's begin until the key has a folio again.
- * With churn=reclaim, when their memory can be allocated again: that is clocked as well.
+ * many. A turnover lasts from the start of the burst until the key has a folio
+ * again. With churn=reclaim, first wait until the freed memory can be
+ * allocated, and record that time as well.
  */
 static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_draw *draw,
 					      const struct fsc_protocol *proto,
@@ -422,11 +424,11 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 	}
 	if (reclaim) {
 		fsc_limbo_reclaim(t);
-		/* Of what was asked for, or nothing. */
+		/* Record complete bursts only. */
 		if (vacated == t->run->config.burst && !fsc_must_give_up(t))
 			fsc_hist_record(&t->latency[FSC_LAT_RECLAIM], fsc_clock_since(from));
 	}
-	/* What is not filled when the run ends stays vacant, its key in no ring. */
+	/* What is not refilled when the run ends stays vacant, and its key is in no ring. */
 	for (filled = 0; filled < vacated && !fsc_must_give_up(t); filled++) {
 		if (!fsc_refill(t, proto, publish, t->burst[filled], timed))
 			break;
@@ -437,7 +439,7 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 	return filled;
 }
 
-/* Freeze a folio and unfreeze it; returns 1 if it was there and not held. */
+/* Freeze and unfreeze a folio. Return: 1 if it was there and not held, else 0. */
 static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fsc_draw *draw,
 						 const struct fsc_protocol *proto,
 						 fsc_refreeze_fn refreeze, bool timed)
@@ -460,7 +462,7 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 	const struct fsc_config *config = &t->run->config;
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
 	const bool slow = config->publish_ns || config->free_rate || config->burst > 1;
-	/* An attempt may fail: the folio is held, the slot vacant. */
+	/* An attempt fails if the folio is held or the slot vacant. */
 	unsigned int attempts = 2 * n + FSC_STEPS_PER_CLOCK;
 	unsigned int done = 0;
 

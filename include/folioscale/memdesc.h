@@ -3,11 +3,11 @@
  * The memdesc map: one word for each page frame, a pointer to the memory
  * descriptor with its type in the low four bits.
  *
- * Frame numbers reach as far as MAX_PHYSMEM_BITS says (max_pfn is not
- * exported), so the words live in sections that are allocated when the first
- * folio lands in them, below a root of pointer pages, as sparsemem does with
- * CONFIG_SPARSEMEM_EXTREME (mm/sparse.c:sparse_index_alloc). Sections stay
- * until the map is destroyed, so a reader needs no lock.
+ * Frame numbers are limited only by MAX_PHYSMEM_BITS (max_pfn is not exported).
+ * So the words are in sections below a root of pointer pages, as in sparsemem
+ * with CONFIG_SPARSEMEM_EXTREME (mm/sparse.c:sparse_index_alloc). A section is
+ * allocated when the first folio falls into it, and stays until the map is
+ * destroyed, so readers need no lock.
  */
 #ifndef FOLIOSCALE_MEMDESC_H
 #define FOLIOSCALE_MEMDESC_H
@@ -42,7 +42,7 @@ static __always_inline void *fsc_memdesc_desc(unsigned long word)
 	return (void *)(word & ~FSC_MEMDESC_TYPE_MASK);
 }
 
-/* The file folio of a word, NULL if it is anything else's. */
+/* The file folio that a word points to; NULL for every other type. */
 static __always_inline void *fsc_memdesc_folio(unsigned long word)
 {
 	return fsc_memdesc_type(word) == FSC_MEMDESC_FILE ? fsc_memdesc_desc(word) : NULL;
@@ -56,9 +56,9 @@ static __always_inline void *fsc_memdesc_folio(unsigned long word)
 
 /**
  * struct fsc_memdesc_root - FSC_ROOT_SECTIONS sections
- * @words: theirs; each is set once, by cmpxchg
- * @blocks: for each, a bit for every pageblock that may have words; see memdesc.c
- * @there: which of the sections are
+ * @words: the words of each section; set once, by cmpxchg
+ * @blocks: for each section, a bit for every pageblock that may have words; see memdesc.c
+ * @there: the sections that exist
  */
 struct fsc_memdesc_root {
 	unsigned long *words[FSC_ROOT_SECTIONS];
@@ -67,12 +67,12 @@ struct fsc_memdesc_root {
 };
 
 /**
- * struct fsc_memdesc_map - the words, and where there are any
- * @nr_roots: how many roots there may be
- * @roots: those; each is set once, by cmpxchg
- * @walked: there are walkers who want to know the blocks
- * @first: no section before this one is there; falls only
- * @end: nor this one, nor any after it; rises only
+ * struct fsc_memdesc_map - the map
+ * @nr_roots: number of entries in @roots
+ * @roots: set once each, by cmpxchg
+ * @walked: there are walkers, so @blocks is maintained
+ * @first: no section below this one exists; only decreases
+ * @end: neither this section nor any above it exists; only increases
  */
 struct fsc_memdesc_map {
 	unsigned long nr_roots;
@@ -118,10 +118,10 @@ static __always_inline unsigned long *fsc_memdesc_slot(struct fsc_memdesc_map *m
 /**
  * fsc_memdesc_set - write the words of a naturally aligned range of frames
  * @slot: address of the first frame's word
- * @word: what to write; zero for frames that are nobody's
+ * @word: what to write; zero for frames that are no longer ours
  * @nr: number of frames, at most a section
  *
- * Context: Any. The caller owns the frames; walkers may look on.
+ * Context: Any. The caller owns the frames; walkers may read the words meanwhile.
  */
 static __always_inline void fsc_memdesc_set(unsigned long *slot, unsigned long word,
 					    unsigned int nr)
@@ -131,10 +131,10 @@ static __always_inline void fsc_memdesc_set(unsigned long *slot, unsigned long w
 }
 
 /**
- * fsc_memdesc_publish - let the frames of a descriptor be found
+ * fsc_memdesc_publish - let walkers find the frames of a descriptor
  * @map: the map
- * @pfn: first frame; its section is there
- * @word: its descriptor's
+ * @pfn: first frame; its section exists
+ * @word: the word for the descriptor
  * @nr: number of words
  *
  * Context: Any. The caller owns the frames, and has written the descriptor.
@@ -143,9 +143,9 @@ static __always_inline void fsc_memdesc_publish(struct fsc_memdesc_map *map, uns
 						unsigned long word, unsigned int nr)
 {
 	/*
-	 * Who finds the word finds what was written before it. Pairs with the
-	 * dependent loads of those who follow it, and with the acquire behind
-	 * their second look at it.
+	 * A reader that finds the word must see the descriptor as written before. Pairs
+	 * with the dependent loads of readers that follow the word, and with the acquire
+	 * after their recheck.
 	 */
 	smp_wmb();
 	fsc_memdesc_set(fsc_memdesc_slot(map, pfn), word, nr);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An address space: two levels of tables over the folios, for the gup path.
+ * Address spaces for the gup path: two levels of tables that map the folios.
  *
- * Key k has the addresses from k << fsc_mm_shift() pages on, as many as the
- * largest folio has pages; a folio is mapped by a pte for each of its pages.
- * A pte is the frame's address with FSC_PRESENT in it, a pmd that of a page of
- * 512 ptes. A table with no key left is taken out of its pmd and freed after a
- * grace period, which a walker holds off by having interrupts off, as the
- * kernel's walkers do where page tables are freed by RCU (mm/mmu_gather.c). Until
- * then it counts as a page in limbo.
+ * The addresses of key k start at page k << fsc_mm_shift(), and are as many as
+ * the largest folio has pages. A pte maps one page of a folio. It is the
+ * frame's address with FSC_PRESENT set; a pmd is the address of a page of 512
+ * ptes with FSC_PRESENT set. A table whose last key is gone is removed from its
+ * pmd and freed after a grace period. A walker delays that by keeping
+ * interrupts off, as the kernel's walkers do where RCU frees page tables
+ * (mm/mmu_gather.c). Until then the table counts as a page in limbo.
  *
  * Locking: ptes of a key are written under the xa_lock of the key's mapping;
- * pmds and their counts under the address space's lock, which is inside of
- * that.
+ * pmds and their counts under the address space's lock, which nests inside
+ * xa_lock.
  */
 #ifndef FOLIOSCALE_MM_H
 #define FOLIOSCALE_MM_H
@@ -38,11 +38,11 @@ struct fsc_pmd {
 };
 
 struct fsc_mm {
-	spinlock_t lock;	/* protects pmds but for walkers */
+	spinlock_t lock;	/* protects pmds, except from walkers */
 	struct fsc_pmd *pmds;
 } ____cacheline_aligned_in_smp;
 
-/* A run's, config.nr_mms of them. */
+/* The address spaces of a run, config.nr_mms of them. */
 static inline struct fsc_mm *fsc_mms_of(const struct fsc_run *run)
 {
 	return run->path_data;

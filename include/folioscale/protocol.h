@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A protocol: how a folio is allocated and freed, and what a reader must do
- * about it. Each lives in one header of module/protocols/, as a const struct
- * whose members the loops of include/folioscale/loops.h fold away, so that
- * every (path, protocol) gets straight code of its own.
+ * about it. Each is a const struct in a header of its own in module/protocols/.
+ * The loops (include/folioscale/loops.h) treat its members as constants, so
+ * every (path, protocol) gets its own specialised code.
  */
 #ifndef FOLIOSCALE_PROTOCOL_H
 #define FOLIOSCALE_PROTOCOL_H
@@ -14,14 +14,14 @@
 #include <folioscale/config.h>
 #include <folioscale/refs.h>
 
-/* The same in every arm: a failed allocation is counted, not forced. */
+/* The same in every arm: a failed allocation is counted and retried, not forced. */
 #define FSC_GFP		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
 struct fsc_mapping;
 struct fsc_run;
 struct fsc_thread;
 
-/* A key, and where it is: worked out once a lookup. */
+/* A key and where it is; computed once per lookup. */
 struct fsc_slot {
 	struct fsc_mapping *mapping;
 	u64 index;
@@ -32,39 +32,39 @@ struct fsc_slot {
  * struct fsc_protocol - traits and operations
  * @name: what protocol= takes
  * @busted: what busted= takes, NULL for the protocol itself
- * @descriptor: when its descriptors are freed, and to where, in words
- * @pages: when its pages are freed, in words
- * @reader: what its readers do, in words
- * @for_checkers: what it does wrong is for KASAN, KCSAN or lockdep to report, not for the oracle
- * @refs: how references are counted; without @refcounted, the slot's alone
- * @refcounted: readers take a reference; without it they hold inside RCU
- * @recheck: readers look at the slot again once they have the reference
- * @recycles: a descriptor can come back while a reader still looks at it
+ * @descriptor: text: when its descriptors are freed, and to where
+ * @pages: text: when its pages are freed
+ * @reader: text: what its readers do
+ * @for_checkers: the bug is for KASAN, KCSAN or lockdep to report, not for the oracle
+ * @refs: how references are counted; without @refcounted only the slot has one
+ * @refcounted: readers take a reference; otherwise they hold the folio inside RCU
+ * @recheck: readers look at the slot again after they took the reference
+ * @recycles: a descriptor can be reused while a reader still looks at it
  * @locked: readers find a folio under the lock of its mapping
- * @own_descriptor: struct fsc_folio from a cache; not struct folio
+ * @own_descriptor: struct fsc_folio from a cache, not struct folio
  * @publish_early: deliberate bug: published before identity and stamp
- * @careless: deliberate bug: trusts what it has to look at again
- * @touches_slab: deliberate bug: walkers follow the words of slabs
- * @confirms_early: deliberate bug: markers confirm what has not waited
- * @seen_by_pte: deliberate bug that GUP does not suffer from: it looks at the pte again
+ * @careless: deliberate bug: skips the recheck it needs
+ * @touches_slab: deliberate bug: walkers follow the memdesc words of slabs
+ * @confirms_early: deliberate bug: markers confirm before the grace period
+ * @seen_by_pte: deliberate bug that GUP catches: it rechecks the pte
  * @slab_flags: of the descriptors' cache
- * @deferral: what deferral=auto stands for; FSC_DEFER_AUTO: frees at once
- * @deferrals: what else deferral= may be, as a mask of BIT(enum fsc_deferral)
- * @set_up: make what the protocol keeps for a run and for its threads; 0 or -errno
- * @tear_down: undo that; after a failure of @set_up, too
- * @settle: make reusable what a thread (NULL: the run, whose threads have ended) can
- * @protects: a reader publishes which pointer it is about to follow, for want of RCU
- * @copies: how often a section may try to use a folio by copying it, without a
- *	reference; 0: not at all
- * @cas_only: why it takes no other tryget; NULL if it might
- * @bytes: what @set_up will take, where that is much
- * @private_max: bytes that threads may keep back from reuse by others, at most
- * @alloc: descriptor and memory, no identity yet; NULL when out of memory; may sleep
+ * @deferral: meaning of deferral=auto; FSC_DEFER_AUTO: frees at once
+ * @deferrals: other values that deferral= may have, as a mask of BIT(enum fsc_deferral)
+ * @set_up: allocate the protocol's data for a run and its threads; 0 or -errno
+ * @tear_down: undo @set_up, also after it failed
+ * @settle: make reusable what a thread keeps back; NULL: what the run does, after its threads
+ *	ended
+ * @protects: a reader publishes the pointer it is about to follow (hazard pointer)
+ * @copies: how often a section may try to copy a folio instead of taking a reference; 0: never
+ * @cas_only: why it supports only tryget=cas; NULL if no reason of its own
+ * @bytes: memory that @set_up takes, if it is much
+ * @private_max: most bytes that threads may keep from reuse by others
+ * @alloc: allocate descriptor and memory, without identity; NULL when out of memory; may sleep
  * @identify: write identity, generation and stamp
- * @free: the count is zero and the slot empty; frees, or defers it; may sleep,
- *	but where readers recheck, who put inside RCU
+ * @free: free the folio or defer that; its count is zero and its slot empty. May sleep, but not
+ *	with @recheck: those readers put inside RCU
  *
- * A folio is a void * here: layout.h.
+ * A folio is a void * here, see layout.h.
  */
 struct fsc_protocol {
 	const char *name;
@@ -102,14 +102,14 @@ struct fsc_protocol {
 
 /**
  * struct fsc_loops - the code of one (path, protocol)
- * @protocol: traits, for those who ask at run time
- * @read: @n sections of one lookup, no delays, one line, uniform keys, one mapping; of
- *	folios of one page where each page has an entry
- * @read_general: @n sections as the parameters say, or until @deadline, one at least
- * @stall: one lookup, in whose section the thread stays for its gap_ns
- * @turn: turn @n folios over, or until @deadline; returns how many it did
+ * @protocol: traits, for run-time checks
+ * @read: @n sections of one lookup each: no delays, one cache line, uniform keys, one mapping;
+ *	folios of one page if the path maps pages
+ * @read_general: @n sections as configured, or until @deadline, at least one
+ * @stall: one lookup; the thread stays in its section for gap_ns
+ * @turn: turn over @n folios, or until @deadline; returns how many
  * @add: allocate a folio and publish it under @key; 0 or -ENOMEM
- * @drop: unlink the folio of @key, if there is one, and free it; no reader left
+ * @drop: unlink and free the folio of @key, if there is one; no readers left
  */
 struct fsc_loops {
 	const struct fsc_protocol *protocol;
@@ -124,19 +124,19 @@ struct fsc_loops {
 /**
  * struct fsc_path - how folios are found
  * @name: what path= takes
- * @loops: one for each protocol
- * @nr_loops: how many
- * @tries: how often a lookup may go through gap_ns in one section
- * @unit: lookups, at most, that are one section's least: a walker looks up a block
- * @gap_max_ns: for how long, in all, a section may be in gap_ns
+ * @loops: one for each row of the protocols' table
+ * @nr_loops: number of @loops
+ * @tries: how often a lookup may spend gap_ns in one section
+ * @unit: most lookups in the smallest section: a walker looks up a whole block
+ * @gap_max_ns: longest time that a section may spend in gap_ns
  * @falls_back: lookups fall back to the mapping's lock
- * @pins: what lookups hand out may be pins
- * @maps_pages: what is looked up are pages of folios
+ * @pins: lookups may return pins
+ * @maps_pages: lookups are of pages of folios
  * @walks: lookups are of frames, not of keys
- * @refuses: why a protocol makes no sense here, NULL if it does
- * @bytes: what @set_up and populating will take beside folios and slots
- * @set_up: make what the path keeps for a run; 0 or a negative errno
- * @tear_down: undo that; after a failure of @set_up, too
+ * @refuses: why the path does not support a protocol; NULL if it does
+ * @bytes: memory that @set_up and populating take besides folios and slots
+ * @set_up: allocate the path's data for a run; 0 or a negative errno
+ * @tear_down: undo @set_up, also after it failed
  */
 struct fsc_path {
 	const char *name;
@@ -161,7 +161,7 @@ extern const struct fsc_path fsc_path_pfn;
 extern const struct fsc_path *const fsc_paths[];
 extern const unsigned int fsc_nr_paths;
 
-/* A path has loops for every protocol, so any path has the table of protocols. */
+/* Every path has loops for all protocols, so any path has the table of protocols. */
 static inline unsigned int fsc_nr_protocols(void)
 {
 	return fsc_paths[0]->nr_loops;

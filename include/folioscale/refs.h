@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* How a folio's references are counted: what tryget= chooses, one header each in module/tryget/. */
+/* How references to a folio are counted: one header in module/tryget/ for each tryget=. */
 #ifndef FOLIOSCALE_REFS_H
 #define FOLIOSCALE_REFS_H
 
@@ -11,18 +11,17 @@ struct fsc_thread;
 /**
  * struct fsc_refs - operations on the reference count of a folio
  * @name: what tryget= takes
- * @freezes: @freeze and @unfreeze are there, so removal=reclaim is
- * @tryget: take a reference unless the folio is free or frozen; success is an
- *	acquire, or says in its header why it need not be
- * @add: take @n more, of a folio that the caller has a reference to; NULL: cannot
- * @put_testzero: drop @n, true for the last
- * @freeze: turn the slot's reference into none, false if a reader holds the folio
- * @unfreeze: make a frozen folio's one reference the slot's again, with release
- * @enable: set the count of a folio that nobody else owns, with release; NULL: whoever
- *	allocated it has
+ * @freezes: has @freeze and @unfreeze, so removal=reclaim is allowed
+ * @tryget: take a reference unless the folio is free or frozen; success is an acquire
+ * @add: take @n more references; the caller has one. NULL: not supported
+ * @put_testzero: drop @n references; true if they were the last
+ * @freeze: replace the slot's reference by none; false if a reader holds the folio
+ * @unfreeze: give a frozen folio the slot's reference back, with release
+ * @enable: set the count of a folio that nobody else owns, with release (rcuref: ordered by
+ *	publication); NULL: the allocator has done so
  *
- * Context: @tryget inside the section that found the folio, @freeze and
- * @unfreeze under the lock of the folio's mapping; the others any.
+ * Context: @tryget inside the section that found the folio; @freeze and @unfreeze under the
+ * lock of the folio's mapping; the others any.
  */
 struct fsc_refs {
 	const char *name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A run: from the parameters to the last figure. There is one at a time. */
+/* A run, from its parameters to its last figure. There is only one at a time. */
 #ifndef FOLIOSCALE_RUN_H
 #define FOLIOSCALE_RUN_H
 
@@ -40,10 +40,10 @@ extern const char *const fsc_phase_names[FSC_NR_PHASES];
 /* A stand-in for struct address_space: what filemap_get_entry() looks into. */
 struct fsc_mapping {
 	struct xarray pages;
-	seqcount_spinlock_t delete_seq;	/* moved by removals, for protocols that copy */
+	seqcount_spinlock_t delete_seq;	/* changed by removals, for protocols that copy */
 } ____cacheline_aligned_in_smp;
 
-/* Where the machine's own time went, summed over CPUs. */
+/* The machine's CPU time by use, summed over CPUs. */
 struct fsc_cpu_times {
 	u64 softirq_ns;
 	u64 irq_ns;
@@ -51,7 +51,7 @@ struct fsc_cpu_times {
 	u64 idle_ns;
 };
 
-/* Descriptors of busted arms: never given back to their slab while the run lives. */
+/* Descriptors of busted arms: not given back to their slab while the run exists. */
 struct fsc_pool {
 	spinlock_t lock;	/* protects the rest; taken from RCU callbacks too */
 	struct fsc_folio *head;
@@ -62,54 +62,55 @@ struct fsc_pool {
  * struct fsc_run - everything a run owns
  * @config: the parameters it was started with
  * @loops: the loops of its (path, protocol)
- * @deferral: what deferral=auto became; FSC_DEFER_AUTO if nothing is deferred
- * @cookie: tells this run's times of free from other words (stamp.h)
- * @started: fsc_clock() when populating began
+ * @deferral: config.deferral, with auto resolved; FSC_DEFER_AUTO if nothing is deferred
+ * @cookie: distinguishes this run's times of free from other words (stamp.h)
+ * @started: fsc_clock() at set-up
  * @orders: config.order, parsed
  * @reader_cpus: config.reader_cpus, parsed
  * @freer_cpus: config.freer_cpus, parsed
- * @protocol_data: what the protocol keeps for the run
- * @protocol_percpu: what it keeps for each CPU
- * @path_data: what the path does
- * @cache: descriptors; NULL for overlay
- * @flushers: empty caches, whose destruction waits for kfree_rcu()
+ * @protocol_data: the protocol's data for the run
+ * @protocol_percpu: the protocol's data for each CPU
+ * @path_data: the path's data for the run
+ * @cache: cache of descriptors; NULL for overlay
+ * @flushers: empty caches; destroying one waits for kfree_rcu()
  * @pool: descriptors of busted arms
  * @map: memdesc words
  * @mappings: config.nr_mappings of them
  * @zipf: alias table, NULL for uniform keys
- * @nr_keys: keys there are: one a folio, and the vacated ones
+ * @nr_keys: number of keys: one for each folio, plus the vacated ones
  * @mapping_shift: log2 of config.nr_mappings: key -> index
- * @page_bytes: bytes of a folio, the largest if they differ
+ * @page_bytes: bytes of a folio, of the largest if they differ
  * @general: the loop with gap, hold, sections and skewed keys is needed
- * @phase: written by the controller; release, pairs with the acquire in fsc_worker()
- * @stopping: somebody asked the run to end
+ * @phase: written by the controller; release, pairs with the acquire in fsc_phase_read()
+ * @stopping: someone asked the run to end
  * @wq: the threads and the controller wait here
- * @arrived: threads that stand at the start barrier
- * @unfinished: freers that have turnovers left, when max_turnovers is set
- * @controller: drives the phases; referenced
- * @ended: the controller is through
+ * @arrived: threads that wait at the start barrier
+ * @unfinished: threads still at work; with max_turnovers, freers with turnovers left
+ * @controller: runs the phases; with a reference
+ * @ended: the controller is done
  * @keeper: the thread that populates and drains
  * @threads: readers, then freers
- * @nr_threads: how many
+ * @nr_threads: number of @threads
  * @limbo: what is freed and not yet reusable
- * @markers: what is known of kfree_rcu()'s limbo
+ * @markers: estimate of kfree_rcu()'s limbo
  * @sampler: the time series
- * @idler: counts idle time, with max_turnovers on one CPU
+ * @idler: measures idle time, with max_turnovers on one CPU
  * @gp_probe: NULL unless gp_probe_ms is set
  * @gp_latency: written by @gp_probe
  * @violations: what the oracle saw
- * @clock_cost_ns: of one fsc_clock(), calibrated
- * @cpu_start: at the window's start
- * @cpu_used: over the window
+ * @clock_cost_ns: calibrated cost of one fsc_clock()
+ * @cpu_start: CPU times at the window's start
+ * @cpu_used: CPU times of the window
  * @window_from: when the window began, in ns of fsc_clock(); 0: not yet
  * @window_to: when it ended; 0: not yet
- * @window_complete: the window lasted as long as it was asked to
- * @whole_ns: from the first free until the barriers returned
- * @online: the CPUs when the window began
- * @whole_idle_ns: idle time inside @whole_ns, -1 when the kernel does not tell or others are online
- * @drain_ns: from when the threads have stopped until all they freed is reusable
- * @cache_empty: the descriptors' cache held nothing when the run was drained
- * @path_leaked: the path's own tables or caches held something then
+ * @window_complete: the window lasted as long as configured
+ * @whole_ns: from the window's start until the barriers returned
+ * @online: CPUs online when the window began
+ * @whole_idle_ns: idle time inside @whole_ns; -1 if the kernel does not report it, or if CPUs
+ *	went on- or offline
+ * @drain_ns: from the end of the threads until all they freed is reusable
+ * @cache_empty: the descriptors' cache was empty after the run was drained
+ * @path_leaked: the path's own tables or caches were not empty then
  */
 struct fsc_run {
 	struct fsc_config config;
@@ -165,8 +166,8 @@ struct fsc_run {
 };
 
 /*
- * The run whose figures debugfs shows, running or done. Changed under
- * fsc_lock; RCU callbacks use it too, and none is left when it is freed.
+ * The run whose figures debugfs shows, running or done. Changed under fsc_lock.
+ * RCU callbacks use it too; none is pending when it is freed.
  */
 extern struct fsc_run *fsc_run;
 
@@ -191,11 +192,11 @@ u64 fsc_run_count(const struct fsc_run *run, enum fsc_counter which);
 u64 fsc_run_window_count(const struct fsc_run *run, enum fsc_counter which);
 
 /**
- * fsc_phase_read - which phase a run is in
+ * fsc_phase_read - read the phase of a run
  * @run: the run
  *
  * Context: Any.
- * Return: The phase; what the controller wrote before it is seen.
+ * Return: The phase, and everything the controller wrote before it is visible.
  */
 static inline enum fsc_phase fsc_phase_read(const struct fsc_run *run)
 {
@@ -203,21 +204,21 @@ static inline enum fsc_phase fsc_phase_read(const struct fsc_run *run)
 	return smp_load_acquire(&run->phase);
 }
 
-/* The freer that made an allocation, NULL if it was the keeper. */
+/* The freer that made an allocation; NULL if it was the keeper. */
 static inline const struct fsc_thread *fsc_generation_owner(const struct fsc_run *run,
 							    u64 generation)
 {
 	unsigned int nr = (generation >> FSC_GENERATION_NR_SHIFT) &
 			  (BIT(FSC_GENERATION_ROLE_SHIFT - FSC_GENERATION_NR_SHIFT) - 1);
 
-	/* In an arm that publishes early it may be anything. */
+	/* With publish_early the generation may be anything. */
 	if (generation >> FSC_GENERATION_ROLE_SHIFT != FSC_FREER ||
 	    nr - 1 >= run->config.nr_freers)
 		return NULL;
 	return run->threads[run->config.nr_readers + nr - 1];
 }
 
-/* A freer tries again for as long as the run lasts; set-up fails at once. */
+/* Freers retry while the run lasts; set-up fails at once. */
 static inline bool fsc_must_give_up(const struct fsc_thread *t)
 {
 	return t->role == FSC_KEEPER || READ_ONCE(t->run->stopping) ||

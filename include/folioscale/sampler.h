@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The time series of a run, taken by a thread of its own. */
+/* The time series of a run, sampled by a kthread. */
 #ifndef FOLIOSCALE_SAMPLER_H
 #define FOLIOSCALE_SAMPLER_H
 
@@ -11,7 +11,7 @@
 struct fsc_run;
 struct seq_file;
 
-/* When the series is full every second row goes and the period doubles. */
+/* When the series is full, every second row is dropped and the period doubles. */
 #define FSC_SERIES_ROWS	2048
 
 enum fsc_series_column {
@@ -36,8 +36,8 @@ struct fsc_sampler {
 	struct mutex lock;	/* protects the rows; innermost */
 	struct fsc_series_row *rows;
 	unsigned int nr_rows;
-	unsigned int stride;	/* samples a row, grows by doubling; the sampler's own */
-	struct fsc_limbo_level last;	/* what it saw at last_at, in the window; its own */
+	unsigned int stride;	/* samples per row, doubles when full; private to the sampler */
+	struct fsc_limbo_level last;	/* level at last_at, in the window; private as well */
 	u64 last_at;
 };
 

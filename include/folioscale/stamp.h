@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is written into a folio's own memory, and the word that remembers when
- * a descriptor was freed.
+ * The stamp in a folio's memory, and the word that records when a descriptor
+ * was freed.
  *
- * A stamp stands at the start of the folio from its allocation until its
- * memory goes back to the page allocator, when it is poisoned. Every further
- * cache line below touch_bytes begins with the generation.
+ * A stamp is at the start of the folio from its allocation on. It is poisoned
+ * when the memory goes back to the page allocator. Every further cache line
+ * below touch_bytes begins with the generation.
  */
 #ifndef FOLIOSCALE_STAMP_H
 #define FOLIOSCALE_STAMP_H
@@ -14,17 +14,17 @@
 #include <linux/types.h>
 #include <asm/page.h>
 
-/* Not the machine's L1_CACHE_BYTES, so that points compare across kernels. */
+/* Not the machine's L1_CACHE_BYTES, so that results compare across kernels. */
 #define FSC_LINE_BYTES		64
 
-/* Never a generation: those are even. */
+/* Not a valid generation: bit 0 is set. */
 #define FSC_POISON_GENERATION	0x6b6b6b6b6b6b6b6bULL
 
 /**
  * struct fsc_stamp - the first words of a folio's memory
  * @key: key of the folio; its complement once poisoned (keys have bit 63 clear)
  * @generation: generation of the allocation; %FSC_POISON_GENERATION once poisoned
- * @freed: see fsc_freed_pack(); written when poisoned
+ * @freed: see fsc_freed_pack(); written when the memory is poisoned
  */
 struct fsc_stamp {
 	u64 key;
@@ -38,14 +38,14 @@ static __always_inline struct fsc_stamp *fsc_stamp_of(unsigned long pfn)
 }
 
 /**
- * fsc_stamp_write - fill every line that a use reads
+ * fsc_stamp_write - write every line that a use reads
  * @stamp: the folio's memory
  * @key: its key
  * @generation: its generation
- * @freed: zero for a live folio, what fsc_freed_pack() gave for a poisoned one
+ * @freed: zero for a live folio, from fsc_freed_pack() for a poisoned one
  * @touch_bytes: how much of the folio a use reads
  *
- * Context: Any. The caller owns the memory; stale readers may look on.
+ * Context: Any. The caller owns the memory; stale readers may read it meanwhile.
  */
 static __always_inline void fsc_stamp_write(struct fsc_stamp *stamp, u64 key, u64 generation,
 					    u64 freed, unsigned int touch_bytes)
@@ -60,9 +60,9 @@ static __always_inline void fsc_stamp_write(struct fsc_stamp *stamp, u64 key, u6
 }
 
 /*
- * The time of free: ns since the run's start in the low bits (0: not timed),
- * a random cookie of the run above, so that what an earlier run or another
- * user of the memory left there is taken for neither.
+ * Time of free. Low bits: ns since the run's start, 0: not timed. High bits: a
+ * random cookie of the run, so that words left by an earlier run or by another
+ * user of the memory are not mistaken for a time.
  */
 #define FSC_FREED_TIME_BITS	42
 

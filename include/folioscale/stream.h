@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Streams of keys. A stream depends on the seed, on the thread's role and on
- * its number, never on the protocol: every arm draws the same keys.
+ * Streams of keys. A stream depends on the seed and on the thread's role and
+ * number, never on the protocol: every arm draws the same keys.
  */
 #ifndef FOLIOSCALE_STREAM_H
 #define FOLIOSCALE_STREAM_H
 
 #include <linux/types.h>
 
-/* Keys drawn with weights by Walker's alias method (Vose 1991). */
+/* Weighted keys by Walker's alias method (Vose 1991). */
 struct fsc_zipf_cell {
 	u32 threshold;
 	u32 key;
@@ -32,9 +32,9 @@ static __always_inline u64 fsc_stream_next(struct fsc_stream *stream)
 }
 
 /**
- * fsc_stream_uniform - draw a key, each as likely as the next
+ * fsc_stream_uniform - draw a key with uniform probability
  * @stream: private to the caller
- * @nr_keys: how many keys there are
+ * @nr_keys: number of keys
  *
  * Context: Any.
  * Return: A key below @nr_keys.
@@ -47,8 +47,8 @@ static __always_inline u32 fsc_stream_uniform(struct fsc_stream *stream, u32 nr_
 /**
  * fsc_stream_zipf - draw a key by Zipf's law with exponent 1
  * @stream: private to the caller
- * @cells: what fsc_zipf_create() made
- * @nr_keys: how many cells there are
+ * @cells: from fsc_zipf_create()
+ * @nr_keys: number of cells
  *
  * Context: Any.
  * Return: A key below @nr_keys.

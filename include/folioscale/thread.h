@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A reader or a freer: what it draws from, what it counts, what it measured. */
+/* State of a reader or freer: where its keys come from, its counters, its measurements. */
 #ifndef FOLIOSCALE_THREAD_H
 #define FOLIOSCALE_THREAD_H
 
@@ -14,10 +14,10 @@
 struct fsc_mapping;
 struct fsc_run;
 
-/* FSC_KEEPER is the harness itself: it populates and drains. */
+/* FSC_KEEPER is the harness itself, which populates and drains. */
 enum fsc_role { FSC_READER, FSC_FREER, FSC_KEEPER };
 
-/* What a thread saw when it crossed an edge of the measured window. */
+/* State of a thread at the start or end of the measured window. */
 struct fsc_edge {
 	u64 clock;
 	u64 cpu_ns;
@@ -26,38 +26,38 @@ struct fsc_edge {
 
 /**
  * struct fsc_thread - a worker's own state
- * @counters: written by the thread alone, from its first lookup on
- * @stream: keys
+ * @counters: written only by the thread, from its first lookup on
+ * @stream: where its keys come from
  * @run: the run it belongs to
- * @mappings: the run's, at hand for the loop
- * @zipf: the run's alias table, NULL for uniform keys
- * @nr_keys: keys to draw from
- * @mapping_mask: key -> number of the mapping
- * @mapping_shift: key -> index
- * @gap_ns: config.gap_ns, or for one lookup the stall's
- * @stalling: it is the stall's
- * @protocol_data: what the protocol keeps for the thread
- * @path_data: what the path does
- * @until_timed: sections, or turnovers, until the next one that is timed
- * @timed_period: one in so many is timed, 0: none
- * @batch: sections or turnovers in a batch, steered towards a millisecond
- * @next_generation: of the thread's next allocation
- * @unchecked_bytes: freed since the limbo was last looked at
- * @turnovers_left: until the thread has done max_turnovers
+ * @mappings: run->mappings, copied for the loop
+ * @zipf: the run's alias table; NULL for uniform keys
+ * @nr_keys: number of keys to draw from
+ * @mapping_mask: key & mask is the number of the mapping
+ * @mapping_shift: key >> shift is the index
+ * @gap_ns: config.gap_ns, or the length of a stall for one lookup
+ * @stalling: @gap_ns is a stall's
+ * @protocol_data: the protocol's data for the thread
+ * @path_data: the path's data for the thread
+ * @until_timed: sections or turnovers until the next timed one
+ * @timed_period: one out of this many is timed, 0: none
+ * @batch: sections or turnovers in a batch, tuned to take a millisecond
+ * @next_generation: generation of the thread's next allocation
+ * @unchecked_bytes: bytes freed since limbo was last checked
+ * @turnovers_left: turnovers left to max_turnovers
  * @next_due: when the next turnover is due, in ns of fsc_clock()
  * @ring: vacated keys, oldest at @ring_at
  * @ring_at: see @ring
  * @burst: keys vacated in a burst
  * @next_stall: when the reader stalls next, in ns of fsc_clock(); 0: never
- * @role: what it does
+ * @role: reader, freer or keeper
  * @nr: number in its role
- * @cpu: where it is bound
- * @moved: that CPU went offline, and the kernel let the thread run elsewhere; for good
+ * @cpu: the CPU it is bound to
+ * @moved: that CPU went offline, and the kernel moved the thread; never cleared
  * @task: its kthread, with a reference
- * @start: edge of the window
- * @end: edge of the window
- * @latency: of the window; FSC_LAT_GP is the probe's and stays empty here
- * @tries: of the window; how often the first, second ... try of a lookup failed
+ * @start: state at the start of the window
+ * @end: state at the end of the window
+ * @latency: in the window; FSC_LAT_GP is the probe's and stays empty here
+ * @tries: in the window; how often the first, second ... try of a lookup failed
  */
 struct fsc_thread {
 	struct fsc_counters counters;
@@ -94,13 +94,13 @@ struct fsc_thread {
 	u64 tries[FSC_MAX_TRIES];
 } ____cacheline_aligned_in_smp;
 
-/* Did the thread get to run between the edges of the window? */
+/* Did the thread run inside the window? */
 static inline bool fsc_thread_measured(const struct fsc_thread *t)
 {
 	return t->end.clock;
 }
 
-/* Of a generation, from high to low: role, number in the role and one, count, bit 0. */
+/* Generation, bit layout: 63-60 role, 59-40 number in the role + 1, 39-1 count, 0 GONE. */
 #define FSC_GENERATION_ROLE_SHIFT	60
 #define FSC_GENERATION_NR_SHIFT		40
 

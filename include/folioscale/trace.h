@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where the loops meet the trace events (include/trace/events/folioscale.h). What
- * is on no lookup that succeeds at once is out of line; what is, on the freers'
- * way, costs a nop while nobody listens.
+ * Trace hooks in the loops; the events are in
+ * include/trace/events/folioscale.h. A lookup that succeeds at once has no
+ * hook: those for failed tries are out of line. Hooks on the freers' path cost
+ * a nop while the event is off.
  */
 #ifndef FOLIOSCALE_TRACE_H
 #define FOLIOSCALE_TRACE_H
@@ -24,7 +25,7 @@ DECLARE_TRACEPOINT(fsc_recheck_failed);
 DECLARE_TRACEPOINT(fsc_retry);
 DECLARE_TRACEPOINT(fsc_reuse);
 
-/* Cold, for a lookup's way: gcc 14 sets up their arguments ahead of the branches to them. */
+/* __cold keeps them off the fast path: gcc 14 sets up their arguments before the branch. */
 void __cold fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, unsigned int tries);
 void __cold fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64 key,
 			       unsigned int tries, const void *folio);
@@ -36,7 +37,7 @@ void fsc_trace_free(const struct fsc_thread *t, u64 key, unsigned long pfn, unsi
 void fsc_trace_release(const struct fsc_run *run, u64 freed, unsigned int pages);
 void fsc_trace_grace_period(enum fsc_grace_period_kind kind, u64 took_ns);
 
-/* Is somebody listening who wants to know when every folio was freed, not only some? */
+/* Does an enabled event need the time of every free, not only of the sampled ones? */
 static __always_inline bool fsc_traces_times(void)
 {
 	return tracepoint_enabled(fsc_limbo_release) || tracepoint_enabled(fsc_reuse);

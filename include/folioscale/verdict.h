@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a run is worth. */
+/* The verdict on a run. */
 #ifndef FOLIOSCALE_VERDICT_H
 #define FOLIOSCALE_VERDICT_H
 

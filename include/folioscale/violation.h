@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the oracle saw when a folio in a reader's hands was not the one it looked up. */
+/* Violations: a reader used a folio that was not the one it looked up. */
 #ifndef FOLIOSCALE_VIOLATION_H
 #define FOLIOSCALE_VIOLATION_H
 
@@ -13,11 +13,11 @@ struct fsc_thread;
 
 enum fsc_violation_kind {
 	FSC_BAD_IDENTITY,	/* the descriptor's key is not the one looked up */
-	FSC_BAD_PFN,		/* the descriptor names no frame of memory */
+	FSC_BAD_PFN,		/* the descriptor's pfn is not valid */
 	FSC_BAD_STAMP,		/* the memory's key is not the descriptor's */
 	FSC_BAD_GENERATION,	/* the memory's generation is not the descriptor's */
-	FSC_BAD_LINE,		/* a further line's generation is not */
-	FSC_BAD_BOUND,		/* more is in limbo than its bound says */
+	FSC_BAD_LINE,		/* the generation in a further line is not the descriptor's */
+	FSC_BAD_BOUND,		/* more is in limbo than the markers' bound */
 	FSC_NR_VIOLATION_KINDS
 };
 
@@ -29,7 +29,7 @@ struct fsc_violation {
 	u64 expected;
 	u64 found;
 	enum fsc_violation_kind kind;
-	bool complete;	/* release, pairs with the acquire of those who print */
+	bool complete;	/* release, pairs with the acquires in report.c and debugfs.c */
 };
 
 struct fsc_violations {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The floor: the lookups of each path and protocol written out by hand, with
- * nothing of the harness around them. `make icount` holds the harness's loops
- * against them.
+ * The floor: hand-written lookups for each path and protocol, without the
+ * harness. `make icount` compares the harness's loops with them.
  *
  * insmod fsc_floor.ko path=NAME protocol=NAME lookups=N runs the loop on a
- * bound kthread before it returns, and leaves fsc_floor/result in debugfs. One
- * mapping, 1,024 order-0 folios, uniform keys, no freer. Only types and their
- * inline helpers are the module's: descriptor, stamp, generator, memdesc word
- * and where it is.
+ * bound kthread before it returns, and creates fsc_floor/result in debugfs.
+ * There are one mapping, 1,024 order-0 folios, uniform keys and no freer. Only
+ * types and their inline helpers are shared with the module: descriptor, stamp,
+ * generator, and access to memdesc words.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -23,7 +22,7 @@
 
 #include "floor.h"
 
-/* Between offers to be rescheduled: about what the harness's batches are. */
+/* Steps between calls of cond_resched(), about as in the harness's batches. */
 #define BATCH		4096
 
 static char *path = "pagecache";
@@ -61,10 +60,10 @@ static struct {
 } found;
 
 /**
- * fsc_floor_last_put - somebody put the reference of a slot
+ * fsc_floor_last_put - someone put the reference of a slot
  *
- * Where there are freers this would free; here it is a mistake, and the result
- * not good.
+ * With freers this would free the folio. Here it is a mistake, and the result
+ * is not good.
  *
  * Context: Any.
  */
@@ -74,9 +73,9 @@ noinline void fsc_floor_last_put(void)
 }
 
 /**
- * fsc_floor_all_hit - is a path's result good in which each lookup hits?
- * @lookups: how many lookups
- * @hits: how many of them gave the right folio
+ * fsc_floor_all_hit - is the result good, for a path on which every lookup must hit?
+ * @lookups: number of lookups
+ * @hits: how many of them found the right folio
  *
  * Context: Any.
  * Return: true if it is.
@@ -87,11 +86,11 @@ bool fsc_floor_all_hit(u64 lookups, u64 hits)
 }
 
 /**
- * fsc_floor_pfn_of - where a folio's memory is
+ * fsc_floor_pfn_of - first frame of a folio
  * @folio: of the chosen loop's kind
  *
  * Context: Any.
- * Return: Its frame.
+ * Return: The frame number.
  */
 unsigned long fsc_floor_pfn_of(const void *folio)
 {
@@ -99,7 +98,7 @@ unsigned long fsc_floor_pfn_of(const void *folio)
 				 ((const struct fsc_folio *)folio)->pfn;
 }
 
-/* The words of the section that has @pfn in it, made now if need be. */
+/* The words of the section that contains @pfn; allocated if necessary. */
 static unsigned long *make_words(unsigned long pfn)
 {
 	unsigned long section = pfn >> FSC_SECTION_SHIFT;
@@ -117,13 +116,13 @@ static unsigned long *make_words(unsigned long pfn)
 }
 
 /**
- * fsc_floor_block - take another pageblock
+ * fsc_floor_block - allocate another pageblock
  *
- * Frames come from whole blocks, so that how many blocks there are to walk
- * does not depend on how scattered free memory is.
+ * Frames are taken from whole blocks, so that the number of blocks to walk does
+ * not depend on fragmentation of free memory.
  *
  * Context: Process context, may sleep.
- * Return: The block, whose frames are pages of their own; NULL when out of memory.
+ * Return: The block, split into pages; NULL when out of memory.
  */
 struct fsc_floor_block *fsc_floor_block(void)
 {
@@ -143,10 +142,10 @@ struct fsc_floor_block *fsc_floor_block(void)
 }
 
 /**
- * fsc_floor_frame - take a page, out of blocks that are taken for that
+ * fsc_floor_frame - take a page from the blocks allocated for that
  *
  * Context: Process context, may sleep.
- * Return: The page, freed with its block; NULL when out of memory.
+ * Return: The page, which is freed with its block; NULL when out of memory.
  */
 struct page *fsc_floor_frame(void)
 {
@@ -207,7 +206,7 @@ static void *make_descriptor(struct page *page, u32 key)
 	return desc;
 }
 
-/* As the harness's overlay: the identity is in index and private. */
+/* As in the harness's overlay: the identity is in index and private. */
 static void *make_overlay(struct page *page, u32 key)
 {
 	struct folio *folio = page_folio(page);
@@ -252,7 +251,7 @@ static int add_folios(void)
 	return 0;
 }
 
-/* The memory is the blocks'. */
+/* Their memory belongs to the blocks. */
 static void drop_folios(void)
 {
 	unsigned long key;
@@ -300,7 +299,7 @@ static int run(void)
 	get_task_struct(task);
 	wake_up_process(task);
 	wait_for_completion(&done);
-	/* It may still be on its way out of this module. */
+	/* Wait: it may still execute code of this module. */
 	kthread_stop_put(task);
 	found.good = !fsc_floor.lost && chosen_path->good(found.lookups, found.hits);
 	return 0;
@@ -316,7 +315,7 @@ static int result_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(result);
 
-/* Find the loop, or say what there is. */
+/* Find the loop, or print what is allowed. */
 static int choose_loop(void)
 {
 	const struct fsc_floor_loop *loop;
@@ -368,7 +367,7 @@ static int __init floor_init(void)
 		err = chosen_path->set_up();
 	if (!err)
 		err = run();
-	/* What the loop has walked goes again in any case: it is the figures that stay. */
+	/* Free what the loop has walked in any case: only the figures are kept. */
 	if (chosen_path->tear_down)
 		chosen_path->tear_down();
 	drop_folios();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the floors of all paths stand on: one mapping with a folio under each
- * key, a memdesc map, and how a folio is used and put. A loop takes these
- * steps and no others; it is written out in its path's file.
+ * Shared by the floors of all paths: one mapping with a folio under each key, a
+ * memdesc map, and how a folio is used and put. Everything else that a lookup
+ * does is written out in its path's file.
  */
 #ifndef FSC_FLOOR_H
 #define FSC_FLOOR_H
@@ -22,28 +22,28 @@
 #include <folioscale/stream.h>
 
 #define FSC_FLOOR_FOLIOS	1024
-/* How many frames a share of @weight in mix=60:20:10:5:5 has beside that many folios. */
+/* Number of frames of a share with @weight in mix=60:20:10:5:5, for this many folios. */
 #define FSC_FLOOR_SHARE(weight)	(FSC_FLOOR_FOLIOS * (weight) / 60)
-/* What all shares take, and one for the hugetlb folio. */
+/* Blocks for all shares, and one for the hugetlb folio. */
 #define FSC_FLOOR_BLOCKS_MAX	(DIV_ROUND_UP(FSC_FLOOR_SHARE(60 + 20 + 10 + 5), \
 					      pageblock_nr_pages) + 1)
-/* Any that has FSC_GENERATION_GONE clear. */
+/* Any value with FSC_GENERATION_GONE clear. */
 #define FSC_FLOOR_GENERATION	2
 
-/* A pageblock of which frames are taken: its first frame, and the word of that. */
+/* A pageblock that frames are taken from: its first frame, and the memdesc word of that. */
 struct fsc_floor_block {
 	unsigned long pfn;
 	unsigned long *words;
 };
 
 /**
- * struct fsc_floor_world - what loops look things up in
+ * struct fsc_floor_world - what the loops look things up in
  * @mapping: every folio, by key
- * @map: the words of all frames of the blocks
- * @blocks: the memory, no more of them than it takes
- * @nr_blocks: how many there are
- * @hazard: the one reader's hazard pointer, of hazptr
- * @lost: somebody put a last reference, which is the slot's
+ * @map: the memdesc words of all frames of the blocks
+ * @blocks: the memory, in as few blocks as possible
+ * @nr_blocks: number of blocks
+ * @hazard: hazard pointer of the only reader
+ * @lost: someone put a last reference, which is the slot's
  */
 struct fsc_floor_world {
 	struct fsc_mapping mapping;
@@ -55,11 +55,11 @@ struct fsc_floor_world {
 };
 
 /**
- * struct fsc_floor_loop - a loop written by hand
- * @protocol: whose
+ * struct fsc_floor_loop - a hand-written loop
+ * @protocol: name of the protocol
  * @overlay: the folios are struct folio
- * @read: look up @n times; returns how often that gave the right folio. Of the
- *	pfn path: walk @n blocks; returns how many right folios that were
+ * @read: look up @n times; returns how often that found the right folio. On the pfn path: walk
+ *	@n blocks; returns how many right folios were found
  */
 struct fsc_floor_loop {
 	const char *protocol;
@@ -70,13 +70,12 @@ struct fsc_floor_loop {
 /**
  * struct fsc_floor_path - the loops of a path
  * @name: what path= takes
- * @loops: one a protocol, up to one without a name
- * @unit: lookups, about, that are one of a loop's
- * @set_up: make what only this path needs, of folios that are there; NULL: nothing
- * @tear_down: undo that; after a failure of @set_up, too
- * @steps: how often a loop has to be gone through for @lookups, which it rounds up;
- *	NULL: just as often
- * @good: did so many lookups with so many hits do what they should?
+ * @loops: one for each protocol; the last one has no name
+ * @unit: about how many lookups one step of a loop does
+ * @set_up: set up what only this path needs, with all folios in place; NULL: nothing
+ * @tear_down: undo @set_up, also after it failed
+ * @steps: number of steps for @lookups, which it rounds up; NULL: one step for each lookup
+ * @good: is this number of hits right for this number of lookups?
  */
 struct fsc_floor_path {
 	const char *name;
@@ -106,7 +105,7 @@ static __always_inline bool fsc_floor_tryget(struct fsc_folio *folio)
 	return atomic_add_unless(&folio->refcount, 1, 0);
 }
 
-/* There is no freer, but the code has to be ready for one. */
+/* There is no freer, but the code must be ready for one. */
 static __always_inline void fsc_floor_put(struct fsc_folio *folio)
 {
 	if (unlikely(atomic_dec_and_test(&folio->refcount)))
@@ -119,7 +118,7 @@ static __always_inline void fsc_floor_put_overlay(struct folio *folio)
 		fsc_floor_last_put();
 }
 
-/* Is the memory that of @key's folio, and is that in its slot still? */
+/* Is this the memory of @key's folio, and is the folio still in its slot? */
 static __always_inline bool fsc_floor_stamp_is(unsigned long pfn, u64 key, u64 word)
 {
 	const struct fsc_stamp *stamp = fsc_stamp_of(pfn);
@@ -138,7 +137,7 @@ static __always_inline bool fsc_floor_use(const struct fsc_folio *folio, u32 key
 
 static __always_inline bool fsc_floor_use_overlay(struct folio *folio, u32 key)
 {
-	/* What follows comes after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
+	/* Order the reads after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
 	smp_acquire__after_ctrl_dep();
 	return likely(READ_ONCE(folio->index) == key) &&
 	       fsc_floor_stamp_is(folio_pfn(folio), key, (u64)READ_ONCE(folio->private));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The GUP path by hand: two levels of tables walked with interrupts off, as
- * mm/gup.c:gup_fast_pte_range would; what it cannot get so it gets under the
+ * The GUP path by hand: walk two levels of tables with interrupts off, as
+ * mm/gup.c:gup_fast_pte_range would. If that fails, get the folio under the
  * lock of the mapping.
  */
 #include <linux/err.h>
@@ -93,9 +93,9 @@ static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
 }
 
 /*
- * All that have a descriptor of their own, by what comes between finding and
- * taking it (@hazard), and between that and the second look at the tables
- * (@recheck); both are constants.
+ * All protocols with their own descriptor. @hazard: publish a hazard pointer
+ * before the tryget. @recheck: recheck the memdesc word after it. Both are
+ * constants.
  */
 static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 {
@@ -215,9 +215,9 @@ static const struct fsc_floor_loop loops[] = {
 	{ "typesafe", false, read_typesafe },
 	{ "rcu_desc", false, read_rcu_desc },
 	{ "hazptr", false, read_hazptr },
-	/* What it does otherwise, it does when it frees. */
+	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
-	/* The fallback alone. */
+	/* Only the fallback. */
 	{ "locked", false, fsc_floor_read_locked },
 	{}
 };

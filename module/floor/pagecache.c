@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The page cache path by hand: one lookup as mm/filemap.c:filemap_get_entry would do it. */
+/* The page cache path by hand: lookups as in mm/filemap.c:filemap_get_entry. */
 #include <linux/rcupdate.h>
 #include <linux/seqlock.h>
 #include <linux/uaccess.h>
 
 #include "floor.h"
 
-/* After that many copies in vain a reference is cheaper. */
+/* After this many failed copies a reference is cheaper. */
 #define SEQ_TRIES	4
 
 static __always_inline struct folio *find_overlay(u32 key)
@@ -126,14 +126,14 @@ static __always_inline struct fsc_folio *find_locked(u32 key)
 
 	xas_lock(&xas);
 	folio = xas_load(&xas);
-	/* The slot's reference cannot go under the lock: no need to try. */
+	/* Under the lock the slot keeps its reference: no tryget needed. */
 	if (likely(folio))
 		atomic_inc(&folio->refcount);
 	xas_unlock(&xas);
 	return folio;
 }
 
-/* What comes behind the section is the same for all that have a reference then. */
+/* What follows the section is the same for all protocols with a reference. */
 static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n,
 				   struct fsc_folio *(*find)(u32 key))
 {
@@ -169,12 +169,12 @@ static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 }
 
 /**
- * fsc_floor_read_locked - the loop of protocol=locked, on whatever path
- * @stream: keys
- * @n: how many lookups
+ * fsc_floor_read_locked - the loop of protocol=locked, for every path
+ * @stream: source of keys
+ * @n: number of lookups
  *
  * Context: Process context.
- * Return: How many gave the right folio.
+ * Return: How many found the right folio.
  */
 u64 fsc_floor_read_locked(struct fsc_stream *stream, unsigned int n)
 {
@@ -205,10 +205,10 @@ repeat:
 	return good;
 }
 
-/* The one reader's. */
+/* Buffer of the only reader. */
 static u64 copy[FSC_LINE_BYTES / sizeof(u64)];
 
-/* Copies in vain: out of the way, as it is with a freer only. */
+/* Too many failed copies. Out of line, as that needs a freer. */
 static noinline bool fall_back(u32 key)
 {
 	struct fsc_folio *folio = find_typesafe(key);
@@ -280,7 +280,7 @@ static const struct fsc_floor_loop loops[] = {
 	{ "rcu_full", false, read_rcu_full },
 	{ "seqcount", false, read_seqcount },
 	{ "hazptr", false, read_hazptr },
-	/* What it does otherwise, it does when it frees. */
+	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
 	{ "locked", false, fsc_floor_read_locked },
 	{}

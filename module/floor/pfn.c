@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The PFN path by hand: the frames of all blocks in order, in two passes a
- * block, as mm/compaction.c:isolate_migratepages_block would with memdescs.
- * The arena is what the harness makes of mix=60:20:10:5:5.
+ * The PFN path by hand: walk the frames of all blocks in order, with two passes
+ * over each block, as mm/compaction.c:isolate_migratepages_block would with
+ * memdescs. The arena is the same as the harness's with mix=60:20:10:5:5.
  */
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
@@ -18,14 +18,14 @@
 #define HUGETLB_PAGES	BIT(FSC_HUGETLB_ORDER)
 #define CHUNKS		DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
 #define CHUNK_FRAMES	min(BITS_PER_LONG, pageblock_nr_pages)
-/* Words that the second pass is for: the others' memdescs have no reference count. */
+/* Types that the second pass looks at: the other memdescs have no reference count. */
 #define COUNTED		(BIT(FSC_MEMDESC_FILE) | BIT(FSC_MEMDESC_HUGETLB))
 
-/* Stands for a folio that nobody uses, as nothing turns over here. */
+/* Stands for a hugetlb folio that nobody uses; nothing is turned over here. */
 static struct fsc_folio hugetlb;
 static DEFINE_SPINLOCK(hugetlb_lock);
 
-/* Where the walker stands, and what it has counted. */
+/* Position of the walker, and its counts. */
 static struct walk {
 	unsigned int block;
 	u64 ours;
@@ -41,12 +41,12 @@ static __always_inline unsigned long peek(unsigned long pfn, const unsigned long
 
 	if (!overlay)
 		return READ_ONCE(*slot);
-	/* The head's, by way of struct page. */
+	/* The word of the head, found through struct page. */
 	behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
 	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
 }
 
-/* Pass one: which frames the second has to look at. Returns how many are anybody's. */
+/* Pass one: choose frames for the second pass. Returns how many have a word. */
 static __always_inline unsigned int choose(unsigned long pfn, const unsigned long *slot,
 					   unsigned long *chosen, bool overlay)
 {
@@ -92,7 +92,7 @@ static noinline void look_at_hugetlb(unsigned long pfn, const unsigned long *slo
 	spin_unlock(&hugetlb_lock);
 }
 
-/* Is @folio the one that @frame belongs to, and its memory its own? */
+/* Does @frame belong to @folio, and is its memory the right one? */
 static __always_inline bool use(const struct fsc_folio *folio, unsigned long frame)
 {
 	u64 word = READ_ONCE(folio->generation);
@@ -108,14 +108,14 @@ static __always_inline bool use_overlay(struct folio *folio, unsigned long frame
 	unsigned long pfn = folio_pfn(folio);
 	u64 word;
 
-	/* What follows comes after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
+	/* Order the reads after the recheck; would pair with fsc_memdesc_publish()'s smp_wmb(). */
 	smp_acquire__after_ctrl_dep();
 	word = (u64)READ_ONCE(folio->private);
 	return likely(frame - pfn < 1UL << folio_order(folio)) &&
 	       fsc_floor_stamp_is(pfn, READ_ONCE(folio->index), word);
 }
 
-/* Pass two for a frame: the reference, by @hazard and @recheck as in gup.c, and the use. */
+/* Pass two for one frame: get the folio (@hazard and @recheck as in gup.c), and use it. */
 static __always_inline bool try(unsigned long frame, const unsigned long *slot, bool hazard,
 				bool recheck, u64 *trygets)
 {
@@ -267,7 +267,7 @@ static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 	return read_by(n, BY_HAZPTR);
 }
 
-/* Nobody follows the word of what has no reference count: its page stands for its memdesc. */
+/* Words of a type without reference count are not followed: the page stands for the memdesc. */
 static int add(enum fsc_memdesc_type type, unsigned int nr)
 {
 	while (nr--) {
@@ -302,14 +302,14 @@ static int fill(void)
 	return err;
 }
 
-/* What a round decides: the frames that are anybody's. */
+/* Frames that one round decides about: those that have a word. */
 static u64 frames_in_all(void)
 {
 	return FSC_FLOOR_FOLIOS + FSC_FLOOR_SHARE(20) + FSC_FLOOR_SHARE(10) + FSC_FLOOR_SHARE(5) +
 	       HUGETLB_PAGES;
 }
 
-/* Blocks of whole rounds, so that every folio is met as often. */
+/* Whole rounds of blocks, so that every folio is met equally often. */
 static u64 blocks_of_rounds(u64 *lookups)
 {
 	u64 rounds = DIV_ROUND_UP_ULL(*lookups, frames_in_all());
@@ -334,7 +334,7 @@ static const struct fsc_floor_loop loops[] = {
 	{ "rcu_desc", false, read_rcu_desc },
 	{ "rcu_full", false, read_rcu_full },
 	{ "hazptr", false, read_hazptr },
-	/* What it does otherwise, it does when it frees. */
+	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
 	{}
 };

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The GUP path: page tables walked with interrupts off, after
+ * The GUP path: walk page tables with interrupts off, after
  * mm/gup.c:gup_fast_pte_range.
  *
- * pmd, pte, frame, memdesc word, tryget; then whatever may have moved is read
- * again: the word, where the protocol needs it, the pmd and the pte, always.
- * Any mismatch puts the reference and falls back, to the lock of the mapping
- * here, as GUP falls back to that of the address space. There is no loop.
+ * Read pmd, pte, frame and memdesc word, then tryget. Then recheck what may
+ * have changed: the word if the protocol needs that, pmd and pte always. On any
+ * mismatch put the reference and fall back to the lock of the mapping, as GUP
+ * falls back to that of the address space. There is no loop.
  *
- * A freer unmaps, then freezes or puts. So a walker whose tryget came first
- * makes the freeze fail, or keeps the folio past its put; and one that came
- * after it, and met the folio's next life, finds the pte changed.
+ * A freer unmaps first, then freezes or puts. If a walker's tryget comes before
+ * that, the freeze fails, or the walker keeps the folio past the put. If it
+ * comes after, and gets the folio's next life, the walker finds the pte
+ * changed.
  *
- * Interrupts off hold grace periods off, for descriptors as for tables. A put
- * may be the last; the free then waits until they are on, for SLUB's lock, which
- * sleeps on PREEMPT_RT, and for protocols that sleep to free.
+ * Disabled interrupts delay grace periods, for descriptors and for tables. A
+ * put may be the last one. The free then waits until interrupts are on again,
+ * because SLUB's lock sleeps on PREEMPT_RT, and because some protocols sleep to
+ * free.
  */
 #include <linux/irqflags.h>
 
@@ -22,7 +24,7 @@
 
 #include "mapping.h"
 
-/* include/linux/mm.h:GUP_PIN_COUNTING_BIAS: what a pin adds to a small folio's count. */
+/* include/linux/mm.h:GUP_PIN_COUNTING_BIAS: a pin adds this to a small folio's count. */
 #define GUP_PIN_BIAS	1024
 
 static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
@@ -38,7 +40,7 @@ static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
 
 #define GUP_FELL	((void *)1)
 
-/* %GUP_FELL, and the key that the reference was on, which is read before it is put. */
+/* %GUP_FELL with the key of the folio that the reference was on, read before the put. */
 static __always_inline void *gup_fell_from(u64 key)
 {
 	return (void *)(key << 1 | 1);
@@ -50,14 +52,14 @@ static __always_inline bool gup_is_folio(const void *fell)
 }
 
 /**
- * struct gup_found - a walk with interrupts off, and what is left to do when they are on
- * @folio: with a reference, or a pin; NULL if there is none
- * @fell: NULL unless it falls back; else a folio to be freed, whose last reference
- *	was ours, or %GUP_FELL
- * @key: what was looked up
+ * struct gup_found - result of a walk, to be finished with interrupts on
+ * @folio: with a reference or a pin; NULL if none
+ * @fell: NULL if the walk did not fall back; else %GUP_FELL, or a folio to free because its
+ *	last reference was ours
+ * @key: the key
  * @pinned: @folio has a pin
- * @rechecked: it fell back with a reference, and somebody wants to know what that was on
- * @why: counter of why it fell back
+ * @rechecked: it fell back with a reference, and tracing needs the key of that folio
+ * @why: counter for why it fell back
  */
 struct gup_found {
 	void *folio;
@@ -79,15 +81,15 @@ static __always_inline void gup_pin(struct fsc_thread *t, const struct fsc_proto
 	else
 		proto->refs.add(found->folio, GUP_PIN_BIAS - 1);
 	/*
-	 * The second look at the pte comes after the pin. Pairs with those who look
-	 * for pins after they have write-protected a pte (fork): there are none here.
+	 * The pte is rechecked after the pin. Pairs with code that write-protects a pte and
+	 * then looks for pins (fork), which does not exist here.
 	 */
 	smp_mb__after_atomic();
 	found->pinned = true;
 	fsc_count(&t->counters, FSC_PINS);
 }
 
-/* Drop what the walk has of its folio; true if that was the last. */
+/* Drop the walk's reference or pin. Return: true if it was the last. */
 static __always_inline bool gup_put_testzero(struct fsc_thread *t, const struct fsc_protocol *proto,
 					     const struct gup_found *found, bool general)
 {
@@ -102,13 +104,13 @@ static __always_inline bool gup_put_testzero(struct fsc_thread *t, const struct 
 	return proto->refs.put_testzero(t, found->folio, refs);
 }
 
-/* Interrupts off: the put is done at once, a free has to wait. */
+/* Interrupts are off: put at once, but leave a free for later. */
 static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc_protocol *proto,
 					  struct gup_found *found, enum fsc_counter why,
 					  bool general)
 {
 	fsc_count(&t->counters, why);
-	/* Traced by gup_finish(): to keep the key until here costs each lookup. */
+	/* gup_finish() traces it: keeping the key until here would cost every lookup. */
 	found->why = why;
 	found->fell = GUP_FELL;
 	if (!found->folio)
@@ -122,7 +124,7 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 	found->folio = NULL;
 }
 
-/* The recheck, under names that scripts/perf/where can tell from the first look. */
+/* The rechecks, as functions so that scripts/perf/where can tell them from the first reads. */
 static __always_inline unsigned long gup_word_again(const struct fsc_protocol *proto,
 						    const void *frame)
 {
@@ -134,7 +136,7 @@ static __always_inline unsigned long gup_entry_again(const unsigned long *entry)
 	return READ_ONCE(*entry);
 }
 
-/* Which of the folio's pages the stream's low bits say; keys are made of the high ones. */
+/* Choose a page of the folio by the stream's low bits; keys come from the high ones. */
 static __always_inline unsigned long gup_page(const struct fsc_thread *t,
 					      const struct fsc_draw *draw, u32 key)
 {
@@ -144,7 +146,7 @@ static __always_inline unsigned long gup_page(const struct fsc_thread *t,
 	       (draw->stream.state & ((1UL << order) - 1));
 }
 
-/* Interrupts off; @found has its key, and nothing else yet. */
+/* Interrupts off. Only the key of @found is set. */
 static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw,
 				     const struct fsc_protocol *proto, struct gup_found *found,
 				     bool general)
@@ -185,7 +187,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 		goto out;
 	}
 	found->folio = folio;
-	/* The tryget is an acquire, so these looks come after it: pairs with fsc_mms_unmap(). */
+	/* The tryget is an acquire, so the rechecks come after it; pairs with fsc_mms_unmap(). */
 	if (proto->recheck && unlikely(gup_word_again(proto, frame) != word)) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 		goto out;
@@ -202,7 +204,7 @@ out:
 		fsc_hazptr_unprotect(t);
 }
 
-/* What is left of a lookup, interrupts on; returns whether it missed. */
+/* Finish a lookup, interrupts on. Return: true if it missed. */
 static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_protocol *proto,
 				       struct fsc_slot slot, struct gup_found *found, bool general)
 {
@@ -242,8 +244,9 @@ static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_d
 	local_irq_save(flags);
 	gup_walk(t, draw, proto, &found, false);
 	/*
-	 * Told apart before interrupts are on: else both would share the code behind it.
-	 * The slot is worked out where it is needed: the walk has no register for it.
+	 * Branch before interrupts are on: otherwise both branches would share the code
+	 * after that. Compute the slot only where it is needed: the walk has no register to
+	 * spare.
 	 */
 	if (likely(found.folio)) {
 		local_irq_restore(flags);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What paths share: the slots of a mapping, which are changed under its lock.
- * However a path finds folios, it is here that they are published and removed.
+ * Shared by all paths: the slots of a mapping, changed under its lock. Every
+ * path publishes and removes folios here.
  */
 #ifndef FSC_PATH_MAPPING_H
 #define FSC_PATH_MAPPING_H
@@ -14,11 +14,11 @@
 #include "../protocols/table.h"
 
 /**
- * struct fsc_tables - what a path does to tables of its own when a slot changes
- * @prepare: have tables for a key, and keep them; may sleep; 0 or -ENOMEM
- * @retire: the key needs no tables any more
- * @map: enter a folio; xa_lock held, as for the next
- * @unmap: take it out
+ * struct fsc_tables - what a path does with its own tables when a slot changes
+ * @prepare: get the tables for a key; may sleep; 0 or -ENOMEM
+ * @retire: put the tables for a key
+ * @map: map a folio; under xa_lock
+ * @unmap: unmap a folio; under xa_lock
  */
 struct fsc_tables {
 	int (*prepare)(struct fsc_thread *t, u32 key);
@@ -27,12 +27,12 @@ struct fsc_tables {
 	void (*unmap)(struct fsc_thread *t, unsigned int order, u32 key);
 };
 
-/* A path that has none. */
+/* For paths without tables. */
 static const struct fsc_tables fsc_no_tables = {};
 
 /*
- * Lookup under the lock, as the slow path of GUP has it: the slot's reference
- * cannot go meanwhile, so getting another does not fail.
+ * Lookup under the lock, as in the slow path of GUP. The slot keeps its
+ * reference meanwhile, so taking another cannot fail.
  */
 static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 						     const struct fsc_protocol *proto,
@@ -53,8 +53,8 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 }
 
 /*
- * With cross_cpu=1 a freer leaves to others what a freer of its own CPU has
- * allocated; where the keeper has populated nobody knows.
+ * With cross_cpu=1 a freer skips folios that were allocated by a freer on its
+ * own CPU. The CPU of the keeper's allocations is not known.
  */
 static __always_inline bool fsc_allocated_here(const struct fsc_thread *t,
 					       const struct fsc_protocol *proto,
@@ -67,12 +67,12 @@ static __always_inline bool fsc_allocated_here(const struct fsc_thread *t,
 }
 
 /*
- * Reclaim freezes first, after mm/vmscan.c:__remove_mapping, and leaves a
- * folio that a reader holds. Truncate unlinks whatever stands there, after
- * mm/filemap.c:page_cache_delete; the slot's reference is the caller's then.
- * Both unmap before that, so that who comes by a table either got its
- * reference before the freeze, which then fails, or finds the entry gone.
- * Neither clears the identity: a stale reader is still to recognise it.
+ * Reclaim freezes first, after mm/vmscan.c:__remove_mapping, and skips a folio
+ * that a reader holds. Truncate unlinks in any case, after
+ * mm/filemap.c:page_cache_delete; the caller then owns the slot's reference.
+ * Both unmap before that: a walker of the tables either has a reference before
+ * the freeze, which then fails, or finds the entry gone. Neither clears the
+ * identity, so that a stale reader can recognise the folio.
  */
 static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 						const struct fsc_protocol *proto, u32 key,
@@ -120,8 +120,8 @@ out:
 }
 
 /*
- * As splitting and migration do to a folio that they keep: unmapped, frozen, and
- * all back as it was. True if it was there and nobody held it.
+ * Unmap and freeze a folio, then undo both, as split and migration do with a
+ * folio that they keep. Return: true if it was there and not held.
  */
 static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
 						 const struct fsc_protocol *proto, u32 key,
@@ -150,7 +150,7 @@ out:
 	return frozen;
 }
 
-/* The store is a release of all that the allocation wrote; pairs with xas_load(). */
+/* xas_store() releases all that the allocation wrote; pairs with xas_load(). */
 static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 					       const struct fsc_protocol *proto, void *folio,
 					       u32 key, const struct fsc_tables *tables)

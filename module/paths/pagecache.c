@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page cache path: a mapping's xarray, looked up under RCU as
- * mm/filemap.c:filemap_get_entry does, changed under its xa_lock.
+ * The page cache path: look up in a mapping's xarray under RCU, after
+ * mm/filemap.c:filemap_get_entry; change it under its xa_lock.
  */
 #include "mapping.h"
 
@@ -10,7 +10,7 @@ static __always_inline const char *pagecache_refuses(const struct fsc_protocol *
 	return proto->touches_slab ? "no slab is looked at on this path" : NULL;
 }
 
-/* Let others in while a slot's folio stays frozen; the caller's RCU section is another after. */
+/* Let others run while the folio stays frozen. The caller goes on in a new RCU section. */
 static noinline void pagecache_section_break(struct fsc_thread *t)
 	__must_hold(RCU)
 {
@@ -20,7 +20,7 @@ static noinline void pagecache_section_break(struct fsc_thread *t)
 	rcu_read_lock();
 }
 
-/* Inside RCU. With a reference, if the protocol takes any. */
+/* Inside RCU. The folio has a reference if the protocol takes any. */
 static __always_inline void *pagecache_find(struct fsc_thread *t, const struct fsc_protocol *proto,
 					    struct fsc_slot slot, bool general)
 {
@@ -70,13 +70,13 @@ out:
 	return folio;
 }
 
-/* What a section found, and what is still to be done with it behind the section. */
+/* What a section found, and must use and put after the section. */
 struct pagecache_found {
 	void *folio;
 	struct fsc_slot slot;
 };
 
-/* One lookup; returns whether it missed. What needs no more has been used already. */
+/* One lookup. Return: true if it missed. A folio without reference has already been used. */
 static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct fsc_protocol *proto,
 					     u32 key, struct pagecache_found *found, bool general)
 {
@@ -126,7 +126,7 @@ static __always_inline bool pagecache_section_plain(struct fsc_thread *t, struct
 	return missed;
 }
 
-/* Returns the misses; what it found and has to put is @nr of @found. */
+/* Return: number of misses. @found has @nr folios to use and put. */
 static __always_inline unsigned int pagecache_lookups(struct fsc_thread *t, struct fsc_draw *draw,
 						      const struct fsc_protocol *proto,
 						      unsigned int n, struct pagecache_found *found,

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The PFN path: walkers that go through frames, block by block, in order, after
- * mm/compaction.c:isolate_migratepages_block and mm/page_idle.c:page_idle_get_folio.
- * A lookup is a frame of ours that has been decided; a hit is a folio that was
- * used. Frames that are nobody's here are passed over and not counted, and so are
- * blocks that have no others: how far an arm's frames lie apart is chance.
+ * The PFN path: walk all frames in order, block by block, after
+ * mm/compaction.c:isolate_migratepages_block and
+ * mm/page_idle.c:page_idle_get_folio. A lookup is a decision about one of our
+ * frames; a hit is a folio that was used. Frames that are not ours are skipped
+ * and not counted, and so are blocks without our frames: how far an arm's
+ * frames are apart is chance.
  *
- * With passes=2 the first pass reads memdesc words alone and decides by their
- * type: what has no reference count is done with, frames of one folio are one
- * folio. The second pass reads the word of a chosen frame again, inside RCU,
- * for what it saw before may be gone: tryget, look at the word once more where
- * the protocol needs it, use, put; on any failure skip. A free hugetlb folio is
- * looked at under the hugetlb lock. With passes=1 there is no first pass: a
- * tryget on whatever has a count, for every frame.
+ * With passes=2 the first pass only reads memdesc words and decides by their
+ * type. Types without a reference count are done then, and frames of one folio
+ * count as one folio. The second pass reads the words of the chosen frames
+ * again, inside RCU, because they may have changed: tryget, recheck of the word
+ * if the protocol needs it, use, put; it skips the frame on any failure. Free
+ * hugetlb folios are checked under the hugetlb lock. With passes=1 there is no
+ * first pass: every frame whose folio has a count gets a tryget.
  */
 #include <linux/bitops.h>
 #include <linux/mmzone.h>
@@ -31,14 +32,14 @@ static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 	return proto->copies ? "a frame has no mapping whose sequence to recheck" : NULL;
 }
 
-/* As fsc_use(), where the walker knows the frame and learns the key. */
+/* Like fsc_use(), but the walker knows the frame, and reads the key from the folio. */
 static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    const void *folio, unsigned long frame, bool general)
 {
 	u64 word, generation;
 	unsigned long pfn;
 
-	/* What follows comes after the recheck; pairs with smp_wmb() in fsc_memdesc_publish(). */
+	/* Order the reads after the recheck; pairs with the smp_wmb() in fsc_memdesc_publish(). */
 	smp_acquire__after_ctrl_dep();
 	word = fsc_folio_generation(proto, folio);
 	generation = word & ~FSC_GENERATION_GONE;
@@ -57,7 +58,7 @@ static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_proto
 		fsc_count(&t->counters, FSC_STALE_HELD);
 }
 
-/* Which frames of a block the second pass has to look at. Returns how many are ours. */
+/* Choose frames of a block for the second pass. Return: number of our frames. */
 static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 					       const struct fsc_protocol *proto,
 					       unsigned long base, const unsigned long *slot,
@@ -98,7 +99,7 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 	return ours;
 }
 
-/* What is no file folio's after all. */
+/* The frame does not belong to a file folio after all. */
 static noinline void pfn_decide_other(struct fsc_thread *t, unsigned long word, unsigned long frame,
 				      const unsigned long *slot, bool one_pass)
 {
@@ -110,14 +111,14 @@ static noinline void pfn_decide_other(struct fsc_thread *t, unsigned long word, 
 		fsc_arena_look_at_hugetlb(t, frame, slot);
 }
 
-/* The recheck, under a name that scripts/perf/where can tell from the first look. */
+/* The recheck, as a function so that scripts/perf/where can tell it from the first read. */
 static __always_inline unsigned long pfn_word_again(const struct fsc_protocol *proto,
 						    unsigned long frame, const unsigned long *slot)
 {
 	return fsc_folio_peek(proto, frame, slot);
 }
 
-/* Returns whether a folio was used. */
+/* Return: true if a folio was used. */
 static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    unsigned long frame, const unsigned long *slot,
 				    unsigned long *trygets, bool one_pass, bool general)
@@ -172,7 +173,7 @@ out:
 	if (proto->protects)
 		fsc_hazptr_unprotect(t);
 	rcu_read_unlock();
-	/* Outside of RCU, as it may free. */
+	/* Outside RCU, because it may free. */
 	if (unlikely(drop))
 		fsc_reader_put(t, proto, drop);
 	if (unlikely(!folio))
@@ -184,7 +185,7 @@ out:
 	return true;
 }
 
-/* A block in two passes. */
+/* Walk a block in two passes. */
 static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 							const struct fsc_protocol *proto,
 							unsigned long base,
@@ -208,7 +209,7 @@ static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 	return (struct fsc_tally) { ours, ours - hits };
 }
 
-/* A block in one. */
+/* Walk a block in one pass. */
 static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 						       const struct fsc_protocol *proto,
 						       unsigned long base,
@@ -227,7 +228,7 @@ static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 	return (struct fsc_tally) { ours, ours - hits };
 }
 
-/* A section is a block: it takes no key, and the sections of RCU are a frame's. */
+/* A section is a block. It needs no key, and each frame has an RCU section of its own. */
 static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct fsc_draw *draw,
 						    const struct fsc_protocol *proto,
 						    unsigned int n, bool general)

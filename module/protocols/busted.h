@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Negative controls: protocols with a deliberate bug that the oracle must
- * report, and that must not hurt the machine.
+ * report, and that must not harm the machine.
  *
- * In all of them a freed descriptor goes to the run's pool and never back to
- * its slab, so whatever pointer a reader follows is to a descriptor. A
- * reference is put on the folio it was taken on. The loops check a pfn before
- * they follow it, and memory that went back to the page allocator is only
+ * Where readers may follow a stale pointer, freed descriptors go to the run's
+ * pool instead of their slab, so the pointer still points to a descriptor. A
+ * reference is put on the folio on which it was taken. The loops check a pfn
+ * before they follow it. Memory that went back to the page allocator is only
  * read, through the direct map (refused with debug_pagealloc).
  *
- * norecheck: typesafe that trusts its tryget, with GUP as regards the pte, too.
+ * norecheck: typesafe without the recheck; on GUP without that of the pte, too.
  * Widened by gap_ns.
  * early_pages: rcu_full that frees the pages at once. Widened by hold_ns.
- * early_publish: typesafe whose folio is in its slot with refcount and pfn
- * before it has identity and stamp. It keeps a reference of its own until
- * they are written, or another freer would free it under the writer. Widened
- * by publish_ns.
- * noseq: seqcount that believes its copy. Widened by gap_ns.
- * noreload: hazptr that does not look again, with GUP not at the pte, either.
- * Widened by a gap_ns that is longer than a batch takes to fill.
- * early_reuse: rcu_bounded that takes back what it parked a moment ago, without
- * asking for its grace period. To the slab goes only what has passed. Widened by
- * gap_ns. With GUP the second look at the pte hides it, and the next.
- * ignore_locked: rcu_desc with an xadd that takes a frozen folio's addend for a
- * reference. It sweeps it all the same, remembers that it owns none, and puts
- * none. Widened by gap_ns.
- * early_confirm: rcu_desc whose markers say that what was deferred is free when it is
- * deferred. Limbo's bound is what is wrong, no lookup.
+ * early_publish: typesafe that publishes a folio with refcount and pfn before it
+ * has identity and stamp. It keeps a reference of its own until they are written,
+ * or another freer would free the folio under the writer. Widened by publish_ns.
+ * noseq: seqcount that does not recheck the sequence. Widened by gap_ns.
+ * noreload: hazptr that does not load the slot again; on GUP without the recheck
+ * of the pte, too. Widened by a gap_ns longer than a batch takes to fill.
+ * early_reuse: rcu_bounded that reuses a parked descriptor without waiting for its
+ * grace period. Only descriptors that have waited go to the slab. Widened by
+ * gap_ns. On GUP the recheck of the pte hides this bug and the next one.
+ * ignore_locked: rcu_desc with an xadd whose tryget succeeds on a frozen folio.
+ * It still sweeps its addend, remembers that it has no reference, and puts none.
+ * Widened by gap_ns.
+ * early_confirm: rcu_desc whose markers confirm descriptors as free when they are
+ * deferred. Only the limbo bound is wrong, not the lookups.
  * touch_slab: a walker that follows the words of slabs, whose descriptors are
  * freed without RCU (arena.h). It only reads. Widened by gap_ns.
  */
@@ -35,7 +34,7 @@
 
 #include "descriptor.h"
 
-/* What is broken here stands before this header in the table, and is not included again. */
+/* table.h includes the protocols that are broken here before this header. */
 
 static inline void fsc_pooled_free(struct fsc_thread *t, void *folio, bool timed)
 {
@@ -75,7 +74,7 @@ static void fsc_pooled_callback(struct rcu_head *rcu)
 	fsc_desc_cache_free(fsc_run, folio, true);
 }
 
-/* The pages at once, the descriptor into the pool after a grace period. */
+/* Free the pages at once; put the descriptor into the pool after a grace period. */
 static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_folio *folio = p;
@@ -115,7 +114,7 @@ static const struct fsc_protocol fsc_noreload = {
 	.alloc		= fsc_desc_alloc_pooled,
 };
 
-/* All but one, or it would get the frame that it had: see pool.c. */
+/* Leave one parked, or it would get its old frame: see pool.c. */
 static struct fsc_folio *fsc_early_reuse_take(struct fsc_thread *t)
 {
 	return fsc_parked_take_if(t, true);
@@ -140,7 +139,7 @@ static const struct fsc_protocol fsc_early_reuse = {
 	.free		= fsc_rcu_bounded_free,
 };
 
-/* The folios of which a reader has a reference that is none. */
+/* Folios that a reader uses without having a reference. */
 struct fsc_unowned {
 	void *folio[FSC_SECTION_MAX];
 	unsigned int nr;
@@ -166,7 +165,7 @@ static bool fsc_ignore_locked_tryget(struct fsc_thread *t, void *folio)
 
 	if (fsc_xadd_tryget(t, folio))
 		return true;
-	/* A section's worth at most; whoever has so many already looks, for once. */
+	/* At most a section's worth. If that is full, respect the frozen folio for once. */
 	if (unowned->nr == ARRAY_SIZE(unowned->folio))
 		return false;
 	unowned->folio[unowned->nr++] = folio;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Negative controls of the kernel's own checkers: what each does wrong is for
- * one of them to report, and where that is not built in there is no such
- * control, as nobody would see it, and the first might hurt.
+ * Negative controls for the kernel's own checkers. Each exists only in kernels
+ * with its checker: otherwise nobody would report the bug, and early_free might
+ * do harm.
  *
- * early_free, for KASAN: rcu_desc whose descriptor goes back to its slab before
- * the grace period, so that a reader's tryget writes to freed memory.
+ * early_free, for KASAN: rcu_desc that frees the descriptor to its slab before the
+ * grace period, so that a reader's tryget writes to freed memory.
  * plain_race, for KCSAN: typesafe that counts its allocations and frees in a word
- * which all CPUs share, by plain accesses, in a function of its own so that its
- * report is told from one of typesafe's.
- * lock_inversion, for lockdep: typesafe that takes two locks in one order and then
- * in the other. Nobody else takes them, so nothing hangs.
+ * shared by all CPUs, with plain accesses. They are in a function of their own, so
+ * that the report can be told from one about typesafe.
+ * lock_inversion, for lockdep: typesafe that takes two locks in both orders. Nobody
+ * else takes them, so nothing hangs.
  */
 #ifndef FSC_PROTOCOL_CHECKED_H
 #define FSC_PROTOCOL_CHECKED_H

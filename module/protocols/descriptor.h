@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the protocols whose folios have a struct fsc_folio of their own share. */
+/* Shared by protocols whose folios have their own descriptor, struct fsc_folio. */
 #ifndef FSC_PROTOCOL_DESCRIPTOR_H
 #define FSC_PROTOCOL_DESCRIPTOR_H
 
@@ -19,13 +19,13 @@
 #include "../tryget/rcuref.h"
 #include "../tryget/xadd.h"
 
-/* Walkers of frames do not find the folio any more; to them this is what unlinking is. */
+/* Hide the folio from PFN walkers: for them this is the unlink. */
 static inline void fsc_desc_words_clear(struct fsc_run *run, const struct fsc_folio *folio)
 {
 	fsc_memdesc_set(fsc_memdesc_slot(&run->map, folio->pfn), 0, 1U << folio->order);
 }
 
-/* Poison a folio's memory and give it back; from here on its frames are anybody's. */
+/* Poison a folio's memory and free it; its frames may be reused from here on. */
 static inline void fsc_desc_poison_and_free(struct fsc_run *run, const struct fsc_folio *folio)
 {
 	fsc_stamp_write(fsc_stamp_of(folio->pfn), ~fsc_desc_key(run, folio),
@@ -41,7 +41,7 @@ static inline void fsc_desc_pages_free(struct fsc_run *run, const struct fsc_fol
 	fsc_desc_poison_and_free(run, folio);
 }
 
-/* The descriptor is anybody's from here on. */
+/* Free the descriptor; it may be reused from here on. */
 static __always_inline void fsc_desc_cache_free(struct fsc_run *run, struct fsc_folio *folio,
 						bool busted)
 {
@@ -52,13 +52,13 @@ static __always_inline void fsc_desc_cache_free(struct fsc_run *run, struct fsc_
 	this_cpu_inc(run->limbo.released->descriptors);
 }
 
-/* What the pfn path is populated with lies close together. */
+/* Single frames that populate the pfn path are close together. */
 static inline struct page *fsc_fresh_page(struct fsc_thread *t, unsigned int order)
 {
 	return t->role == FSC_KEEPER && !order ? fsc_arena_frame(t->run) : NULL;
 }
 
-/* Memory, then a descriptor for it: @take's, where that has one, else the slab's. */
+/* Allocate memory, then a descriptor for it: from @take if that has one, else from the slab. */
 static __always_inline
 void *fsc_desc_alloc_from(struct fsc_thread *t, unsigned int order,
 			  struct fsc_folio *(*take)(struct fsc_thread *t))
@@ -78,7 +78,7 @@ void *fsc_desc_alloc_from(struct fsc_thread *t, unsigned int order,
 		folio = kmem_cache_alloc(run->cache, FSC_GFP);
 	if (!folio)
 		goto free_pages;
-	/* A stale reader of a recycled descriptor may be looking. */
+	/* A stale reader of a recycled descriptor may read it. */
 	WRITE_ONCE(folio->pfn, page_to_pfn(page));
 	WRITE_ONCE(folio->order, order);
 	return folio;
@@ -103,7 +103,7 @@ static inline void *fsc_desc_alloc_pooled(struct fsc_thread *t, unsigned int ord
 	return fsc_desc_alloc_from(t, order, fsc_take_pooled);
 }
 
-/* Count a descriptor that this run freed before, by what the free left in it. */
+/* Count a descriptor that this run has freed before; the free has left a mark in it. */
 static inline void fsc_note_reuse(struct fsc_thread *t, u64 key, u64 freed, bool same_key)
 {
 	u64 since, after = 0;
@@ -147,8 +147,9 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 }
 
 /*
- * Before anything of it is free: the descriptor remembers when, for who gets it
- * next. What waits is so many descriptors, and the pages with it.
+ * Call before anything is freed. Records the time of free in the descriptor,
+ * for its next owner. @waits: number of descriptors that go into limbo;
+ * @pages_wait: so do the pages.
  */
 static __always_inline void fsc_desc_begin_free(struct fsc_thread *t, struct fsc_folio *folio,
 						bool timed, unsigned int waits, bool pages_wait)
@@ -159,7 +160,7 @@ static __always_inline void fsc_desc_begin_free(struct fsc_thread *t, struct fsc
 			       pages_wait ? 1U << folio->order : 0);
 }
 
-/* A descriptor leaves limbo, and @pages pages with it; both are still as they were. */
+/* A descriptor and @pages pages leave limbo. Call before they can be reused. */
 static __always_inline void fsc_desc_note_release(const struct fsc_run *run,
 						  const struct fsc_folio *folio, unsigned int pages)
 {
@@ -171,11 +172,11 @@ static __always_inline void fsc_desc_note_release(const struct fsc_run *run,
 		fsc_trace_release(run, READ_ONCE(folio->freed), pages);
 }
 
-/* Descriptor and pages at once. */
+/* Free descriptor and pages at once. */
 static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_folio *folio,
 					      bool timed, bool busted)
 {
-	/* After the free the descriptor may be somebody else's. */
+	/* Read before the free: then the descriptor may have a new owner. */
 	unsigned int order = folio->order;
 
 	fsc_desc_begin_free(t, folio, timed, 0, false);
@@ -189,7 +190,7 @@ static inline void fsc_desc_free_both(struct fsc_thread *t, void *folio, bool ti
 	fsc_desc_free_now(t, folio, timed, false);
 }
 
-/* The operations above, as members of a struct fsc_protocol, with tryget=@by's references. */
+/* The operations above, as members of a struct fsc_protocol, with references by tryget=@by. */
 #define FSC_DESCRIPTOR_OPS(by)			\
 	.own_descriptor	= true,			\
 	.refs		= fsc_##by##_refs,	\

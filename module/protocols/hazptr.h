@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A fourth option: hazard pointers (Michael, 2004). The pages are freed at
- * once, a descriptor when no reader says that it is about to follow a pointer
- * to it. No grace period, and no more than a batch for each thread waits.
+ * once, a descriptor when no reader publishes a pointer to it. No grace period
+ * is needed, and at most a batch per thread waits.
  *
- * A reader has a slot of its own and does: load; store the pointer into its
- * slot; smp_mb(); load again, and if it is another start over; tryget; clear
- * the slot (release). Only the descriptor needs the hazard, and only until
- * the reference is there; it is RCU that keeps the xarray's nodes meanwhile, as in
- * every lockless walk.
+ * Each reader has its own slot. It loads the pointer; stores it into its slot;
+ * smp_mb(); loads again, and starts over if the pointer has changed; tryget;
+ * clears the slot (release). Only the descriptor needs the hazard, and only
+ * until the reference is taken. RCU protects the xarray's nodes meanwhile, as
+ * in every lockless walk.
  *
- * Who frees does, once a batch of descriptors has left its places: smp_mb();
- * read all slots; free those that stand in none, keep the others for the next
- * time. The unlinking, or the clearing of the memdesc word, comes before that
- * smp_mb(), the store of the reader's slot before the reader's: so either the
- * reader's second load sees the pointer gone, or the scan sees the hazard.
- * Clearing releases what the reader did with the descriptor to the scan's
- * acquire.
+ * Once a freer has removed a batch of descriptors, it does: smp_mb(); read all
+ * slots; free the descriptors that are in none, and keep the others for the
+ * next scan. The unlink, or the clearing of the memdesc word, comes before the
+ * freer's smp_mb(); the store to the reader's slot comes before the reader's.
+ * So either the reader's second load sees the pointer gone, or the scan sees
+ * the hazard. Clearing the slot is a release of the reader's accesses to the
+ * descriptor; the scan has the acquire.
  *
- * The scan compares each descriptor with each slot, so with many readers a batch
- * costs their square; Michael sorts the slots first.
+ * The scan compares each descriptor with each slot, so the cost of a batch
+ * grows with the square of the readers; Michael sorts the slots first.
  *
- * A stalled reader (stall_ms) sits on a published hazard, not in the gap before.
+ * A stalled reader (stall_ms) stalls with a published hazard, not in the gap
+ * before.
  *
- * A tryget that has to start over leaves its pointer in the slot until the next
- * one overwrites it: that keeps one descriptor a little longer.
+ * A tryget that starts over leaves its pointer in the slot until the next one
+ * overwrites it. That keeps one descriptor a little longer.
  */
 #ifndef FSC_PROTOCOL_HAZPTR_H
 #define FSC_PROTOCOL_HAZPTR_H
@@ -33,15 +34,15 @@
 
 #include "descriptor.h"
 
-/* So many times as many descriptors as there are slots: most of a batch is free then. */
+/* Descriptors of a batch per slot, so that a scan frees most of a batch. */
 #define FSC_HAZARD_FACTOR	2
 #define FSC_HAZARD_BATCH_MIN	64
 
 /**
- * struct fsc_hazard - what a thread has of the scheme
- * @folio: the slot: written by the thread alone, read by every scan
- * @retired: descriptors that wait for a scan, linked by next; the thread's own
- * @nr_retired: how many
+ * struct fsc_hazard - hazard pointer state of a thread
+ * @folio: the slot: written only by the thread, read by every scan
+ * @retired: descriptors that wait for a scan, linked by next; private to the thread
+ * @nr_retired: number of these
  */
 struct fsc_hazard {
 	struct fsc_folio *folio ____cacheline_aligned_in_smp;
@@ -49,7 +50,7 @@ struct fsc_hazard {
 	unsigned int nr_retired;
 };
 
-/* Of a run: the keeper's, the threads' in their order. */
+/* Hazards of a run: the keeper's, then those of the threads in order. */
 static __always_inline struct fsc_hazard *fsc_hazards(const struct fsc_run *run)
 {
 	return run->protocol_data;
@@ -77,7 +78,7 @@ static bool fsc_hazptr_in_use(const struct fsc_run *run, const struct fsc_folio 
 	const struct fsc_hazard *hazards = fsc_hazards(run);
 	unsigned int i;
 
-	/* Freers publish none, nor does the keeper; readers come first. */
+	/* Only readers publish hazards; theirs follow the keeper's. */
 	for (i = 1; i <= run->config.nr_readers; i++) {
 		/* Pairs with the release in fsc_hazptr_unprotect(). */
 		if (smp_load_acquire(&hazards[i].folio) == folio)
@@ -86,7 +87,7 @@ static bool fsc_hazptr_in_use(const struct fsc_run *run, const struct fsc_folio 
 	return false;
 }
 
-/* Free what nobody is about to follow. */
+/* Free descriptors that no reader is about to follow. */
 static noinline void fsc_hazptr_scan(struct fsc_thread *t)
 {
 	struct fsc_hazard *own = t->protocol_data;

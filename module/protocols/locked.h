@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The floor that lockless lookups exist to beat: find and get under the lock
- * of the mapping, which is the xarray's.
+ * The baseline that lockless lookups must beat: find and get under the lock of
+ * the mapping, which is the xarray's.
  *
  * A reader does: lock, load, get, unlock; hold and use; put. Removal freezes
- * and unlinks under the same lock, so what stands in the slot has the slot's
- * reference, the get does not fail and there is nothing to look at again; and
- * since nobody follows a pointer without the lock or a reference, descriptor
- * and pages are freed at once into a plain cache. The lock orders everything.
+ * and unlinks under the same lock. So a folio in the slot has the slot's
+ * reference, the get does not fail, and no recheck is needed. Nobody follows a
+ * pointer without the lock or a reference, so descriptor and pages are freed at
+ * once, into a plain cache. The lock orders everything.
  */
 #ifndef FSC_PROTOCOL_LOCKED_H
 #define FSC_PROTOCOL_LOCKED_H

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Option 0, today's kernel: struct folio over struct page, its own refcount,
- * freed at once; readers tryget and recheck (mm/filemap.c:filemap_get_entry).
+ * Option 0, today's kernel: struct folio over struct page with its own
+ * refcount, freed at once; readers tryget and recheck
+ * (mm/filemap.c:filemap_get_entry).
  *
- * The identity is in folio->index (the key) and folio->private (generation);
- * folio->mapping stays NULL or the page allocator would call it a bad page.
- * The allocator sets the refcount before there is an identity, so here the
- * recheck is a reader's only guard: it is followed by an acquire, which pairs
- * with the release that xas_store() publishes the folio with.
+ * The identity is in folio->index (the key) and folio->private (generation).
+ * folio->mapping stays NULL, or the page allocator would report a bad page. The
+ * allocator sets the refcount before there is an identity, so here the recheck
+ * is a reader's only guard. An acquire follows it, which pairs with the release
+ * by which xas_store() publishes the folio.
  *
- * A stale reader's reference may fall on a page that is somebody else's by
- * then, and its put may be that page's last. That is how the kernel works
- * today; such a put frees through __folio_put() and touches nothing of ours,
- * which the head frame's memdesc word tells.
+ * A stale reader may take a reference to a page that has a new owner by then,
+ * and its put may be that page's last. That is how the kernel works today. Such
+ * a put frees through __folio_put() and changes nothing of ours: the memdesc
+ * word of the head frame tells whether the folio is ours.
  *
- * To walkers of frames the words stand for what page types tell today; what is
- * a file folio they find by way of struct page, tails included.
+ * For PFN walkers the memdesc words stand for today's page types. They find
+ * file folios through struct page, tails included.
  */
 #ifndef FSC_PROTOCOL_OVERLAY_H
 #define FSC_PROTOCOL_OVERLAY_H
@@ -47,7 +48,7 @@ static __always_inline void fsc_overlay_unfreeze(void *folio)
 	folio_ref_unfreeze(folio, 1);
 }
 
-/* The kernel's own; it takes no other. The page allocator has set the count already. */
+/* The kernel's own count, and no other. The page allocator has already set it. */
 #define fsc_overlay_refs {			\
 	.name		= "cas",		\
 	.freezes	= true,			\
@@ -76,7 +77,7 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	struct folio *folio = p;
 	struct fsc_stamp *stamp = fsc_stamp_of(folio_pfn(folio));
 
-	/* struct page keeps nothing through a free; the poisoned memory does. */
+	/* A free leaves nothing in struct page, but the poison stays in the memory. */
 	fsc_note_reuse(t, key, READ_ONCE(stamp->freed), ~READ_ONCE(stamp->key) == key);
 	WRITE_ONCE(folio->index, key);
 	WRITE_ONCE(folio->private, (void *)generation);
@@ -102,7 +103,7 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 		this_cpu_add(run->limbo.released->pages, 1UL << order);
 		fsc_count_freed(&t->counters, order);
 	}
-	/* The count is zero: frozen, or put by the caller. */
+	/* The count is zero: frozen, or dropped by the caller. */
 	__folio_put(folio);
 }
 

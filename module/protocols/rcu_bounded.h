@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A fourth option: rcu_desc with a ceiling. The pages are freed at once, the
- * descriptor is parked on its CPU with a cookie of the grace period that it
- * has to wait for; an allocation takes the oldest one whose period has passed
- * before it asks the slab. At bounded_max a CPU the freer asks for an expedited
- * grace period, which disturbs every CPU, and waits for it.
+ * A fourth option: rcu_desc with a ceiling. The pages are freed at once. The
+ * descriptor is parked on its CPU, with a cookie of the grace period that it
+ * waits for. An allocation takes the oldest descriptor if its grace period has
+ * passed, else it asks the slab. Above bounded_max per CPU the freer waits for
+ * an expedited grace period, which disturbs every CPU.
  *
- * A reader does what rcu_desc's does: load inside RCU, tryget (acquire, pairs
- * with the release that enabled the folio), no recheck. A descriptor that it
- * found cannot be taken back while its section lasts:
- * poll_state_synchronize_rcu_full() says true only when a grace period has
+ * A reader does the same as with rcu_desc: load inside RCU, tryget (acquire,
+ * pairs with the release that enabled the folio), no recheck. A descriptor that
+ * it found cannot be reused during its section:
+ * poll_state_synchronize_rcu_full() returns true only if a grace period has
  * passed since the cookie was taken, and the cookie is taken after the
  * descriptor has left its slot.
  *
- * The lists are the CPUs' own, behind a local lock, and FIFOs: if the oldest has
- * not passed none has. A cookie asks for no grace period: a list that is half full
- * or more has one started, and the next when that has passed; below they live on
- * those that others start. A free finds at most one more that has passed than
- * allocations will take: two of them, and the older one goes to the slab, so a
- * list is no longer than it has to be. Over the ceiling all that have passed go
- * until it is kept, for there may be no allocation before the next free. While
- * freers wait for a grace period a list is over its ceiling by one for each thread
- * that frees on the CPU.
+ * The lists are per CPU, under a local lock, and FIFOs: if the oldest has not
+ * passed, none has. A cookie does not start a grace period. A list that is more
+ * than half full starts one, and the next when that has passed; shorter lists
+ * rely on grace periods that others start. If the two oldest have passed, a
+ * free gives the oldest to the slab and leaves the other for the next
+ * allocation, so lists stay short. Above the ceiling a free gives all that have
+ * passed to the slab until the ceiling is kept, because there may be no
+ * allocation before the next free. While freers wait, a list may exceed the
+ * ceiling by one descriptor for each thread of the CPU.
  */
 #ifndef FSC_PROTOCOL_RCU_BOUNDED_H
 #define FSC_PROTOCOL_RCU_BOUNDED_H
@@ -33,12 +33,12 @@
 #include "descriptor.h"
 
 /**
- * struct fsc_parked - a CPU's freed descriptors, oldest first, linked by next
+ * struct fsc_parked - freed descriptors of a CPU, oldest first, linked by next
  * @lock: protects the rest
- * @oldest: where allocations take from
- * @newest: where frees add
+ * @oldest: allocations take from here
+ * @newest: frees add here
  * @asked: the last grace period that was started for this list
- * @nr: how many
+ * @nr: number of descriptors
  */
 struct fsc_parked {
 	local_lock_t lock;
@@ -69,7 +69,7 @@ static __always_inline bool fsc_parked_passed(struct fsc_folio *folio)
 	return folio && poll_state_synchronize_rcu_full(&folio->gp);
 }
 
-/* The oldest, if its grace period has passed. */
+/* Take the oldest, if its grace period has passed. */
 static __always_inline struct fsc_folio *fsc_parked_take_if(struct fsc_thread *t, bool careless)
 {
 	struct fsc_parked __percpu *lists = fsc_parked_of(t->run);
@@ -99,7 +99,7 @@ static void fsc_parked_free(struct fsc_run *run, struct fsc_folio *folio)
 	fsc_desc_cache_free(run, folio, false);
 }
 
-/* Put a descriptor last. True: the list is over its ceiling, and none of it has passed. */
+/* Append a descriptor. Return: true if the list is above its ceiling and none has passed. */
 static bool fsc_parked_add(struct fsc_run *run, struct fsc_folio *folio)
 {
 	struct fsc_parked __percpu *lists = fsc_parked_of(run);
@@ -151,7 +151,7 @@ static inline void fsc_rcu_bounded_free(struct fsc_thread *t, void *p, bool time
 		u64 from = fsc_clock();
 
 		fsc_count(&t->counters, FSC_EXPEDITED);
-		/* All that were parked when it began have passed after this. */
+		/* After this, all that were parked before it have passed. */
 		synchronize_rcu_expedited();
 		fsc_trace_grace_period(FSC_GP_EXPEDITED, fsc_clock_since(from));
 	}
@@ -185,7 +185,7 @@ static void fsc_rcu_bounded_tear_down(struct fsc_run *run)
 	run->protocol_percpu = NULL;
 }
 
-/* A freer's own list; of a run whose threads have ended all of them. */
+/* Empty the list of the freer's CPU; without a freer, the lists of all CPUs. */
 static void fsc_rcu_bounded_settle(struct fsc_run *run, struct fsc_thread *t)
 {
 	struct fsc_folio *folio;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Option 2: the pages are freed at once, the descriptor after a grace period,
- * by kfree_rcu() or by a callback.
+ * Option 2: free the pages at once, and the descriptor after a grace period, by
+ * kfree_rcu() or by a callback.
  *
- * What a reader found inside its RCU section stays that descriptor until the
- * section ends, so a successful tryget (acquire, pairs with the release of
- * fsc_enable()) is on the folio that stood in the slot: no recheck.
+ * A descriptor found inside an RCU section is not reused until the section
+ * ends. So a successful tryget (acquire, pairs with the release of
+ * fsc_enable()) is on the folio that was in the slot: no recheck.
  */
 #ifndef FSC_PROTOCOL_RCU_DESC_H
 #define FSC_PROTOCOL_RCU_DESC_H
@@ -35,7 +35,7 @@ static __always_inline void fsc_rcu_desc_defer(const struct fsc_run *run, struct
 		call_rcu_hurry(&folio->rcu, fsc_rcu_desc_callback);
 		break;
 	default:
-		/* Tells nobody when it frees: see marker.h. */
+		/* Does not report when it frees: see marker.h. */
 		kfree_rcu(folio, rcu);
 		break;
 	}
@@ -53,7 +53,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 	if (!markers->every) {
 		fsc_rcu_desc_defer(t->run, folio);
 	} else {
-		/* Deferred and counted on one CPU. */
+		/* Defer and count on the same CPU. */
 		preempt_disable();
 		local = page_to_nid(virt_to_page(folio)) == numa_mem_id();
 		fsc_rcu_desc_defer(t->run, folio);

@@ -3,8 +3,8 @@
  * Option 3: one callback frees descriptor and pages after a grace period.
  *
  * A reader takes no reference: what it found inside its RCU section, memory
- * included, is there until the section ends. The price is that it must hold
- * and use inside: its holders stretch the grace period and may not sleep, so
+ * included, stays until the section ends. The price is that it must hold and
+ * use the folio inside. Holders extend the grace period and may not sleep, so
  * this option cannot serve anyone who keeps a folio (I/O, pins).
  */
 #ifndef FSC_PROTOCOL_RCU_FULL_H
@@ -28,7 +28,7 @@ static inline void fsc_rcu_full_free(struct fsc_thread *t, void *p, bool timed)
 	unsigned int order = folio->order;
 
 	fsc_desc_begin_free(t, folio, timed, 1, true);
-	/* Before the grace period: a walker that found the word after it would be in none. */
+	/* Before the grace period: it does not cover walkers that find the word later. */
 	fsc_desc_words_clear(t->run, folio);
 	if (t->run->deferral == FSC_DEFER_CALL_RCU_HURRY)
 		call_rcu_hurry(&folio->rcu, fsc_rcu_full_callback);

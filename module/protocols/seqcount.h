@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A fourth option, for small reads: typesafe, and a reader that takes no
- * reference but copies what it wants and looks then whether it may believe it.
+ * A fourth option, for small reads: typesafe, but a reader takes no reference.
+ * It copies what it needs, and then checks whether the copy is valid.
  *
- * A reader does, inside RCU: read the mapping's delete sequence (acquire);
- * load the slot; read the descriptor and copy touch_bytes of the memory;
- * smp_rmb(); read the sequence again. Odd or moved: somebody removed a folio
- * of this mapping meanwhile, and the copy may be of anything; start over, a
- * bounded number of times, then look up as typesafe does.
+ * Inside RCU a reader does: read the mapping's delete sequence (acquire); load
+ * the slot; read the descriptor and copy touch_bytes of the memory; smp_rmb();
+ * read the sequence again. If it is odd or has changed, a folio of this mapping
+ * was removed meanwhile, and the copy may be of anything. Then it starts over,
+ * a bounded number of times, and after that looks up as typesafe does.
  *
- * A remover, under the lock: sequence odd, smp_wmb(), unlink, smp_wmb(),
- * sequence even; and only then frees. So
+ * Under the lock a remover does: sequence odd, smp_wmb(), unlink, smp_wmb(),
+ * sequence even; and frees only then. So
  *
- * - if the copy has anything that was written after the free, the sequence
- *   that the reader sees after its smp_rmb() is the remover's odd one at least
- *   (first smp_wmb(), pairs with that smp_rmb());
- * - if the first sequence is the remover's even one, the slot is empty for the
- *   reader (second smp_wmb(), pairs with the acquire).
+ * - if the copy contains anything written after the free, the reader sees at
+ *   least the remover's odd sequence after its smp_rmb() (first smp_wmb(),
+ *   pairs with that smp_rmb());
+ * - if the first sequence is the remover's even one, the reader finds the slot
+ *   empty (second smp_wmb(), pairs with the acquire).
  *
- * While it is copied the memory may be somebody else's, or gone: it is read
- * with copy_from_kernel_nofault(), which no sanitizer instruments, and not
- * where debug_pagealloc unmaps it. The descriptor is type safe inside RCU.
+ * While it is copied the memory may have a new owner, or be gone. So it is read
+ * with copy_from_kernel_nofault(), which no sanitizer instruments.
+ * debug_pagealloc, which unmaps free pages, is refused. The descriptor is
+ * type-safe inside RCU.
  *
- * A folio cannot be held past the section in this way, hold_ns is spent inside
- * it and again with each copy, and a removal anywhere in the mapping costs every
- * reader a retry. All of touch_bytes is copied, a line at the least, where others
- * read a word of each line: that is what a small read does, and its price.
+ * A folio cannot be held past the section in this way. hold_ns is spent inside
+ * it, and again for each copy. A removal anywhere in the mapping makes every
+ * reader retry. All of touch_bytes is copied, at least a line, where the others
+ * read a word of each line: that is the cost of a small read.
  */
 #ifndef FSC_PROTOCOL_SEQCOUNT_H
 #define FSC_PROTOCOL_SEQCOUNT_H
@@ -37,12 +38,12 @@
 
 #include "descriptor.h"
 
-/* After that many copies in vain a reference is cheaper. */
+/* After this many failed copies a reference is cheaper. */
 #define FSC_SEQ_TRIES	4
 
 enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
 
-/* What a reader has seen of a folio; nothing of it counts before the sequence is rechecked. */
+/* What a reader has read from a folio; not valid until the sequence is rechecked. */
 struct fsc_seq_view {
 	const struct fsc_mapping *mapping;
 	u64 index;
@@ -109,7 +110,7 @@ again:
 	return FSC_COPY_FALL_BACK;
 }
 
-/* Each reader copies into a buffer of its own. */
+/* Each reader has its own buffer for copies. */
 static size_t fsc_seq_buffer(const struct fsc_run *run)
 {
 	return max(run->config.touch_bytes, FSC_LINE_BYTES);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The table of protocols: a header each, and a row for each way that it counts
- * references (tryget=), those of a protocol one after the other. The header defines
- * a const struct fsc_protocol, fsc_ROW. Behind them come the negative controls.
+ * The table of protocols. Each protocol has a header, and consecutive rows: one
+ * for each way that it counts references (tryget=). For each row the header
+ * defines a const struct fsc_protocol, fsc_ROW. The negative controls come
+ * last.
  */
 #ifndef FSC_PROTOCOL_TABLE_H
 #define FSC_PROTOCOL_TABLE_H

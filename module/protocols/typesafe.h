@@ -3,14 +3,13 @@
  * Option 1: descriptor and pages are freed at once, the descriptor into a
  * SLAB_TYPESAFE_BY_RCU cache.
  *
- * A reader that found a descriptor may see it freed and allocated again under
- * another key before its tryget, which then succeeds on the wrong folio. So:
- * tryget (acquire), look at the slot again, and if another entry stands there
- * put the reference and start over (mm/filemap.c:filemap_get_entry). The
- * acquire pairs with the release of fsc_enable(), which is the last that
- * an allocation writes to the descriptor: if the slot still holds the pointer
- * after the tryget, the folio cannot have been freed in between, as freeing
- * needs the reference.
+ * The descriptor that a reader found may be freed and allocated again under
+ * another key before its tryget, which then succeeds on the wrong folio. So a
+ * reader does: tryget (acquire); recheck the slot; if it has changed, put the
+ * reference and start over (mm/filemap.c:filemap_get_entry). The acquire pairs
+ * with the release of fsc_enable(), the last write of an allocation to the
+ * descriptor. If the slot still holds the pointer after the tryget, the folio
+ * was not freed in between: that would need the reference.
  */
 #ifndef FSC_PROTOCOL_TYPESAFE_H
 #define FSC_PROTOCOL_TYPESAFE_H

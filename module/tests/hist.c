@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Histograms: where a value is counted, and what the buckets say of it. */
+/* Histograms: the bucket of a value, and what buckets tell about quantiles. */
 #include <kunit/test.h>
 #include <linux/limits.h>
 #include <linux/math.h>
@@ -76,7 +76,7 @@ static void extremes_are_exact(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, hist->min, U64_MAX);
 	KUNIT_EXPECT_EQ(test, hist->max, 0);
-	/* All of one bucket, so what is told apart is not told by it. */
+	/* All in one bucket, so it is not the buckets that tell them apart. */
 	KUNIT_ASSERT_EQ(test, fsc_hist_bucket(1000001), fsc_hist_bucket(1000003));
 	fsc_hist_record(hist, 1000002);
 	fsc_hist_record(hist, 1000001);
@@ -112,7 +112,7 @@ static void merge_adds_up(struct kunit *test)
 		u64 value = fsc_stream_next(&stream) >> (i % 64);
 
 		fsc_hist_record(both, value);
-		/* The third stays empty: its extremes are none. */
+		/* The third stays empty, without extremes. */
 		fsc_hist_record(part[i % 2], value);
 	}
 	for (i = 0; i < ARRAY_SIZE(part); i++)
@@ -122,8 +122,9 @@ static void merge_adds_up(struct kunit *test)
 }
 
 /*
- * The largest value of the quantile's bucket, as scripts/fsc/metrics.py takes it from what
- * debugfs prints: here the buckets are tested, that is in scripts/tests.
+ * The largest value of the quantile's bucket, computed as in
+ * scripts/fsc/metrics.py from what debugfs prints. This tests the buckets;
+ * scripts/tests tests metrics.py.
  */
 static u64 quantile(const struct fsc_hist *hist, unsigned int permille)
 {
@@ -158,7 +159,7 @@ static void buckets_bound_the_error_of_quantiles(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, values);
 	fsc_stream_seed(&stream, 2, 0, 0);
 	for (i = 0; i < nr; i++) {
-		/* As many of each power of two, from 1 ns on to 137 s. */
+		/* Equally many of each power of two, from 1 ns to 137 s. */
 		values[i] = fsc_stream_next(&stream) >> (64 - FSC_HIST_MAX_BITS) >>
 			    i % FSC_HIST_MAX_BITS;
 		fsc_hist_record(hist, values[i]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The accounts of what is freed and not yet reusable, of a run that is made up. */
+/* Limbo accounting, with a made-up run. */
 #include <kunit/test.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
@@ -16,7 +16,7 @@
 
 #define NR_THREADS	2
 
-/* Nothing of its own to settle. */
+/* Keeps nothing back. */
 static const struct fsc_protocol protocol = { .name = "made up" };
 static const struct fsc_loops loops = { .protocol = &protocol };
 
@@ -37,14 +37,14 @@ static void freers_wait_before_the_cap(struct kunit *test)
 		unsigned int mb, nr_freers;
 		u64 page_bytes, check_bytes, wait_bytes;
 	} caps[] = {
-		/* An eighth of the cap between the looks of all freers, in whole folios. */
+		/* Between two checks all freers can add an eighth of the cap, in whole folios. */
 		{ 1, 1, SZ_4K, SZ_128K, SZ_1M - 32 * (SZ_4K + 80) },
 		{ 1, 4, SZ_4K, SZ_32K, SZ_1M - 4 * 8 * (SZ_4K + 80) },
 		{ 64, 8, SZ_4K, SZ_1M, SZ_64M - 8 * 252 * (SZ_4K + 80) },
 		{ 64, 3, SZ_4K, SZ_64M / 24, SZ_64M - 3 * 670 * (SZ_4K + 80) },
-		/* None is one. */
+		/* No freer counts as one. */
 		{ 1, 0, SZ_4K, SZ_128K, SZ_1M - 32 * (SZ_4K + 80) },
-		/* A folio may be more than that, or a quarter; its descriptor has 80 bytes. */
+		/* A folio may exceed check_bytes, or be a quarter; a descriptor has 80 bytes. */
 		{ 64, 8, SZ_2M, SZ_1M, SZ_64M - 8 * (SZ_2M + 80) },
 		{ 119, 2, SZ_2M, 119 * SZ_1M / 16, 119 * SZ_1M - 2 * 4 * (SZ_2M + 80) },
 	};
@@ -82,7 +82,7 @@ static void a_cap_is_half_of_ram_at_most(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, open_accounts(run, most, 1, SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, open_accounts(run, most + 1, 1, SZ_4K), -EINVAL);
-	/* Not asked for, it is an eighth, which must hold two folios a freer as well. */
+	/* The default is an eighth, which must hold two folios per freer as well. */
 	KUNIT_EXPECT_EQ(test, open_accounts(run, 0, 1, SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, run->limbo.max_bytes, ram / 8);
 	KUNIT_EXPECT_EQ(test, open_accounts(run, 0, 1, ram / 16), -EINVAL);
@@ -98,11 +98,11 @@ static void note_waits(struct kunit *test, u64 from, u64 to, u64 freed)
 	fsc_limbo_note_wait(run, fsc_freed_time(freed - run->started));
 }
 
-/* A window that is over, so what lies in it is exact whenever this runs. */
+/* The window is over, so the part of a wait inside it is exact whenever this runs. */
 static void waits_are_cut_off_at_the_edges_of_the_window(struct kunit *test)
 {
 	static const struct {
-		s64 freed;	/* ns after the window began, which lasts a millisecond */
+		s64 freed;	/* ns after the start of the window, which lasts 1 ms */
 		u64 in_window;
 	} waits[] = {
 		{ -(s64)NSEC_PER_MSEC, NSEC_PER_MSEC },
@@ -126,7 +126,7 @@ static void waits_are_cut_off_at_the_edges_of_the_window(struct kunit *test)
 		released = fsc_limbo_released(run);
 		KUNIT_EXPECT_EQ(test, released.waited_ns, waits[i].in_window);
 		KUNIT_EXPECT_EQ(test, released.timed, 1);
-		/* It became reusable behind the window. */
+		/* It became reusable after the window. */
 		KUNIT_EXPECT_EQ(test, released.ended, 0);
 		KUNIT_EXPECT_EQ(test, released.wait_ns, 0);
 	}
@@ -138,7 +138,7 @@ static void waits_that_end_in_the_window_are_whole(struct kunit *test)
 	struct fsc_released released;
 	u64 from, freed, least, most;
 
-	/* From before the window: what is cut off is exact. */
+	/* Freed before the window: the part cut off is exact. */
 	from = fsc_clock() - 10 * NSEC_PER_MSEC;
 	freed = from - 3 * NSEC_PER_MSEC;
 	run->started = from - 5 * NSEC_PER_MSEC;
@@ -152,7 +152,7 @@ static void waits_that_end_in_the_window_are_whole(struct kunit *test)
 	KUNIT_EXPECT_GE(test, released.wait_ns, least);
 	KUNIT_EXPECT_LE(test, released.wait_ns, most);
 
-	/* From inside: all of it. */
+	/* Freed inside the window: nothing is cut off. */
 	note_waits(test, from, 0, from + 3 * NSEC_PER_MSEC);
 	released = fsc_limbo_released(run);
 	KUNIT_EXPECT_EQ(test, released.ended, 1);
@@ -164,7 +164,7 @@ static void waits_outside_of_the_window_are_only_counted(struct kunit *test)
 {
 	struct fsc_run *run = test->priv;
 	u64 now = fsc_clock();
-	/* Not begun, and begun later than now. */
+	/* Not begun; and beginning in the future. */
 	const u64 from[] = { 0, now + 3600 * NSEC_PER_SEC };
 	struct fsc_released released;
 	unsigned int i;
@@ -179,7 +179,7 @@ static void waits_outside_of_the_window_are_only_counted(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, released.wait_ns, 0);
 	}
 
-	/* Once the run is settled they are nobody's. */
+	/* After the run was settled they are not counted. */
 	run->drain_ns = 1;
 	note_waits(test, now - 4 * NSEC_PER_MSEC, 0, now - NSEC_PER_MSEC);
 	released = fsc_limbo_released(run);
@@ -193,7 +193,7 @@ static void times_of_free_may_come_round(struct kunit *test)
 	struct fsc_run *run = test->priv;
 	u64 from = fsc_clock() - 10 * NSEC_PER_MSEC;
 
-	/* They count to 2^42 ns, 73 minutes: freed just before, and just after. */
+	/* Times of free wrap after 2^42 ns, 73 minutes: freed just before that, and just after. */
 	run->started = from - BIT_ULL(FSC_FREED_TIME_BITS);
 	note_waits(test, from, from + NSEC_PER_MSEC, from - 5);
 	KUNIT_EXPECT_EQ(test, fsc_limbo_released(run).waited_ns, NSEC_PER_MSEC);
@@ -210,7 +210,7 @@ static void releases_are_summed_over_cpus(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0, open_accounts(run, 1, 1, SZ_4K));
 	for_each_possible_cpu(cpu) {
-		/* Of each CPU another digit, of each account another factor. */
+		/* A different digit for each CPU, a different factor for each field. */
 		u64 digit = 1ULL << 8 * (cpu % 7);
 
 		*per_cpu_ptr(run->limbo.released, cpu) = (struct fsc_released) {
@@ -229,7 +229,7 @@ static void releases_are_summed_over_cpus(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.ended, 6 * cpus);
 	KUNIT_EXPECT_EQ(test, sum.wait_ns, 7 * cpus);
 
-	/* kfree_rcu() tells nobody: of descriptors the barrier's word is taken, else the CPUs'. */
+	/* With kfree_rcu() the descriptors come from the last settle, the rest from the CPUs. */
 	run->deferral = FSC_DEFER_KFREE_RCU;
 	atomic64_set(&run->limbo.settled, 12345);
 	sum = fsc_limbo_released(run);
@@ -237,7 +237,7 @@ static void releases_are_summed_over_cpus(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.folios, 2 * cpus);
 }
 
-/* Each thread frees @nr folios of 2^@order pages, and so does the keeper. */
+/* Each thread and the keeper free @nr folios of 2^@order pages. */
 static void free_folios(struct fsc_run *run, unsigned int nr, unsigned int order)
 {
 	unsigned int i;
@@ -270,7 +270,7 @@ static void limbo_is_what_is_freed_and_not_released(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, level.folios, 1);
 	KUNIT_EXPECT_EQ(test, level.pages, 2);
 
-	/* Released and not yet counted as freed is not in limbo, and not 2^64 - 1 either. */
+	/* Released but not yet counted as freed: limbo is 0, not 2^64 - 1. */
 	*released = (struct fsc_released) { .descriptors = 46, .folios = 45, .pages = 91 };
 	level = fsc_limbo_read(run);
 	KUNIT_EXPECT_EQ(test, level.descriptors, 0);
@@ -310,14 +310,14 @@ static void barriers_cover_what_was_freed_before(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fsc_limbo_read(run).descriptors, 0);
 	free_folios(run, 1, 0);
 	KUNIT_EXPECT_EQ(test, fsc_limbo_read(run).descriptors, 3);
-	/* Whoever began earlier and returns later covers less. */
+	/* A settle that began earlier covers less, even if it returns later. */
 	atomic64_set(&run->limbo.settled, 14);
 	run->keeper->counters = (struct fsc_counters){};
 	fsc_limbo_settle(run, NULL);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.settled), 14);
 }
 
-/* What waits for ever is a failure, not the end of all tests. */
+/* An endless wait must fail one test, and not stop all of them. */
 static struct fsc_run *stop_run;
 
 static void stop_waiting(struct timer_list *unused)
@@ -345,9 +345,9 @@ static void freers_wait_once_it_is_reached(struct kunit *test)
 	fsc_limbo_settle(run, NULL);
 	KUNIT_ASSERT_EQ(test, fsc_limbo_read(run).descriptors, 0);
 	free_folios(run, 5, 1);
-	/* What kfree_rcu() has: 15 descriptors and a pointer to each; and half of the pages. */
+	/* With kfree_rcu(): 15 descriptors with a pointer each, and half of the pages. */
 	raw_cpu_ptr(run->limbo.released)->pages = 18 + 15;
-	/* With other sums than these it would wait for ever. */
+	/* With other sums it would wait forever. */
 	KUNIT_ASSERT_EQ(test, fsc_limbo_read(run).pages, 15);
 	run->limbo.wait_bytes = 15 * (80 + 8) + 15 * PAGE_SIZE + 1;
 	t->unchecked_bytes = SZ_1M;
@@ -356,7 +356,7 @@ static void freers_wait_once_it_is_reached(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_WAITS), 0);
 	KUNIT_EXPECT_FALSE(test, run->limbo.throttled);
 
-	/* A byte less, and it waits; after that 15 pages are there still, which is less. */
+	/* One byte less, and it waits. Then only the 15 pages are left, which is less. */
 	run->limbo.wait_bytes--;
 	stop_after_10s(run);
 	fsc_limbo_check(t);
@@ -377,7 +377,7 @@ static void own_callbacks_keep_no_pointers(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0, open_accounts(run, 1, 1, SZ_4K));
 	run->deferral = FSC_DEFER_CALL_RCU;
-	/* So that it does not wait for what nobody will release. */
+	/* Do not wait for what nobody will release. */
 	run->phase = FSC_STOP;
 	free_folios(run, 5, 0);
 	raw_cpu_ptr(run->limbo.released)->pages = 15;
@@ -387,14 +387,14 @@ static void own_callbacks_keep_no_pointers(struct kunit *test)
 	run->limbo.wait_bytes--;
 	fsc_limbo_check(t);
 	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_WAITS), 1);
-	/* A barrier is counted where it is what the limbo is known by; throttled is the window. */
+	/* Barriers count only with kfree_rcu(), and throttled is only set in the window. */
 	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_BARRIERS), 0);
 	KUNIT_EXPECT_FALSE(test, run->limbo.throttled);
 }
 
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
 
-/* Of those with histograms in them: too large for a slab. */
+/* With kvzalloc(): a thread has histograms in it, too large for a slab. */
 static struct fsc_thread *thread_alloc(struct kunit *test)
 {
 	struct fsc_thread *t = kvzalloc_obj(*t, GFP_KERNEL);

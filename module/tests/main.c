@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tests of what can be tested without a run; KUnit runs them when this is loaded. */
+/* Tests that need no run. KUnit runs them when this module is loaded. */
 #include <linux/module.h>
 
 #include <folioscale/compat.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memdesc words, the map that holds them, and the walk over its pageblocks. */
+/* Memdesc words, the memdesc map, and the walk over its pageblocks. */
 #include <kunit/test.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -16,7 +16,7 @@ static void words_tell_what_they_were_made_of(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(folios); i++) {
 		void *desc = &folios[i];
 
-		/* Those that are still to come, too. */
+		/* All types, including those not defined yet. */
 		for (type = FSC_MEMDESC_NONE; type <= FSC_MEMDESC_TYPE_MASK; type++) {
 			unsigned long word = fsc_memdesc_word(desc, type);
 
@@ -35,7 +35,7 @@ static void words_need_no_descriptor(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_type(word), FSC_MEMDESC_MISC);
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_desc(word));
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_folio(word));
-	/* What a frame has that is nobody's. */
+	/* The word of a frame that is not ours. */
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_type(0), FSC_MEMDESC_NONE);
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_folio(0));
 }
@@ -59,7 +59,7 @@ static void frames_beyond_the_map_have_no_word(struct kunit *test)
 {
 	struct fsc_memdesc_map *map = test->priv;
 
-	/* The last root is there, so it is the bound that keeps the rest out. */
+	/* The last root exists, so only the bound keeps larger numbers out. */
 	KUNIT_ASSERT_NOT_NULL(test, fsc_memdesc_slot_alloc(map, map_end(map) - 1, GFP_KERNEL));
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_slot(map, map_end(map)));
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_slot(map, ULONG_MAX));
@@ -68,7 +68,7 @@ static void frames_beyond_the_map_have_no_word(struct kunit *test)
 static void each_frame_has_a_word_of_its_own(struct kunit *test)
 {
 	struct fsc_memdesc_map *map = test->priv;
-	/* Both ends of a section, its neighbours, another root, and the last one. */
+	/* Both ends of a section, its neighbours, another root, and the last frame. */
 	const unsigned long pfns[] = {
 		FSC_SECTION_FRAMES,
 		2 * FSC_SECTION_FRAMES - 1,
@@ -96,7 +96,7 @@ static void each_frame_has_a_word_of_its_own(struct kunit *test)
 	}
 	KUNIT_EXPECT_PTR_EQ(test, fsc_memdesc_slot(map, 2 * FSC_SECTION_FRAMES - 1),
 			    fsc_memdesc_slot(map, FSC_SECTION_FRAMES) + FSC_SECTION_FRAMES - 1);
-	/* Nobody asked for these. */
+	/* Sections that were not allocated. */
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_slot(map, FSC_SECTION_FRAMES - 1));
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_slot(map, 3 * FSC_SECTION_FRAMES));
 	KUNIT_EXPECT_NULL(test, fsc_memdesc_slot(map, map_end(map) - FSC_SECTION_FRAMES - 1));
@@ -115,7 +115,7 @@ static void all_frames_of_a_folio_are_published(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, slot[i], 0x123451);
 	KUNIT_EXPECT_EQ(test, slot[-1], 0);
 	KUNIT_EXPECT_EQ(test, slot[4], 0);
-	/* Without walkers nobody writes the blocks' bits. */
+	/* Without walkers the bits of blocks are not written. */
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, 0), 0);
 	map->walked = true;
 	fsc_memdesc_publish(map, pfn, 0x123451, 4);
@@ -134,7 +134,7 @@ static void publish(struct kunit *test, unsigned long pfn)
 static void a_walk_meets_each_block_and_comes_round(struct kunit *test)
 {
 	struct fsc_memdesc_map *map = test->priv;
-	/* Two of a section, the last of the next one, and one at the end of a far root. */
+	/* Two in one section, the last of the next section, and one near the end of a far root. */
 	const unsigned long blocks[] = {
 		5 * FSC_SECTION_FRAMES + 3 * pageblock_nr_pages,
 		5 * FSC_SECTION_FRAMES + 7 * pageblock_nr_pages,
@@ -144,19 +144,19 @@ static void a_walk_meets_each_block_and_comes_round(struct kunit *test)
 	const unsigned int nr = ARRAY_SIZE(blocks);
 	unsigned int i;
 
-	/* A section may be there, and be empty. */
+	/* A section may exist and be empty. */
 	KUNIT_ASSERT_NOT_NULL(test, fsc_memdesc_slot_alloc(map, 3 * FSC_SECTION_FRAMES,
 							   GFP_KERNEL));
 	for (i = 0; i < nr; i++)
 		publish(test, blocks[i] + 2 * i);
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, 0), blocks[0]);
 	for (i = 0; i < nr; i++) {
-		/* At it, and behind it. */
+		/* From the block, and from after it. */
 		KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, blocks[i]), blocks[i]);
 		KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, blocks[i] + pageblock_nr_pages),
 				blocks[(i + 1) % nr]);
 	}
-	/* From where no section is, however far in that it would be; and from behind all. */
+	/* From a missing section, at any offset; and from after the last block. */
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, 4 * FSC_SECTION_FRAMES +
 						     5 * pageblock_nr_pages), blocks[0]);
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, 100 * FSC_SECTION_FRAMES),
@@ -189,14 +189,14 @@ static void only_empty_blocks_are_unmarked(struct kunit *test)
 	fsc_memdesc_unmark(map, block);
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, block), block);
 	fsc_memdesc_set(fsc_memdesc_slot(map, last), 0, 1);
-	/* Still marked, as nobody has looked. */
+	/* Still marked: no walker has looked. */
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, block), block);
 	fsc_memdesc_unmark(map, block);
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, block), next);
 	fsc_memdesc_set(fsc_memdesc_slot(map, next), 0, 1);
 	fsc_memdesc_unmark(map, next);
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, block), 0);
-	/* And again. */
+	/* Mark it again. */
 	fsc_memdesc_mark(map, last);
 	KUNIT_EXPECT_EQ(test, fsc_memdesc_next_block(map, next), block);
 }
@@ -218,7 +218,7 @@ static void memdesc_exit(struct kunit *test)
 	if (!map)
 		return;
 	fsc_memdesc_map_destroy(map);
-	/* As those may who unwind twice. */
+	/* A second call is allowed, for callers that unwind twice. */
 	fsc_memdesc_map_destroy(map);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Parameters and lists: which values are taken, on a config of the tests' own. */
+/* Parameters and lists: which values are accepted, on a config of the tests' own. */
 #include <kunit/test.h>
 #include <linux/cpumask.h>
 #include <linux/string.h>
@@ -8,7 +8,7 @@
 #include <folioscale/lists.h>
 #include <folioscale/stamp.h>
 
-/* What a config holds that nobody has written: no text ends in it, no number is it. */
+/* Content of an unwritten config: not a terminated text, not a valid number. */
 #define UNTOUCHED	0x5a
 
 struct fixture {
@@ -16,7 +16,7 @@ struct fixture {
 	struct fsc_config before;
 };
 
-/* A parameter, and where it lies. */
+/* A parameter, and the offset of its field. */
 struct field {
 	const char *name;
 	size_t offset;
@@ -35,7 +35,7 @@ static const struct field mix = { "mix", offsetof(struct fsc_config, mix) };
 static const struct field reader_cpus = { "reader_cpus", offsetof(struct fsc_config, reader_cpus) };
 static const struct field freer_cpus = { "freer_cpus", offsetof(struct fsc_config, freer_cpus) };
 
-/* The value is taken, and only the field of @size bytes changes. Returns where that is. */
+/* The value is accepted, and only the field of @size bytes changes. Return: the field. */
 static const void *takes(struct kunit *test, const struct field *field, size_t size,
 			 const char *val)
 {
@@ -116,7 +116,7 @@ static void unsigned_numbers(struct kunit *test)
 	takes_uint(test, &nr_readers, "1024", 1024);
 	REFUSES(test, nr_readers, "-1", "1025", "4294967296", "4294967299",
 		"18446744073709551616", NO_NUMBER);
-	/* One with a lower edge, which is no 0. */
+	/* A parameter whose minimum is not 0. */
 	static_assert(sizeof(struct fsc_stamp) == 24);
 	takes_uint(test, &touch_bytes, "24", 24);
 	takes_uint(test, &touch_bytes, "2097152", 2097152);
@@ -152,7 +152,7 @@ static void choices(struct kunit *test)
 	REFUSES(test, popularity, "", "\n", "zip", "zipff", "Zipf", " zipf", "zipf ",
 		"zipf\nzipf", "0", "2");
 
-	/* Those that are names of what there is. */
+	/* Choices that come from the table of protocols. */
 	takes_uint(test, &protocol, "overlay", 0);
 	takes(test, &protocol, sizeof(config->protocol), "rcu_full");
 	KUNIT_EXPECT_STREQ(test, fsc_config_protocol(config), "rcu_full");
@@ -160,7 +160,7 @@ static void choices(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, fsc_config_busted(config));
 	takes(test, &busted, sizeof(config->busted), "norecheck");
 	KUNIT_EXPECT_STREQ(test, fsc_config_busted(config), "norecheck");
-	/* Each is a busted one's name, or a protocol's, and not the other's. */
+	/* A protocol's name is not a busted one's, and vice versa. */
 	REFUSES(test, protocol, "", "none", "norecheck", "typesaf");
 	REFUSES(test, busted, "", "typesafe", "non");
 }
@@ -180,7 +180,7 @@ static void texts(struct kunit *test)
 	REFUSES(test, freer_cpus, "x", "0-", "1-0", "99999999", "\n0", "0\t", " 0", "0\v", "0\xa0",
 		"0,\f0");
 
-	/* 63 characters and the end are what there is room for; the newline takes none. */
+	/* There is room for 63 characters and the NUL; the newline is not stored. */
 	static_assert(sizeof(FIFTEEN "0:1") == FSC_TEXT_MAX);
 	takes_text(test, &order, FIFTEEN "0:1\n", FIFTEEN "0:1");
 	REFUSES(test, order, FIFTEEN "0:11", FIFTEEN FIFTEEN "0:1");
@@ -223,7 +223,7 @@ static void lists_of_orders(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, orders->max, 9);
 	KUNIT_EXPECT_EQ(test, fsc_order_of(orders, 12345), 9);
 
-	/* One order is one, whatever it weighs. */
+	/* A single order is one cell, whatever its weight. */
 	KUNIT_ASSERT_EQ(test, fsc_parse_orders("3:5,3:7", orders), 0);
 	KUNIT_EXPECT_EQ(test, orders->nr, 1);
 	KUNIT_EXPECT_EQ(test, orders->min, 3);
@@ -236,14 +236,14 @@ static void lists_of_orders(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cells_of(orders, 0), 8);
 	KUNIT_EXPECT_EQ(test, cells_of(orders, 2), 4);
 	KUNIT_EXPECT_EQ(test, cells_of(orders, 9), 1);
-	/* The keys have them by weight: multiples of the golden ratio are spread evenly. */
+	/* Keys get orders by weight: multiples of the golden ratio are evenly spread. */
 	for (i = 0; i < 13000; i++)
 		seen[fsc_order_of(orders, i)]++;
 	KUNIT_EXPECT_LT(test, abs((int)seen[0] - 8000), 40);
 	KUNIT_EXPECT_LT(test, abs((int)seen[2] - 4000), 40);
 	KUNIT_EXPECT_LT(test, abs((int)seen[9] - 1000), 40);
 
-	/* The table is full, and one more. */
+	/* A full table; then one more. */
 	for (i = 0; i <= FSC_ORDER_MAX; i++)
 		at += scnprintf(full + at, sizeof(full) - at, "%s%u:100", i ? "," : "", i);
 	KUNIT_EXPECT_EQ(test, fsc_parse_orders(full, orders), 0);
@@ -287,11 +287,11 @@ static void lists_of_cpus(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(cpus, cpu_online_mask));
 	KUNIT_ASSERT_EQ(test, fsc_parse_cpus("0", cpus), 0);
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(cpus, cpumask_of(0)));
-	/* All that there might be: those that are online are left of them. */
+	/* All possible CPUs: the online ones remain. */
 	scnprintf(text, sizeof(text), "0-%u", nr_cpumask_bits - 1);
 	KUNIT_ASSERT_EQ(test, fsc_parse_cpus(text, cpus), 0);
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(cpus, cpu_online_mask));
-	/* The first that is not online, or one that there cannot be. */
+	/* The first CPU that is not online, or one that cannot exist. */
 	scnprintf(text, sizeof(text), "%u", cpumask_next_zero(-1, cpu_online_mask));
 	KUNIT_EXPECT_EQ(test, fsc_parse_cpus(text, cpus), -EINVAL);
 	for (i = 0; i < ARRAY_SIZE(bad); i++)

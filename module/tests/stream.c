@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Key streams: who draws which keys, and how often each. */
+/* Key streams: which thread draws which keys, and how often. */
 #include <kunit/test.h>
 #include <linux/limits.h>
 #include <linux/math64.h>
@@ -12,10 +12,10 @@ static void states_are_as_published(struct kunit *test)
 {
 	struct fsc_stream stream;
 
-	/* The first output of SplitMix64 from 0, whose input the seed takes out here. */
+	/* SplitMix64(0) as published: this seed cancels the inner call, so the outer one gets 0. */
 	fsc_stream_seed(&stream, 0xe220a8397b1dcdafULL, 0, 0);
 	KUNIT_EXPECT_EQ(test, stream.state, 0xe220a8397b1dcdafULL);
-	/* The first two of xorshift64 (13, 7, 17) from 1. */
+	/* The first two outputs of xorshift64 (13, 7, 17) from 1. */
 	stream.state = 1;
 	KUNIT_EXPECT_EQ(test, fsc_stream_next(&stream), 1082269761);
 	KUNIT_EXPECT_EQ(test, fsc_stream_next(&stream), 1152992998833853505ULL);
@@ -25,7 +25,7 @@ static void no_seed_stops_a_stream(struct kunit *test)
 {
 	struct fsc_stream stream;
 
-	/* SplitMix64 makes 0 of the first factor. */
+	/* SplitMix64 maps the first operand to 0. */
 	fsc_stream_seed(&stream, 0x61c8864680b583ebULL ^ 0xe220a8397b1dcdafULL, 0, 0);
 	KUNIT_EXPECT_NE(test, stream.state, 0);
 	KUNIT_EXPECT_NE(test, fsc_stream_next(&stream), 0);
@@ -58,7 +58,7 @@ static void keys_depend_on_seed_role_and_number(struct kunit *test)
 			for (k = 0; k < 64; k++)
 				same += fsc_stream_uniform(&a, 1 << 24) ==
 					fsc_stream_uniform(&b, 1 << 24);
-			/* Of 64 pairs out of 2^24 keys none is likely to meet, and two are not. */
+			/* 64 pairs out of 2^24 keys: one equal pair is unlikely, two more so. */
 			if (i == j)
 				KUNIT_EXPECT_EQ(test, same, 64);
 			else
@@ -84,7 +84,7 @@ static void keys_are_in_range(struct kunit *test)
 			most = max(most, key);
 		}
 		KUNIT_EXPECT_LT(test, most, sizes[i]);
-		/* Both ends are drawn, or nearly. */
+		/* Keys close to both ends are drawn. */
 		KUNIT_EXPECT_LE(test, least, sizes[i] / 1000);
 		KUNIT_EXPECT_GE(test, most, sizes[i] - 1 - sizes[i] / 1000);
 	}
@@ -111,9 +111,9 @@ static void uniform_keys_are_uniform(struct kunit *test)
 			squares += off * off;
 		}
 		/*
-		 * Chi-square with 63 degrees of freedom has mean 63 and standard
-		 * deviation 11.2. It is above 130 once in 10^6 times; and below
-		 * 21 as rarely, which is what keys that take turns give.
+		 * Chi-square with 63 degrees of freedom has mean 63 and standard deviation
+		 * 11.2. It is above 130 once in 10^6 times, and below 21 as rarely;
+		 * round-robin keys would be below.
 		 */
 		KUNIT_EXPECT_LT(test, squares, 130 * CHI_EACH);
 		KUNIT_EXPECT_GT(test, squares, 21 * CHI_EACH);
@@ -153,13 +153,12 @@ static void each_rank_has_a_key_of_its_own(struct kunit *test)
 }
 
 /*
- * A cell is drawn once in nr_keys times, and gives its key for threshold + 1 of
- * 2^32 numbers, else its alias. Summed up, in 1/2^32 of a cell, each key's share
- * is exact:
- * nr_keys * 2^32 / ((rank + 1) * H) with H = 1 + 1/2 + ... + 1/nr_keys, but for
- * what is rounded: less than nr_keys by the weight, which is an integer, 1 by the
- * share, and 1 for each cell that is met when cells are paired and at their end,
- * less than 3 * nr_keys. That makes 5 * nr_keys, for the popular one as well.
+ * A cell is drawn once in nr_keys draws. It gives its key for threshold + 1 of
+ * 2^32 numbers, else its alias. The sum over all cells, in 1/2^32 of a cell, is
+ * a key's exact share: nr_keys * 2^32 / ((rank + 1) * H) with H = 1 + 1/2 + ...
+ * + 1/nr_keys, except for rounding: less than nr_keys by the integer weight, 1
+ * by the share, and 1 for each cell that is paired or left at the end, less
+ * than 3 * nr_keys. That makes 5 * nr_keys, for the most popular key as well.
  */
 static void keys_are_as_popular_as_their_rank_says(struct kunit *test)
 {
@@ -191,10 +190,10 @@ static void keys_are_as_popular_as_their_rank_says(struct kunit *test)
 	}
 }
 
-/* What the table says is what is drawn from it. */
+/* Draws follow the table. */
 static void popular_keys_are_drawn_by_the_table(struct kunit *test)
 {
-	/* Key 5 for a quarter of the draws of the first cell, else 6; of the second always 7. */
+	/* First cell: key 5 in a quarter of the draws, else 6. Second cell: always 7. */
 	static const struct fsc_zipf_cell cells[] = {
 		{ .threshold = U32_MAX / 4, .key = 5, .alias = 6 },
 		{ .threshold = U32_MAX, .key = 7, .alias = 8 },
@@ -205,7 +204,7 @@ static void popular_keys_are_drawn_by_the_table(struct kunit *test)
 	fsc_stream_seed(&stream, 4, FSC_READER, 0);
 	for (i = 0; i < 80000; i++)
 		drawn[fsc_stream_zipf(&stream, cells, ARRAY_SIZE(cells))]++;
-	/* The standard deviations are 94, 137 and 141; five of those. */
+	/* The standard deviations are 94, 137 and 141; allow five of them. */
 	KUNIT_EXPECT_LT(test, abs((int)drawn[5] - 10000), 5 * 94);
 	KUNIT_EXPECT_LT(test, abs((int)drawn[6] - 30000), 5 * 137);
 	KUNIT_EXPECT_LT(test, abs((int)drawn[7] - 40000), 5 * 141);

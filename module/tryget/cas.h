@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tryget=cas: the loop of atomic_inc_not_zero(), as the kernel's folios have it.
+ * tryget=cas: the loop of atomic_inc_not_zero(), as in the kernel's folios.
  *
- * Zero is free or frozen. A reader that loses a race tries its compare-exchange
- * again, so readers of one folio slow each other down; in return nothing is
- * ever written to a count that is zero.
+ * Zero means free or frozen. A reader that loses a race repeats its
+ * compare-exchange, so readers of one folio slow each other down. In return, a
+ * tryget never writes to a count of zero.
  */
 #ifndef FSC_TRYGET_CAS_H
 #define FSC_TRYGET_CAS_H
@@ -15,9 +15,9 @@
 #include <folioscale/refs.h>
 
 /*
- * After include/linux/page_ref.h:folio_try_get. Success is an acquire: it
- * pairs with the release in fsc_cas_enable(), so that what the allocation
- * wrote is seen, and a recheck that follows cannot be done before it.
+ * After include/linux/page_ref.h:folio_try_get. Success is an acquire. It pairs
+ * with the release in fsc_cas_enable(), so that the reader sees what the
+ * allocation wrote, and orders a recheck after it.
  */
 static __always_inline bool fsc_cas_tryget(struct fsc_thread *t, void *folio)
 {
@@ -41,7 +41,7 @@ static __always_inline bool fsc_cas_freeze(void *folio)
 	return atomic_cmpxchg(&((struct fsc_folio *)folio)->refcount, 1, 0) == 1;
 }
 
-/* Pairs with the acquire of a successful fsc_cas_tryget(), stale or not. */
+/* Pairs with the acquire of a successful fsc_cas_tryget(), even by a stale reader. */
 static __always_inline void fsc_cas_enable(void *folio, int refs)
 {
 	atomic_set_release(&((struct fsc_folio *)folio)->refcount, refs);

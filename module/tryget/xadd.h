@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tryget=xadd: one fetch_add, never a loop; free and frozen is a bit.
+ * tryget=xadd: one fetch_add, never a loop. A bit means free or frozen.
  *
- * Life of a count: LOCKED (free, frozen, or being set up) -> 1 -> 1 + readers
- * -> 0 -> LOCKED. A reader adds first and looks then. One that met LOCKED has
- * no reference, and must not take its addend back: by the time its decrement
- * came the count could be the next owner's. So it sweeps: while the count
- * still reads LOCKED, a compare-exchange makes it exactly LOCKED, whoever's
- * addends are in it. What an allocation finds in the count its store of 1
- * overwrites, and only that store clears the bit. An addend after the store is
- * a reference like any other, to whatever the descriptor is by then, as a
- * recheck will find.
+ * A count goes from LOCKED (free, frozen, or being set up) -> 1 -> 1 + readers
+ * -> 0 -> LOCKED. A reader adds first and then looks at the result. If that was
+ * LOCKED, it has no reference, and must not subtract its addend again: by then
+ * the count may belong to the next owner. So it sweeps: while the count still
+ * has LOCKED, a compare-exchange makes it exactly LOCKED, without anyone's
+ * addends. An allocation overwrites what is left in the count with its store of
+ * 1. Only that store, or that of unfreeze, clears the bit. An addend after the
+ * store is a normal reference, to whatever the descriptor is by then; a recheck
+ * will find out.
  *
- * The last put takes two steps, 1 -> 0 and, by compare-exchange, 0 -> LOCKED.
- * In between a reader may come and get a reference; then the second step fails
- * and it is that reader's put that is the last. Or it comes and goes, makes the
- * count 0 again itself, wins the second step and frees, and the descriptor is
- * allocated, put to 0, and the first putter's compare-exchange succeeds after
- * all: an ABA, but no destructor race. The steps 0 -> LOCKED of a descriptor
- * are totally ordered, each follows a fall to 0 of its own, and one putter wins
- * each, so whoever wins owns exactly the life that ended, though it need not be
- * the one that it had a reference to. That holds under two conditions:
+ * The last put takes two steps: 1 -> 0, and by compare-exchange 0 -> LOCKED. In
+ * between a reader may take a reference. Then the second step fails, and that
+ * reader's put is the last. Or the reader puts its reference as well, makes the
+ * count 0 again, wins the second step and frees. Then the descriptor may be
+ * allocated and put to 0 again, and the first putter's compare-exchange
+ * succeeds after all. This is an ABA, but no destructor race. The steps 0 ->
+ * LOCKED of a descriptor are totally ordered, each follows its own drop to 0,
+ * and exactly one putter wins each. So the winner owns exactly the life that
+ * ended, though maybe not the one that it had a reference to. That holds under
+ * two conditions:
  *
  * - The memory stays a descriptor meanwhile. So both steps are inside RCU, and
  *   protocols that free a descriptor with neither type safety nor a grace
  *   period (hazptr) are refused.
- * - The winner's knowledge of the folio is of the life it won. So nothing of
- *   the folio is read before the win.
+ * - The winner only knows the folio's life that it won. So nothing of the folio
+ *   is read before the win.
  */
 #ifndef FSC_TRYGET_XADD_H
 #define FSC_TRYGET_XADD_H
@@ -42,10 +43,10 @@
 
 #include "cas.h"
 
-/* Far above what pins of all readers can add. */
+/* Far above what the pins of all readers can add. */
 #define FSC_XADD_LOCKED		((int)BIT(30))
 
-/* Out of line: a folio is rarely met frozen. */
+/* Out of line: a folio is rarely found frozen. */
 static noinline void fsc_xadd_sweep(struct fsc_thread *t, atomic_t *refcount)
 {
 	int now = atomic_read(refcount);
@@ -75,7 +76,7 @@ static __always_inline bool fsc_xadd_put_testzero(struct fsc_thread *t, void *fo
 	bool last;
 
 	rcu_read_lock();
-	/* The win is fully ordered: what the life's last holders did comes before its free. */
+	/* The win is fully ordered: accesses by the last holders come before the free. */
 	last = atomic_sub_and_test(n, refcount) &&
 	       atomic_try_cmpxchg(refcount, &zero, FSC_XADD_LOCKED);
 	rcu_read_unlock();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is rare in a run, as events: lookups that did not succeed at once, folios
- * coming and going, limbo, phases. A lookup that succeeds at once has none. The
- * scripts/perf/README.md says what each field means and how an event can mislead.
+ * Events for what is rare in a run: lookups that do not succeed at once,
+ * allocation and free of folios, limbo, phases. A lookup that succeeds at once
+ * has no event. scripts/perf/README.md says what each field means and how an
+ * event can mislead.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM folioscale
@@ -15,7 +16,7 @@
 #include <folioscale/run.h>
 #include <folioscale/trace.h>
 
-/* As fsc_counter_names has them. */
+/* Names as in counters.def. */
 #define FSC_TRACE_WHY								\
 	EM(FSC_TRYGET_ZERO,		"tryget_zero")				\
 	EM(FSC_RECHECK_MOVED,		"recheck_moved")			\
@@ -28,7 +29,7 @@
 	EM(FSC_FALLBACK_PMD,		"fallback_pmd")				\
 	EMe(FSC_FALLBACK_PTE,		"fallback_pte")
 
-/* As fsc_violation_names has them. */
+/* Names as in fsc_violation_names. */
 #define FSC_TRACE_KINDS								\
 	EM(FSC_BAD_IDENTITY,		"identity")				\
 	EM(FSC_BAD_PFN,			"pfn")					\
@@ -48,7 +49,7 @@
 	EM(FSC_FREER,			"freer")				\
 	EMe(FSC_KEEPER,			"keeper")
 
-/* As fsc_phase_names has them. */
+/* Names as in fsc_phase_names. */
 #define FSC_TRACE_PHASES							\
 	EM(FSC_IDLE,			"idle")					\
 	EM(FSC_POPULATE,		"populate")				\
