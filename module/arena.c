@@ -129,7 +129,7 @@ static void desc_free(struct fsc_run *run, struct fsc_uncounted *desc)
 {
 	struct fsc_arena *arena = fsc_arena_of(run);
 
-	if (!run->loops->protocol->touches_slab) {
+	if (!run->loops->protocol->bug.touches_slab) {
 		kmem_cache_free(arena->uncounted_cache, desc);
 		return;
 	}
@@ -151,7 +151,7 @@ static struct fsc_uncounted *uncounted_alloc(struct fsc_run *run, enum fsc_share
 
 	if (!page)
 		return NULL;
-	desc = run->loops->protocol->touches_slab ? kept_take(arena) : NULL;
+	desc = run->loops->protocol->bug.touches_slab ? kept_take(arena) : NULL;
 	if (!desc)
 		desc = kmem_cache_alloc(arena->uncounted_cache, FSC_GFP);
 	if (!desc) {

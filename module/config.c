@@ -34,7 +34,7 @@ static const struct fsc_protocol *nth_protocol(unsigned int i, bool busted)
 	for (j = 0; j < fsc_nr_protocols(); j++) {
 		const struct fsc_protocol *protocol = fsc_protocol(j);
 
-		if (!!protocol->busted != busted)
+		if (!!protocol->bug.name != busted)
 			continue;
 		if (!busted && !strcmp(protocol->name, last))
 			continue;
@@ -60,7 +60,7 @@ static const char *busted_name(unsigned int i)
 	if (!i)
 		return "none";
 	protocol = nth_protocol(i - 1, true);
-	return protocol ? protocol->busted : NULL;
+	return protocol ? protocol->bug.name : NULL;
 }
 
 static const char *path_name(unsigned int i)

@@ -324,8 +324,8 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 	u64 covered = fsc_run_count(run, FSC_FREES);
 	bool sheaves = run->deferral == FSC_DEFER_KFREE_RCU && run->markers.every;
 
-	if (protocol->settle)
-		protocol->settle(run, t);
+	if (protocol->freeing.flush)
+		protocol->freeing.flush(run, t);
 	/* Push sheaves to call_rcu(); in every arm, because the cost of that is compared. */
 	if (FSC_SHEAVES && !t && run->cache)
 		kmem_cache_shrink(run->cache);

@@ -169,14 +169,14 @@ int fsc_markers_create(struct fsc_run *run)
 		sheaves = sheaves_work(run);
 	if (sheaves < 0)
 		return sheaves;
-	if (!sheaves && !run->config.check_bound && !run->loops->protocol->confirms_early)
+	if (!sheaves && !run->config.check_bound && !run->loops->protocol->bug.confirms_early)
 		return 0;
 	markers->marked = alloc_percpu(struct fsc_marked);
 	if (!markers->marked)
 		return -ENOMEM;
 	markers->every = FSC_SHEAF;
 	markers->unsure = sheaves ? FSC_SHEAF - 1 : 0;
-	markers->early = run->loops->protocol->confirms_early;
+	markers->early = run->loops->protocol->bug.confirms_early;
 	return 0;
 }
 

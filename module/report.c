@@ -296,11 +296,12 @@ static void show_resolved(struct seq_file *m, const struct fsc_run *run)
 		   sizeof(struct page), run->page_bytes,
 		   run->general ? "general" : "plain");
 	seq_printf(m, "\"tryget\": \"%s\", \"refcounted\": %d, \"recheck\": %d, \"locked\": %d, \"holds\": %d, \"copies\": %d, \"hazard\": %d, \"falls_back\": %d, \"walks\": %d},\n",
-		   protocol->refcounted ? protocol->refs.name : "none", protocol->refcounted,
-		   protocol->recheck, protocol->locked,
-		   protocol->refcounted && !protocol->copies,
-		   !!protocol->copies, protocol->protects,
-		   path->falls_back && !protocol->locked, path->walks);
+		   protocol->reader.refcounted ? protocol->refs.name : "none",
+		   protocol->reader.refcounted,
+		   protocol->reader.recheck, protocol->reader.locked,
+		   protocol->reader.refcounted && !protocol->reader.copies,
+		   !!protocol->reader.copies, protocol->reader.protects,
+		   path->falls_back && !protocol->reader.locked, path->walks);
 }
 
 /**

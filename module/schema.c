@@ -41,10 +41,10 @@ static void show_deferrals_of(struct seq_file *m, const struct fsc_protocol *pro
 
 	seq_puts(m, ", \"deferrals\": [");
 	for (i = FSC_DEFER_AUTO + 1; fsc_deferral_name(i); i++) {
-		if (protocol->deferrals & BIT(i))
+		if (protocol->freeing.deferrals & BIT(i))
 			show_name(m, count++, fsc_deferral_name(i));
 	}
-	seq_printf(m, "], \"deferral\": \"%s\"", fsc_deferral_name(protocol->deferral));
+	seq_printf(m, "], \"deferral\": \"%s\"", fsc_deferral_name(protocol->freeing.deferral));
 }
 
 /* The values of tryget= that a protocol supports: it has a row in the table for each. */
@@ -56,7 +56,7 @@ static void show_trygets_of(struct seq_file *m, const struct fsc_protocol *proto
 	for (i = 0; i < fsc_nr_protocols(); i++) {
 		const struct fsc_protocol *other = fsc_protocol(i);
 
-		if (!other->busted && !strcmp(other->name, protocol->name))
+		if (!other->bug.name && !strcmp(other->name, protocol->name))
 			show_name(m, count++, other->refs.name);
 	}
 	seq_putc(m, ']');
@@ -65,19 +65,20 @@ static void show_trygets_of(struct seq_file *m, const struct fsc_protocol *proto
 static void show_protocol(struct seq_file *m, const struct fsc_protocol *protocol)
 {
 	seq_printf(m, "\"%s\": {\"descriptor\": \"%s\", \"pages\": \"%s\", \"reader\": \"%s\", ",
-		   protocol->name, protocol->descriptor, protocol->pages, protocol->reader);
+		   protocol->name, protocol->says.descriptor, protocol->says.pages,
+		   protocol->says.reader);
 	show_paths_of(m, protocol);
 	show_trygets_of(m, protocol);
 	show_deferrals_of(m, protocol);
-	show_flag(m, "refcounted", protocol->refcounted);
-	show_flag(m, "recheck", protocol->recheck);
-	show_flag(m, "recycles", protocol->recycles);
+	show_flag(m, "refcounted", protocol->reader.refcounted);
+	show_flag(m, "recheck", protocol->reader.recheck);
+	show_flag(m, "reused_before_gp", protocol->freeing.reused_before_gp);
 	show_flag(m, "own_descriptor", protocol->own_descriptor);
-	seq_printf(m, ", \"copies\": %u", protocol->copies);
-	show_flag(m, "locked", protocol->locked);
+	seq_printf(m, ", \"copies\": %u", protocol->reader.copies);
+	show_flag(m, "locked", protocol->reader.locked);
 	/* A batch or a ceiling, whatever the clock; kfree_rcu()'s limbo has neither. */
 	show_flag(m, "keeps_back",
-		  protocol->private_max && protocol->deferral == FSC_DEFER_AUTO);
+		  protocol->freeing.private_max && protocol->freeing.deferral == FSC_DEFER_AUTO);
 	seq_putc(m, '}');
 }
 
@@ -90,7 +91,7 @@ static void show_protocols(struct seq_file *m)
 	for (i = 0; i < fsc_nr_protocols(); i++) {
 		const struct fsc_protocol *protocol = fsc_protocol(i);
 
-		if (protocol->busted || !strcmp(protocol->name, last))
+		if (protocol->bug.name || !strcmp(protocol->name, last))
 			continue;
 		seq_printf(m, "%s\n  ", *last ? "," : "");
 		last = protocol->name;
@@ -107,10 +108,10 @@ static void show_busted(struct seq_file *m)
 	for (i = 0; i < fsc_nr_protocols(); i++) {
 		const struct fsc_protocol *protocol = fsc_protocol(i);
 
-		if (!protocol->busted)
+		if (!protocol->bug.name)
 			continue;
 		seq_printf(m, "%s\n  \"%s\": {\"protocol\": \"%s\", \"tryget\": \"%s\", ",
-			   count++ ? "," : "", protocol->busted, protocol->name,
+			   count++ ? "," : "", protocol->bug.name, protocol->name,
 			   protocol->refs.name);
 		show_paths_of(m, protocol);
 		seq_putc(m, '}');

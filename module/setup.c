@@ -67,21 +67,22 @@ static int choose_loops(struct fsc_run *run)
 	run->loops = find_loops(config, false);
 	protocol = (run->loops ?: find_loops(config, true))->protocol;
 	if (strcmp(protocol->name, fsc_config_protocol(config))) {
-		pr_err("busted=%s: allowed: with protocol=%s\n", protocol->busted, protocol->name);
+		pr_err("busted=%s: allowed: with protocol=%s\n", protocol->bug.name,
+		       protocol->name);
 		return -EINVAL;
 	}
 	if (path->refuses(protocol)) {
 		pr_err("path=%s: allowed: without %s=%s: %s\n", path->name,
-		       protocol->busted ? "busted" : "protocol",
-		       protocol->busted ?: protocol->name, path->refuses(protocol));
+		       protocol->bug.name ? "busted" : "protocol",
+		       protocol->bug.name ?: protocol->name, path->refuses(protocol));
 		return -EINVAL;
 	}
 	if (!run->loops) {
 		/* No reason given: the descriptor is reused immediately. */
 		pr_err("tryget=%s: allowed: %s with %s=%s: %s\n", tryget, protocol->refs.name,
-		       protocol->busted ? "busted" : "protocol",
-		       protocol->busted ?: protocol->name,
-		       protocol->busted ? "it is a bug of that" :
+		       protocol->bug.name ? "busted" : "protocol",
+		       protocol->bug.name ?: protocol->name,
+		       protocol->bug.name ? "it is a bug of that" :
 		       protocol->cas_only ?:
 		       "rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze");
 		return -EINVAL;
@@ -95,45 +96,48 @@ static int check_protocol(struct fsc_run *run)
 	const struct fsc_protocol *protocol = run->loops->protocol;
 	const struct fsc_config *config = &run->config;
 
-	if ((protocol->busted || protocol->copies) && debug_pagealloc_enabled()) {
+	if ((protocol->bug.name || protocol->reader.copies) && debug_pagealloc_enabled()) {
 		pr_err("%s=%s: allowed: without debug_pagealloc, which unmaps what it reads\n",
-		       protocol->busted ? "busted" : "protocol",
-		       protocol->busted ?: protocol->name);
+		       protocol->bug.name ? "busted" : "protocol",
+		       protocol->bug.name ?: protocol->name);
 		return -EINVAL;
 	}
-	run->deferral = config->deferral == FSC_DEFER_AUTO ? protocol->deferral : config->deferral;
-	if (config->deferral != FSC_DEFER_AUTO && !(protocol->deferrals & BIT(config->deferral))) {
+	run->deferral = config->deferral == FSC_DEFER_AUTO ? protocol->freeing.deferral :
+							     config->deferral;
+	if (config->deferral != FSC_DEFER_AUTO &&
+	    !(protocol->freeing.deferrals & BIT(config->deferral))) {
 		pr_err("deferral=%s: allowed: auto%s%s with protocol=%s\n",
 		       fsc_deferral_name(config->deferral),
-		       protocol->deferrals ? ", call_rcu, call_rcu_hurry" : "",
-		       protocol->deferrals & BIT(FSC_DEFER_KFREE_RCU) ? ", kfree_rcu" : "",
+		       protocol->freeing.deferrals ? ", call_rcu, call_rcu_hurry" : "",
+		       protocol->freeing.deferrals & BIT(FSC_DEFER_KFREE_RCU) ? ", kfree_rcu" : "",
 		       protocol->name);
 		return -EINVAL;
 	}
 	/* A marker is allocated with preemption off. */
-	if ((config->check_bound || protocol->confirms_early) && IS_ENABLED(CONFIG_PREEMPT_RT)) {
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) &&
+	    (config->check_bound || protocol->bug.confirms_early)) {
 		pr_err("check_bound=1: allowed: without PREEMPT_RT, where kfree_rcu() has no sheaves\n");
 		return -EINVAL;
 	}
 	if (config->check_bound && (run->deferral != FSC_DEFER_CALL_RCU ||
-				    !(protocol->deferrals & BIT(FSC_DEFER_KFREE_RCU)))) {
+				    !(protocol->freeing.deferrals & BIT(FSC_DEFER_KFREE_RCU)))) {
 		pr_err("check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu\n");
 		return -EINVAL;
 	}
 	if (config->callback_ns && (run->deferral == FSC_DEFER_KFREE_RCU ||
-				    !(protocol->deferrals & BIT(FSC_DEFER_KFREE_RCU)))) {
+				    !(protocol->freeing.deferrals & BIT(FSC_DEFER_KFREE_RCU)))) {
 		pr_err("callback_ns=%u: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry\n",
 		       config->callback_ns);
 		return -EINVAL;
 	}
-	if (protocol->touches_slab) {
+	if (protocol->bug.touches_slab) {
 		struct fsc_mix mix;
 		int err = fsc_parse_mix(config->mix, &mix);
 
 		if (err)
 			return err;
 		if (!mix.weight[FSC_SHARE_SLAB]) {
-			pr_err("busted=%s: allowed: with slabs in mix=%s\n", protocol->busted,
+			pr_err("busted=%s: allowed: with slabs in mix=%s\n", protocol->bug.name,
 			       config->mix);
 			return -EINVAL;
 		}
@@ -189,7 +193,7 @@ static int check_sections(const struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
 	const struct fsc_path *path = fsc_paths[config->path];
-	unsigned int copies = run->loops->protocol->copies;
+	unsigned int copies = run->loops->protocol->reader.copies;
 	unsigned int gaps = path->tries + copies, holds = max(copies, 1U);
 	u64 lookups = config->lookups_per_section * path->unit;
 	u64 gaps_ns = lookups * gaps * config->gap_ns;
@@ -218,7 +222,7 @@ static int check_sections(const struct fsc_run *run)
 	}
 	/* Each CPU may wait for the lock while every other CPU holds it for that long. */
 	round_ns = max(stall_ns, config->gap_ns) * num_online_cpus();
-	if (run->loops->protocol->locked && round_ns > SECTION_MAX_NS) {
+	if (run->loops->protocol->reader.locked && round_ns > SECTION_MAX_NS) {
 		pr_err("gap_ns=%u stall_ms=%u: allowed: up to %llu ns with protocol=%s, whose readers wait for each other, on %u CPUs\n",
 		       config->gap_ns, config->stall_ms,
 		       div_u64(SECTION_MAX_NS, num_online_cpus()), run->loops->protocol->name,
@@ -315,10 +319,11 @@ static int check_memory(const struct fsc_run *run)
 		return -ENOMEM;
 	}
 	/* What threads keep back counts as limbo, and only these threads drain it. */
-	if (protocol->private_max && protocol->private_max(run) > run->limbo.max_bytes / 2) {
+	if (protocol->freeing.private_max &&
+	    protocol->freeing.private_max(run) > run->limbo.max_bytes / 2) {
 		pr_err("limbo_max_mb=%llu: allowed: twice what protocol=%s keeps back, %llu MiB\n",
 		       run->limbo.max_bytes >> 20, protocol->name,
-		       DIV_ROUND_UP_ULL(protocol->private_max(run), SZ_1M));
+		       DIV_ROUND_UP_ULL(protocol->freeing.private_max(run), SZ_1M));
 		return -EINVAL;
 	}
 	may = available / 4 * 3;
@@ -341,13 +346,13 @@ static int create_cache(struct fsc_run *run)
 	if (!protocol->own_descriptor)
 		return 0;
 	/* As a real kernel would: link free objects through lru, not behind the object. */
-	if (protocol->slab_flags & SLAB_TYPESAFE_BY_RCU &&
+	if (protocol->freeing.slab_flags & SLAB_TYPESAFE_BY_RCU &&
 	    run->config.freeptr == FSC_FREEPTR_INSIDE) {
 		args.freeptr_offset = offsetof(struct fsc_folio, freeptr);
 		args.use_freeptr_offset = true;
 	}
 	run->cache = kmem_cache_create("folioscale_desc", sizeof(struct fsc_folio), &args,
-				       protocol->slab_flags | SLAB_NO_MERGE);
+				       protocol->freeing.slab_flags | SLAB_NO_MERGE);
 	if (!run->cache)
 		return -ENOMEM;
 	return fsc_markers_create(run);

@@ -91,14 +91,15 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 			"vacuous: no lookup in the window found a folio" };
 	if (config->nr_freers && !fsc_run_window_count(run, FSC_TURNOVERS))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no turnover in the window" };
-	if (protocol->recycles && config->nr_freers && config->churn != FSC_CHURN_REFREEZE &&
+	if (protocol->freeing.reused_before_gp && config->nr_freers &&
+	    config->churn != FSC_CHURN_REFREEZE &&
 	    !fsc_run_count(run, FSC_RECYCLED_OTHER_KEY))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"vacuous: no descriptor came back under another key" };
-	if (protocol->for_checkers)
+	if (protocol->bug.for_checkers)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"the negative control is for the kernel's checkers to report" };
-	if (protocol->busted)
+	if (protocol->bug.name)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"the negative control showed no violation" };
 	return (struct fsc_judgement){ FSC_PASS,

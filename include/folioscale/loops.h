@@ -72,7 +72,7 @@ static noinline void fsc_stay(struct fsc_thread *t)
 static __always_inline void fsc_gap(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    bool general)
 {
-	if (general && t->gap_ns && !(proto->protects && t->stalling))
+	if (general && t->gap_ns && !(proto->reader.protects && t->stalling))
 		fsc_stay(t);
 }
 
@@ -120,7 +120,7 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 	if (unlikely(!matches))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
 				     fsc_folio_key(proto, t->run, folio));
-	if (proto->busted && unlikely(!pfn_valid(pfn))) {
+	if (proto->bug.name && unlikely(!pfn_valid(pfn))) {
 		fsc_violation_record(t, FSC_BAD_PFN, slot.key, generation, 0, pfn);
 		return;
 	}
@@ -134,7 +134,7 @@ static __always_inline void fsc_put(struct fsc_thread *t, const struct fsc_proto
 				    void *folio)
 {
 	if (proto->refs.put_testzero(t, folio, 1))
-		proto->free(t, folio, false);
+		proto->freeing.free(t, folio, false);
 }
 
 /* The last put was a reader's. */
@@ -142,7 +142,7 @@ static __always_inline void fsc_reader_free(struct fsc_thread *t, const struct f
 					    void *folio)
 {
 	fsc_count(&t->counters, FSC_LAST_PUTS_BY_READER);
-	proto->free(t, folio, false);
+	proto->freeing.free(t, folio, false);
 }
 
 static __always_inline void fsc_reader_put(struct fsc_thread *t, const struct fsc_protocol *proto,
@@ -298,39 +298,39 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 	u64 generation = fsc_next_generation(t);
 	const bool clocked = timed || tracepoint_enabled(fsc_folio_alloc);
 	u64 from = clocked ? fsc_clock() : 0;
-	void *folio = proto->alloc(t, fsc_order_of(&t->run->orders, key));
+	void *folio = proto->freeing.alloc(t, fsc_order_of(&t->run->orders, key));
 
 	if (!folio) {
 		fsc_count(&t->counters, FSC_ALLOC_FAILED);
 		return -ENOMEM;
 	}
 	fsc_count(&t->counters, FSC_ALLOCS);
-	if (!proto->publish_early)
-		proto->identify(t, folio, key, generation, timed);
+	if (!proto->bug.publish_early)
+		proto->freeing.identify(t, folio, key, generation, timed);
 	/* One for the slot. If published early, a second one guards the late writes. */
-	fsc_enable(t, proto, folio, proto->publish_early ? 2 : 1);
-	if (timed && !proto->publish_early)
+	fsc_enable(t, proto, folio, proto->bug.publish_early ? 2 : 1);
+	if (timed && !proto->bug.publish_early)
 		fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
 	/* The tracepoint may have been enabled meanwhile: without a start time, skip it. */
 	if (clocked && tracepoint_enabled(fsc_folio_alloc))
 		fsc_trace_alloc(key, generation, fsc_folio_pfn(proto, folio),
 				fsc_folio_order(proto, folio), fsc_clock_since(from));
-	if (unlikely(delay_ns) && !proto->publish_early)
+	if (unlikely(delay_ns) && !proto->bug.publish_early)
 		fsc_spin_resched(delay_ns);
 	while (publish(t, proto, folio, key)) {
 		fsc_count(&t->counters, FSC_PUBLISH_FAILED);
 		if (fsc_must_give_up(t)) {
-			if (proto->publish_early)
+			if (proto->bug.publish_early)
 				fsc_put(t, proto, folio);
 			fsc_put(t, proto, folio);
 			return -ENOMEM;
 		}
 		cond_resched();
 	}
-	if (proto->publish_early) {
+	if (proto->bug.publish_early) {
 		if (unlikely(delay_ns))
 			fsc_spin_resched(delay_ns);
-		proto->identify(t, folio, key, generation, timed);
+		proto->freeing.identify(t, folio, key, generation, timed);
 		fsc_put(t, proto, folio);
 	}
 	return 0;
@@ -358,7 +358,7 @@ static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_pro
 		return false;
 	removed = timed ? fsc_clock() : 0;
 	if (t->run->config.removal == FSC_RECLAIM || proto->refs.put_testzero(t, folio, 1))
-		proto->free(t, folio, timed);
+		proto->freeing.free(t, folio, timed);
 	if (timed)
 		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));
 	t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);

@@ -29,75 +29,107 @@ struct fsc_slot {
 };
 
 /**
- * struct fsc_protocol - traits and operations
- * @name: what protocol= takes
- * @busted: what busted= takes, NULL for the protocol itself
- * @descriptor: text: when its descriptors are freed, and to where
- * @pages: text: when its pages are freed
- * @reader: text: what its readers do
- * @for_checkers: the bug is for KASAN, KCSAN or lockdep to report, not for the oracle
- * @refs: how references are counted; without @refcounted only the slot has one
+ * struct fsc_says - a protocol in words, as documents and reports show it
+ * @descriptor: when its descriptors are freed, and to where
+ * @pages: when its pages are freed
+ * @reader: what its readers do
+ */
+struct fsc_says {
+	const char *descriptor;
+	const char *pages;
+	const char *reader;
+};
+
+/**
+ * struct fsc_reader - what a reader must do
  * @refcounted: readers take a reference; otherwise they hold the folio inside RCU
  * @recheck: readers look at the slot again after they took the reference
- * @recycles: a descriptor can be reused while a reader still looks at it
+ * @protects: a reader publishes the pointer it is about to follow (hazard pointer)
  * @locked: readers find a folio under the lock of its mapping
- * @own_descriptor: struct fsc_folio from a cache, not struct folio
- * @publish_early: deliberate bug: published before identity and stamp
- * @careless: deliberate bug: skips the recheck it needs
- * @touches_slab: deliberate bug: walkers follow the memdesc words of slabs
- * @confirms_early: deliberate bug: markers confirm before the grace period
- * @seen_by_pte: deliberate bug that GUP catches: it rechecks the pte
+ * @copies: how often a section may try to copy a folio instead of taking a reference; 0: never
+ */
+struct fsc_reader {
+	bool refcounted;
+	bool recheck;
+	bool protects;
+	bool locked;
+	unsigned int copies;
+};
+
+/**
+ * struct fsc_freeing - how a folio is allocated and freed
+ * @reused_before_gp: a descriptor can be reused while a reader still looks at it
  * @slab_flags: of the descriptors' cache
  * @deferral: meaning of deferral=auto; FSC_DEFER_AUTO: frees at once
  * @deferrals: other values that deferral= may have, as a mask of BIT(enum fsc_deferral)
- * @set_up: allocate the protocol's data for a run and its threads; 0 or -errno
- * @tear_down: undo @set_up, also after it failed
- * @settle: make reusable what a thread keeps back; NULL: what the run does, after its threads
- *	ended
- * @protects: a reader publishes the pointer it is about to follow (hazard pointer)
- * @copies: how often a section may try to copy a folio instead of taking a reference; 0: never
- * @cas_only: why it supports only tryget=cas; NULL if no reason of its own
- * @bytes: memory that @set_up takes, if it is much
- * @private_max: most bytes that threads may keep from reuse by others
  * @alloc: allocate descriptor and memory, without identity; NULL when out of memory; may sleep
  * @identify: write identity, generation and stamp
  * @free: free the folio or defer that; its count is zero and its slot empty. May sleep, but not
  *	with @recheck: those readers put inside RCU
+ * @flush: make reusable what a thread keeps back; NULL: what the run does, after its threads
+ *	ended
+ * @private_max: most bytes that threads may keep from reuse by others
+ */
+struct fsc_freeing {
+	bool reused_before_gp;
+	slab_flags_t slab_flags;
+	enum fsc_deferral deferral;
+	unsigned int deferrals;
+	void *(*alloc)(struct fsc_thread *t, unsigned int order);
+	void (*identify)(struct fsc_thread *t, void *folio, u64 key, u64 generation, bool timed);
+	void (*free)(struct fsc_thread *t, void *folio, bool timed);
+	void (*flush)(struct fsc_run *run, struct fsc_thread *t);
+	u64 (*private_max)(const struct fsc_run *run);
+};
+
+/**
+ * struct fsc_bug - the deliberate bug of a negative control
+ * @name: what busted= takes; NULL for the protocol itself
+ * @for_checkers: the bug is for KASAN, KCSAN or lockdep to report, not for the oracle
+ * @publish_early: publishes before identity and stamp
+ * @skips_recheck: skips the recheck it needs
+ * @touches_slab: walkers follow the memdesc words of slabs
+ * @confirms_early: markers confirm before the grace period
+ * @caught_by_pte: GUP catches this one: it rechecks the pte
+ */
+struct fsc_bug {
+	const char *name;
+	bool for_checkers;
+	bool publish_early;
+	bool skips_recheck;
+	bool touches_slab;
+	bool confirms_early;
+	bool caught_by_pte;
+};
+
+/**
+ * struct fsc_protocol - traits and operations, in parts
+ * @name: what protocol= takes
+ * @says: in words
+ * @own_descriptor: struct fsc_folio from a cache, not struct folio
+ * @refs: how references are counted; without @reader.refcounted only the slot has one
+ * @cas_only: why it supports only tryget=cas; NULL if no reason of its own
+ * @reader: what a reader must do
+ * @freeing: how a folio is allocated and freed
+ * @bug: of a negative control
+ * @set_up: allocate the protocol's data for a run and its threads; 0 or -errno
+ * @tear_down: undo @set_up, also after it failed
+ * @bytes: memory that @set_up takes, if it is much
  *
  * A folio is a void * here, see layout.h.
  */
 struct fsc_protocol {
 	const char *name;
-	const char *busted;
-	const char *descriptor;
-	const char *pages;
-	const char *reader;
-	bool for_checkers;
-	struct fsc_refs refs;
-	bool refcounted;
-	bool recheck;
-	bool protects;
-	bool recycles;
-	bool locked;
+	struct fsc_says says;
 	bool own_descriptor;
-	bool publish_early;
-	bool careless;
-	bool touches_slab;
-	bool confirms_early;
-	bool seen_by_pte;
-	unsigned int copies;
+	struct fsc_refs refs;
 	const char *cas_only;
-	slab_flags_t slab_flags;
-	enum fsc_deferral deferral;
-	unsigned int deferrals;
+	struct fsc_reader reader;
+	struct fsc_freeing freeing;
+	struct fsc_bug bug;
 	int (*set_up)(struct fsc_run *run);
 	void (*tear_down)(struct fsc_run *run);
-	void (*settle)(struct fsc_run *run, struct fsc_thread *t);
 	u64 (*bytes)(const struct fsc_run *run);
-	u64 (*private_max)(const struct fsc_run *run);
-	void *(*alloc)(struct fsc_thread *t, unsigned int order);
-	void (*identify)(struct fsc_thread *t, void *folio, u64 key, u64 generation, bool timed);
-	void (*free)(struct fsc_thread *t, void *folio, bool timed);
 };
 
 /**

@@ -29,13 +29,13 @@
 
 static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
 {
-	if (proto->touches_slab)
+	if (proto->bug.touches_slab)
 		return "no slab is looked at on this path";
-	if (proto->seen_by_pte)
+	if (proto->bug.caught_by_pte)
 		return "GUP looks at the pte again, and does not suffer from it";
-	if (!proto->refcounted)
+	if (!proto->reader.refcounted)
 		return "GUP hands out references, and it takes none";
-	return proto->copies ? "GUP hands out references, and it copies" : NULL;
+	return proto->reader.copies ? "GUP hands out references, and it copies" : NULL;
 }
 
 #define GUP_FELL	((void *)1)
@@ -173,9 +173,9 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 		return;
 	}
 	fsc_gap(t, proto, general);
-	if (proto->protects) {
+	if (proto->reader.protects) {
 		fsc_hazptr_protect(t, folio);
-		if (!proto->careless && unlikely(gup_word_again(proto, frame) != word)) {
+		if (!proto->bug.skips_recheck && unlikely(gup_word_again(proto, frame) != word)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, found->key, 1);
 			gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 			goto out;
@@ -188,19 +188,19 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	}
 	found->folio = folio;
 	/* The tryget is an acquire, so the rechecks come after it; pairs with fsc_mms_unmap(). */
-	if (proto->recheck && unlikely(gup_word_again(proto, frame) != word)) {
+	if (proto->reader.recheck && unlikely(gup_word_again(proto, frame) != word)) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 		goto out;
 	}
 	gup_pin(t, proto, found, general);
-	if (proto->careless)
+	if (proto->bug.skips_recheck)
 		goto out;
 	if (unlikely(gup_entry_again(&pmdp->entry) != pmd))
 		gup_fall_back(t, proto, found, FSC_FALLBACK_PMD, general);
 	else if (unlikely(gup_entry_again(ptep) != pte))
 		gup_fall_back(t, proto, found, FSC_FALLBACK_PTE, general);
 out:
-	if (proto->protects)
+	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
 }
 
@@ -208,16 +208,17 @@ out:
 static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_protocol *proto,
 				       struct fsc_slot slot, struct gup_found *found, bool general)
 {
-	if (!proto->locked && unlikely(found->fell) &&
+	if (!proto->reader.locked && unlikely(found->fell) &&
 	    (tracepoint_enabled(fsc_retry) || tracepoint_enabled(fsc_recheck_failed)))
 		fsc_trace_fell(found->why, slot.key, found->rechecked,
 			       gup_is_folio(found->fell) ?
 			       fsc_folio_key(proto, t->run, found->fell) :
 			       (unsigned long)found->fell >> 1);
-	if (!proto->locked && unlikely(found->fell) && gup_is_folio(found->fell))
+	if (!proto->reader.locked && unlikely(found->fell) && gup_is_folio(found->fell))
 		fsc_reader_free(t, proto, found->fell);
-	if (proto->locked || unlikely(found->fell)) {
-		found->folio = fsc_mapping_find_locked(t, proto, slot, general && proto->locked);
+	if (proto->reader.locked || unlikely(found->fell)) {
+		found->folio = fsc_mapping_find_locked(t, proto, slot,
+						       general && proto->reader.locked);
 		found->pinned = false;
 		if (found->folio)
 			gup_pin(t, proto, found, general);
@@ -239,7 +240,7 @@ static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_d
 	struct gup_found found = { .key = key };
 	unsigned long flags;
 
-	if (proto->locked)
+	if (proto->reader.locked)
 		return gup_finish(t, proto, fsc_slot_of(t, key, false), &found, false);
 	local_irq_save(flags);
 	gup_walk(t, draw, proto, &found, false);
@@ -269,7 +270,7 @@ static __always_inline unsigned int gup_section_general(struct fsc_thread *t,
 
 	for (i = 0; i < n; i++)
 		found[i] = (struct gup_found) { .key = fsc_draw_key(draw, true) };
-	if (!proto->locked) {
+	if (!proto->reader.locked) {
 		local_irq_save(flags);
 		for (i = 0; i < n; i++)
 			gup_walk(t, draw, proto, &found[i], true);

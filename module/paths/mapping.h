@@ -107,10 +107,10 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 		goto out;
 	}
 	fsc_folio_set_gone(proto, folio);
-	if (proto->copies)
+	if (proto->reader.copies)
 		write_seqcount_begin(&mapping->delete_seq);
 	xas_store(&xas, NULL);
-	if (proto->copies)
+	if (proto->reader.copies)
 		write_seqcount_end(&mapping->delete_seq);
 	if (tables->retire)
 		tables->retire(t, key);

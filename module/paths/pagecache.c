@@ -7,7 +7,7 @@
 
 static __always_inline const char *pagecache_refuses(const struct fsc_protocol *proto)
 {
-	return proto->touches_slab ? "no slab is looked at on this path" : NULL;
+	return proto->bug.touches_slab ? "no slab is looked at on this path" : NULL;
 }
 
 /* Let others run while the folio stays frozen. The caller goes on in a new RCU section. */
@@ -36,11 +36,11 @@ repeat:
 	if (!folio)
 		goto out;
 	fsc_gap(t, proto, general);
-	if (!proto->refcounted)
+	if (!proto->reader.refcounted)
 		return folio;
-	if (proto->protects) {
+	if (proto->reader.protects) {
 		fsc_hazptr_protect(t, folio);
-		if (!proto->careless && unlikely(xas_reload(&xas) != folio)) {
+		if (!proto->bug.skips_recheck && unlikely(xas_reload(&xas) != folio)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, slot.key, tries + 1);
 			goto retry;
 		}
@@ -50,7 +50,7 @@ repeat:
 		fsc_retry(t, FSC_TRYGET_ZERO, slot.key, tries + 1);
 		goto retry;
 	}
-	if (!proto->recheck)
+	if (!proto->reader.recheck)
 		goto out;
 	again = xas_reload(&xas);
 	if (likely(again == folio))
@@ -65,7 +65,7 @@ retry:
 	}
 	goto repeat;
 out:
-	if (proto->protects)
+	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
 	return folio;
 }
@@ -84,17 +84,17 @@ static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct 
 	void *folio;
 
 	found->folio = NULL;
-	if (proto->copies) {
+	if (proto->reader.copies) {
 		enum fsc_copied copied = fsc_seq_read_copied(t, proto, slot, general);
 
 		if (likely(copied != FSC_COPY_FALL_BACK))
 			return copied == FSC_COPY_ABSENT;
 	}
-	folio = proto->locked ? fsc_mapping_find_locked(t, proto, slot, general) :
+	folio = proto->reader.locked ? fsc_mapping_find_locked(t, proto, slot, general) :
 				pagecache_find(t, proto, slot, general);
 	if (unlikely(!folio))
 		return true;
-	if (proto->refcounted) {
+	if (proto->reader.refcounted) {
 		found->folio = folio;
 		found->slot = slot;
 		return false;
@@ -112,14 +112,14 @@ static __always_inline bool pagecache_section_plain(struct fsc_thread *t, struct
 	struct pagecache_found found;
 	bool missed;
 
-	if (proto->locked) {
+	if (proto->reader.locked) {
 		missed = pagecache_lookup(t, proto, key, &found, false);
 	} else {
 		rcu_read_lock();
 		missed = pagecache_lookup(t, proto, key, &found, false);
 		rcu_read_unlock();
 	}
-	if (proto->refcounted && found.folio) {
+	if (proto->reader.refcounted && found.folio) {
 		fsc_use(t, proto, found.folio, found.slot, false);
 		fsc_reader_put(t, proto, found.folio);
 	}
@@ -150,7 +150,7 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 	const unsigned int hold_ns = t->run->config.hold_ns;
 	unsigned int misses, nr = 0, i;
 
-	if (proto->locked) {
+	if (proto->reader.locked) {
 		misses = pagecache_lookups(t, draw, proto, n, found, &nr);
 	} else {
 		rcu_read_lock();

@@ -27,9 +27,9 @@
 
 static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 {
-	if (proto->locked)
+	if (proto->reader.locked)
 		return "a frame has no mapping to lock";
-	return proto->copies ? "a frame has no mapping whose sequence to recheck" : NULL;
+	return proto->reader.copies ? "a frame has no mapping whose sequence to recheck" : NULL;
 }
 
 /* Like fsc_use(), but the walker knows the frame, and reads the key from the folio. */
@@ -46,7 +46,7 @@ static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_proto
 	pfn = fsc_folio_pfn(proto, folio);
 	if (unlikely(frame - pfn >= 1UL << fsc_folio_order(proto, folio)))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, frame, generation, frame, pfn);
-	if (proto->busted && unlikely(!pfn_valid(pfn))) {
+	if (proto->bug.name && unlikely(!pfn_valid(pfn))) {
 		fsc_violation_record(t, FSC_BAD_PFN, frame, generation, 0, pfn);
 		return;
 	}
@@ -85,7 +85,7 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 					avoided++;
 				break;
 			case FSC_MEMDESC_SLAB:
-				if (proto->touches_slab)
+				if (proto->bug.touches_slab)
 					bits |= 1UL << j;
 				break;
 			default:
@@ -129,7 +129,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 
 	rcu_read_lock();
 	word = fsc_folio_peek(proto, frame, slot);
-	if (proto->touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
+	if (proto->bug.touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
 		fsc_gap(t, proto, general);
 		fsc_arena_touch(t, fsc_memdesc_desc(word), frame);
 	}
@@ -140,16 +140,17 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		return false;
 	}
 	fsc_gap(t, proto, general);
-	if (!proto->refcounted) {
+	if (!proto->reader.refcounted) {
 		if (hold_ns)
 			fsc_spin(hold_ns);
 		pfn_use(t, proto, folio, frame, general);
 		rcu_read_unlock();
 		return true;
 	}
-	if (proto->protects) {
+	if (proto->reader.protects) {
 		fsc_hazptr_protect(t, folio);
-		if (!proto->careless && unlikely(pfn_word_again(proto, frame, slot) != word)) {
+		if (!proto->bug.skips_recheck &&
+		    unlikely(pfn_word_again(proto, frame, slot) != word)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, frame, 1);
 			folio = NULL;
 			goto out;
@@ -162,7 +163,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		folio = NULL;
 		goto out;
 	}
-	again = proto->recheck ? pfn_word_again(proto, frame, slot) : word;
+	again = proto->reader.recheck ? pfn_word_again(proto, frame, slot) : word;
 	if (unlikely(again != word)) {
 		fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, frame, 1,
 				   folio);
@@ -170,7 +171,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		folio = NULL;
 	}
 out:
-	if (proto->protects)
+	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
 	rcu_read_unlock();
 	/* Outside RCU, because it may free. */

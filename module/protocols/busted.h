@@ -42,28 +42,28 @@ static inline void fsc_pooled_free(struct fsc_thread *t, void *folio, bool timed
 }
 
 static const struct fsc_protocol fsc_norecheck = {
-	.name		= "typesafe",
-	.busted		= "norecheck",
-	.careless	= true,
-	.refcounted	= true,
-	.recycles	= true,
-	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
+	.name				= "typesafe",
+	.bug.name			= "norecheck",
+	.bug.skips_recheck		= true,
+	.reader.refcounted		= true,
+	.freeing.reused_before_gp	= true,
+	.freeing.slab_flags		= SLAB_TYPESAFE_BY_RCU,
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_pooled_free,
+	.freeing.alloc			= fsc_desc_alloc_pooled,
+	.freeing.free			= fsc_pooled_free,
 };
 
 static const struct fsc_protocol fsc_early_publish = {
-	.name		= "typesafe",
-	.busted		= "early_publish",
-	.refcounted	= true,
-	.recheck	= true,
-	.recycles	= true,
-	.publish_early	= true,
-	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
+	.name				= "typesafe",
+	.bug.name			= "early_publish",
+	.reader.refcounted		= true,
+	.reader.recheck			= true,
+	.freeing.reused_before_gp	= true,
+	.bug.publish_early		= true,
+	.freeing.slab_flags		= SLAB_TYPESAFE_BY_RCU,
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_pooled_free,
+	.freeing.alloc			= fsc_desc_alloc_pooled,
+	.freeing.free			= fsc_pooled_free,
 };
 
 static void fsc_pooled_callback(struct rcu_head *rcu)
@@ -90,28 +90,28 @@ static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool 
 }
 
 static const struct fsc_protocol fsc_early_pages = {
-	.name		= "rcu_full",
-	.busted		= "early_pages",
-	.deferral	= FSC_DEFER_CALL_RCU,
-	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
+	.name				= "rcu_full",
+	.bug.name			= "early_pages",
+	.freeing.deferral		= FSC_DEFER_CALL_RCU,
+	.freeing.deferrals		= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_pooled_free_deferred,
+	.freeing.alloc			= fsc_desc_alloc_pooled,
+	.freeing.free			= fsc_pooled_free_deferred,
 };
 
 static const struct fsc_protocol fsc_noseq = {
-	.busted		= "noseq",
-	.careless	= true,
+	.bug.name			= "noseq",
+	.bug.skips_recheck		= true,
 	FSC_SEQCOUNT(cas),
-	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_pooled_free,
+	.freeing.alloc			= fsc_desc_alloc_pooled,
+	.freeing.free			= fsc_pooled_free,
 };
 
 static const struct fsc_protocol fsc_noreload = {
-	.busted		= "noreload",
-	.careless	= true,
+	.bug.name			= "noreload",
+	.bug.skips_recheck		= true,
 	FSC_HAZPTR,
-	.alloc		= fsc_desc_alloc_pooled,
+	.freeing.alloc			= fsc_desc_alloc_pooled,
 };
 
 /* Leave one parked, or it would get its old frame: see pool.c. */
@@ -126,17 +126,17 @@ static inline void *fsc_early_reuse_alloc(struct fsc_thread *t, unsigned int ord
 }
 
 static const struct fsc_protocol fsc_early_reuse = {
-	.name		= "rcu_bounded",
-	.busted		= "early_reuse",
-	.seen_by_pte	= true,
-	.refcounted	= true,
-	.recycles	= true,
-	.set_up		= fsc_rcu_bounded_set_up,
-	.tear_down	= fsc_rcu_bounded_tear_down,
-	.settle		= fsc_rcu_bounded_settle,
+	.name				= "rcu_bounded",
+	.bug.name			= "early_reuse",
+	.bug.caught_by_pte		= true,
+	.reader.refcounted		= true,
+	.freeing.reused_before_gp	= true,
+	.set_up				= fsc_rcu_bounded_set_up,
+	.tear_down			= fsc_rcu_bounded_tear_down,
+	.freeing.flush			= fsc_rcu_bounded_settle,
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_early_reuse_alloc,
-	.free		= fsc_rcu_bounded_free,
+	.freeing.alloc			= fsc_early_reuse_alloc,
+	.freeing.free			= fsc_rcu_bounded_free,
 };
 
 /* Folios that a reader uses without having a reference. */
@@ -194,35 +194,35 @@ static int fsc_ignore_locked_set_up(struct fsc_run *run)
 }
 
 static const struct fsc_protocol fsc_ignore_locked = {
-	.name		= "rcu_desc",
-	.busted		= "ignore_locked",
-	.set_up		= fsc_ignore_locked_set_up,
-	.tear_down	= fsc_readers_free_data,
-	.seen_by_pte	= true,
-	.refcounted	= true,
-	.deferral	= FSC_DEFER_CALL_RCU,
-	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
+	.name				= "rcu_desc",
+	.bug.name			= "ignore_locked",
+	.set_up				= fsc_ignore_locked_set_up,
+	.tear_down			= fsc_readers_free_data,
+	.bug.caught_by_pte		= true,
+	.reader.refcounted		= true,
+	.freeing.deferral		= FSC_DEFER_CALL_RCU,
+	.freeing.deferrals		= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
 	FSC_DESCRIPTOR_OPS(ignoring_xadd),
-	.alloc		= fsc_desc_alloc_pooled,
-	.free		= fsc_pooled_free_deferred,
+	.freeing.alloc			= fsc_desc_alloc_pooled,
+	.freeing.free			= fsc_pooled_free_deferred,
 };
 
 static const struct fsc_protocol fsc_touch_slab = {
-	.busted		= "touch_slab",
-	.touches_slab	= true,
+	.bug.name			= "touch_slab",
+	.bug.touches_slab		= true,
 	FSC_TYPESAFE(cas),
 };
 
 static const struct fsc_protocol fsc_early_confirm = {
-	.name		= "rcu_desc",
-	.busted		= "early_confirm",
-	.confirms_early	= true,
-	.refcounted	= true,
-	.deferral	= FSC_DEFER_CALL_RCU,
-	.deferrals	= BIT(FSC_DEFER_CALL_RCU),
+	.name				= "rcu_desc",
+	.bug.name			= "early_confirm",
+	.bug.confirms_early		= true,
+	.reader.refcounted		= true,
+	.freeing.deferral		= FSC_DEFER_CALL_RCU,
+	.freeing.deferrals		= BIT(FSC_DEFER_CALL_RCU),
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_desc_alloc,
-	.free		= fsc_rcu_desc_free,
+	.freeing.alloc			= fsc_desc_alloc,
+	.freeing.free			= fsc_rcu_desc_free,
 };
 
 #endif /* FSC_PROTOCOL_BUSTED_H */

@@ -22,13 +22,13 @@
 
 #ifdef CONFIG_KASAN_GENERIC
 static const struct fsc_protocol fsc_early_free = {
-	.name		= "rcu_desc",
-	.busted		= "early_free",
-	.for_checkers	= true,
-	.refcounted	= true,
+	.name				= "rcu_desc",
+	.bug.name			= "early_free",
+	.bug.for_checkers		= true,
+	.reader.refcounted		= true,
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_desc_alloc,
-	.free		= fsc_desc_free_both,
+	.freeing.alloc			= fsc_desc_alloc,
+	.freeing.free			= fsc_desc_free_both,
 };
 #endif
 
@@ -53,16 +53,16 @@ static inline void fsc_plain_free(struct fsc_thread *t, void *folio, bool timed)
 }
 
 static const struct fsc_protocol fsc_plain_race = {
-	.name		= "typesafe",
-	.busted		= "plain_race",
-	.for_checkers	= true,
-	.refcounted	= true,
-	.recheck	= true,
-	.recycles	= true,
-	.slab_flags	= SLAB_TYPESAFE_BY_RCU,
+	.name				= "typesafe",
+	.bug.name			= "plain_race",
+	.bug.for_checkers		= true,
+	.reader.refcounted		= true,
+	.reader.recheck			= true,
+	.freeing.reused_before_gp	= true,
+	.freeing.slab_flags		= SLAB_TYPESAFE_BY_RCU,
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_plain_alloc,
-	.free		= fsc_plain_free,
+	.freeing.alloc			= fsc_plain_alloc,
+	.freeing.free			= fsc_plain_free,
 };
 #endif
 
@@ -88,9 +88,9 @@ static int fsc_lock_inversion_set_up(struct fsc_run *run)
 }
 
 static const struct fsc_protocol fsc_lock_inversion = {
-	.busted		= "lock_inversion",
-	.for_checkers	= true,
-	.set_up		= fsc_lock_inversion_set_up,
+	.bug.name			= "lock_inversion",
+	.bug.for_checkers		= true,
+	.set_up				= fsc_lock_inversion_set_up,
 	FSC_TYPESAFE(cas),
 };
 #endif

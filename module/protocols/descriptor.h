@@ -191,9 +191,9 @@ static inline void fsc_desc_free_both(struct fsc_thread *t, void *folio, bool ti
 }
 
 /* The operations above, as members of a struct fsc_protocol, with references by tryget=@by. */
-#define FSC_DESCRIPTOR_OPS(by)			\
-	.own_descriptor	= true,			\
-	.refs		= fsc_##by##_refs,	\
-	.identify	= fsc_desc_identify
+#define FSC_DESCRIPTOR_OPS(by)								\
+	.own_descriptor			= true,						\
+	.refs				= fsc_##by##_refs,				\
+	.freeing.identify		= fsc_desc_identify
 
 #endif /* FSC_PROTOCOL_DESCRIPTOR_H */

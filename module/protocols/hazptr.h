@@ -107,7 +107,7 @@ static noinline void fsc_hazptr_scan(struct fsc_thread *t)
 			own->nr_retired++;
 		} else {
 			fsc_desc_note_release(t->run, folio, 0);
-			fsc_desc_cache_free(t->run, folio, t->run->loops->protocol->busted);
+			fsc_desc_cache_free(t->run, folio, t->run->loops->protocol->bug.name);
 		}
 		folio = next;
 	}
@@ -171,24 +171,27 @@ static u64 fsc_hazptr_max(const struct fsc_run *run)
 	       fsc_hazptr_batch(run) * sizeof(struct fsc_folio);
 }
 
-#define FSC_HAZPTR					\
-	.name		= "hazptr",			\
-	.descriptor	= "freed by the batch when no reader points at it; no grace period", \
-	.pages		= "freed at once", \
-	.reader		= "publishes the pointer, full barrier, looks again, tryget", \
-	.cas_only	= "no grace period keeps a descriptor that a late put looks at", \
-	.refcounted	= true,				\
-	.protects	= true,				\
-	.set_up		= fsc_hazptr_set_up,		\
-	.tear_down	= fsc_hazptr_tear_down,		\
-	.settle		= fsc_hazptr_settle,		\
-	.private_max	= fsc_hazptr_max,		\
-	.free		= fsc_hazptr_free,		\
+#define FSC_HAZPTR									\
+	.name				= "hazptr",					\
+	.says.descriptor		=						\
+		"freed by the batch when no reader points at it; no grace period",	\
+	.says.pages			= "freed at once",				\
+	.says.reader			=						\
+		"publishes the pointer, full barrier, looks again, tryget",		\
+	.cas_only			=						\
+		"no grace period keeps a descriptor that a late put looks at",		\
+	.reader.refcounted		= true,						\
+	.reader.protects		= true,						\
+	.set_up				= fsc_hazptr_set_up,				\
+	.tear_down			= fsc_hazptr_tear_down,				\
+	.freeing.flush			= fsc_hazptr_settle,				\
+	.freeing.private_max		= fsc_hazptr_max,				\
+	.freeing.free			= fsc_hazptr_free,				\
 	FSC_DESCRIPTOR_OPS(cas)
 
 static const struct fsc_protocol fsc_hazptr = {
 	FSC_HAZPTR,
-	.alloc		= fsc_desc_alloc,
+	.freeing.alloc			= fsc_desc_alloc,
 };
 
 #endif /* FSC_PROTOCOL_HAZPTR_H */

@@ -15,16 +15,17 @@
 #include "descriptor.h"
 
 static const struct fsc_protocol fsc_locked = {
-	.name		= "locked",
-	.descriptor	= "freed at once",
-	.pages		= "freed at once",
-	.reader		= "all under the mapping's lock: the floor for lockless lookups",
-	.cas_only	= "under the lock a get cannot fail",
-	.refcounted	= true,
-	.locked		= true,
+	.name				= "locked",
+	.says.descriptor		= "freed at once",
+	.says.pages			= "freed at once",
+	.says.reader			=
+		"all under the mapping's lock: the floor for lockless lookups",
+	.cas_only			= "under the lock a get cannot fail",
+	.reader.refcounted		= true,
+	.reader.locked			= true,
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_desc_alloc,
-	.free		= fsc_desc_free_both,
+	.freeing.alloc			= fsc_desc_alloc,
+	.freeing.free			= fsc_desc_free_both,
 };
 
 #endif /* FSC_PROTOCOL_LOCKED_H */

@@ -108,18 +108,19 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 }
 
 static const struct fsc_protocol fsc_overlay = {
-	.name		= "overlay",
-	.descriptor	= "none: struct folio over struct page, as in today's kernel",
-	.pages		= "freed at once",
-	.reader		= "tryget, recheck",
-	.cas_only	= "it takes the kernel's own",
-	.refcounted	= true,
-	.recheck	= true,
-	.recycles	= true,
-	.refs		= fsc_overlay_refs,
-	.alloc		= fsc_overlay_alloc,
-	.identify	= fsc_overlay_identify,
-	.free		= fsc_overlay_free,
+	.name				= "overlay",
+	.says.descriptor		=
+		"none: struct folio over struct page, as in today's kernel",
+	.says.pages			= "freed at once",
+	.says.reader			= "tryget, recheck",
+	.cas_only			= "it takes the kernel's own",
+	.reader.refcounted		= true,
+	.reader.recheck			= true,
+	.freeing.reused_before_gp	= true,
+	.refs				= fsc_overlay_refs,
+	.freeing.alloc			= fsc_overlay_alloc,
+	.freeing.identify		= fsc_overlay_identify,
+	.freeing.free			= fsc_overlay_free,
 };
 
 #endif /* FSC_PROTOCOL_OVERLAY_H */

@@ -217,19 +217,20 @@ static u64 fsc_rcu_bounded_max(const struct fsc_run *run)
 	return parked * sizeof(struct fsc_folio);
 }
 
-#define FSC_RCU_BOUNDED(by)				\
-	.name		= "rcu_bounded",		\
-	.descriptor	= "waits on its CPU for a grace period; expedited at a ceiling", \
-	.pages		= "freed at once", \
-	.reader		= "tryget, as with rcu_desc", \
-	.refcounted	= true,				\
-	.set_up		= fsc_rcu_bounded_set_up,	\
-	.tear_down	= fsc_rcu_bounded_tear_down,	\
-	.settle		= fsc_rcu_bounded_settle,	\
-	.private_max	= fsc_rcu_bounded_max,		\
-	FSC_DESCRIPTOR_OPS(by),				\
-	.alloc		= fsc_rcu_bounded_alloc,	\
-	.free		= fsc_rcu_bounded_free
+#define FSC_RCU_BOUNDED(by)								\
+	.name				= "rcu_bounded",				\
+	.says.descriptor		=						\
+		"waits on its CPU for a grace period; expedited at a ceiling",		\
+	.says.pages			= "freed at once",				\
+	.says.reader			= "tryget, as with rcu_desc",			\
+	.reader.refcounted		= true,						\
+	.set_up				= fsc_rcu_bounded_set_up,			\
+	.tear_down			= fsc_rcu_bounded_tear_down,			\
+	.freeing.flush			= fsc_rcu_bounded_settle,			\
+	.freeing.private_max		= fsc_rcu_bounded_max,				\
+	FSC_DESCRIPTOR_OPS(by),								\
+	.freeing.alloc			= fsc_rcu_bounded_alloc,			\
+	.freeing.free			= fsc_rcu_bounded_free
 
 static const struct fsc_protocol fsc_rcu_bounded = { FSC_RCU_BOUNDED(cas) };
 static const struct fsc_protocol fsc_rcu_bounded_xadd = { FSC_RCU_BOUNDED(xadd) };

@@ -77,19 +77,19 @@ static u64 fsc_rcu_desc_max(const struct fsc_run *run)
 	return cpus * 2 * FSC_SHEAF * (sizeof(struct fsc_folio) + sizeof(void *));
 }
 
-#define FSC_RCU_DESC(by)						\
-	.name		= "rcu_desc",					\
-	.descriptor	= "option 2: kfree_rcu()", \
-	.pages		= "freed at once", \
-	.reader		= "tryget", \
-	.private_max	= fsc_rcu_desc_max,				\
-	.refcounted	= true,						\
-	.deferral	= FSC_DEFER_KFREE_RCU,				\
-	.deferrals	= BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) |	\
+#define FSC_RCU_DESC(by)								\
+	.name				= "rcu_desc",					\
+	.says.descriptor		= "option 2: kfree_rcu()",			\
+	.says.pages			= "freed at once",				\
+	.says.reader			= "tryget",					\
+	.freeing.private_max		= fsc_rcu_desc_max,				\
+	.reader.refcounted		= true,						\
+	.freeing.deferral		= FSC_DEFER_KFREE_RCU,				\
+	.freeing.deferrals		= BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) | \
 			  BIT(FSC_DEFER_CALL_RCU_HURRY),		\
-	FSC_DESCRIPTOR_OPS(by),						\
-	.alloc		= fsc_desc_alloc,				\
-	.free		= fsc_rcu_desc_free
+	FSC_DESCRIPTOR_OPS(by),								\
+	.freeing.alloc			= fsc_desc_alloc,				\
+	.freeing.free			= fsc_rcu_desc_free
 
 static const struct fsc_protocol fsc_rcu_desc = { FSC_RCU_DESC(cas) };
 static const struct fsc_protocol fsc_rcu_desc_xadd = { FSC_RCU_DESC(xadd) };

@@ -38,16 +38,17 @@ static inline void fsc_rcu_full_free(struct fsc_thread *t, void *p, bool timed)
 }
 
 static const struct fsc_protocol fsc_rcu_full = {
-	.name		= "rcu_full",
-	.descriptor	= "option 3: freed after a grace period",
-	.pages		= "freed by the same callback",
-	.reader		= "nothing inside RCU; cannot keep a folio, nor sleep with it",
-	.cas_only	= "its readers take no reference",
-	.deferral	= FSC_DEFER_CALL_RCU,
-	.deferrals	= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
+	.name				= "rcu_full",
+	.says.descriptor		= "option 3: freed after a grace period",
+	.says.pages			= "freed by the same callback",
+	.says.reader			=
+		"nothing inside RCU; cannot keep a folio, nor sleep with it",
+	.cas_only			= "its readers take no reference",
+	.freeing.deferral		= FSC_DEFER_CALL_RCU,
+	.freeing.deferrals		= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
 	FSC_DESCRIPTOR_OPS(cas),
-	.alloc		= fsc_desc_alloc,
-	.free		= fsc_rcu_full_free,
+	.freeing.alloc			= fsc_desc_alloc,
+	.freeing.free			= fsc_rcu_full_free,
 };
 
 #endif /* FSC_PROTOCOL_RCU_FULL_H */

@@ -97,7 +97,7 @@ enum fsc_copied fsc_seq_read_copied(struct fsc_thread *t, const struct fsc_proto
 		if (unlikely(copy_from_kernel_nofault(t->protocol_data,
 						      fsc_stamp_of(view.pfn), bytes)))
 			goto again;
-		if (proto->careless ||
+		if (proto->bug.skips_recheck ||
 		    likely(!read_seqcount_retry(&slot.mapping->delete_seq, seq))) {
 			fsc_seq_judge(t, &view, slot, general);
 			return FSC_COPIED;
@@ -126,25 +126,26 @@ static int fsc_seq_set_up(struct fsc_run *run)
 	return fsc_readers_alloc_data(run, fsc_seq_buffer(run));
 }
 
-#define FSC_SEQCOUNT(by)				\
-	.name		= "seqcount",			\
-	.descriptor	= "as with typesafe", \
-	.pages		= "freed at once", \
-	.reader		= "copies, believes the copy if nothing was removed meanwhile", \
-	.refcounted	= true,				\
-	.recheck	= true,				\
-	.recycles	= true,				\
-	.slab_flags	= SLAB_TYPESAFE_BY_RCU,		\
-	.copies		= FSC_SEQ_TRIES,		\
-	.bytes		= fsc_seq_bytes,		\
-	.set_up		= fsc_seq_set_up,		\
-	.tear_down	= fsc_readers_free_data,		\
+#define FSC_SEQCOUNT(by)								\
+	.name				= "seqcount",					\
+	.says.descriptor		= "as with typesafe",				\
+	.says.pages			= "freed at once",				\
+	.says.reader			=						\
+		"copies, believes the copy if nothing was removed meanwhile",		\
+	.reader.refcounted		= true,						\
+	.reader.recheck			= true,						\
+	.freeing.reused_before_gp	= true,						\
+	.freeing.slab_flags		= SLAB_TYPESAFE_BY_RCU,				\
+	.reader.copies			= FSC_SEQ_TRIES,				\
+	.bytes				= fsc_seq_bytes,				\
+	.set_up				= fsc_seq_set_up,				\
+	.tear_down			= fsc_readers_free_data,			\
 	FSC_DESCRIPTOR_OPS(by)
 
-#define FSC_SEQCOUNT_UNBROKEN(by)			\
-	FSC_SEQCOUNT(by),				\
-	.alloc		= fsc_desc_alloc,		\
-	.free		= fsc_desc_free_both
+#define FSC_SEQCOUNT_UNBROKEN(by)							\
+	FSC_SEQCOUNT(by),								\
+	.freeing.alloc			= fsc_desc_alloc,				\
+	.freeing.free			= fsc_desc_free_both
 
 static const struct fsc_protocol fsc_seqcount = { FSC_SEQCOUNT_UNBROKEN(cas) };
 static const struct fsc_protocol fsc_seqcount_xadd = { FSC_SEQCOUNT_UNBROKEN(xadd) };

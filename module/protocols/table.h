@@ -38,7 +38,7 @@
 #endif
 
 /* expand(path, row) for each row. */
-#define FSC_FOR_EACH_PROTOCOL(expand, path)		\
+#define FSC_FOR_EACH_PROTOCOL(expand, path)						\
 	expand(path, overlay)				\
 	expand(path, typesafe)				\
 	expand(path, typesafe_xadd)			\
@@ -62,8 +62,8 @@
 	expand(path, ignore_locked)			\
 	expand(path, early_confirm)			\
 	expand(path, touch_slab)			\
-	FSC_ROW_OF_KASAN(expand, path)			\
-	FSC_ROW_OF_KCSAN(expand, path)			\
+	FSC_ROW_OF_KASAN(expand, path)							\
+	FSC_ROW_OF_KCSAN(expand, path)							\
 	FSC_ROW_OF_LOCKDEP(expand, path)
 
 #endif /* FSC_PROTOCOL_TABLE_H */

@@ -16,18 +16,19 @@
 
 #include "descriptor.h"
 
-#define FSC_TYPESAFE(by)			\
-	.name		= "typesafe",		\
-	.descriptor	= "option 1: freed at once into a SLAB_TYPESAFE_BY_RCU cache", \
-	.pages		= "freed at once", \
-	.reader		= "tryget, recheck", \
-	.refcounted	= true,			\
-	.recheck	= true,			\
-	.recycles	= true,			\
-	.slab_flags	= SLAB_TYPESAFE_BY_RCU,	\
-	FSC_DESCRIPTOR_OPS(by),			\
-	.alloc		= fsc_desc_alloc,	\
-	.free		= fsc_desc_free_both
+#define FSC_TYPESAFE(by)								\
+	.name				= "typesafe",					\
+	.says.descriptor		=						\
+		"option 1: freed at once into a SLAB_TYPESAFE_BY_RCU cache",		\
+	.says.pages			= "freed at once",				\
+	.says.reader			= "tryget, recheck",				\
+	.reader.refcounted		= true,						\
+	.reader.recheck			= true,						\
+	.freeing.reused_before_gp	= true,						\
+	.freeing.slab_flags		= SLAB_TYPESAFE_BY_RCU,				\
+	FSC_DESCRIPTOR_OPS(by),								\
+	.freeing.alloc			= fsc_desc_alloc,				\
+	.freeing.free			= fsc_desc_free_both
 
 static const struct fsc_protocol fsc_typesafe = { FSC_TYPESAFE(cas) };
 static const struct fsc_protocol fsc_typesafe_xadd = { FSC_TYPESAFE(xadd) };
