@@ -301,15 +301,15 @@ int fsc_arena_create(struct fsc_run *run)
 		return -ENOMEM;
 	for (i = 0; i < FSC_NR_SHARES; i++)
 		arena->nr[i] = share_nr(&arena->mix, i, file);
-	arena->visitors = kvcalloc(run->nr_threads, sizeof(*arena->visitors), GFP_KERNEL);
-	if (!arena->visitors)
+	arena->walkers = kvcalloc(run->nr_threads, sizeof(*arena->walkers), GFP_KERNEL);
+	if (!arena->walkers)
 		return -ENOMEM;
 	for (i = 0; i < run->nr_threads; i++) {
 		struct fsc_thread *t = run->threads[i];
 
 		/* Not the same stream as its keys. */
-		fsc_stream_seed(&arena->visitors[i].random, ~run->config.seed, t->role, t->nr);
-		t->path_data = &arena->visitors[i];
+		fsc_stream_seed(&arena->walkers[i].random, ~run->config.seed, t->role, t->nr);
+		t->path_data = &arena->walkers[i];
 	}
 	/* All single frames that populate the arena. */
 	arena->fresh_wanted = arena->nr[FSC_SHARE_SLAB] + arena->nr[FSC_SHARE_PTDESC] +
@@ -373,7 +373,7 @@ void fsc_arena_destroy(struct fsc_run *run)
 		kmem_cache_free(arena->uncounted_cache, desc);
 		cond_resched();
 	}
-	kvfree(arena->visitors);
+	kvfree(arena->walkers);
 	while (arena->fresh_left)
 		__free_page(fresh_frame(arena));
 	destroy_cache(run, arena->hugetlb_cache);
@@ -384,7 +384,7 @@ void fsc_arena_destroy(struct fsc_run *run)
 
 static unsigned long pick(struct fsc_thread *t, unsigned long nr)
 {
-	return fsc_stream_uniform(&fsc_visitor_of(t)->random, nr);
+	return fsc_stream_uniform(&fsc_walker_of(t)->random, nr);
 }
 
 /* Allocate the new one first, so that it gets another frame. */
@@ -434,7 +434,7 @@ static bool turn_hugetlb(struct fsc_thread *t)
 
 static void turn_share(struct fsc_thread *t, enum fsc_share share, unsigned int n)
 {
-	u64 *credit = &fsc_visitor_of(t)->credit[share];
+	u64 *credit = &fsc_walker_of(t)->credit[share];
 	struct fsc_arena *arena = fsc_arena_of(t->run);
 
 	*credit += (u64)n * arena->mix.weight[share];

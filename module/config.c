@@ -19,7 +19,7 @@
 #include <linux/time64.h>
 
 #include <folioscale/config.h>
-#include <folioscale/lists.h>
+#include <folioscale/parse.h>
 #include <folioscale/protocol.h>
 #include <folioscale/stamp.h>
 

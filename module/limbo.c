@@ -120,7 +120,7 @@ void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed)
 	u64 now = fsc_clock();
 	u64 wait = fsc_freed_time(now - run->started - freed);
 
-	/* After the settle only the keeper frees; its frees are timed only for tracing. */
+	/* After the settle only the main thread frees; its frees are timed only for tracing. */
 	if (READ_ONCE(run->drain_ns))
 		return;
 	this_cpu_inc(released->timed);
@@ -209,13 +209,13 @@ static void check_bound(struct fsc_run *run)
 }
 
 /**
- * fsc_limbo_look - read the level and record the peak of the window
+ * fsc_limbo_sample - read the level and record the peak of the window
  * @run: the run
  *
  * Context: Any.
  * Return: As fsc_limbo_read().
  */
-struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run)
+struct fsc_limbo_level fsc_limbo_sample(struct fsc_run *run)
 {
 	struct fsc_limbo_level level = fsc_limbo_read(run);
 
@@ -228,7 +228,7 @@ struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run)
 	}
 	return level;
 }
-EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_look);
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_sample);
 
 static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 {
@@ -383,7 +383,7 @@ void fsc_limbo_check(struct fsc_thread *t)
 	u64 bytes, from, waited;
 
 	t->unchecked_bytes = 0;
-	bytes = level_bytes(run, fsc_limbo_look(run));
+	bytes = level_bytes(run, fsc_limbo_sample(run));
 	if (bytes < run->limbo.wait_bytes)
 		return;
 	fsc_count(&t->counters, FSC_LIMBO_WAITS);
@@ -392,7 +392,7 @@ void fsc_limbo_check(struct fsc_thread *t)
 		mark_throttled(run);
 		settle_or_wait(run, t);
 		mark_throttled(run);
-	} while (level_bytes(run, fsc_limbo_look(run)) >= run->limbo.wait_bytes &&
+	} while (level_bytes(run, fsc_limbo_sample(run)) >= run->limbo.wait_bytes &&
 		 fsc_phase_read(run) <= FSC_MEASURE);
 	waited = fsc_clock_since(from);
 	fsc_count_add(&t->counters, FSC_LIMBO_WAIT_NS, waited);
@@ -404,7 +404,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_check);
 #define RECLAIM_NAP_US		50
 
 /**
- * fsc_limbo_reclaim - wait until the freed pages can be allocated again
+ * fsc_limbo_wait_pages - wait until the freed pages can be allocated again
  * @t: a freer that has freed some
  *
  * This is what reclaim needs: not that folios are freed, but that their memory
@@ -413,13 +413,13 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_check);
  *
  * Context: Process context, sleeps.
  */
-void fsc_limbo_reclaim(struct fsc_thread *t)
+void fsc_limbo_wait_pages(struct fsc_thread *t)
 {
 	struct fsc_run *run = t->run;
 	u64 freed = fsc_run_count(run, FSC_FREED_PAGES);
 
 	/* Record the peak, which is now. */
-	fsc_limbo_look(run);
+	fsc_limbo_sample(run);
 	while (fsc_limbo_released(run).pages < freed && !fsc_must_give_up(t))
 		usleep_range_state(RECLAIM_NAP_US, RECLAIM_NAP_US, TASK_IDLE);
 }

@@ -208,7 +208,7 @@ static void show_waits(struct seq_file *m, const struct fsc_run *run)
 		seq_puts(m, "\"waits\": null},\n");
 		return;
 	}
-	/* Without the keeper, which only drains: see fsc_limbo_note_wait(). */
+	/* Without the main thread, which only drains: see fsc_limbo_note_wait(). */
 	for (i = 0; i < run->nr_threads; i++)
 		frees += fsc_counter_read(&run->threads[i]->counters, FSC_FREES);
 	seq_printf(m, "\"waits\": %llu, \"frees\": %llu, \"window_ns\": %llu, \"waited_ns\": %llu, \"released\": %llu, \"wait_ns\": %llu},\n",

@@ -100,7 +100,7 @@ bool fsc_run_active(void)
  */
 u64 fsc_run_count(const struct fsc_run *run, enum fsc_counter which)
 {
-	u64 sum = fsc_counter_read(&run->keeper->counters, which);
+	u64 sum = fsc_counter_read(&run->main_thread->counters, which);
 	unsigned int i;
 
 	for (i = 0; i < run->nr_threads; i++)

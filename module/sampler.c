@@ -62,7 +62,7 @@ static void add_to_mean(struct fsc_run *run, struct fsc_limbo_level level)
 
 static void sample(struct fsc_run *run, u64 nr)
 {
-	struct fsc_limbo_level level = fsc_limbo_look(run);
+	struct fsc_limbo_level level = fsc_limbo_sample(run);
 	struct fsc_sampler *sampler = &run->sampler;
 	struct fsc_series_row row;
 

@@ -12,7 +12,7 @@
 
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
-#include <folioscale/lists.h>
+#include <folioscale/parse.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
@@ -455,7 +455,7 @@ int fsc_run_populate(struct fsc_run *run)
 	u32 key;
 
 	for (key = 0; key < run->config.nr_folios; key++) {
-		int err = run->loops->add(run->keeper, key);
+		int err = run->loops->add(run->main_thread, key);
 
 		if (err)
 			return err;
@@ -480,7 +480,7 @@ void fsc_run_depopulate(struct fsc_run *run)
 
 	for (i = 0; i < run->config.nr_mappings; i++) {
 		xa_for_each(&run->mappings[i].pages, index, folio) {
-			run->loops->drop(run->keeper, index << run->mapping_shift | i);
+			run->loops->drop(run->main_thread, index << run->mapping_shift | i);
 			cond_resched();
 		}
 	}

@@ -40,7 +40,7 @@ const char *fsc_role_name(enum fsc_role role)
 	static const char *const names[] = {
 		[FSC_READER] = "reader",
 		[FSC_FREER] = "freer",
-		[FSC_KEEPER] = "keeper",
+		[FSC_MAIN_THREAD] = "main",
 	};
 
 	return names[role];
@@ -169,7 +169,7 @@ static int fsc_worker(void *arg)
 			work_unthrottled(t);
 		/* The sampler alone would miss peaks that last only a few ms. */
 		if (t->role == FSC_FREER)
-			fsc_limbo_look(run);
+			fsc_limbo_sample(run);
 		note_moved(t);
 		if (run->config.max_turnovers && !t->turnovers_left)
 			break;
@@ -282,7 +282,7 @@ static int thread_start(struct fsc_thread *t, unsigned int i)
 }
 
 /**
- * fsc_threads_create - allocate the state of a run's threads and of the keeper
+ * fsc_threads_create - allocate the state of a run's threads and of the main thread
  * @run: a run whose mappings, keys and limbo are set up
  *
  * On failure fsc_threads_destroy() undoes what there is.
@@ -297,8 +297,8 @@ int fsc_threads_create(struct fsc_run *run)
 	unsigned int i;
 
 	run->threads = kvcalloc(nr, sizeof(*run->threads), GFP_KERNEL);
-	run->keeper = thread_alloc(run, FSC_KEEPER, 0);
-	if (!run->threads || !run->keeper)
+	run->main_thread = thread_alloc(run, FSC_MAIN_THREAD, 0);
+	if (!run->threads || !run->main_thread)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
 		bool reader = i < config->nr_readers;
@@ -407,5 +407,5 @@ void fsc_threads_destroy(struct fsc_run *run)
 	for (i = 0; i < run->nr_threads; i++)
 		thread_free(run->threads[i]);
 	kvfree(run->threads);
-	thread_free(run->keeper);
+	thread_free(run->main_thread);
 }

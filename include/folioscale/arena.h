@@ -17,7 +17,7 @@
 #include <linux/types.h>
 
 #include <folioscale/folio.h>
-#include <folioscale/lists.h>
+#include <folioscale/parse.h>
 #include <folioscale/run.h>
 #include <folioscale/stream.h>
 #include <folioscale/thread.h>
@@ -37,12 +37,12 @@ struct fsc_uncounted {
 } __aligned(16);
 
 /**
- * struct fsc_visitor - per-thread state of the pfn path
+ * struct fsc_pfn_walker - per-thread state of the pfn path
  * @walked: next frame to walk
  * @credit: turnovers that a freer owes the other shares
  * @random: picks their victims
  */
-struct fsc_visitor {
+struct fsc_pfn_walker {
 	unsigned long walked;
 	u64 credit[FSC_NR_SHARES];
 	struct fsc_stream random;
@@ -53,7 +53,7 @@ struct fsc_visitor {
  * @mix: config.mix, parsed
  * @uncounted_cache: memdescs of slabs and page tables
  * @hugetlb_cache: descriptors of hugetlb folios
- * @visitors: one per thread
+ * @walkers: one per thread
  * @nr: number of objects of each share
  * @uncounted: all objects of %FSC_SHARE_SLAB and %FSC_SHARE_PTDESC
  * @misc: frames without a memdesc
@@ -70,7 +70,7 @@ struct fsc_arena {
 	struct fsc_mix mix;
 	struct kmem_cache *uncounted_cache;
 	struct kmem_cache *hugetlb_cache;
-	struct fsc_visitor *visitors;
+	struct fsc_pfn_walker *walkers;
 	unsigned long nr[FSC_NR_SHARES];
 	struct fsc_uncounted **uncounted[FSC_NR_SHARES];
 	unsigned long *misc;
@@ -89,7 +89,7 @@ static inline struct fsc_arena *fsc_arena_of(const struct fsc_run *run)
 	return run->path_data;
 }
 
-static __always_inline struct fsc_visitor *fsc_visitor_of(const struct fsc_thread *t)
+static __always_inline struct fsc_pfn_walker *fsc_walker_of(const struct fsc_thread *t)
 {
 	return t->path_data;
 }

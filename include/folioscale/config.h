@@ -27,7 +27,7 @@ enum fsc_tryget { FSC_TRYGET_CAS, FSC_TRYGET_XADD, FSC_TRYGET_RCUREF };
 enum fsc_churn { FSC_CHURN_REPLACE, FSC_CHURN_REFREEZE, FSC_CHURN_RECLAIM };
 enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 
-/* Parameters that are lists are stored as they were typed (lists.h). */
+/* Parameters that are lists are stored as they were typed (parse.h). */
 #define FSC_TEXT_MAX		64
 
 #define FSC_FIELD_CHOICE(name)		unsigned int name

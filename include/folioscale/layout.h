@@ -109,13 +109,13 @@ static __always_inline u64 fsc_folio_generation(const struct fsc_protocol *proto
 }
 
 /**
- * fsc_folio_set_gone - mark a folio that is about to leave its slot
+ * fsc_folio_mark_removed - mark a folio that is about to leave its slot
  * @proto: the protocol
  * @folio: the folio
  *
  * Context: The lock of its mapping is held.
  */
-static __always_inline void fsc_folio_set_gone(const struct fsc_protocol *proto, void *folio)
+static __always_inline void fsc_folio_mark_removed(const struct fsc_protocol *proto, void *folio)
 {
 	struct fsc_folio *own = folio;
 	struct folio *overlay = folio;

@@ -95,11 +95,11 @@ void fsc_limbo_destroy(struct fsc_run *run);
 int fsc_limbo_create_flushers(struct fsc_run *run);
 void fsc_limbo_destroy_flushers(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
-struct fsc_limbo_level fsc_limbo_look(struct fsc_run *run);
+struct fsc_limbo_level fsc_limbo_sample(struct fsc_run *run);
 void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);
 bool fsc_limbo_flush(struct fsc_run *run, bool whole);
 void fsc_limbo_check(struct fsc_thread *t);
-void fsc_limbo_reclaim(struct fsc_thread *t);
+void fsc_limbo_wait_pages(struct fsc_thread *t);
 void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed);
 struct fsc_released fsc_limbo_released(const struct fsc_run *run);
 

@@ -24,7 +24,7 @@
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
 #include <folioscale/layout.h>
-#include <folioscale/lists.h>
+#include <folioscale/parse.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
@@ -58,7 +58,7 @@ static __always_inline struct fsc_slot fsc_slot_of(const struct fsc_thread *t, u
 }
 
 /* Cold path: delay inside the section, for gap_ns or once for a stall. */
-static noinline void fsc_stay(struct fsc_thread *t)
+static noinline void fsc_delay(struct fsc_thread *t)
 {
 	unsigned int ns = t->gap_ns;
 
@@ -73,14 +73,14 @@ static __always_inline void fsc_gap(struct fsc_thread *t, const struct fsc_proto
 				    bool general)
 {
 	if (general && t->gap_ns && !(proto->reader.protects && t->stalling))
-		fsc_stay(t);
+		fsc_delay(t);
 }
 
 /* The stall of a reader that has published its hazard pointer. */
 static __always_inline void fsc_stall_protected(struct fsc_thread *t, bool general)
 {
 	if (general && t->stalling)
-		fsc_stay(t);
+		fsc_delay(t);
 }
 
 /* Check the stamp in the folio's memory; @stamp may be a copy. */
@@ -423,7 +423,7 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 		cond_resched();
 	}
 	if (reclaim) {
-		fsc_limbo_reclaim(t);
+		fsc_limbo_wait_pages(t);
 		/* Record complete bursts only. */
 		if (vacated == t->run->config.burst && !fsc_must_give_up(t))
 			fsc_hist_record(&t->latency[FSC_LAT_RECLAIM], fsc_clock_since(from));

@@ -15,7 +15,7 @@
 #include <folioscale/config.h>
 #include <folioscale/idler.h>
 #include <folioscale/limbo.h>
-#include <folioscale/lists.h>
+#include <folioscale/parse.h>
 #include <folioscale/marker.h>
 #include <folioscale/memdesc.h>
 #include <folioscale/sampler.h>
@@ -88,7 +88,7 @@ struct fsc_pool {
  * @unfinished: threads still at work; with max_turnovers, freers with turnovers left
  * @controller: runs the phases; with a reference
  * @ended: the controller is done
- * @keeper: the thread that populates and drains
+ * @main_thread: the thread that populates and drains
  * @threads: readers, then freers
  * @nr_threads: number of @threads
  * @limbo: what is freed and not yet reusable
@@ -141,7 +141,7 @@ struct fsc_run {
 	atomic_t unfinished;
 	struct task_struct *controller;
 	struct completion ended;
-	struct fsc_thread *keeper;
+	struct fsc_thread *main_thread;
 	struct fsc_thread **threads;
 	unsigned int nr_threads;
 	struct fsc_limbo limbo ____cacheline_aligned_in_smp;
@@ -204,7 +204,7 @@ static inline enum fsc_phase fsc_phase_read(const struct fsc_run *run)
 	return smp_load_acquire(&run->phase);
 }
 
-/* The freer that made an allocation; NULL if it was the keeper. */
+/* The freer that made an allocation; NULL if it was the main thread. */
 static inline const struct fsc_thread *fsc_generation_owner(const struct fsc_run *run,
 							    u64 generation)
 {
@@ -221,7 +221,7 @@ static inline const struct fsc_thread *fsc_generation_owner(const struct fsc_run
 /* Freers retry while the run lasts; set-up fails at once. */
 static inline bool fsc_must_give_up(const struct fsc_thread *t)
 {
-	return t->role == FSC_KEEPER || READ_ONCE(t->run->stopping) ||
+	return t->role == FSC_MAIN_THREAD || READ_ONCE(t->run->stopping) ||
 	       fsc_phase_read(t->run) > FSC_MEASURE;
 }
 

@@ -14,8 +14,8 @@
 struct fsc_mapping;
 struct fsc_run;
 
-/* FSC_KEEPER is the harness itself, which populates and drains. */
-enum fsc_role { FSC_READER, FSC_FREER, FSC_KEEPER };
+/* FSC_MAIN_THREAD is the harness itself, which populates and drains. */
+enum fsc_role { FSC_READER, FSC_FREER, FSC_MAIN_THREAD };
 
 /* State of a thread at the start or end of the measured window. */
 struct fsc_edge {
@@ -49,7 +49,7 @@ struct fsc_edge {
  * @ring_at: see @ring
  * @burst: keys vacated in a burst
  * @next_stall: when the reader stalls next, in ns of fsc_clock(); 0: never
- * @role: reader, freer or keeper
+ * @role: reader, freer or main thread
  * @nr: number in its role
  * @cpu: the CPU it is bound to
  * @moved: that CPU went offline, and the kernel moved the thread; never cleared

@@ -54,7 +54,7 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 
 /*
  * With cross_cpu=1 a freer skips folios that were allocated by a freer on its
- * own CPU. The CPU of the keeper's allocations is not known.
+ * own CPU. The CPU of the main thread's allocations is not known.
  */
 static __always_inline bool fsc_allocated_here(const struct fsc_thread *t,
 					       const struct fsc_protocol *proto,
@@ -106,7 +106,7 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 		folio = NULL;
 		goto out;
 	}
-	fsc_folio_set_gone(proto, folio);
+	fsc_folio_mark_removed(proto, folio);
 	if (proto->reader.copies)
 		write_seqcount_begin(&mapping->delete_seq);
 	xas_store(&xas, NULL);

@@ -235,15 +235,15 @@ static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct
 						    unsigned int n, bool general)
 {
 	struct fsc_memdesc_map *map = &t->run->map;
-	struct fsc_visitor *visitor = fsc_visitor_of(t);
+	struct fsc_pfn_walker *walker = fsc_walker_of(t);
 	struct fsc_tally tally = {};
 
 	while (n--) {
-		unsigned long base = fsc_memdesc_next_block(map, visitor->walked);
+		unsigned long base = fsc_memdesc_next_block(map, walker->walked);
 		const unsigned long *slot = fsc_memdesc_slot(map, base);
 		struct fsc_tally block = {};
 
-		visitor->walked = base + pageblock_nr_pages;
+		walker->walked = base + pageblock_nr_pages;
 		if (unlikely(!slot))
 			break;
 		block = t->run->config.passes == 1 ?

@@ -50,7 +50,7 @@ struct fsc_hazard {
 	unsigned int nr_retired;
 };
 
-/* Hazards of a run: the keeper's, then those of the threads in order. */
+/* Hazards of a run: the main thread's, then those of the threads in order. */
 static __always_inline struct fsc_hazard *fsc_hazards(const struct fsc_run *run)
 {
 	return run->protocol_data;
@@ -78,7 +78,7 @@ static bool fsc_hazptr_in_use(const struct fsc_run *run, const struct fsc_folio 
 	const struct fsc_hazard *hazards = fsc_hazards(run);
 	unsigned int i;
 
-	/* Only readers publish hazards; theirs follow the keeper's. */
+	/* Only readers publish hazards; theirs follow the main thread's. */
 	for (i = 1; i <= run->config.nr_readers; i++) {
 		/* Pairs with the release in fsc_hazptr_unprotect(). */
 		if (smp_load_acquire(&hazards[i].folio) == folio)
@@ -140,7 +140,7 @@ static int fsc_hazptr_set_up(struct fsc_run *run)
 	run->protocol_data = hazards;
 	if (!hazards)
 		return -ENOMEM;
-	run->keeper->protocol_data = &hazards[0];
+	run->main_thread->protocol_data = &hazards[0];
 	for (i = 0; i < run->nr_threads; i++)
 		run->threads[i]->protocol_data = &hazards[i + 1];
 	return 0;
@@ -160,7 +160,7 @@ static void fsc_hazptr_settle(struct fsc_run *run, struct fsc_thread *t)
 		fsc_hazptr_scan(t);
 		return;
 	}
-	fsc_hazptr_scan(run->keeper);
+	fsc_hazptr_scan(run->main_thread);
 	for (i = 0; i < run->nr_threads; i++)
 		fsc_hazptr_scan(run->threads[i]);
 }

@@ -237,13 +237,13 @@ static void releases_are_summed_over_cpus(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.folios, 2 * cpus);
 }
 
-/* Each thread and the keeper free @nr folios of 2^@order pages. */
+/* Each thread and the main thread free @nr folios of 2^@order pages. */
 static void free_folios(struct fsc_run *run, unsigned int nr, unsigned int order)
 {
 	unsigned int i;
 
 	while (nr--) {
-		fsc_count_freed(&run->keeper->counters, order);
+		fsc_count_freed(&run->main_thread->counters, order);
 		for (i = 0; i < NR_THREADS; i++)
 			fsc_count_freed(&run->threads[i]->counters, order);
 	}
@@ -285,14 +285,14 @@ static void peaks_are_the_window_s(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, open_accounts(run, 1, 1, SZ_4K));
 	free_folios(run, 2, 1);
 	run->phase = FSC_WARMUP;
-	KUNIT_EXPECT_EQ(test, fsc_limbo_look(run).descriptors, 6);
+	KUNIT_EXPECT_EQ(test, fsc_limbo_sample(run).descriptors, 6);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 0);
 	run->phase = FSC_MEASURE;
-	KUNIT_EXPECT_EQ(test, fsc_limbo_look(run).descriptors, 6);
+	KUNIT_EXPECT_EQ(test, fsc_limbo_sample(run).descriptors, 6);
 	*raw_cpu_ptr(run->limbo.released) = (struct fsc_released) {
 		.descriptors = 6, .folios = 5, .pages = 4
 	};
-	KUNIT_EXPECT_EQ(test, fsc_limbo_look(run).descriptors, 0);
+	KUNIT_EXPECT_EQ(test, fsc_limbo_sample(run).descriptors, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 6);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_folios), 6);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_pages), 12);
@@ -312,7 +312,7 @@ static void barriers_cover_what_was_freed_before(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fsc_limbo_read(run).descriptors, 3);
 	/* A settle that began earlier covers less, even if it returns later. */
 	atomic64_set(&run->limbo.settled, 14);
-	run->keeper->counters = (struct fsc_counters){};
+	run->main_thread->counters = (struct fsc_counters){};
 	fsc_limbo_settle(run, NULL);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.settled), 14);
 }
@@ -411,9 +411,9 @@ static int limbo_init(struct kunit *test)
 
 	if (!run)
 		return -ENOMEM;
-	run->keeper = thread_alloc(test);
+	run->main_thread = thread_alloc(test);
 	run->threads = kunit_kcalloc(test, NR_THREADS, sizeof(*run->threads), GFP_KERNEL);
-	if (!run->keeper || !run->threads)
+	if (!run->main_thread || !run->threads)
 		return -ENOMEM;
 	for (i = 0; i < NR_THREADS; i++) {
 		run->threads[i] = thread_alloc(test);

@@ -5,7 +5,7 @@
 #include <linux/string.h>
 
 #include <folioscale/config.h>
-#include <folioscale/lists.h>
+#include <folioscale/parse.h>
 #include <folioscale/stamp.h>
 
 /* Content of an unwritten config: not a terminated text, not a valid number. */

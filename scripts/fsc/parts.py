@@ -17,7 +17,7 @@ READER, FREER, DEFERRED = "reader", "freer", "deferred"
 OTHER, INTERRUPTS = "other", "interrupts"
 
 # Delays are made of the same function; where it is called from tells them apart.
-_GAP = "fsc_stay"
+_GAP = "fsc_delay"
 # Role: part: patterns of the functions that make it, inlined ones, too. A sample belongs to the
 # innermost function of its call chain that is listed here; what a part calls is in the part.
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {

@@ -129,7 +129,7 @@ class PartTest(unittest.TestCase):
                             ("rcu_read_lock fsc_xadd_put_testzero fsc_reader_put", "release"),
                             ("fsc_overlay_free.isra.0 fsc_reader_free", "release"),
                             ("fsc_clock fsc_spin pagecache_lookup", "hold"),
-                            ("fsc_clock fsc_spin fsc_stay.constprop.0 pagecache_find", "gap"),
+                            ("fsc_clock fsc_spin fsc_delay.constprop.0 pagecache_find", "gap"),
                             ("arch_local_irq_enable gup_section_plain", "irqs off"),
                             ("fsc_check_stamp fsc_use fsc_read_batch", "use"),
                             ("copy_from_kernel_nofault fsc_seq_read_copied pagecache_lookup", "use"),

@@ -47,7 +47,7 @@
 #define FSC_TRACE_ROLES								\
 	EM(FSC_READER,			"reader")				\
 	EM(FSC_FREER,			"freer")				\
-	EMe(FSC_KEEPER,			"keeper")
+	EMe(FSC_MAIN_THREAD,		"main")
 
 /* Names as in fsc_phase_names. */
 #define FSC_TRACE_PHASES							\

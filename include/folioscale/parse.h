@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Parsed list parameters: orders with weights, shares of the arena, CPUs. */
-#ifndef FOLIOSCALE_LISTS_H
-#define FOLIOSCALE_LISTS_H
+#ifndef FOLIOSCALE_PARSE_H
+#define FOLIOSCALE_PARSE_H
 
 #include <linux/cpumask.h>
 #include <linux/types.h>
@@ -58,4 +58,4 @@ static __always_inline unsigned int fsc_order_of(const struct fsc_orders *orders
 	return orders->table[((u64)(key * 2654435769U) * orders->nr) >> 32];
 }
 
-#endif /* FOLIOSCALE_LISTS_H */
+#endif /* FOLIOSCALE_PARSE_H */

@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include <folioscale/lists.h>
+#include <folioscale/parse.h>
 
 /* Return: the number in @word, -EINVAL unless it is a number from 0 to @max. */
 static int number(const char *word, unsigned int max)
