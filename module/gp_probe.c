@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The grace-period probe: measure synchronize_rcu() every gp_probe_ms. */
 #include <linux/kthread.h>
-#include <linux/sched/task.h>
 #include <linux/rcupdate.h>
 #include <linux/wait.h>
 
 #include <folioscale/clock.h>
 #include <folioscale/gp_probe.h>
+#include <folioscale/kthread.h>
 #include <folioscale/run.h>
 #include <folioscale/trace.h>
 
@@ -37,16 +37,15 @@ static int fsc_gp_probe(void *arg)
  */
 int fsc_gp_probe_start(struct fsc_run *run)
 {
-	struct task_struct *task;
+	int err;
 
 	if (!run->config.gp_probe_ms)
 		return 0;
-	task = kthread_create(fsc_gp_probe, run, "fsc_gp_probe");
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	run->gp_probe = get_task_struct(task);
-	wake_up_process(task);
-	return 0;
+	err = fsc_kthread_create(&run->gp_probe, fsc_gp_probe, run, NUMA_NO_NODE,
+				 "fsc_gp_probe");
+	if (!err)
+		wake_up_process(run->gp_probe);
+	return err;
 }
 
 /**
@@ -57,7 +56,5 @@ int fsc_gp_probe_start(struct fsc_run *run)
  */
 void fsc_gp_probe_stop(struct fsc_run *run)
 {
-	if (run->gp_probe)
-		kthread_stop_put(run->gp_probe);
-	run->gp_probe = NULL;
+	fsc_kthread_stop(&run->gp_probe);
 }

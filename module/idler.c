@@ -4,12 +4,12 @@
 #include <linux/kthread.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
-#include <linux/sched/task.h>
 #include <uapi/linux/sched/types.h>
 
 #include <folioscale/clock.h>
 #include <folioscale/compat.h>
 #include <folioscale/idler.h>
+#include <folioscale/kthread.h>
 #include <folioscale/run.h>
 
 /* A step was not interrupted if it took at most this many times the shortest one. */
@@ -48,22 +48,20 @@ static int fsc_idle(void *arg)
 int fsc_idler_start(struct fsc_run *run)
 {
 	const struct sched_attr idle = { .size = sizeof(idle), .sched_policy = SCHED_IDLE };
-	struct task_struct *task;
 	int err;
 
 	if (!run->config.max_turnovers || num_online_cpus() > 1)
 		return 0;
-	task = kthread_create(fsc_idle, &run->idler, "fsc_idler");
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	run->idler.task = get_task_struct(task);
-	err = sched_setattr_nocheck(task, &idle);
-	if (err) {
-		fsc_idler_stop(run);
+	err = fsc_kthread_create(&run->idler.task, fsc_idle, &run->idler, NUMA_NO_NODE,
+				 "fsc_idler");
+	if (err)
 		return err;
-	}
-	wake_up_process(task);
-	return 0;
+	err = sched_setattr_nocheck(run->idler.task, &idle);
+	if (err)
+		fsc_idler_stop(run);
+	else
+		wake_up_process(run->idler.task);
+	return err;
 }
 
 /**
@@ -74,9 +72,7 @@ int fsc_idler_start(struct fsc_run *run)
  */
 void fsc_idler_stop(struct fsc_run *run)
 {
-	if (run->idler.task)
-		kthread_stop_put(run->idler.task);
-	run->idler.task = NULL;
+	fsc_kthread_stop(&run->idler.task);
 }
 
 /**

@@ -11,8 +11,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kernel_stat.h>
-#include <linux/kthread.h>
-#include <linux/sched/task.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -20,6 +18,7 @@
 
 #include <folioscale/clock.h>
 #include <folioscale/gp_probe.h>
+#include <folioscale/kthread.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 
@@ -258,7 +257,6 @@ static int fsc_controller(void *arg)
 
 static int start_kthreads(struct fsc_run *run)
 {
-	struct task_struct *controller;
 	int err;
 
 	set_phase(run, FSC_START);
@@ -274,12 +272,11 @@ static int start_kthreads(struct fsc_run *run)
 	err = fsc_idler_start(run);
 	if (err)
 		return err;
-	controller = kthread_create(fsc_controller, run, "fsc_controller");
-	if (IS_ERR(controller))
-		return PTR_ERR(controller);
-	run->controller = get_task_struct(controller);
-	wake_up_process(controller);
-	return 0;
+	err = fsc_kthread_create(&run->controller, fsc_controller, run, NUMA_NO_NODE,
+				 "fsc_controller");
+	if (!err)
+		wake_up_process(run->controller);
+	return err;
 }
 
 /*
@@ -288,11 +285,9 @@ static int start_kthreads(struct fsc_run *run)
  */
 static void reap(struct fsc_run *run)
 {
-	if (run->controller) {
+	if (run->controller)
 		wait_for_completion(&run->ended);
-		kthread_stop_put(run->controller);
-	}
-	run->controller = NULL;
+	fsc_kthread_stop(&run->controller);
 }
 
 /**

@@ -4,13 +4,13 @@
 #include <linux/kthread.h>
 #include <linux/math64.h>
 #include <linux/sched.h>
-#include <linux/sched/task.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 #include <linux/wait.h>
 
 #include <folioscale/clock.h>
+#include <folioscale/kthread.h>
 #include <folioscale/run.h>
 
 const char *const fsc_series_names[FSC_NR_COLUMNS] = {
@@ -133,16 +133,15 @@ int fsc_sampler_create(struct fsc_run *run)
  */
 int fsc_sampler_start(struct fsc_run *run)
 {
-	struct task_struct *task;
+	int err;
 
 	if (!run->config.sample_ms)
 		return 0;
-	task = kthread_create(fsc_sampler, run, "fsc_sampler");
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	run->sampler.task = get_task_struct(task);
-	wake_up_process(task);
-	return 0;
+	err = fsc_kthread_create(&run->sampler.task, fsc_sampler, run, NUMA_NO_NODE,
+				 "fsc_sampler");
+	if (!err)
+		wake_up_process(run->sampler.task);
+	return err;
 }
 
 /**
@@ -153,9 +152,7 @@ int fsc_sampler_start(struct fsc_run *run)
  */
 void fsc_sampler_stop(struct fsc_run *run)
 {
-	if (run->sampler.task)
-		kthread_stop_put(run->sampler.task);
-	run->sampler.task = NULL;
+	fsc_kthread_stop(&run->sampler.task);
 }
 
 /**

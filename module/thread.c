@@ -7,12 +7,12 @@
 #include <linux/cpu.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
-#include <linux/sched/task.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include <folioscale/clock.h>
+#include <folioscale/kthread.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 
@@ -268,16 +268,16 @@ static unsigned int thread_cpu(const struct fsc_thread *t, unsigned int i)
 static int thread_start(struct fsc_thread *t, unsigned int i)
 {
 	unsigned int cpu = thread_cpu(t, i);
-	struct task_struct *task;
+	char name[TASK_COMM_LEN];
+	int err;
 
-	task = kthread_create_on_node(fsc_worker, t, cpu_to_node(cpu), "fsc_%s/%u",
-				      fsc_role_name(t->role), t->nr);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	kthread_bind(task, cpu);
+	snprintf(name, sizeof(name), "fsc_%s/%u", fsc_role_name(t->role), t->nr);
+	err = fsc_kthread_create(&t->task, fsc_worker, t, cpu_to_node(cpu), name);
+	if (err)
+		return err;
+	kthread_bind(t->task, cpu);
 	t->cpu = cpu;
-	t->task = get_task_struct(task);
-	wake_up_process(task);
+	wake_up_process(t->task);
 	return 0;
 }
 
@@ -384,14 +384,8 @@ void fsc_threads_stop(struct fsc_run *run)
 {
 	unsigned int i;
 
-	for (i = 0; i < run->nr_threads; i++) {
-		struct fsc_thread *t = run->threads[i];
-
-		if (!t->task)
-			continue;
-		kthread_stop_put(t->task);
-		t->task = NULL;
-	}
+	for (i = 0; i < run->nr_threads; i++)
+		fsc_kthread_stop(&run->threads[i]->task);
 }
 
 /**

@@ -78,7 +78,7 @@ struct fsc_arena {
 	unsigned long fresh;
 	unsigned int fresh_left;
 	unsigned long fresh_wanted;
-	spinlock_t hugetlb_lock ____cacheline_aligned_in_smp;	/* protects FSC_HUGETLB_FREE; innermost */
+	spinlock_t hugetlb_lock ____cacheline_aligned_in_smp;	/* innermost */
 	spinlock_t kept_lock;	/* protects @kept and @kept_last */
 	struct fsc_uncounted *kept;
 	struct fsc_uncounted *kept_last;
