@@ -13,7 +13,7 @@ from .kernel import Kernel
 from .verdict import PASS, SetupError
 
 DEVICE = Path("/dev/kvm")
-# A real CPU needs a second; a host five times as busy must not make it look broken.
+# With KVM a boot takes a second; a much slower one on a busy host must still count as working.
 PROBE_TIMEOUT_S = 60.0
 NAMES = ("auto", "kvm", "tcg", "icount")
 
@@ -25,18 +25,18 @@ class Accel:
     arguments: tuple[str, ...]     # for QEMU
     cmdline: tuple[str, ...] = ()  # for the guest's kernel
     max_vcpus: int | None = None
-    emulated: bool = True          # a nanosecond in there is none
+    emulated: bool = True          # guest time is not real time
 
 
 KVM = Accel("kvm", ("-accel", "kvm", "-cpu", "host"), emulated=False)
-# tsc=reliable: a vCPU that a busy host stops looks to the clocksource watchdog like a TSC
-# that drifts (8 vCPUs on 2 CPUs: read-back delays of 8 ms). Once it calls the TSC unstable,
-# sched_clock's static key is patched in running code, which multi-threaded TCG does not
+# tsc=reliable: if a busy host stops a vCPU, the clocksource watchdog sees a drifting TSC
+# (8 vCPUs on 2 CPUs: read-back delays of 8 ms). Once it marks the TSC unstable, the kernel
+# patches sched_clock's static key in running code, which multi-threaded TCG does not
 # survive. Nothing else patches text after boot: ftrace of text_poke_bp_batch saw its last
 # call before init.
 TCG = Accel("tcg", ("-accel", "tcg,thread=multi", "-cpu", "max"), ("tsc=reliable",))
-# Tracing patches text that runs, which multi-threaded TCG does not survive: int3 oopses, or a
-# jump to nowhere. All virtual CPUs on one thread do.
+# Tracing patches running text. Multi-threaded TCG does not survive that (an oops in int3, or a
+# jump to a wrong address); TCG with all virtual CPUs on one thread does.
 TRACED = Accel("traced", ("-accel", "tcg,thread=single", "-cpu", "max"), ("tsc=reliable",))
 # A nanosecond of guest time is one instruction.
 ICOUNT = Accel("icount", ("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max"),
@@ -65,7 +65,7 @@ def choose(name: str, kernel: Kernel) -> Accel:
 
 
 def traced(how: Accel) -> Accel:
-    """The like of @how in which tracepoints and probes can be switched on and off."""
+    """Return the variant of @how that survives switching tracepoints and probes on and off."""
     if how is not TCG:
         return how
     print(f"Tracing patches text that runs: emulated CPUs take turns, {' '.join(TRACED.arguments)}", flush=True)
@@ -75,9 +75,9 @@ def traced(how: Accel) -> Accel:
 def _kvm_trouble(kernel: Kernel) -> str:
     """Return in one line why KVM cannot be used, "" if it can.
 
-    /dev/kvm proves nothing: there are hosts where it opens and answers and the guest then
-    does not get anywhere. So a guest is booted to its status, once for each host boot, QEMU
-    and kernel image; the answer is kept under build/.
+    A /dev/kvm that opens proves nothing: on some hosts it answers, but the guest makes no
+    progress. So boot a guest until it sends its status, once for each host boot, QEMU and
+    kernel image; build/ keeps the answer.
     """
     try:
         DEVICE.open("r+b", buffering=0).close()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Debian's archive: kernels, sources and compilers, unpacked and never installed.
 
-apt does it, with a configuration of our own under build/apt: the host's package lists, sources and installed packages
-play no part, so any suite can be read whatever the host runs, by any user. Each suite has lists of its own, so one
-that cannot be read does not stop the others. What is downloaded is checked against Debian's keys.
+apt reads it with our own configuration under build/apt. It ignores the host's package lists, sources and installed
+packages, so any user can read any suite, whatever the host runs. Each suite has its own lists, so a suite that cannot
+be read does not stop the others. apt checks downloads against Debian's keys.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class Mirrors:
 
 
 def mirrors_of(targets: str, is_debian: bool) -> Mirrors | None:
-    """The mirrors that apt's own configuration names, one source a line: address, release, label, origin.
+    """The mirrors in apt's own configuration. @targets has one source a line: address, release, label, origin.
 
-    Label and origin are only known of what apt-get update has read: on a Debian machine without lists the name of the
-    release serves.
+    Label and origin are known only once apt-get update has read the source. On a Debian machine without lists, use the
+    name of the release instead.
     """
     found = {}
     for line in targets.splitlines():
-        # A disc has no backports, and no newer kernels.
+        # A CD-ROM has neither backports nor newer kernels.
         if line.startswith("cdrom:"):
             continue
         address, release, label, origin = (line.split("|") + [""] * 4)[:4]
@@ -60,7 +60,7 @@ def mirrors_of(targets: str, is_debian: bool) -> Mirrors | None:
 
 
 def ready() -> None:
-    """Say what this machine lacks to read Debian's archive, before anything is looked up."""
+    """Raise SetupError if this machine lacks something that reading Debian's archive needs."""
     for tool, package in _TOOLS.items():
         if not shutil.which(tool):
             raise SetupError(f"no {tool} (package {package}), which fetches Debian's kernels; KDIR= takes your own")
@@ -72,7 +72,7 @@ def ready() -> None:
 
 @functools.cache
 def mirrors() -> Mirrors:
-    """Those of the host, or what DEBIAN_MIRROR says."""
+    """The host's mirrors, or the one in DEBIAN_MIRROR."""
     targets = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(LABEL)|$(ORIGIN)", "Created-By: Packages"],
         check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
@@ -87,7 +87,7 @@ def mirrors() -> Mirrors:
 
 @functools.cache
 def proxies() -> str:
-    """How the host's apt reaches the net."""
+    """The proxy settings of the host's apt."""
     said = subprocess.run(["apt-config", "dump", "Acquire"], check=False, text=True, stdout=subprocess.PIPE).stdout
     return "".join(f"{line}\n" for line in said.splitlines() if re.match(r"Acquire::https?::", line))
 
@@ -101,9 +101,9 @@ def _is_debian() -> bool:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Two processes may want the same thing at once: the second one waits, and finds it there.
+    """Lock @folder: if two processes want to make the same thing, the second waits and then finds it made.
 
-    The lock lasts as long as anybody has its descriptor: a child that was started with close_fds=False, too.
+    The lock is held as long as any process has its descriptor open, including a child started with close_fds=False.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w", encoding="utf-8") as lock:
@@ -117,7 +117,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def once(target: Path, make: Callable[[], object]) -> None:
-    """Have @make make what is not there yet; of two processes that want it, the second one waits."""
+    """Call @make if @target does not exist; a second process that wants it waits."""
     if not target.exists():
         with alone(target.parent):
             if not target.exists():
@@ -129,7 +129,7 @@ def _say(text: str) -> None:
 
 
 class Gone(Exception):
-    """The lists name a package that the mirror does not have any more."""
+    """apt failed, for example because the lists name a package that the mirror no longer has."""
 
 
 @dataclass(frozen=True)
@@ -152,24 +152,24 @@ class Suite:
         (self.folder / "state/status").touch()
         sources, text = self.folder / "sources.list", f"deb [signed-by={KEYRING}] {address} {self.name} main\n"
         if sources.exists() and sources.read_text() != text:
-            # apt knows no lists but those of the address that they were read from.
+            # apt does not use lists that it read from another address.
             shutil.rmtree(self.folder / "lists")
             (self.folder / "lists/partial").mkdir(parents=True)
         sources.write_text(text)
         config = self.folder / "apt.conf"
-        # Etc is empty but for the list of sources: neither hooks nor pins of the host's are read.
+        # Dir::Etc is an empty folder: apt reads neither hooks nor pins of the host.
         config.write_text(proxies() + "".join(f'{key} "{value}";\n' for key, value in {
             "Dir::Etc": self.folder / "etc", "Dir::Etc::SourceList": self.folder / "sources.list",
             "Dir::State": self.folder / "state", "Dir::State::Status": self.folder / "state/status",
             "Dir::State::Lists": self.folder / "lists", "Dir::Cache": self.folder / "cache",
-            # As root, apt would download as _apt, which may not write here.
+            # Run by root, apt would download as user _apt, who may not write here.
             **({"APT::Sandbox::User": "root"} if os.geteuid() == 0 else {}), "APT::Architecture": "amd64",
             "Acquire::Languages": "none", "Acquire::Retries": "3"}.items()))
         return config
 
     def _apt(self, *words: str, cwd: Path | None = None, program: str = "apt-get") -> str:
-        """Return what apt prints; raise Gone when it fails."""
-        # Kernels and compilers are fetched under locks of their own, and share the suite's lists.
+        """Return what apt prints; raise Gone if it fails."""
+        # Kernels and compilers are fetched under different locks, but share the suite's lists.
         with alone(self.folder):
             done = subprocess.run([program, "-q", *words], cwd=cwd, check=False, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -192,11 +192,11 @@ class Suite:
 
     @property
     def base(self) -> Suite:
-        """The suite that this one is an addition to: it has the libraries."""
+        """The suite that this one extends, which has the libraries."""
         return Suite("sid" if self.name == "experimental" else self.name.partition("-")[0])
 
     def _read(self) -> None:
-        """Read the package lists if they never were."""
+        """Read the package lists if that was never done."""
         if not list((self.folder / "lists").glob("*_Packages*")):
             self.update()
 
@@ -211,11 +211,11 @@ class Suite:
         return re.search(r"Candidate: (\S+)", said)[1]
 
     def _fetch(self, command: Sequence[str], into: Path, what: str) -> list[Path]:
-        """Download what an apt command wants; what is there already is not downloaded again."""
+        """Download the packages that an apt command wants, except those that are in @into already."""
         self._read()
         for folder in (into / "partial", self.folder / "none/partial"):
             folder.mkdir(parents=True, exist_ok=True)
-        # install names only what its archives do not have.
+        # apt-get install prints only packages that Dir::Cache::Archives lacks: point it at an empty folder.
         listed = self._apt(*command, "--print-uris", "-o", f"Dir::Cache::Archives={self.folder}/none")
         wanted = [line.split() for line in listed.splitlines() if line.startswith("'")]
         files = [into / words[1] for words in wanted]
@@ -228,11 +228,11 @@ class Suite:
         return files
 
     def download(self, packages: Sequence[str], into: Path, what: str) -> list[Path]:
-        """Download these packages, without what they depend on, into a folder."""
+        """Download these packages, without their dependencies, into a folder."""
         return self._fetch(["download", *packages], into, what)
 
     def download_closure(self, packages: Sequence[str], into: Path, what: str) -> list[Path]:
-        """Download these packages and all that they need to run, into a folder."""
+        """Download these packages with all their dependencies into a folder."""
         return self._fetch(["install", "-y", "--download-only", "--no-install-recommends", *packages], into, what)
 
 
@@ -243,7 +243,7 @@ def depends(deb: Path) -> list[str]:
 
 
 def unpack(deb: Path, root: Path, *only: str) -> None:
-    """Unpack a package under @root; of some packages only a few folders, such as ./boot."""
+    """Unpack a package under @root, or just the folders in @only, such as ./boot."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as tar:
         done = subprocess.run(["tar", "-x", "--no-same-owner", "-C", root, *only], stdin=tar.stdout, check=False)
     if done.returncode or tar.returncode:

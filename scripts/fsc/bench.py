@@ -19,7 +19,7 @@ from .verdict import EXIT_STATUS, SETUP, SetupError, worst
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
-# Has a command of its own, and nothing that the others have not.
+# icount has its own command, and measures nothing that the others do not.
 _NOT_IN_ALL = ("icount",)
 
 
@@ -28,7 +28,7 @@ def names() -> list[str]:
 
 
 def find_suite(name: str, cpus: int = 2) -> Suite:
-    """A suite by its name in scripts/suites, or by its file."""
+    """Load a suite, given by its name in scripts/suites or by its file."""
     known = SUITES / f"{name}.toml"
     file = known if known.is_file() else Path(name)
     if not file.is_file():
@@ -42,7 +42,7 @@ def expected_s(chosen: Suite) -> float:
 
 
 def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Point], Accel | None]]:
-    """Every repetition as a boot of its own, or one of each machine, then one boot that counts instructions."""
+    """The boots: one for each repetition, or one for each repetition and machine, then one that counts instructions."""
     found: list[tuple[list[Point], Accel | None]] = []
     if chosen.plain() and how is not accel.ICOUNT:
         found += [(points, how) for repetition in range(1, chosen.repetitions + 1)
@@ -67,12 +67,12 @@ def _missing(series: str, flavour: str) -> str:
 
 
 def _series(args: argparse.Namespace) -> str:
-    """Of the kernel that is booted."""
+    """The series of the kernel that is booted."""
     return versions.of(kernel.tree(args.kdir, args.kernel).release) if args.kdir else versions.chosen(args.kver)[0]
 
 
 def here(chosen: Suite, args: argparse.Namespace) -> Suite:
-    """The suite without the machines that are not available, of which a line is printed, and the reason is kept."""
+    """The suite without the machines that are not available. Print and keep the reason for each."""
     if args.host:
         left = dict.fromkeys(chosen.guests, "HOST=1 is one machine")
     else:
@@ -91,7 +91,7 @@ def here(chosen: Suite, args: argparse.Namespace) -> Suite:
 
 
 def flavours(chosen: Suite, series: str) -> Flavours:
-    """The other kernels of Debian's that a suite boots, of the same series, and the modules built for them."""
+    """Debian's other flavours of kernel @series that a suite boots, and the modules built for them."""
     kernels = {guest.flavour: kernel.debian(series, guest.flavour) for guest in chosen.guests.values() if guest.flavour}
     return {name: (where, kernel.build_module(where)) for name, where in kernels.items()}
 
@@ -101,7 +101,7 @@ def where_it_is(folder: Path) -> Path:
 
 
 def _folder(name: str, args: argparse.Namespace) -> Path:
-    """Where all of this command goes."""
+    """The folder for all output of this command."""
     if not args.resume:
         return new_folder(name, args.out)
     if args.out:
@@ -112,7 +112,7 @@ def _folder(name: str, args: argparse.Namespace) -> Path:
 
 def _run(chosen: Suite, where: Kernel, modules: Path, others: Flavours, how: Accel | None, args: argparse.Namespace,
          folder: Path) -> tuple[str, bool]:
-    """Run one suite and print its table; return its verdict, and whether it is whole."""
+    """Run one suite and print its table; return its verdict, and whether it was completed."""
     session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder, others)
     found = session.run(passes(chosen, how, where.image.is_file()))
     print(summary.render(found))
@@ -130,7 +130,7 @@ def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be run on one kernel, and all that it takes."""
+    """The suites to run on one kernel, and all that running them needs."""
     chosen: list[Suite]
     where: Kernel
     how: Accel | None
@@ -139,8 +139,8 @@ class Plan:
 
 
 def _plan(args: argparse.Namespace) -> Plan:
-    """Fetch and build all that is needed for the suites on one kernel."""
-    # The one that answers the question comes first.
+    """Fetch and build all that the suites need on one kernel."""
+    # The default suite answers the main question: run it first.
     every = sorted(names(), key=lambda name: (name != "default", name))
     wanted = [name for name in every if name not in _NOT_IN_ALL] if args.suite == ALL else [args.suite]
     chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
@@ -157,7 +157,7 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> tuple[dict[Path, str], str, bool]:
-    """Run the suites on one kernel, below @folder; return their verdicts by folder, the worst, and if all is whole."""
+    """Run the suites on one kernel, below @folder; return their verdicts by folder, the worst, and if all is complete."""
     several = args.suite == ALL
     done: dict[Path, str] = {}
     refused: dict[str, list[str]] = {}      # why suites could not be run, and which
@@ -186,7 +186,7 @@ def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> t
 
 
 def _compared(a: Path, b: Path) -> str:
-    """What differs from the older kernel to the newer one."""
+    """The comparison of the newer kernel's result @b with the older one's @a, as text."""
     from . import compare  # pylint: disable=import-outside-toplevel # it imports icount, which imports this
 
     try:
@@ -196,7 +196,7 @@ def _compared(a: Path, b: Path) -> str:
 
 
 def _on_each(series: list[str], args: argparse.Namespace) -> int:
-    """The same on several kernels, oldest first, and what differs between each and the next that has results."""
+    """Run the suites on several kernels, oldest first, and compare each with the next one that has results."""
     plans = {one: _plan(argparse.Namespace(**vars(args) | {"kver": one})) for one in series}
     folder = _folder(args.suite if args.suite == ALL else plans[series[0]].chosen[0].name, args)
     keep_command(folder)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whether the words that a boot adds to the kernel's command line did what they ask for."""
+"""Check that the words that a boot adds to the kernel's command line took effect."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from .verdict import SetupError
 
-# What the guest says of a word: guest/point.sh, took().
+# What the guest reports about a word: guest/point.sh, took().
 _TOOK = re.compile(r"^took\.([^=\n]+)=(.*)$", re.M)
 _SWITCH = {"y": 1, "n": 0}
 Took = dict[str, str]
 
 
 def _preempt(value: str, took: Took, kernel: dict[str, Any]) -> str:
-    """The module says which model the kernel has: full or, with PREEMPT_RT, rt full. Where the model can be chosen
-    at boot, the kernel lists those that it has: none (voluntary) full."""
+    """The module reports the kernel's preemption model: full or, with PREEMPT_RT, rt full. If the model can be chosen
+    at boot, took has the kernel's list of models, such as: none (voluntary) full."""
     model = kernel["preempt"].split()[-1]
     allowed = " ".join(re.findall(r"[a-z]+", took.get("preempt", "")))
     return "" if model == value else f"the kernel's model is {model}" + (f": allowed: {allowed}" if allowed else "")
@@ -32,7 +32,7 @@ def _nocbs(value: str, took: Took, kernel: dict[str, Any]) -> str:
 
 
 def _cpus(value: str, number: int) -> set[int]:
-    """The CPUs of a list as the kernel takes it, of those that there are; strides and N are beyond this."""
+    """The CPUs of a kernel CPU list, without those above @number. Strides and N are not supported."""
     if value == "all":
         return {*range(number)}
     found: set[int] = set()
@@ -43,14 +43,14 @@ def _cpus(value: str, number: int) -> set[int]:
 
 
 def number(text: str) -> int | None:
-    """A parameter's value, if it is a number or a switch."""
+    """A parameter's value as a number, with y as 1 and n as 0; None if it is neither."""
     try:
         return _SWITCH[text.lower()] if text.lower() in _SWITCH else int(text, 0)
     except ValueError:
         return None
 
 
-# A word, and what is wrong if it did not take. Any other word is looked for among the parameters of built-in modules.
+# Words with a check of their own. Any other word is looked up among the parameters of built-in modules.
 _CHECKS: dict[str, Callable[[str, Took, dict[str, Any]], str]] = {"preempt": _preempt, "rcu_nocbs": _nocbs}
 
 
@@ -65,7 +65,7 @@ def _wrong(word: str, took: Took, kernel: dict[str, Any]) -> str:
 
 
 def check(cmdline: str, machine: str, config: dict[str, Any]) -> None:
-    """Raise one line that names the words of @cmdline that did not take; @machine and @config are what the guest sent."""
+    """Raise SetupError with the words of @cmdline that did not take effect; the guest sent @machine and @config."""
     took = dict(_TOOK.findall(machine))
     wrong = [f"{word} did not take: {why}" for word in cmdline.split() if (why := _wrong(word, took, config["kernel"]))]
     if wrong:

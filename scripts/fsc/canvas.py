@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Small figures as SVG for a page: one look, axes on which zero has a place, ids that no other figure has."""
+"""Small SVG figures for a page: one look, axes that can show zero, ids that are unique on the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from . import repo, traits
 from .table import Unit, size
 
-# Before the import: neither a cache nor a matplotlibrc in the user's home is any business of ours.
+# Before the import: use neither the cache nor the matplotlibrc in the user's home.
 os.environ["MPLCONFIGDIR"] = str(repo.BUILD / "matplotlib")
 
 # pylint: disable=wrong-import-position
@@ -24,10 +24,10 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator  # noqa: E402
 
-# About as wide as a phone's screen, where it is shown at its own size; in inches of 72 units.
+# Inches of 72 units: about the width of a phone's screen, so a phone shows the figure unscaled.
 WIDTH = 4.2
 # Text stays text: it can be searched and copied, and takes a third of the bytes. Its place is computed for
-# DejaVu Sans, which is wider than what stands in where that is missing.
+# DejaVu Sans, which is wider than the fonts that replace it where it is missing.
 LOOK = {
     "svg.fonttype": "none", "svg.hashsalt": "folioscale", "text.parse_math": False,
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 10,
@@ -36,23 +36,23 @@ LOOK = {
     "grid.color": "#d8d8d8", "grid.linewidth": 0.6, "lines.linewidth": 1.6, "lines.markersize": 6,
     "errorbar.capsize": 3, "legend.frameon": False, "legend.handlelength": 2.8,
 }
-# Not as a matplotlibrc in the current folder says.
+# Ignore a matplotlibrc in the current folder.
 matplotlib.rcdefaults()
 matplotlib.rcParams.update(LOOK)
 LEGEND_ROW = 0.19                  # inches
 MOST_TICKS = 5
-LOG_SPAN = 100                     # two decades, and a linear axis hides the smaller ones
+LOG_SPAN = 100                     # from two decades on, a linear axis hides small values
 
 
 @dataclass(frozen=True)
 class Style:
-    """What tells a line from others: colour, and for who sees none, marker and dashes."""
+    """The look of a line: colour and, for readers who cannot see that, marker and dashes."""
     colour: str
     marker: str
     dashes: Any
 
 
-# After Okabe and Ito, and Tol; each has a contrast of 3 and more to white.
+# After Okabe and Ito, and Tol; each has a contrast to white of 3 or more.
 STYLES = (
     Style("#000000", "o", "-"), Style("#0072b2", "s", (0, (5, 1.5))), Style("#d55e00", "^", (0, (1.2, 1.2))),
     Style("#117733", "D", (0, (6, 1.5, 1.2, 1.5))), Style("#aa4499", "v", (0, (3, 1, 1, 1, 1, 1))),
@@ -63,18 +63,18 @@ _KNOWN = tuple(traits.PROTOCOLS)
 
 
 def style(protocol: str) -> Style:
-    """Its own; one that is not known takes some other one's, always the same."""
+    """The style of a protocol. An unknown protocol shares the style of a known one, always the same."""
     return STYLES[(_KNOWN.index(protocol) if protocol in _KNOWN else sum(protocol.encode())) % len(STYLES)]
 
 
 def axes(height: float) -> tuple[Figure, Axes]:
-    """An empty figure of so many inches."""
+    """An empty figure of this height, in inches."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()
 
 
 def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """Above the axes, where it covers no line; in as many columns as the words leave room for."""
+    """Put a legend above the axes, where it covers no line, in as many columns as fit."""
     columns = max(1, min(len(labels), int(53 / (max(map(len, labels)) + 8))))
     height = 0.08 + LEGEND_ROW * -(-len(labels) // columns)
     whole = figure.get_figheight() + height
@@ -85,20 +85,20 @@ def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> Non
 
 
 def _tick(unit: Unit) -> FuncFormatter:
-    """Round numbers do without the zeros that a table's have: 1k, and not 1.00k."""
+    """Format numbers without trailing zeros, which tables keep: 1k, not 1.00k."""
     return FuncFormatter(lambda value, _: re.sub(r"(\.\d*[1-9])0+(?=\D|$)|\.0+(?=\D|$)", r"\1", unit(value)))
 
 
 def _ticks(low: float, high: float, base: int) -> list[float]:
-    """Powers of @base, as many as are not too many."""
+    """Powers of @base from @low to @high, MOST_TICKS at most."""
     first, last = math.ceil(math.log(low, base) - 1e-9), math.floor(math.log(high, base) + 1e-9)
     step = next(step for step in (1, 2, 3, 5, 10, 20, 40) if (last - first) // step < MOST_TICKS)
     return [float(base) ** power for power in range(first, last + 1) if power % step == 0]
 
 
 def scale(ax: Axes, which: str, values: Iterable[float], unit: Unit, log: bool = False) -> bool:
-    """An axis (x or y) that shows all of @values: from zero, or (where they span much, or @log) logarithmic, where a
-    zero has a place of its own. Return whether it is logarithmic."""
+    """Scale an axis (x or y) so that it shows all of @values: linear from zero or, if they span LOG_SPAN or @log is set,
+    logarithmic with an extra place for zero. Return whether it is logarithmic."""
     axis = getattr(ax, f"{which}axis")
     found = list(values)
     positive, zero = [value for value in found if value > 0], any(value == 0 for value in found)
@@ -119,19 +119,19 @@ def scale(ax: Axes, which: str, values: Iterable[float], unit: Unit, log: bool =
         getattr(ax, f"set_{which}lim")(-0.03 * top, 1.08 * top)
         step = 2 ** math.ceil(math.log2(top / 4))
         axis.set_major_locator(FixedLocator([step * n for n in range(5)]) if unit is size else MaxNLocator(4))
-    axis.set_major_formatter(_tick(unit))      # last: a new scale brings its own
+    axis.set_major_formatter(_tick(unit))      # last: setting a scale replaces the formatter
     return log
 
 
 def svg(figure: Figure, name: str, title: str, text: str) -> str:
-    """The figure as an element of a page; @name goes ahead of all ids, and @text says what is to be seen."""
+    """The figure as an element of a page. @name prefixes all ids, and @text describes what the figure shows."""
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     whole = out.getvalue()
     box = re.search(r'viewBox="([^"]*)"', whole)
-    # What is left out is the head of a file, and a style that would be the page's.
+    # Leave out the header of the file, and its style, which would apply to the whole page.
     body = whole[whole.index('<g id="figure_1">'):whole.rindex("</svg>")]
-    # A hundredth of a unit is less than a screen shows.
+    # Two decimals: a screen does not show less than a hundredth of a unit.
     body = re.sub(r'="[^"]*"', lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0]), body)
     # Most ids are never referred to, and line breaks are for a reader of the source: a fifth of the bytes.
     used = set(re.findall(r"#([\w.-]+)", body))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale check: the tests, as one KTAP stream; what each said is under build/check/."""
+"""scripts/folioscale check: the tests, as one KTAP stream; build/check/ keeps what each printed."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ OUT = repo.BUILD / "check"
 
 @dataclass(frozen=True)
 class Program:
-    """A group that is a program of scripts/tests, which prints KTAP."""
+    """A group of tests: a program in scripts/tests that prints KTAP."""
     name: str
     file: str
     takes_kernel: bool = False
-    timeout_s: float = 6000       # for what hangs: five times what was enough for the longest
-    alone: bool = False           # nothing else runs meanwhile
-    asked: bool = False           # only when it is named: it takes long
+    timeout_s: float = 6000       # for a hang: five times what the longest group takes
+    alone: bool = False           # nothing else runs at the same time
+    asked: bool = False           # runs only if it is named: it takes long
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
         command = [str(TESTS / self.file)]
@@ -62,19 +62,19 @@ class Program:
 
 @dataclass(frozen=True)
 class Guest:
-    """A group that is a script of scripts/tests/guest, in a virtual machine of its own."""
+    """A group of tests: a script in scripts/tests/guest, in a virtual machine of its own."""
     script: str
     name: str = ""
-    series: str = ""              # of Debian's kernel, and its flavour; the one that is tested anyway if both are empty
+    series: str = ""              # Debian's kernel series and flavour; if both are empty, the kernel under test
     flavour: str = ""
     env: str = ""                 # variables for the script
     vcpus: int = 2
     memory_mb: int = 2048
     timeout_s: float = 6000       # as above
     cmdline: tuple[str, ...] = ()
-    allow: tuple[str, ...] = ()   # lines that the console may have
-    alone: bool = False           # times in the guest are what it is about
-    icount: bool = False          # a nanosecond is an instruction there
+    allow: tuple[str, ...] = ()   # regular expressions of allowed console lines
+    alone: bool = False           # it tests times in the guest
+    icount: bool = False          # a nanosecond is an instruction in it
     asked: bool = False           # as above
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
@@ -86,7 +86,7 @@ class Guest:
 
 RT = "rt-amd64"
 OLDEST = next(iter(versions.known().series))
-# Few run at a time: those that wait much beside those that compute much, the longest first.
+# Few run at a time: the longest first, with groups that mostly wait next to groups that compute.
 GROUPS = (
     Program("host", "unit.py"),
     Guest("lifecycle", "lifecycle"),
@@ -115,7 +115,7 @@ GROUPS = (
     Guest("axes", "rt-axes", flavour=RT, env="FSC_QUICK=1"),
     Guest("matrix", f"{OLDEST}-matrix", series=OLDEST, env="FSC_ORDERS=0 FSC_QUICK=1"),
     Guest("paths", f"{OLDEST}-paths", series=OLDEST, env="FSC_QUICK=1"),
-    # Its kfree_rcu() is another algorithm.
+    # The oldest kernel's kfree_rcu() uses another algorithm.
     Guest("limbo", f"{OLDEST}-limbo", series=OLDEST),
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
@@ -128,12 +128,12 @@ class Machine:
     """What the tests run on."""
     kernel: Kernel
     accel: Accel
-    flags: list[str]              # the same for a program of its own
-    out: Path = OUT               # what each group said
-    series: str = ""              # of Debian's other kernels; the newest if empty
+    flags: list[str]              # kernel and accelerator, as options for a Program
+    out: Path = OUT               # the output of each group
+    series: str = ""              # series of Debian's other kernels; the newest if empty
 
     def kernel_of(self, flavour: str = "", series: str = "") -> Kernel:
-        """The kernel that is tested, or another one of Debian's."""
+        """The kernel under test, or another one of Debian's."""
         if not flavour and not series:
             return self.kernel
         return kernel.debian(series or self.series or versions.known().default, flavour)
@@ -148,7 +148,7 @@ def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list
 
 
 def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
-    """Build what the groups share before they run at once: none may build over another."""
+    """Choose the kernel and build its modules before the groups run in parallel, so that none builds over another."""
     where = kernel.choose(args.kdir, args.kernel, args.kver)
     how = accel.choose(args.accel, where)
     if how.max_vcpus:
@@ -164,7 +164,7 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
 
 
 def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap, float]:
-    """Return what the group printed, as it is to stand in the stream, its list, and its seconds."""
+    """Run a group; return its lines for the KTAP stream, its list, and its seconds."""
     folder = machine.out / group.name
     folder.mkdir(parents=True)
     begin = time.monotonic()
@@ -187,14 +187,14 @@ def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap
 
 
 def start(out: Path = OUT) -> None:
-    """Of what an earlier check left there is nothing."""
+    """Prepare the environment, and remove what an earlier check left in @out."""
     os.environ |= {repo.INSIDE_CHECK: "1", repo.DIES_WITH_PARENT: "1"}
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
 
 
 def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> dict[str, Ktap]:
-    """Run them, some at a time; print the list of each, in order, and return them by name."""
+    """Run the groups, several at a time; print their lists in order, and return the lists by name."""
     lists: dict[str, Ktap] = {}
     jobs = (os.cpu_count() or 1) + 1  # some of them wait most of their time
     done = {group.name: run_group(group, machine) for group in groups if group.alone}
@@ -208,7 +208,7 @@ def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> di
                 out.end(below, group.name)
                 lists[group.name] = below
         except (KeyboardInterrupt, SystemExit):
-            # The pool would wait for its machines; without us they are gone at once.
+            # The pool would wait for its machines. If this process exits, they die at once.
             print("folioscale: interrupted", file=sys.stderr)
             os._exit(128 + signal.SIGINT)
     return lists

@@ -8,16 +8,19 @@ static int (*planted_function)(void);
 
 void planted_read(void);
 
-static noinline void fsc_planted(void)
+static noinline void fsc_planted(unsigned long *cleared)
 {
-	barrier();
+	barrier_data(cleared);
 }
 
-/* objdump: an indirect call in a loop of that name, and one of the module's own functions. */
+/* objdump: an indirect call in a loop of that name, one of the module's own functions, memset(). */
 void planted_read(void)
 {
-	while (planted_function())
-		fsc_planted();
+	while (planted_function()) {
+		unsigned long cleared[64] = {};
+
+		fsc_planted(cleared);
+	}
 }
 
 static int __init planted_init(void)
