@@ -188,6 +188,9 @@ void fsc_run_discard(void);
 enum fsc_phase fsc_run_state(void);
 bool fsc_run_active(void);
 
+void fsc_run_set_phase(struct fsc_run *run, enum fsc_phase phase);
+void fsc_run_end(struct fsc_run *run);
+int fsc_controller(void *arg);
 u64 fsc_run_count(const struct fsc_run *run, enum fsc_counter which);
 u64 fsc_run_window_count(const struct fsc_run *run, enum fsc_counter which);
 
@@ -200,7 +203,7 @@ u64 fsc_run_window_count(const struct fsc_run *run, enum fsc_counter which);
  */
 static inline enum fsc_phase fsc_phase_read(const struct fsc_run *run)
 {
-	/* Pairs with the release in run.c:set_phase(). */
+	/* Pairs with the release in fsc_run_set_phase(). */
 	return smp_load_acquire(&run->phase);
 }
 

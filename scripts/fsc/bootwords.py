@@ -32,7 +32,7 @@ def _nocbs(value: str, took: Took, kernel: dict[str, Any]) -> str:
 
 
 def _cpus(value: str, number: int) -> set[int]:
-    """The CPUs of a kernel CPU list, without those above @number. Strides and N are not supported."""
+    """The CPUs of a kernel CPU list, limited to those below @number. Strides and N are not supported."""
     if value == "all":
         return {*range(number)}
     found: set[int] = set()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale check-debug: the module on kernels that look at what it does.
+"""scripts/folioscale check-debug: the module on kernels that check what it does.
 
-Each kernel runs the functional matrix and a churn, with no report; and in a boot of its own
-each of its checkers is shown a bug that it must report, or all the rest proves nothing.
+On each kernel the functional matrix and a churn must cause no report. And each of the kernel's
+checkers must report a bug that it is shown in a boot of its own: otherwise the rest proves nothing.
 """
 
 from __future__ import annotations
@@ -24,43 +24,43 @@ from .ktap import Ktap
 from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
 
 OUT = repo.BUILD / "check-debug"
-# KCSAN sees the kernel's own races, too; those of ours name the module, if only among the callers.
+# KCSAN reports the kernel's own races, too. A race of ours names the module, at least among the callers.
 _NOT_OURS = r"BUG: KCSAN: (?!.*\[folioscale\])"
-# Nor is what a caller cannot help. A clock that anybody may read: its latch is written by memcpy(),
-# which KCSAN does not see, while readers have its other half (kernel/time/timekeeping.c:
-# update_fast_timekeeper). Of who sleeps, whether the timer has ended it: both sides, and the word,
-# which is on the sleeper's stack, are hrtimer's (kernel/time/hrtimer.c:hrtimer_wakeup).
+# Races that a caller cannot avoid are not ours either. The fast clock: memcpy(), which KCSAN does not
+# see, writes one half of its latch while readers use the other half (kernel/time/timekeeping.c:
+# update_fast_timekeeper). A sleeper that tests whether its timer has expired: both accesses are
+# hrtimer's, and the word is on the sleeper's stack (kernel/time/hrtimer.c:hrtimer_wakeup).
 _CLOCK = r"BUG: KCSAN: data-race in ktime_get_mono_fast_ns\+"
 _SLEEPER = r"BUG: KCSAN: data-race in hrtimer_wakeup / schedule_hrtimeout_range_clock\b"
 
 
 def _warning(function: str) -> str:
-    """A WARN() of that function; 7.2 has it behind the line in the source, older ones at the end."""
+    """Match a WARN() in @function. 7.2 prints it right after the source line, older kernels at the end of the message."""
     return rf"WARNING: .*\b{function}\+0x"
 
 
-# kmemleak takes a kernel from 9 s of boot to 37, and all that it runs likewise: it is on where
-# leaks are what is asked for. What a group finds with it the group itself reads (no_leak).
+# kmemleak slows a boot from 9 s to 37 s, and all that runs later alike: it is on only in groups
+# that test for leaks. Those groups read its findings themselves (no_leak).
 _NO_KMEMLEAK: dict[str, Any] = {
     "cmdline": ("kmemleak=off",), "allow": (r"\[ +0\.000000\] kmemleak: Kernel memory leak detector disabled",)}
 _SCANS: dict[str, Any] = {"allow": (r"kmemleak: \d+ new suspected memory leaks",)}
-# Compiled in, and off unless they are asked for.
+# Compiled in, but off by default.
 _POISON = ("page_poison=1",)
 _PAGES = (*_POISON, "page_owner=on")
-# Emulated, instrumented, and beside two others: a test takes seconds.
+# On an emulated, instrumented kernel, next to two other machines, each test takes seconds.
 _TIMEOUT_S = 7200.0
-# What is rare comes late: up to ten times as slow, and a fallback of seqcount's takes four retries in a row.
+# These kernels are up to ten times slower, and rare events come late: seqcount falls back after four retries in a row.
 _PATIENCE = "FSC_PATIENCE_S=600"
 
 
 @dataclass(frozen=True)
 class Control(Guest):
     """A bug that a checker of the kernel must report."""
-    report: str = ""              # the line that the console must have
-    names: str = ""               # what one of the lines under it must have
+    report: str = ""              # regular expression of the line that the console must have
+    names: str = ""               # a word that one of the lines below it must have
 
     def shown(self, console_log: str) -> str:
-        """The report's first line; empty where there is none of this bug."""
+        """The first line of the report; empty if this bug is not reported."""
         lines = console_log.splitlines()
         for number, line in enumerate(lines):
             if re.search(self.report, line) and any(self.names in below for below in lines[number:number + _REPORT_LINES]):
@@ -68,7 +68,7 @@ class Control(Guest):
         return ""
 
     def caught(self, folder: Path) -> str:
-        """The same, of the machine whose files are in @folder."""
+        """The same for the machine whose files are in @folder."""
         log = folder / "console.log"
         return self.shown(log.read_text(errors="replace") if log.exists() else "")
 
@@ -83,7 +83,7 @@ class Control(Guest):
                    found or f"INCONCLUSIVE: no line has {self.report}{f' and {self.names} under it' if self.names else ''}")
 
 
-# Of a report of lockdep's, to where it says who did it.
+# Search so many lines of a report for Control.names: lockdep names the lock late.
 _REPORT_LINES = 60
 
 
@@ -92,10 +92,10 @@ def _control(busted: str, report: str, names: str = "") -> Control:
                    cmdline=_NO_KMEMLEAK["cmdline"], allow=(report, *_NO_KMEMLEAK["allow"]))
 
 
-# What is wrong with it depends on whose the page is by then.
+# Which kind of bug KASAN reports depends on who owns the page by then.
 EARLY_PAGES = _control("early_pages", r"BUG: KASAN: [a-z-]+ in pagecache_early_pages_.*\[folioscale\]")
 EARLY_FREE = _control("early_free", r"BUG: KASAN: slab-use-after-free in pagecache_early_free_.*\[folioscale\]")
-# Behind the name is an offset where only one side of the race was seen.
+# If KCSAN saw only one side of the race, an offset follows the name.
 PLAIN_RACE = _control("plain_race", r"BUG: KCSAN: data-race in fsc_plain_race_count[+ ].*\[folioscale\]")
 LOCK_INVERSION = _control("lock_inversion", "WARNING: possible circular locking dependency detected",
                           names="fsc_inverted_a")
@@ -106,28 +106,28 @@ FUNCTIONAL = (
     Guest("axes", "axes", **_NO_KMEMLEAK),
     Guest("churn", "churn", **_SCANS),
 )
-# Since 7.2 suites run when their module is loaded only if that is the configured default, which allnoconfig leaves out;
-# 6.12 does not know the word, and needs none.
+# Since 7.2 a suite runs at module load only with kunit.autorun=1 or if that is the configured default, which allnoconfig
+# turns off. 6.12 does not know the parameter and does not need it.
 KUNIT = Guest("kunit", "kunit", cmdline=(*_NO_KMEMLEAK["cmdline"], "kunit.autorun=1"), allow=_NO_KMEMLEAK["allow"])
-# Of overlay's descriptors, which lie in pages, poison leaves nothing to know them by.
+# overlay's descriptors are in the pages: poison overwrites what a recycled one is recognized by.
 POISON = Guest("churn", "poison", cmdline=_POISON, env="FSC_NO_RECYCLING=overlay")
-# What only a kernel with fault injection and kmemleak can run.
+# Tests that need a kernel with fault injection and kmemleak.
 TROUBLE = (
-    # Where it gets no memory to cut a piece of address space in two, vmalloc() fails, and warns.
+    # vmalloc() fails and warns if it gets no memory to split a free range of addresses.
     Guest("failslab", "failslab", allow=(_warning("alloc_vmap_area"), *_SCANS["allow"])),
     Guest("nth", "nth", **_SCANS),
-    # Of that the script has a look at what the kernel lists.
+    # After this warning the script checks which tasks the kernel lists.
     Guest("hotplug", "hotplug", vcpus=4, allow=(_warning("sched_cpu_dying"), *_SCANS["allow"])),
     Guest("memcg", "memcg", **_SCANS),
     Guest("memcg", "memcg-512", memory_mb=512, **_SCANS),
-    # A load with page_owner and poison takes ten times as long, and a thousand are wanted.
+    # With page_owner and poison a load takes ten times as long, and this test loads a thousand times.
     Guest("cycles", "cycles", **{**_NO_KMEMLEAK, "cmdline": (*_NO_KMEMLEAK["cmdline"], "page_owner=off", "page_poison=0")}),
-    # Another each time, unless it is to be that one again. Of a file that is opened just when rmmod has
-    # taken the module's last reference and not yet said that it goes, debugfs warns.
+    # A new seed each time, unless FSC_SEED repeats one. debugfs warns if a file is opened after rmmod has
+    # taken the module's last reference but before the module's state says that it goes.
     Guest("fuzz", "fuzz", env=f"FSC_SEED={shlex.quote(os.environ.get('FSC_SEED') or str(int(time.time())))}",
           allow=(_warning(r"full_proxy_open\w*"), *_SCANS["allow"])),
 )
-# The least that meets every path, protocol and removal.
+# The fewest tests that cover every path, protocol and removal.
 QUICK = (
     Guest("paths", "paths", env="FSC_QUICK=1", **_NO_KMEMLEAK),
     Guest("churn", "churn", env="FSC_CHURN_S=40", **_NO_KMEMLEAK),
@@ -136,10 +136,10 @@ QUICK = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run on a kernel."""
+    """The groups to run on a kernel."""
     controls: tuple[Control, ...]
-    more: tuple[Guest, ...] = ()  # beside FUNCTIONAL
-    quick: tuple[Guest, ...] = ()  # beside QUICK
+    more: tuple[Guest, ...] = ()  # in addition to FUNCTIONAL
+    quick: tuple[Guest, ...] = ()  # in addition to QUICK
     allow: tuple[str, ...] = ()
     cmdline: tuple[str, ...] = ()
     env: str = ""
@@ -148,7 +148,7 @@ class Plan:
     def groups(self, least: bool) -> tuple[Guest, ...]:
         found = (*(QUICK if least else FUNCTIONAL), *(self.quick if least else self.more), *self.controls)
         return tuple(dataclasses.replace(group, timeout_s=_TIMEOUT_S, allow=(*group.allow, *self.allow),
-                                         cmdline=(_NO_LA57, *self.cmdline, *group.cmdline),     # which has the last word
+                                         cmdline=(_NO_LA57, *self.cmdline, *group.cmdline),     # last, so that these win
                                          env=f"{group.env} {self.env} {_PATIENCE}".strip())
                      for group in found)
 
@@ -172,7 +172,7 @@ PLANS = {
 
 @dataclass
 class Row:
-    """What is said of a kernel in the end."""
+    """A kernel's row of the final table."""
     name: str
     revision: str                 # of folioscale
     minutes: float
@@ -181,7 +181,7 @@ class Row:
     reports: int
     caught: int
     controls: int
-    failed: int                   # tests, but for reports of controls
+    failed: int                   # failed tests, not counting reports that controls lack
     unwatched: int = 0            # machines in which a checker was off before the module was there
 
     def __str__(self) -> str:
@@ -206,7 +206,7 @@ _TURNS_OFF = re.compile(r"BUG: KASAN|possible |suspicious |inconsistent lock|non
 
 
 def complaints(log: Path, allow: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """What the kernel said is wrong while the job ran, and before, which is not the module's and no report."""
+    """The kernel's complaints during the job, and before it. Those before it are not the module's: they are no reports."""
     text = log.read_text(errors="replace") if log.exists() else ""
     return console.complaints(vm.in_job(text), allow), console.complaints(vm.before_job(text), allow)
 
@@ -238,14 +238,14 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
 
 
 def judge(rows: list[Row]) -> str:
-    """What all of it comes to: a failure is one whatever was caught."""
+    """The verdict on all kernels. A failed test is FAIL, whatever the checkers caught."""
     if any(row.failed or row.reports for row in rows):
         return FAIL
     return INCONCLUSIVE if any(row.caught < row.controls or row.unwatched for row in rows) else PASS
 
 
 def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Guest, ...]], ...]:
-    """Kernels, and what is to be run on each; of @only those that it has."""
+    """The kernels, and the groups to run on each; if @only is not empty, just those groups."""
     if name not in (*kernels.KERNELS, kernels.ALL):
         raise SetupError(f"KERNEL={name}: allowed: {' '.join(kernels.KERNELS)} {kernels.ALL}")
     names = list(kernels.KERNELS) if name == kernels.ALL else [name]
@@ -259,7 +259,7 @@ def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Gu
 def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     plans = chosen(args.name, args.only, args.quick)
-    # Before hours of building.
+    # Refuse it before hours of building.
     if args.accel == accel.ICOUNT.name:
         raise SetupError(f"ACCEL={args.accel}: allowed for check-debug: auto kvm tcg")
     [series] = versions.chosen(args.kver)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale compare: what differs between two results, and what was not shown to."""
+"""scripts/folioscale compare: what differs between two results, and where no difference is shown."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .verdict import PASS, SetupError, worst
 
 SCHEMA = 1
 NO_DIFFERENCE, SAME, DIFFER = "no difference shown", "same", "differ"
-# Rates of which more, and times of which less, is what everybody wants. The others have no
-# better side: expedited grace periods are no speed, nor is a descriptor that comes back soon.
+# More of these rates is better, and less of these times. No direction is better for the other
+# metrics: more expedited grace periods are not faster, nor is a descriptor that is reused sooner.
 RATES = ("lookups_per_second", "turnovers_per_second")
 TIMES = ("lookup_ns_p50", "lookup_ns_p99", "lookup_ns_p999", "lookup_ns_max")
-# Of an environment: what has a line of its own, or is another in every run.
+# Parts of an environment that have a line of their own, or differ in every run.
 ELSEWHERE = ("uname", "cmdline", "accelerator", "times_emulated", "revision", "date", "interrupted", "suite",
              "boots", "not_measured", "icount", "kernel.release")
 MEDIAN, INTERVAL = 10, -19
@@ -56,7 +56,7 @@ class Side:
 
 
 def key(point: Point) -> Key:
-    """What makes a point the same in both."""
+    """Identifies the same point in both results."""
     return point["workload"], point["path"], point["protocol"], tuple(sorted(point.get("axes", {}).items()))
 
 
@@ -88,7 +88,7 @@ def _said(value: Any) -> str:
 
 
 def _check(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> None:
-    """Refuse what nothing can be concluded from, --force or not."""
+    """Refuse results that allow no conclusion, with or without --force."""
     for side in (a, b):
         verdict = worst([side.result["verdict"], *(point["verdict"] for point in side.result["points"])])
         if verdict != PASS:
@@ -100,7 +100,7 @@ def _check(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> None:
         raise SetupError(f"no point is in both: workloads, {known}; results of the same suite have them")
     for side, own in ((a, [pair[0] for pair in pairs]), (b, [pair[1] for pair in pairs])):
         for point in own:
-            # What has axes is of a matrix, whose suites have a boot or two: its figures stand side by side, untested.
+            # Points with axes are a matrix's, which has one or two boots: show its figures side by side, untested.
             tested = not point.get("axes") and any(not METRICS[name].deterministic for name in point["summary"])
             if tested and len(point["repetitions"]) < ENOUGH_REPETITIONS:
                 raise SetupError(f"{side.letter}: {side.file}: {name_of(point)}: {len(point['repetitions'])} "
@@ -129,14 +129,14 @@ def _unlike(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> Iterator[str]
 
 
 def _word(name: str, more: bool) -> str:
-    """What B is."""
+    """How B differs from A."""
     if name in RATES + TIMES:
         return "faster" if more == (name in RATES) else "slower"
     return "more" if more else "less"
 
 
 def _counted(one: list[float], other: list[float]) -> Figures:
-    """Counted, not sampled: a ratio, and whether it is more than boots of one kernel differ by."""
+    """Compare counted figures: the ratio, and whether it exceeds the difference between boots of one kernel."""
     ratio = stats.ratio(other, one)
     if ratio is None:
         return {"verdict": SAME if one == other else DIFFER}
@@ -145,13 +145,13 @@ def _counted(one: list[float], other: list[float]) -> Figures:
 
 
 def _otherwise(name: str, a: Point, b: Point) -> str:
-    """By what a figure is known on each side, where that gives no ratio: two ways, or lower bounds; empty elsewhere."""
+    """How each side measured a figure, if that allows no ratio (two ways, or a lower bound); empty if it does."""
     one, other = measured(a, name), measured(b, name)
     return f"{one} in A, {other} in B" if one != other or at_least(a, name) else ""
 
 
 def _compare(name: str, a: Point, b: Point) -> Figures:
-    """All but what needs the others of the family: p is not adjusted yet, and no test has a verdict."""
+    """Compare one metric of two points. p is not adjusted and tests have no verdict: both need the whole family."""
     found: Figures = {letter: {member: point["summary"][name][member]
                                for member in ("median", "low", "high", "n", "coverage")}
                      | {"estimated": estimated(point, name), "at_least": at_least(point, name)}
@@ -164,7 +164,7 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
         return found
     if METRICS[name].deterministic:
         return found | _counted(one, other)
-    # What not every boot has seen, such as a descriptor that came back, may be in too few.
+    # Some events, such as the reuse of a descriptor, may have been seen in too few boots.
     if min(len(one), len(other)) < ENOUGH_REPETITIONS:
         return found
     if ratio := stats.ratio(other, one):
@@ -173,7 +173,7 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
 
 
 def family(pairs: list[tuple[Point, Point]]) -> list[dict[str, Figures]]:
-    """Compare the points of one workload and path, each metric of which Holm adjusts for itself."""
+    """Compare the points of one workload and path. Holm adjusts each metric separately."""
     found: list[dict[str, Figures]] = [{} for _ in pairs]
     for name in METRICS:
         tested = []
@@ -203,7 +203,7 @@ def _flat(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _machine(env: dict[str, Any]) -> dict[str, Any]:
-    """One of 2GB has a few KB more or less with every kernel."""
+    """The facts of a machine. Its memory is rounded: 2GB are a few KB more or less with every kernel."""
     return _flat(env | {"memory": f"{table.size(env['memory'])}B" if env["memory"] else None})
 
 
@@ -212,13 +212,13 @@ def _differences(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, An
 
 
 def _told(env: dict[str, Any], name: str) -> dict[str, Any]:
-    """What was asked of one of a suite's machines, and what it said of itself."""
+    """What the suite asked of one of its machines, and what the machine reported."""
     said = next((boot for boot in env["boots"] if boot["name"] == name), {})
     return env["suite"]["boots"][name] | {key: said.get(key) for key in ("release", "preempt", "sheaf_capacity")} | (said.get("rcu") or {})
 
 
 def _boots_differ(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Facts that differ of machines that both suites have."""
+    """Facts that differ, of the machines that both suites have."""
     names = [name for name in a["suite"].get("boots", {}) if name in b["suite"].get("boots", {})]
     return {f"boot {name} {key}": both for name in names
             for key, both in _differences(_told(a, name), _told(b, name)).items()}
@@ -228,7 +228,7 @@ def _environment(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, An
     """Facts that differ: of the machine, of the one that counted instructions, of the suite."""
     found = _differences(_machine(a), _machine(b))
     if a["icount"] and b["icount"]:
-        # It has the same kernel, whose facts need not be said twice.
+        # It boots the same kernel: do not repeat a difference that both machines have.
         found |= {f"icount {name}": both for name, both in _differences(
             _machine(a["icount"]), _machine(b["icount"])).items() if both != found.get(name)}
     found |= _boots_differ(a, b)
@@ -249,7 +249,7 @@ def _side(side: Side, other: Side) -> dict[str, Any]:
 
 
 def _alone(own: dict[Key, Point], other: dict[Key, Point], letter: str) -> Iterator[str]:
-    """Points of one result, a line for each workload and path."""
+    """Points that only one result has, a line for each workload and path."""
     found: dict[str, list[str]] = {}
     for name, point in own.items():
         if name not in other:
@@ -259,7 +259,7 @@ def _alone(own: dict[Key, Point], other: dict[Key, Point], letter: str) -> Itera
 
 
 def _about_family(place: str, points: list[Point], compared: list[dict[str, Figures]]) -> Iterator[str]:
-    """What a reader must know of one workload and path before believing its verdicts."""
+    """What a reader must know about one workload and path before believing its verdicts."""
     hopeless: list[str] = []
     untested = 0
     for name in METRICS:
@@ -292,7 +292,7 @@ def _metrics_alone(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
 
 
 def _measured_otherwise(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
-    """Figures that look alike and are not: neither ratio nor verdict is given of them."""
+    """Metrics that the two sides measured in different ways, so they have neither ratio nor verdict."""
     found: dict[tuple[str, str], list[str]] = {}
     for a, b in pairs:
         for name in METRICS:
@@ -303,7 +303,7 @@ def _measured_otherwise(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
 
 
 def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
-    """All that is said of the two, as --json writes it."""
+    """The whole comparison, as --json writes it."""
     of_a, of_b = a.points(), b.points()
     common = [(point, of_b[name]) for name, point in of_a.items() if name in of_b]
     _check(a, b, common)
@@ -328,7 +328,7 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
 
 
 def _unit(name: str) -> table.Unit:
-    # Held to 0.1%, also where there are thousands.
+    # Compared to within 0.1%, so thousands need all digits.
     if METRICS[name].deterministic and not name.endswith("_over_floor"):
         return lambda value: f"{value:,.1f}"
     return unit(name)
@@ -339,7 +339,7 @@ def _times(value: float) -> str:
 
 
 def _second_line(figures: Figures) -> str:
-    """Ratio and verdict; nothing where there is neither."""
+    """Ratio and verdict; empty if there is neither."""
     parts = []
     if figures["ratio"] is not None:
         ends = (figures["ratio_low"], figures["ratio_high"])
@@ -361,7 +361,7 @@ def _mark(side: Figures) -> str:
 
 
 def _metric(name: str, points: list[Point]) -> list[str]:
-    """A metric under every protocol; two lines for each, the second where something is compared."""
+    """A metric under every protocol: a line of figures for each, and a second line if they are compared."""
     how, lines, nothing = _unit(name), [name], []
     for point in points:
         figures, words = point["metrics"][name], label(point)
@@ -391,7 +391,7 @@ def _workload(points: list[Point]) -> list[str]:
 
 
 def _verdicts(figures: list[Figures]) -> str:
-    """How often which verdict was given: a reader's first look."""
+    """How often each verdict was given: what a reader looks at first."""
     tested = Counter(f["verdict"] for f in figures if f["p"] is not None)
     counted = Counter(f["verdict"].split()[0] for f in figures if f["verdict"] and f["p"] is None)
     parts = [f"of {seen.total()} {how}: " + ", ".join(f"{count} {word}" for word, count in sorted(seen.items()))
@@ -450,7 +450,7 @@ def _legend(figures: list[Figures]) -> list[str]:
 
 
 def render(found: dict[str, Any]) -> str:
-    """The text, made of what --json writes alone."""
+    """The comparison as text, made only of what --json writes."""
     figures = [figures for point in found["points"] for figures in point["metrics"].values()]
     lines = _head(found, figures)
     for name in dict.fromkeys((point["workload"], point["path"]) for point in found["points"]):

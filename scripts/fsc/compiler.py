@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The compiler that a module is built with: the one that its kernel was configured with.
 
-The host's serves if it has the same major version. Else gcc and pahole come from Debian's archive (tools.py).
+The host's compiler is used if it has the same major version. If not, gcc and pahole come from Debian's archive (tools.py).
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from . import tools
 from .verdict import SetupError
 
 GCC, CLANG = "gcc", "clang"
-# What Debian's headers put before the names of their tools.
+# The prefix of tool names in Debian's headers.
 _CROSS = "x86_64-linux-gnu-"
 _SETTING = re.compile(r"^CONFIG_(\w+)=(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a kernel was configured with."""
+    """The tools that a kernel was configured with."""
     kind: str
     major: int
-    text: str = ""       # its own words
-    cross: str = ""      # what its Makefile puts before names of tools
+    text: str = ""       # CONFIG_CC_VERSION_TEXT
+    cross: str = ""      # the prefix of tool names in its Makefile
     lld: bool = False
     pahole: int = 0      # 130 is v1.30; 0 if no BTF is made
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """What make is given."""
+    """The variables and the PATH for make."""
     variables: tuple[str, ...] = ()
-    path: tuple[Path, ...] = ()  # folders ahead of the host's
+    path: tuple[Path, ...] = ()  # folders to put before the host's
 
     def env(self, env: dict[str, str]) -> dict[str, str]:
         return env | {"PATH": os.pathsep.join([*map(str, self.path), env.get("PATH", os.defpath)])}
@@ -53,7 +53,7 @@ def config_of(build: Path) -> dict[str, str]:
 
 
 def wanted(build: Path) -> Wanted:
-    """What the kernel in @build was configured with."""
+    """The tools that the kernel in @build was configured with."""
     config = config_of(build)
     kind = CLANG if config.get("CC_IS_CLANG") == "y" else GCC
     version = config.get(f"{kind.upper()}_VERSION", "")
@@ -77,7 +77,7 @@ def major_of(program: str) -> int:
 
 
 def choose(build: Path) -> Toolchain:
-    """The compiler, and the pahole, for modules of the kernel in @build."""
+    """The compiler and the pahole for modules of the kernel in @build."""
     want = wanted(build)
     found = _clang(want) if want.kind == CLANG else _gcc(want)
     if not want.pahole:
@@ -124,7 +124,7 @@ def version_of_pahole(program: str) -> int:
 
 
 def _pahole(want: Wanted) -> str:
-    """A module's BTF refers to the kernel's, so the same pahole makes both. A newer one does, an older one does not."""
+    """The pahole of the kernel's BTF, which a module's BTF refers to; if there is none, a newer one. Older ones fail."""
     here = version_of_pahole("pahole")
     if here == want.pahole:
         return "pahole"

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a kernel console says went wrong.
+"""Find the complaints in a kernel's console log.
 
-The patterns name the first line of each kind of complaint, not the register dump and the
-call trace under it, so that a test that expects one complaint allows one line.
+The patterns match the first line of each kind of complaint, not the register dump and the
+call trace below it, so a test that expects one complaint allows one line.
 """
 
 import itertools
 import re
 
-# Only the kernel's own lines count, and those carry a time (printk.time=1): a job may well
-# print the name of a test in which the word BUG stands. A job's unfinished line may precede.
+# Only the kernel's own lines count. They have a time (printk.time=1), perhaps after an unfinished
+# line of the job. The job's lines do not count: it may print a test name with the word BUG in it.
 _TIME = r"\[ *\d+\.\d{6}\].*"
 
 _BAD = re.compile(_TIME + "(?:" + "|".join((
@@ -36,12 +36,12 @@ _BAD = re.compile(_TIME + "(?:" + "|".join((
     r"page allocation failure|invoked oom-killer|(?i:out of memory: )",
     r"unregister_netdevice: waiting|rcu: .*!!!",
     r"huh, entered softirq",              # an RCU callback that leaves a lock held
-)) + r")|\*\* \d+ printk messages dropped \*\*")      # any of these may have been among them
+)) + r")|\*\* \d+ printk messages dropped \*\*")      # the dropped ones may have been any of these
 
-_RULE = re.compile("={60}")             # over and under a report
+_RULE = re.compile("={60}")             # above and below a report
 _FRAME = re.compile(r"\]  (?P<function>\S+)\+0x[0-9a-f]+/0x[0-9a-f]+(?P<module> \[\w+\])?$")
 
-# True of any out-of-tree module, of emulation and of a machine without firmware.
+# Printed for any unsigned out-of-tree module, and with an initramfs that has no /dev/console.
 _HARMLESS = re.compile("|".join((
     r"loading out-of-tree module taints kernel",
     r"module verification failed: signature and/or required key missing",
@@ -52,8 +52,8 @@ _HARMLESS = re.compile("|".join((
 def complaints(text: str, allow: tuple[str, ...] = ()) -> list[str]:
     """Return the lines of a console log that mean something broke.
 
-    @allow: regular expressions of the lines that the caller expects. Of a report of KCSAN's
-    the first line is tried with those of its callers behind it that are a module's.
+    @allow: regular expressions of the lines that the caller expects. For a KCSAN report they
+    are matched against its first line, followed by the lines of its callers in modules.
     """
     allowed = [re.compile(pattern) for pattern in allow]
     lines = text.splitlines()
@@ -63,19 +63,19 @@ def complaints(text: str, allow: tuple[str, ...] = ()) -> list[str]:
 
 
 def printable(text: str) -> list[str]:
-    """The lines that say anything, in ASCII whatever bytes are on the console: they are shown in plain text."""
+    """The lines that are not blank, with a question mark for bytes that are not printable ASCII."""
     lines = (re.sub(r"[^ -~]+", "?", line.replace("\t", " ")).strip() for line in text.replace("\r", "").split("\n"))
     return [line for line in lines if line.strip("? ")]
 
 
 def _with_modules(lines: list[str], number: int) -> str:
-    """A line; of a race, whose first line names only who met, with who had called them."""
+    """A line. If it begins a KCSAN report, add the callers in modules: it names only the racing functions."""
     if "BUG: KCSAN: " not in lines[number]:
         return lines[number]
     said, interrupted = [lines[number]], False
     for line in itertools.takewhile(lambda line: not _RULE.search(line), lines[number + 1:]):
         frame = _FRAME.search(line)
-        # What an interrupt found there did not call it.
+        # Functions below an interrupt's entry are the interrupted code, not callers.
         interrupted = bool(frame) and (interrupted or frame["function"].startswith("asm_"))
         if frame and frame["module"] and not interrupted:
             said.append(line)

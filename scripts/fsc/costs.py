@@ -21,13 +21,13 @@ LIMBO_CLOCK = ("Limbo is the rate of frees x the grace period, and the emulated 
 
 @dataclass(frozen=True)
 class Group:
-    """Metrics of one plot: what each is called. {lookups} is what the path's readers count."""
+    """The metrics of one plot, with their titles. {lookups} stands for what the path's readers count."""
     key: str
     title: str
     metrics: dict[str, str]
     kind: str = "dots"             # dots, bars, cdf, curve
-    ranked: bool = False           # nothing but speed: left out where the clock is emulated
-    histogram: str = ""            # of a cdf: the latency that it is of
+    ranked: bool = False           # only speed: left out if the clock is emulated
+    histogram: str = ""            # the latency that a cdf shows
 
 
 INSTRUCTIONS = (
@@ -74,15 +74,15 @@ GROUPS = (
 
 @dataclass(frozen=True)
 class Section:
-    """Points that are compared with one another, and what of them."""
-    id: str                        # of HTML; a group's plot has it ahead of its key
+    """Points that are compared with one another, and the groups of metrics to compare."""
+    id: str                        # in HTML; the ids of the plots begin with it
     title: str
     path: str
     points: list[Point]
     groups: tuple[Group, ...]
-    x: str = ""                    # of a curve: the parameter that it is drawn against
-    counted: bool = False          # instructions
-    emulated: bool = False         # its clock
+    x: str = ""                    # the parameter on a curve's x axis
+    counted: bool = False          # the points count instructions
+    emulated: bool = False         # the clock is emulated
 
     def plot_id(self, group: Group) -> str:
         return f"{self.id}-{group.key}"
@@ -109,31 +109,31 @@ class Section:
         return found
 
     def present(self) -> list[Group]:
-        """Groups that any point has a figure of, or has timed."""
+        """Groups for which any point has a figure or a histogram."""
         return [group for group in self.groups if self.figures(group) or (group.histogram and self.timed(group))]
 
 
 def told(point: Point, metric: str) -> str:
-    """Median and interval, and the mark of what is not exact."""
+    """Median and interval, with a mark if they are not exact."""
     how, figures = metrics.unit(metric), point["summary"][metric]
     return f"{metrics.mark(point, metric)}{how(figures['median'])} {table.interval(figures, how)}".rstrip()
 
 
 def numbers(found: Iterable[Figures]) -> list[float]:
-    """All that is to be seen of figures in a plot."""
+    """All values that a plot of these figures shows."""
     return [value for figures in found for value in (figures["median"], figures["low"], figures["high"])
             if value is not None]
 
 
 def curve_title(metric: str) -> str:
-    """A metric of a curve by the name that it has elsewhere, if it has one."""
+    """The title of a curve's metric: the one that it has in other plots, if any."""
     names = {name: title for group in INSTRUCTIONS + GROUPS for name, title in group.metrics.items()}
     title = names.get(metric) or curves.title(metric)
     return title[:1].upper() + title[1:]
 
 
 def _counted(points: list[Point], against: dict[str, str]) -> list[tuple[str, list[Point]]]:
-    """Points that count instructions, by what is counted. One that was lost goes with the others of its workload."""
+    """Points that count instructions, by what they count. A lost point goes with the others of its workload."""
     workloads = {point["workload"] for point in points if any("instructions" in name for name in point["summary"])}
     own = [point for point in points if point["workload"] in workloads]
     kinds = summary.kinds_of([point for point in own if point["summary"]], against)
@@ -163,7 +163,7 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
             found.append((title, points, groups, curves[workload]["x"]))
         elif workload not in done:
             found.append((title, points, plain, ""))
-    # Last: they explain, and rank nothing.
+    # Last, because they explain and rank nothing.
     for words, points in counted:
         more = words.partition(", ")[2]
         found.append(("instructions" + (f", {more}" if more else ""), points, INSTRUCTIONS, ""))
@@ -171,7 +171,7 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
 
 
 def sections(result: dict[str, Any], prefix: str = "s") -> list[Section]:
-    """A result's points, path by path; ids begin with @prefix."""
+    """The sections of a result, path by path; their ids begin with @prefix."""
     found: list[Section] = []
     for path in dict.fromkeys(point["path"] for point in result["points"]):
         for title, points, groups, x in _of_path(result, path):
@@ -181,12 +181,12 @@ def sections(result: dict[str, Any], prefix: str = "s") -> list[Section]:
 
 
 def _believed(section: Section, metric: str) -> list[Point]:
-    """Points whose figures passed."""
+    """Points that have the metric and passed."""
     return [point for point in section.having(metric) if point["verdict"] == PASS]
 
 
 def _tested(point: Point, metric: str, baseline: str) -> str:
-    """A figure, and what the test against the baseline said of it."""
+    """A figure, and the outcome of its test against the baseline."""
     figures = point["summary"][metric]
     words = {"": "", "-": "", "n.d.": f", no difference to {baseline} shown", "diff.": f", different from {baseline}"}
     how = summary.ratio(figures, False) if "ratio" in figures else ""
@@ -196,7 +196,7 @@ def _tested(point: Point, metric: str, baseline: str) -> str:
 
 
 def _lookups(section: Section, baseline: str) -> str:
-    """Lookups a second where the clock is one."""
+    """A sentence on lookups per second; empty if the clock is emulated."""
     points = _believed(section, "lookups_per_second")
     if not points or not all(point["summary"]["lookups_per_second"]["rankable"] for point in points):
         return ""
@@ -205,7 +205,7 @@ def _lookups(section: Section, baseline: str) -> str:
 
 
 def _limbo(section: Section) -> str:
-    """What is in limbo on average, and where nothing is."""
+    """A sentence on the mean bytes in limbo under each protocol."""
     kinds = {"limbo_page_bytes_mean": "of pages", "limbo_descriptor_bytes_mean": "of descriptors"}
     held: dict[str, list[str]] = {}
     for metric, kind in kinds.items():
@@ -222,8 +222,8 @@ def _limbo(section: Section) -> str:
 
 
 def says(found: list[Section], baseline: str = "") -> list[str]:
-    """A few sentences on the sections of one path: figures that passed, in the suite's order, and no claim beyond the
-    tests. Rates only where the clock is one."""
+    """A few sentences on the sections of one path: figures of points that passed, in the suite's order, with no claim
+    beyond the tests, and no rates if the clock is emulated."""
     points = [point for section in found for point in section.points]
     sentences = []
     bad = [point for point in points if point["verdict"] != PASS]

@@ -15,14 +15,14 @@ from .verdict import SetupError
 
 SOFTWARE = ("task-clock", "context-switches", "cpu-migrations", "page-faults")
 HARDWARE = ("cycles", "instructions", "cache-misses")
-# perf can only count threads that are there, so it begins in the run's warm-up.
-# If it is late there is a second try. Without a PMU the machine is emulated, most likely.
+# perf can only count threads that exist, so it attaches during the run's warm-up. These are the
+# warm-ups of a first and a second try. A machine without a PMU is most likely emulated, and slow.
 ATTACH_MS = {True: (2000, 10_000), False: (6000, 30_000)}
 Counts = dict[str, dict[str, float | None]]
 
 
 def parse(text: str) -> Counts:
-    """By thread and event what perf stat -j --per-thread says; None is what it could not count."""
+    """Parse perf stat -j --per-thread, by thread and event; None if perf could not count the event."""
     found: Counts = {}
     for line in text.splitlines():
         if not line.startswith("{"):
@@ -35,7 +35,7 @@ def parse(text: str) -> Counts:
 
 
 def by_role(counts: Counts) -> Counts:
-    """The sums; of what one thread of a role lacks there is none."""
+    """The sums of each role; None if one of its threads has no count."""
     found: Counts = {}
     for role in (READER, FREER):
         members = [events for name, events in counts.items() if role_of(name) == role]
@@ -46,11 +46,11 @@ def by_role(counts: Counts) -> Counts:
 
 
 class TooLate(SetupError):
-    """perf was not there when the window began."""
+    """perf had not attached when the window began."""
 
 
 def _attached(warmup_ms: int) -> tuple[str, dict[str, Any]]:
-    """Make a run and count its threads; return what perf says, and run.json."""
+    """Make a run and count its threads; return perf's output and run.json."""
     events = SOFTWARE + (HARDWARE if window.has_pmu() else ())
     with tempfile.NamedTemporaryFile("r", prefix="folioscale-stat-") as said, ExitStack() as stack:
         stack.enter_context(window.started())
@@ -71,7 +71,7 @@ def _attached(warmup_ms: int) -> tuple[str, dict[str, Any]]:
 
 
 def count(params: list[str], warmup_ms: int | None) -> dict[str, Any]:
-    """Make a run with @params, count its threads, and return both. On a busy machine it takes two."""
+    """Make a run with @params and count its threads; return both. On a busy machine this takes two runs."""
     window.set_params(params)
     if window.param("max_turnovers") != "0":
         raise SetupError(f"max_turnovers={window.param('max_turnovers')}: allowed: 0, as else there is no warm-up "
@@ -103,7 +103,7 @@ def _value(event: str, value: float | None) -> str:
 
 
 def render(found: dict[str, Any]) -> str:
-    """A table: an event a line, the roles, then the threads where a role has several."""
+    """A table with a line for each event: a column for each role, then one for each thread if a role has several."""
     columns = {f"{role}s": events for role, events in found["roles"].items()}
     if len(found["threads"]) > len(columns):
         columns |= {name.removeprefix("fsc_"): events for name, events in found["threads"].items()}

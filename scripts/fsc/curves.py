@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A workload that is a matrix, as text: for each metric a row for each arm, a column for each value of x."""
+"""Text tables of a workload that is a matrix: one for each metric, with a row for each arm and a column for each x."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .verdict import PASS
 _GAP = 2
 
 
-# How a metric is called where it stands alone.
+# The title of a metric that stands alone.
 TITLES = {
     "lookups_per_second": "lookups/s",
     "instructions_per_lookup": "instructions per lookup",
@@ -52,7 +52,7 @@ def title(metric: str) -> str:
 
 
 def arm(point: dict[str, Any], x: str) -> str:
-    """What a row is called: the protocol, and where the point is on the other axes."""
+    """The name of a row: the protocol, and the point's values on all axes but @x."""
     return " ".join([point["protocol"], *(f"{value}" if isinstance(value, str) else f"{axis}={value}"
                                           for axis, value in point["axes"].items() if axis != x)])
 
@@ -62,7 +62,7 @@ def _number(value: int | str) -> str:
 
 
 def _cell(point: dict[str, Any], metric: str) -> str:
-    """Marked where it is not exact; what did not pass says so."""
+    """The median, with a mark if it is not exact, and one if the point did not pass."""
     figures, bad = point["summary"].get(metric), "" if point["verdict"] == PASS else "!"
     if not figures:
         return point["verdict"] if bad else "-"
@@ -70,7 +70,7 @@ def _cell(point: dict[str, Any], metric: str) -> str:
 
 
 def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]:
-    """Blocks of as many columns as fit; an arm that never has the metric has no row."""
+    """The table of a metric, in blocks of as many columns as fit. An arm without the metric has no row."""
     having = {arm(point, x) for point in points if metric in point["summary"]}
     arms: dict[str, dict[int | str, str]] = {}
     for point in points:
@@ -93,7 +93,7 @@ def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]
 
 
 def legend(suite: dict[str, Any]) -> list[str]:
-    """What the tables of a suite's curves are of."""
+    """Explains the tables of a suite's curves."""
     found = suite.get("curves", {})
     if not found:
         return []
@@ -112,7 +112,7 @@ def legend(suite: dict[str, Any]) -> list[str]:
 
 
 def render(name: str, points: list[dict[str, Any]], curve: dict[str, Any], text: str) -> list[str]:
-    """All metrics that are shown of one workload on one path."""
+    """The tables of all metrics shown for one workload on one path."""
     lines = [line for metric in curve["show"] for line in metric_table(points, metric, curve["x"])]
     counted = any(metrics.METRICS[metric].deterministic for metric in curve["show"])
     return (wrap(f"--- {name}: {text} ---") + ["", *(wrap(metrics.COUNTED) + [""]) * counted, *lines]) if lines else []

@@ -13,9 +13,9 @@ from .result import NOT_MEASURED, BootRecord
 from .suite import Suite
 
 
-# What an emulated clock leaves out, beside what no engine measures.
+# What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
-# How RCU is set up, by the kernel's own names: guest/point.sh, rcu().
+# RCU's settings, by the kernel's names: guest/point.sh, rcu().
 RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
 SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
 
@@ -28,9 +28,9 @@ def _git(*words: str) -> str:
 
 @functools.cache
 def revision() -> str:
-    """What of folioscale runs, as it was when first asked; a tree without git has none."""
+    """The revision of folioscale at the first call; "unknown" in a tree without git."""
     found = _git("describe", "--always") or "unknown"
-    # Files that git does not know make it another tree, too.
+    # Untracked files count as changes, too.
     return found + ("-dirty" if _git("status", "--porcelain", "--", *SOURCES) else "")
 
 
@@ -42,7 +42,7 @@ def _ranges(cpus: list[int]) -> str:
 
 
 def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
-    """RCU's settings, null for what the kernel does not have, and the CPUs whose callbacks kthreads call."""
+    """RCU's settings, None for those the kernel does not have, and the CPUs whose callbacks are offloaded to kthreads."""
     if "took.rcu_nocbs" not in said:
         return None
     offloaded = sorted(map(int, said["took.rcu_nocbs"].split()))
@@ -50,14 +50,14 @@ def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
 
 
 def _sheaf_capacity(boot: BootRecord | None) -> str | None:
-    """Objects in a sheaf of the descriptors' cache: one number, unless protocols have caches that differ."""
+    """Objects in a sheaf of the descriptors' cache: one number, unless the caches of the protocols differ."""
     layouts = [boot.json(name) or {} for name in boot.blobs if name.startswith("slab/")] if boot else []
     found = {layout["sheaf_capacity"] for layout in layouts if layout.get("sheaf_capacity") is not None}
     return ", ".join(map(str, sorted(found))) or None
 
 
 def machine(boot: BootRecord | None) -> dict[str, Any]:
-    """What one boot says of itself; null for what it had no time to say."""
+    """What one boot reported about its machine; None for what it did not report."""
     lines = boot.text("machine").splitlines() if boot else []
     said = dict(line.split("=", 1) for line in lines if "=" in line)
 
@@ -80,7 +80,7 @@ def machine(boot: BootRecord | None) -> dict[str, Any]:
 
 
 def _said(boot: BootRecord) -> dict[str, Any]:
-    """What of one boot may be another's in the next."""
+    """The facts of a boot that may differ in the next one."""
     found = machine(boot)
     kernel = found["kernel"] or {}
     return {"uname": found["uname"], "release": kernel.get("release"), "preempt": kernel.get("preempt"),
@@ -89,7 +89,7 @@ def _said(boot: BootRecord) -> dict[str, Any]:
 
 
 def releases(environment: dict[str, Any]) -> list[str]:
-    """The kernels that a result is of: one, or those of a suite's machines."""
+    """The kernels that a result was measured on: one, or those of the suite's machines."""
     found = [environment["kernel"]["release"]] if environment["kernel"] else []
     if environment["suite"].get("boots"):
         found += [boot["release"] for boot in environment["boots"] if boot["release"]]
@@ -97,15 +97,15 @@ def releases(environment: dict[str, Any]) -> list[str]:
 
 
 def left_out(environment: dict[str, Any]) -> str:
-    """What is not in the figures, in words."""
+    """What the figures do not cover, as text."""
     return "; ".join([*(_EMULATED_LEAVES_OUT if environment["times_emulated"] else ()), *environment["not_measured"]])
 
 
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
-    """The environment of a result: that of the first ordinary boot, the icount one's beside it.
+    """The environment of a result: that of the first ordinary boot, and as "icount" that of the icount boot.
 
-    Of several machines it is the one that the suite names first, of those that said anything: their order is another
-    with every seed.
+    If there are several machines, take the one that the suite names first, among those that reported anything. The order
+    of the boots cannot decide, because it depends on the seed.
     """
     names = ["", *suite.guests]
     plain = min((boot for boot in boots if boot.accelerator != "icount"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A comparison on a kernel that treats the protocols differently is refused."""
+"""Refuse comparisons on a kernel that treats the protocols differently."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from .verdict import SetupError
 
-# fact in run.json -> how to be rid of it
+# fact in run.json -> how to turn it off
 UNFAIR_FACTS = {
     "init_on_alloc": "boot with init_on_alloc=0 (slab skips zeroing for TYPESAFE caches only)",
     "init_on_free": "boot with init_on_free=0",
     "page_poisoning": "boot with page_poison=0",
     "slub_rcu_debug": "use a kernel without CONFIG_SLUB_RCU_DEBUG (it turns typesafe into rcu_desc)",
 }
-# These slow everything down, though not one protocol alone.
+# These slow down everything, not one protocol alone.
 HEAVY_FACTS = ("kasan", "kcsan", "lockdep", "prove_rcu", "debug_vm", "debug_pagealloc")
 SLAB_FLAGS = ("sanity_checks", "red_zone", "poison", "store_user")
 
@@ -30,7 +30,7 @@ def complaints(facts: dict[str, int | None], slabs: dict[str, dict[str, int]]) -
 
 
 def check(config: dict[str, Any] | None, slabs: dict[str, dict[str, int]]) -> None:
-    """Raise one clear line; config is the module's, and None if it is not known."""
+    """Raise SetupError with one clear line if it is unfair; config is the module's, None if unknown."""
     if config is None:
         raise SetupError("comparison refused: the module does not say what kernel this is")
     found = complaints(config["kernel"]["facts"], slabs)

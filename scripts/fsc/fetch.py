@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is fetched from Debian's archive: kernels with their headers, kernel sources, compilers."""
+"""Fetch kernels with their headers, and kernel sources, from Debian's archive; tools.py fetches compilers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Packages:
-    """A kernel in the archive: image, configuration, headers, and the tools that come with those."""
+    """The packages of a kernel: image, configuration, headers, and the tools that come with the headers."""
     release: str
     names: tuple[str, ...]
 
 
 def newest(names: set[str], series: str, flavour: str) -> Packages | None:
-    """The newest release of a series that has an image and all that modules are built with, among these packages."""
+    """The newest release of @series for which @names has an image and all that module builds need."""
     pattern = re.compile(rf"linux-headers-({re.escape(series)}(?:\.\d+)*(?:\+[\w.]+)?)-{re.escape(flavour)}")
     found = [match[1] for name in names if (match := pattern.fullmatch(name))]
     for version in sorted(found, key=_natural, reverse=True):
@@ -42,7 +42,7 @@ def _natural(version: str) -> list[int | str]:
 
 def _packages(names: set[str], version: str, flavour: str) -> Packages | None:
     release = f"{version}-{flavour}"
-    # rt has a common half of its own up to 6.12. From 7.x on linux-image only depends on other packages.
+    # Up to 6.12 rt has common headers of its own. From 7.x on linux-image only depends on other packages.
     choices = ([(f"linux-headers-{release}",)], [(f"linux-kbuild-{version}",)],
                [(f"linux-headers-{version}-common{'-rt' * flavour.startswith('rt-')}",), (f"linux-headers-{version}-common",)],
                [(f"linux-binary-{release}", f"linux-base-{release}"),
@@ -52,14 +52,14 @@ def _packages(names: set[str], version: str, flavour: str) -> Packages | None:
     return Packages(release, tuple(name for some in chosen for name in some)) if all(chosen) else None
 
 
-# What apt says of a trouble that is not the suite's.
+# apt's errors that are not the suite's fault and may go away.
 _PASSES = re.compile("resolv|[Cc]onnect|timed out|unreachable|No space left")
 
 
 def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None]) -> Found:
-    """What the first suite that has it gives.
+    """What @get returns for the first suite that has it.
 
-    Package lists of another day may name what the archive has replaced since: they are read again, once.
+    Old package lists may name packages that the archive has replaced since. So if @get fails, read the lists again, once.
     """
     trouble = []
     for suite in map(Suite, suites):
@@ -70,7 +70,7 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
                 suite.update()
                 found = get(suite)
         except (Gone, SetupError) as error:
-            # Another suite's kernel would be kept for good, for want of a network once.
+            # Do not try the next suite: its kernel would be kept forever because the network failed once.
             if _PASSES.search(str(error)):
                 raise SetupError(f"{what}: {suite.name}: {error}; try again, or set {archive.MIRROR}=") from None
             trouble.append(str(error) if suite.name in str(error) else f"{suite.name}: {error}")
@@ -84,7 +84,7 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
 
 
 def _kept(target: Path, suites: Iterable[str], what: str, get: Callable[[Suite, Path], bool]) -> Path:
-    """@target, fetched when it is not there yet: what @get makes as root, in a folder aside, from a suite that has it."""
+    """@target, fetched if it does not exist: @get makes it as "root" in a temporary folder, from a suite that has it."""
     aside = target.with_name(f".{target.name}")
 
     def fetch() -> None:
@@ -98,9 +98,9 @@ def _kept(target: Path, suites: Iterable[str], what: str, get: Callable[[Suite, 
 
 
 def kernel(series: str, flavour: str, suite: str = "") -> Path:
-    """The folder with Debian's kernel: boot/vmlinuz-RELEASE, usr/src/linux-headers-RELEASE. Whole or not there.
+    """The folder with Debian's kernel: boot/vmlinuz-RELEASE, usr/src/linux-headers-RELEASE. Complete or absent.
 
-    It is the first that the series' suites have, or that of one @suite.
+    The kernel is from the first of the series' suites that has it, or from @suite.
     """
     return _kept(kernel_folder(series, flavour, suite), [suite] if suite else versions.known().series[series],
                  f"kernel {series} {flavour} with its headers", lambda one, aside: _kernel(one, series, flavour, aside))
@@ -130,7 +130,7 @@ def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:
     _relocate(root / "usr/src" / f"linux-headers-{packages.release}")
     kbuild = root / "usr/lib" / next(name for name in packages.names if name.startswith("linux-kbuild-"))
     if not tools.run_here(tools.programs([kbuild])):
-        # This machine is older than the kernel's suite. Libraries of that one run modpost, objtool and their like.
+        # This machine is older than the kernel's suite: modpost, objtool and the like need the libraries of the suite.
         libraries = root / "libraries"
         libraries.mkdir()
         needed = [name for name in archive.depends(next(deb for deb in debs if deb.name.startswith("linux-kbuild-")))
@@ -143,7 +143,7 @@ def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:
 
 
 def _relocate(headers: Path) -> None:
-    """The headers know themselves and their common half by the folder that they would be installed in."""
+    """Change the Makefile of the headers, which has the folders that packages are installed in, to where they are now."""
     makefile = headers / "Makefile"
     text = re.sub(r"^include /usr/src/", "include ../", makefile.read_text(), flags=re.MULTILINE)
     # make runs in this folder, wherever it is moved to.
@@ -161,7 +161,7 @@ class Source:
 
 
 def source(series: str) -> Source:
-    """The newest source of a series, as an archive; fetched when it is not there yet."""
+    """The newest source of a series, as a tar file; fetched if it does not exist."""
     target = _kept(KERNELS / f"source-{series}", versions.known().series[series], f"source of kernel {series}",
                    lambda suite, aside: _source(suite, series, aside))
     return Source(next(target.glob("*.tar.*")), (target / "version").read_text().strip())

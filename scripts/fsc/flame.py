@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Flame graphs: folded stacks, and one SVG of them that needs nothing else."""
+"""Flame graphs: folded stacks, and one self-contained SVG of them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from xml.sax.saxutils import escape
 from .parts import functions_of, role_of, where_is
 from .recording import Recording
 
-Stack = tuple[str, ...]    # the thread, then who calls before who is called
+Stack = tuple[str, ...]    # the thread, then callers before callees
 
 INLINED = " (inlined)"
 _WIDTH, _HEIGHT, _MARGIN, _TOP = 1200.0, 17, 10, 40
-_LETTER = 6.6        # of 11px monospace
+_LETTER = 6.6        # width in 11px monospace
 _THINNEST = 0.3      # narrower boxes are not drawn
 
 
@@ -29,7 +29,7 @@ def _stack(recording: Recording, sample) -> Stack:
 
 
 def fold(recording: Recording, everybody: bool = False) -> dict[Stack, float]:
-    """ns by stack, of the run's threads and of those that did its deferred work."""
+    """ns by stack, for the run's threads and for threads that did its deferred work."""
     found: dict[Stack, float] = defaultdict(float)
     for sample in recording.script.samples:
         name = recording.name(sample)
@@ -59,7 +59,7 @@ def _tree(stacks: dict[Stack, float]) -> Box:
 
 
 def _colour(name: str, level: int) -> str:
-    # The same name has the same colour in every graph.
+    # A name has the same colour in every graph.
     shade = zlib.crc32(name.encode()) % 16
     if not level:
         return f"hsl(200,45%,{68 + shade % 8}%)"
@@ -85,7 +85,7 @@ def _boxes(box: Box, left: float, level: int, scale: float, base: float, total: 
 
 
 def write(recording: Recording, file: Path, everybody: bool = False) -> str:
-    """Draw a recording into @file; return what is to be said of it."""
+    """Draw a recording into @file; return a line about it."""
     params, stacks = recording.run["params"], fold(recording, everybody)
     title = f"folioscale {params['path']} {params['protocol']}, {recording.event}{recording.lost()}"
     file.write_text(draw(stacks, title), encoding="utf-8")

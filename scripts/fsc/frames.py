@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the guest sends over its status port: that its job begins, blobs, then one status.
+"""What the guest sends over its status port: the begin of its job, blobs, then one status.
 
     @begin\n
     @blob NAME LENGTH\n + LENGTH raw bytes + \n
@@ -12,28 +12,28 @@ OnBlob = Callable[[str, bytes], None]
 
 
 class FrameError(Exception):
-    """The guest sent something that is no frame."""
+    """The guest sent something that is not a frame."""
 
 
 class Frames:
-    """Takes bytes as they come and passes whole frames on."""
+    """Takes bytes as they arrive and passes on complete frames."""
 
     def __init__(self, on_blob: OnBlob) -> None:
         self.status: tuple[str, str] | None = None
         self.began = False             # the machine has booted as far as its job
-        self.blobs = 0                 # how many have come
+        self.blobs = 0                 # how many have arrived
         self.last = ""                 # the name of the last one
         self._on_blob = on_blob
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> None:
-        """Take in @data. What comes after the status is nobody's."""
+        """Take in @data. Ignore what comes after the status."""
         self._buffer += data
         while self.status is None and self._take():
             pass
 
     def _take(self) -> bool:
-        """Take one whole frame off the buffer; return False when there is none."""
+        """Take one complete frame off the buffer; return False if there is none."""
         end = self._buffer.find(b"\n")
         if end < 0:
             return False

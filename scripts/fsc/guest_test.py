@@ -22,7 +22,7 @@ WORK = "work.json"
 
 def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env: str = "",
         **machine) -> None:
-    """Boot, run @script, and put its results and those of the machine itself into @out."""
+    """Boot, run @script, and put its results and those of the machine into @out."""
     out.feed("KTAP version 1")
     out.feed("1..3")
     below = out.below()
@@ -44,7 +44,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         kernel=where, accel=how, outdir=folder, on_blob=on_blob,
         job="\n".join([env, ". /memory.sh", *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
         files={"folioscale.ko": module / "folioscale.ko", "memory.sh": job.MEMORY_SH,
-               **{path.name: path for path in module.glob("fsc_kunit.ko")},     # of a kernel with KUnit
+               **{path.name: path for path in module.glob("fsc_kunit.ko")},     # built for kernels with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
                "tests/schema.json": traits.FILE, "tests/params.table": _params_table(folder),
                **_programs(folder)},
@@ -56,7 +56,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
     out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
 
 
-# What is a list: a good value, and bad ones.
+# Parameters that are lists: a good value, and bad ones.
 _TEXTS = {
     "order": ("0:8,2:4,9:1", "-1 10 0:0 0:101 10:1 0: :1 0:1, 0:1,,2:1 0:1:1 0:1,2 "
               + ",".join(["0:100"] * 10 + ["0:1"]) + " " + ",".join(["0:1"] * 15 + ["0:11"])),
@@ -83,14 +83,14 @@ def params_rows(parameters: dict[str, Any]) -> list[str]:
 
 
 def _params_table(folder: Path) -> Path:
-    """The same as a file for params.sh."""
+    """The rows as a file for params.sh."""
     table = folder / "params.table"
     table.write_text("".join(f"{row}\n" for row in params_rows(traits.PARAMETERS)), encoding="utf-8")
     return table
 
 
 def _programs(folder: Path) -> dict[str, Path]:
-    """Build the programs that stand beside the scripts; they have no libc."""
+    """Build the programs next to the scripts; they use no libc."""
     built = {}
     for source in sorted(GUEST.glob("*.c")):
         built[f"tests/{source.stem}"] = folder / source.stem
@@ -100,7 +100,7 @@ def _programs(folder: Path) -> dict[str, Path]:
 
 
 def work(documents: list[str]) -> dict[str, int]:
-    """What was done in the runs whose run.json were read once they had ended."""
+    """The work of all runs whose run.json was read after they had ended."""
     sums = {"runs": 0, "lookups": 0, "turnovers": 0}
     for text in documents:
         with suppress(ValueError):
@@ -113,7 +113,7 @@ def work(documents: list[str]) -> dict[str, int]:
 
 
 def complaints(folder: Path, documents: list[str]) -> str:
-    """What is wrong with the run.json that were read at any time of a run."""
+    """What is wrong with any run.json, read at any time of a run; empty if nothing is."""
     for number, text in enumerate(documents):
         try:
             found = json.loads(text)
@@ -126,7 +126,7 @@ def complaints(folder: Path, documents: list[str]) -> str:
 
 
 def not_json(configs: list[str]) -> str:
-    """What keeps one of them from being JSON."""
+    """Why one of @configs is not JSON; empty if all are."""
     for text in configs:
         try:
             json.loads(text)
@@ -136,7 +136,7 @@ def not_json(configs: list[str]) -> str:
 
 
 def complaint(found: dict[str, Any]) -> str:
-    """What is wrong with a run.json, whatever its verdict is."""
+    """What is wrong with a run.json, regardless of its verdict; empty if nothing is."""
     if found["schema"] != 1 or found["verdict"] not in ("PASS", "FAIL", "INCONCLUSIVE"):
         return f"schema {found['schema']}, verdict {found['verdict']}"
     if found["state"] == "done":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""HOST=1: the same job on this machine, its module loaded right here."""
+"""HOST=1: run the same job on this machine, and load the module into its kernel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .vm import Boot
 from .window import EVENTS
 
 _LOADED = Path("/sys/module/folioscale")
-# What guest/init has, with standard output for the port.
+# The same as in guest/init, but standard output is the status port.
 _PROLOGUE = f"""exec 3>&1 >&2
 . {shlex.quote(str(repo.SCRIPTS / "guest/protocol.sh"))}
 (
@@ -53,7 +53,7 @@ def consent(busted: list[str], seconds: float, yes: bool) -> None:
 
 
 def consent_to(suites: list[Suite], yes: bool) -> None:
-    """The same of whole suites."""
+    """The same for whole suites."""
     busted = [point.id for suite in suites for point in suite.points if point.params.get("busted", "none") != "none"]
     consent(busted, sum(point.seconds * suite.repetitions for suite in suites for point in suite.plain()), yes)
 
@@ -66,7 +66,7 @@ def _ask(seconds: float) -> None:
 
 
 def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path) -> Boot:
-    """Run the job here. What the kernel's log says meanwhile stands for the console."""
+    """Run the job here. The kernel's log since then is used as the console."""
     outdir.mkdir(parents=True, exist_ok=True)
     blobs: list[tuple[str, bytes]] = []
 
@@ -108,7 +108,7 @@ def _follow(shell: subprocess.Popen, frames: Frames, timeout_s: float) -> str:
 
 
 def _remove_triggers() -> None:
-    """A hist: trigger that is left keeps the module loaded, and costs."""
+    """Remove hist: triggers: one that is left keeps the module from being unloaded, and costs time."""
     for file in EVENTS.glob("*/trigger"):
         for line in file.read_text().splitlines():
             if not line.startswith("#"):
@@ -117,12 +117,12 @@ def _remove_triggers() -> None:
 
 
 def _stop(shell: subprocess.Popen) -> None:
-    """Leave nothing behind: neither the shell and what it started nor the module."""
+    """Leave nothing behind: kill the shell and what it started, and unload the module."""
     with suppress(ProcessLookupError):
         os.killpg(shell.pid, signal.SIGKILL)    # the group is its own (start_new_session)
     shell.wait()
     _remove_triggers()
-    # An insmod that was killed finishes first.
+    # An insmod that was killed still finishes loading.
     for _ in range(100):
         if not _LOADED.exists():
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale icount: the harness's instructions per lookup beside a hand-written floor's."""
+"""scripts/folioscale icount: the harness's instructions per lookup, compared with a hand-written floor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .notes import FLOOR_LIMIT
 from .session import Session, new_folder
 from .verdict import EXIT_STATUS, FAIL, PASS
 
-# Two boots count the same, but for what the timer interrupt catches.
+# Two boots count the same, except for code that timer interrupts run.
 BOOTS_LIMIT = 0.001
 HARNESS, FLOOR = "instructions_per_lookup", "floor_instructions_per_lookup"
 RATIO = "instructions_per_lookup_over_floor"
@@ -23,7 +23,7 @@ def _tryget(point: dict[str, Any]) -> str:
 
 
 def _name(point: dict[str, Any]) -> str:
-    """What chooses a lookup's code; cas, which is the kernel's, goes without saying."""
+    """The parameters that choose a lookup's code. cas, the kernel's own tryget, is not named."""
     words = (point["path"], point["protocol"], _tryget(point))
     return " ".join(words[:2] if words[2] == "cas" else words)
 
@@ -36,7 +36,7 @@ def complaints(found: dict[str, Any]) -> list[str]:
         over = figures.get(RATIO)
         if over and over["median"] > FLOOR_LIMIT:
             wrong.append(f"{name}: {over['median']:.3f}x of its floor, above {FLOOR_LIMIT:.2f}")
-        if HARNESS in figures and not over and _tryget(point) == "cas":     # no other is written by hand
+        if HARNESS in figures and not over and _tryget(point) == "cas":     # only cas has a hand-written floor
             wrong.append(f"{name}: no floor to compare with")
         for metric in (HARNESS, FLOOR):
             seen = figures.get(metric)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's root: busybox, init, a job and whatever files it wants, as a newc cpio archive.
+"""The guest's root: busybox, init, a job and the files it needs, as a newc cpio archive.
 
-Written here rather than by cpio(1): no staging folder, no root, the same bytes each time.
+Written here instead of by cpio(1): that needs no staging folder and no root, and gives the same bytes each time.
 See Documentation/driver-api/early-userspace/buffer-format.rst.
 """
 
@@ -42,8 +42,8 @@ class _Archive:
 
 
 def _stripped(module: Path) -> bytes:
-    """Without its debug information, nine tenths of it: the guest loads a module hundreds of times."""
-    module.read_bytes()     # says what is wrong with the file, if it cannot be read
+    """The module without debug information, nine tenths of its size: the guest loads it hundreds of times."""
+    module.read_bytes()     # raises OSError with the reason if the file cannot be read
     with tempfile.NamedTemporaryFile(suffix=".ko") as small:
         subprocess.run(["strip", "--strip-debug", "-o", small.name, module], check=True)
         return Path(small.name).read_bytes()

@@ -13,15 +13,15 @@ POINT_SH = repo.SCRIPTS / "guest/point.sh"
 MEMORY_SH = repo.SCRIPTS / "guest/memory.sh"
 FLOOR_LOOKUPS = 1_000_000
 _BOOT_S = 5.0
-# Guest seconds under icount are instructions: about 100 million take a host second, less
-# on a busy host. Idle ones take no time.
+# Under icount guest time is instructions: a host second runs about 100 million of them, fewer
+# on a busy host. Idle guest time takes no host time.
 _ICOUNT_SLOWDOWN = 10.0
 _FLOOR_GUEST_S = 0.2
 _TURNOVER_GUEST_S = 2.5e-6
 
 
 def expected_s(point: Point) -> float:
-    """Seconds on the host; a freer's window under icount ends by turnovers, long before its time."""
+    """Seconds on the host. Under icount a freer's window ends after max_turnovers, long before duration_ms."""
     if not point.icount:
         return point.seconds
     turnovers = int(point.params.get("max_turnovers", 0))
@@ -30,12 +30,12 @@ def expected_s(point: Point) -> float:
 
 
 def timeout_s(points: list[Point]) -> float:
-    """From the begin of the job: what a machine five times as slow needs, and a minute; hosts are shared."""
+    """Timeout from the begin of the job: a minute plus five times the expected time, because hosts are shared."""
     return 60 + 5 * sum(expected_s(point) for point in points)
 
 
 def plan(points: list[Point]) -> list[float]:
-    """What each point of a boot is expected to take; the first one waits for the boot."""
+    """The expected seconds of each point of a boot; those of the first include the boot."""
     seconds = [expected_s(point) for point in points]
     return [seconds[0] + _BOOT_S, *seconds[1:]]
 
@@ -45,7 +45,7 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
     icount = accel is not None and accel.name == "icount"
     lines = [f". {quote(point_sh)}", "machine", "fair || exit 1"]
     if icount:
-        # What runs right after boot has instructions of its own.
+        # Do not count instructions of what the kernel still runs right after boot.
         lines.append("sleep 2")
     for point in points:
         sleep = f" {point.seconds + 1:.0f}" if icount else ""

@@ -9,9 +9,9 @@ from pathlib import Path
 from . import compiler
 from .verdict import SetupError
 
-# kbuild's own word on compilers; Debian's headers leave it out. compiler.py has compared the major versions already.
+# kbuild's warning about compilers, which Debian's headers do not print. compiler.py has compared the major versions.
 _COMPILER_DIFFERS = re.compile(r"^warning: the compiler differs .*\n(  .*\n)*", re.MULTILINE)
-# Of no matter where there is no BTF.
+# Irrelevant without BTF.
 _PAHOLE_DIFFERS = re.compile(r"^warning: pahole version differs .*\n(  .*\n)*", re.MULTILINE)
 _UNDEFINED = re.compile(r'^ERROR: modpost: "(\S+)" \[\S+\] undefined!', re.MULTILINE)
 _MORE_UNDEFINED = re.compile(r"Suppressed \d+ unresolved symbol")
@@ -24,7 +24,7 @@ _CRC = re.compile(r"^(0x[0-9a-f]+)\t(\S+)\tvmlinux\t", re.MULTILINE)
 
 
 def release_of(build: Path) -> str:
-    """The release of a tree that modules can be built in; else a SetupError that says what it lacks."""
+    """The release of a tree that modules can be built in; raise SetupError with what the tree lacks if they cannot."""
     kdir = f"KDIR={build}"
     if not build.is_dir():
         raise SetupError(f"{kdir}: no such folder")
@@ -43,13 +43,13 @@ def release_of(build: Path) -> str:
 
 
 def _source_of(build: Path) -> Path | None:
-    """The source of a folder that was built into with O=."""
+    """The source of a build folder that was made with O=; None for any other folder."""
     link = build / "source"
     return Path(build / link.readlink()) if link.is_symlink() and not (build / "Kbuild").exists() else None
 
 
 def check(build: Path) -> None:
-    """Refuse a tree in which no module can be built, before kbuild says it in a hundred lines."""
+    """Refuse a tree in which no module can be built, before kbuild fails with a hundred lines."""
     kdir = f"KDIR={build}"
     release_of(build)
     config = compiler.config_of(build)
@@ -63,7 +63,7 @@ def check(build: Path) -> None:
 
 
 def _check_versions(build: Path) -> None:
-    """With CONFIG_MODVERSIONS, a module carries the CRCs in Module.symvers, and loads only where they are the kernel's."""
+    """With CONFIG_MODVERSIONS, a module carries the CRCs in Module.symvers, and loads only if they match the kernel's."""
     kdir = f"KDIR={build}"
     found = dict((name, crc) for crc, name in _CRC.findall((build / "Module.symvers").read_text(encoding="utf-8")))
     if not any(int(crc, 16) for crc in found.values()):
@@ -78,12 +78,12 @@ def _check_versions(build: Path) -> None:
 
 
 def warnings(said: str) -> str:
-    """What kbuild warned of, each once."""
+    """kbuild's warnings, each once."""
     return "\n".join(dict.fromkeys(line for line in said.splitlines() if "warning:" in line))
 
 
 def notable(said: str, build: Path) -> str:
-    """What kbuild said, without its word on tools that have been chosen with care."""
+    """kbuild's output without its warnings about other tools, which compiler.py has chosen with care."""
     said = _COMPILER_DIFFERS.sub("", said)
     return said if compiler.config_of(build).get("DEBUG_INFO_BTF_MODULES") == "y" else _PAHOLE_DIFFERS.sub("", said)
 
@@ -106,7 +106,7 @@ def explain(said: str, build: Path) -> str:
                     f"install pahole {version // 100}.{version % 100:02}, which it was built with")
     if match := _ERROR.search(said):
         return match[0].strip()
-    # What failed has its last word before make's first.
+    # The last line of the command that failed is before the first line of make.
     failed = _MAKE_FAILS.search(said)
     before = [line for line in said[:failed.start() if failed else None].splitlines()
               if line.strip() and not line.startswith(("make", "  "))]

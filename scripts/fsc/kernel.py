@@ -18,19 +18,19 @@ from .verdict import SetupError
 @dataclass(frozen=True)
 class Kernel:
     """A kernel that can be booted and have modules built for it."""
-    name: str      # series and flavour or, for the user's own, its release
+    name: str      # series and flavour; for the user's own kernel its release
     release: str   # as uname -r says
     image: Path    # bzImage
     build: Path    # for make -C
 
 
 DEFAULT = "amd64"
-# Debian's, beside the one that is booted anyway.
+# Debian's flavours other than DEFAULT.
 FLAVOURS = ("rt-amd64",)
 
 
 def debian(series: str, flavour: str = "", suite: str = "") -> Kernel:
-    """Return Debian's own kernel of a series, fetched when it is not there yet; of one @suite if that is given."""
+    """Return Debian's kernel of a series, from @suite if that is given; fetch it if it does not exist."""
     root = fetch.kernel(series, flavour or DEFAULT, suite)
     image = next((root / "boot").glob("vmlinuz-*"))
     release = image.name.removeprefix("vmlinuz-")
@@ -38,7 +38,7 @@ def debian(series: str, flavour: str = "", suite: str = "") -> Kernel:
 
 
 def tree(kdir: str, image: str | None = None) -> Kernel:
-    """Return the user's own kernel, good enough to build for; there may be no image."""
+    """Return the user's own kernel, to build modules for; its image may not exist."""
     build = Path(kdir).expanduser().resolve()
     release = kbuild.release_of(build)
     bz_image = Path(image).expanduser().resolve() if image else build / "arch/x86/boot/bzImage"
@@ -78,7 +78,7 @@ def refuse_both(kdir: str | None, image: str | None, kver: str | None) -> None:
         raise SetupError("KERNEL is of no use without the KDIR that it was built in")
 
 
-# The module, and the hand-written loop that its instructions are held against.
+# Also build the hand-written loop that the module's instructions are compared with.
 WITH_FLOOR = ("FSC_FLOOR=1",)
 
 
@@ -86,16 +86,16 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
                  root: Path = repo.ROOT) -> Path:
     """Build the module for @kernel and return the folder its .ko files are in.
 
-    Each kernel, and each @variant (with its make @variables, such as "W=1"), gets a tree of
-    links to the sources of its own, so that none overwrites the objects of another. kbuild
-    knows no separate output folder for external modules before MO= in 6.13. @root holds
-    Kbuild, module/ and include/. What the build said is in build.log.
+    Each kernel, and each @variant (with its make @variables, such as "W=1"), gets its own tree
+    of links to the sources, so that none overwrites the objects of another. kbuild has no
+    separate output folder for external modules before MO= in 6.13. @root holds Kbuild, module/
+    and include/. build.log has the output of the build.
     """
     if any(character.isspace() for character in f"{repo.ROOT}{kernel.build}"):
         raise SetupError(f"kbuild takes no path with a space in it: {repo.ROOT}, {kernel.build}")
     objects = repo.BUILD / "modules" / (kernel.release + (f"-{variant}" if variant else ""))
     objects.mkdir(parents=True, exist_ok=True)
-    # Tests build at the same time; all but the first have nothing to do.
+    # Tests build at the same time; the first builds, and the others have nothing to do.
     with (objects / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _link_sources(root, objects)
@@ -104,10 +104,10 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
 
 
 def clean_env() -> dict[str, str]:
-    """The environment without what a make that called us leaves of its own (KDIR=, --jobserver-auth)."""
+    """The environment without what a make that called us has put there (KDIR=, --jobserver-auth)."""
     kept = {name: value for name, value in os.environ.items()
             if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")}
-    # What the compiler says is read.
+    # The compiler's messages are parsed.
     return kept | {"LC_ALL": "C"}
 
 
@@ -141,7 +141,7 @@ def _link_sources(root: Path, objects: Path) -> None:
         link.symlink_to(source)
     for path in list(objects.rglob("*")):
         if path.is_symlink() and path not in wanted:
-            # A source that is gone. Its objects go too, lest a stale one be linked.
+            # This source is gone. Remove its objects, too, so that no stale one is linked.
             for stale in set(path.parent.glob(path.stem + ".*")) - wanted.keys():
                 stale.unlink()
 

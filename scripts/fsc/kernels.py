@@ -20,7 +20,7 @@ from .table import size
 from .verdict import EXIT_STATUS, PASS, SetupError
 
 FRAGMENTS = repo.SCRIPTS / "kernels"
-# Each is base with these on top. A file of one series, such as base-1.2, is added to the one that it is named after.
+# Each is base plus these fragments. A fragment for one series, such as base-1.2, is added after the one it is named for.
 KERNELS = {
     "kasan": ("kasan",),
     "recycle": ("recycle",),
@@ -29,10 +29,10 @@ KERNELS = {
     "strict": ("kasan", "strict"),
 }
 ALL = "all"
-# What each took on two idle CPUs, and takes of the disk; to be said before it begins.
+# What a build takes on two idle CPUs, and of the disk; printed before it begins.
 _MINUTES, _DISK = 6, "0.5G"
 _SOURCE_DISK = "1.7G"
-# The host's: modules are built with the same later on.
+# The host's compiler: modules are built with the same one later.
 _COMPILER = "gcc"
 _SETTING = re.compile(r"(CONFIG_\w+)=(.+)")
 
@@ -44,16 +44,16 @@ def fragment(name: str, series: str) -> str:
 
 
 def lost(wanted: str, config: str) -> list[str]:
-    """Settings that Kconfig did not take: what they depend on is off, or they are gone.
+    """Settings that Kconfig did not take: a dependency is off, or the setting no longer exists.
 
-    Of a setting that is wanted twice the later one holds, as it does for Kconfig.
+    If a setting is wanted twice, the later one counts, as it does for Kconfig.
     """
     found = dict(_SETTING.findall(config))
     return [f"{name}={value}" for name, value in dict(_SETTING.findall(wanted)).items() if found.get(name, "n") != value]
 
 
 def _run(command: list[str], log: Path, what: str) -> None:
-    """The log keeps what is said; of what fails its end is told."""
+    """Run a command, with its output in @log; if it fails, raise SetupError with the end of the log."""
     with log.open("a", encoding="utf-8") as out:
         print(" ".join(command), file=out, flush=True)
         done = subprocess.run(command, check=False, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -64,7 +64,7 @@ def _run(command: list[str], log: Path, what: str) -> None:
 
 
 def _unpacked(found: Source) -> Path:
-    """The source, shared by all kernels; whole or not there."""
+    """The source, shared by all kernels; complete or absent."""
     source = repo.cache() / f"source-{found.version}"
 
     def unpack() -> None:
@@ -91,8 +91,8 @@ def _make(make: list[str], build: Path, name: str, settings: str) -> None:
     if gone := lost(settings, (build / ".config").read_text(encoding="utf-8")):
         (build / ".config").unlink()
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
-    # make goes on where it was interrupted.
-    # Its release is that of its folder: a module for another one of that name does not load.
+    # make continues where it was interrupted.
+    # The folder's name is part of the release, so a module that was built for another kernel called @name does not load.
     _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", "bzImage", "modules"], log,
          f"building {name}")
 
@@ -114,7 +114,7 @@ def _place(name: str, series: str, version: str) -> Path:
 
 
 def build(name: str, series: str) -> Kernel:
-    """Return a debug kernel of a series, built when it is not there yet."""
+    """Return a debug kernel of a series; build it if it does not exist."""
     if name not in KERNELS:
         raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {ALL}")
     found = fetch.source(series)
@@ -124,7 +124,7 @@ def build(name: str, series: str) -> Kernel:
 
 
 def prepared(series: str, compiler: str) -> Path:
-    """A tree with Debian's configuration in which modules compile by a @compiler of ours. It has no kernel to link with."""
+    """A tree with Debian's configuration in which our @compiler compiles modules. It has no kernel to link them with."""
     debian, found = kernel.debian(series), fetch.source(series)
     where = repo.cache() / f"{compiler}-{debian.release}-of-{found.version}"
 
@@ -141,7 +141,7 @@ def prepared(series: str, compiler: str) -> Path:
 
 
 def table() -> str:
-    """All kernels that are available, and what of them is here."""
+    """All kernels that are available, and which of them are on this machine."""
     lines = [f"{'KVER':<8}{'kernel':<12}here"]
     for series in versions.known().series:
         for flavour in (kernel.DEFAULT, *kernel.FLAVOURS):

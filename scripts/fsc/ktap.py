@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""KTAP: one list of results, written as they come, with lists below it.
+"""KTAP: one list of results, written as they arrive, with lists below it.
 
-See Documentation/dev-tools/ktap.rst. Results are counted at the leaves: a result that stands
-for a list of its own is no further test.
+See Documentation/dev-tools/ktap.rst. Only leaves are counted: a result that stands for a list
+of its own is not another test.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Failure:
 
 
 class Ktap:
-    """One list. @write takes a line; @plan None leaves the plan to whoever feeds it."""
+    """One list. @write takes a line; if @plan is None, the plan comes through feed()."""
 
     def __init__(self, write: Callable[[str], None], plan: int | None = None) -> None:
         self.count = Count()
@@ -76,7 +76,7 @@ class Ktap:
         self.count.skipped += 1
 
     def show(self, lines: list[str]) -> None:
-        """What a list below has written, before the result that stands for it."""
+        """Write the lines of a list below, before the result that stands for it."""
         for line in lines:
             self._write(f"  {line}")
 
@@ -85,14 +85,14 @@ class Ktap:
         return Ktap(lambda line: self._write(f"  {line}"), plan)
 
     def end(self, below: Ktap, name: str) -> None:
-        """The result that stands for all those @below."""
+        """Write the result that stands for the list @below."""
         below.close()
         self.count += below.count
         self.failures += [Failure(f"{name}: {failure.name}", failure.notes) for failure in below.failures]
         self._line(below.count.failed == 0, name)
 
     def feed(self, line: str) -> None:
-        """Take in a line of somebody else's list. What is no KTAP becomes a diagnostic."""
+        """Take in a line of another program's list. A line that is not KTAP becomes a diagnostic."""
         if line == "KTAP version 1" and not self._header:
             self._header = True
             self._write(line)
@@ -113,7 +113,7 @@ class Ktap:
             self.note(line.removeprefix("# "))
 
     def close(self) -> None:
-        """The list ends here: more or fewer results than planned are a failure."""
+        """End the list; more or fewer results than planned are a failure."""
         if self._planned is None:
             self._planned = 1
             if not self._header:
@@ -121,7 +121,7 @@ class Ktap:
             self._write("1..1")
             self.result(False, "says what it is going to test")
         elif self._seen != self._planned:
-            planned, self._planned = self._planned, self._seen + 1    # said once: who closes again is told nothing new
+            planned, self._planned = self._planned, self._seen + 1    # reported once, even if it is closed again
             self.result(False, f"planned {planned}, ended after {self._seen}")
 
     def repeat_failures(self) -> None:

@@ -16,11 +16,11 @@ from . import window
 from .samples import LOST, nanoseconds
 from .verdict import SetupError
 
-# What perf sched latency and timehist want to find in a recording, too.
+# perf sched latency and timehist need the same events in a recording.
 EVENTS = ("sched_switch", "sched_stat_runtime", "sched_wakeup", "sched_wakeup_new", "sched_migrate_task")
 _SCRIPT = ("perf", "script", "--ns", "--show-lost-events", "-F", "cpu,time,event,trace")
 _HEAD = re.compile(r"\s*\[(?P<cpu>\d+)\]\s+(?P<time>\d+\.\d+):\s+(?:sched:)?(?P<event>\w+):\s+(?P<text>.*?)\s*")
-# As the kernel's formats print it, and as libtraceevent's plugins do, where those are installed.
+# As the kernel's formats print it, and as libtraceevent's plugins do, if they are installed.
 _SWITCHES = (
     re.compile(r"prev_comm=.* prev_pid=(?P<out>\d+) prev_prio=-?\d+ prev_state=(?P<state>\S+) ==> "
                r"next_comm=(?P<comm>.*) next_pid=(?P<into>\d+) next_prio=-?\d+"),
@@ -30,7 +30,7 @@ _WAKEUPS = (re.compile(r"comm=.* pid=(?P<tid>\d+) .*"), re.compile(r".*:(?P<tid>
 
 @dataclass
 class Thread:
-    """When a thread came onto its CPU, how long after it could have, and who was there instead."""
+    """How long a thread ran, how long it waited for its CPU, and who ran there meanwhile."""
     name: str
     cpus: set[int] = field(default_factory=set)
     switches: int = 0
@@ -38,10 +38,10 @@ class Thread:
     ran_ns: int = 0
     delays_ns: list[int] = field(default_factory=list)
     waited_for: Counter = field(default_factory=Counter)    # ns by name
-    since: int | None = None                                # runnable, and not running
+    since: int | None = None                                # when it became runnable, if it does not run
 
     def delay_ns(self, share: float) -> int:
-        """The smallest delay that @share of them do not exceed."""
+        """The smallest delay that a share of @share of all delays does not exceed."""
         ordered = sorted(self.delays_ns)
         return ordered[max(math.ceil(len(ordered) * share), 1) - 1] if ordered else 0
 
@@ -59,14 +59,14 @@ def _first(patterns: tuple[re.Pattern, ...], text: str) -> re.Match | None:
 
 @dataclass
 class _Cpu:
-    """Who runs there, and since when."""
+    """Who runs on a CPU, and since when."""
     since: int
     comm: str = ""
     tid: int | None = None
 
 
 def parse(lines: Iterable[str], threads: dict[int, str]) -> list[Thread]:
-    """What became of @threads; one that has never left its CPU is there, too, without any delay."""
+    """The scheduling of @threads. A thread that never left its CPU is included, without any delay."""
     found = {tid: Thread(name) for tid, name in threads.items()}
     cpus: dict[int, _Cpu] = {}
     begin, now = None, 0
@@ -88,7 +88,7 @@ def parse(lines: Iterable[str], threads: dict[int, str]) -> list[Thread]:
             found[cpu.tid].ran_ns += now - cpu.since    # it still ran when the window ended
     for thread in found.values():
         if thread.since is not None:
-            thread.delays_ns.append(now - thread.since)    # and this one waited, for so long at least
+            thread.delays_ns.append(now - thread.since)    # it still waited, so its delay is at least this long
     return list(found.values())
 
 
@@ -98,7 +98,7 @@ def _switch(found: dict[int, Thread], cpu: _Cpu, number: int, now: int, switch: 
         out.cpus.add(number)
         out.switches += 1
         out.ran_ns += now - cpu.since
-        # Still runnable: somebody else's turn.
+        # Still runnable, so it was preempted.
         out.since = now if switch["state"].startswith("R") else None
         out.preempted += out.since is not None
     for thread in found.values():
@@ -113,7 +113,7 @@ def _switch(found: dict[int, Thread], cpu: _Cpu, number: int, now: int, switch: 
 
 
 def record(params: list[str], data: Path) -> dict[str, Any]:
-    """Make a run with @params, record it into @data, and return what it was like."""
+    """Make a run with @params, record it into @data, and return how its threads were scheduled."""
     window.set_params(params)
     events = [word for event in EVENTS for word in ("-e", f"sched:{event}")]
     threads, run = window.record(["-R", "-m", "1024", "-c", "1", *events, "-o", str(data)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What one repetition says: metrics out of run.json and the runner's slab samples."""
+"""The metrics of one repetition, from run.json and the runner's slab samples."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from . import table, traits
 
-# struct kvfree_rcu_bulk_data: a page less 40 bytes of head, a pointer for each object.
+# struct kvfree_rcu_bulk_data: a page with a header of 40 bytes, and a pointer for each object.
 POINTERS_PER_PAGE = 507
 MEMDESC_WORD = 8
 # Files of /sys/kernel/slab/folioscale_desc; kernels without sheaves have no sheaf_capacity.
 LAYOUT = ("slab_size", "object_size", "objs_per_slab", "order", "sheaf_capacity", "cpu_partial")
-# Full ones, at most: the main and the spare one of each CPU, and of a node MAX_FULL_SHEAVES (mm/slub.c).
+# The most full sheaves: the main and the spare one of each CPU, and MAX_FULL_SHEAVES of a node (mm/slub.c).
 SHEAVES_OF_A_CPU, SHEAVES_OF_A_BARN = 2, 10
 PAGE, HUGE = 4096, 2 << 20
 ENOUGH_WAITS = 100
@@ -21,10 +21,10 @@ ENOUGH_WAITS = 100
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric may be used; its arithmetic is in values()."""
-    time: bool = False             # depends on the clock: no ranking when that is emulated
+    """How a metric may be used; plain() and icount() compute it."""
+    time: bool = False             # depends on the clock: no ranking if that is emulated
     deterministic: bool = False    # counted, not sampled: no test
-    clocked: bool = False          # free rate x grace period: both are the clock's
+    clocked: bool = False          # free rate x grace period, and both depend on the clock
 
 
 METRICS = {
@@ -81,7 +81,7 @@ METRICS = {
     "drain_ns": Metric(time=True),
 }
 
-# Their limbo is a batch (hazptr) or ends at a ceiling (rcu_bounded), whatever the clock.
+# The limbo of these protocols is a batch (hazptr) or has a ceiling (rcu_bounded), whatever the clock.
 CONSTANT_LIMBO = tuple(name for name, one in traits.PROTOCOLS.items() if one["keeps_back"])
 COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as much as an add, cache misses and contention "
            "cost nothing. Their order of the arms is not a real CPU's.")
@@ -97,12 +97,12 @@ class Events:
     """Counters that make a metric per million lookups, and the steps a reader must have for it."""
     counters: tuple[str, ...]
     steps: tuple[str, ...]         # members of `resolved`, all of them 1
-    but: tuple[str, ...] = ()      # and none of these
+    but: tuple[str, ...] = ()      # and all of these 0
 
 
-# A protocol without the step has no such metric; its 0 would be no finding.
+# A protocol without the step has no such metric: its 0 would mean nothing.
 EVENTS = {
-    # A lookup that falls back counts there what made it; under a lock nothing can.
+    # A lookup that falls back counts the cause as a fallback instead; under a lock a tryget cannot fail.
     "tryget_zero": Events(("tryget_zero",), ("refcounted",), but=("falls_back", "locked")),
     "recheck_fail": Events(("recheck_moved", "recheck_empty"), ("recheck",), but=("falls_back",)),
     "hazard_moved": Events(("hazard_moved",), ("hazard",)),
@@ -119,7 +119,7 @@ EVENTS = {
 
 
 def unit(metric: str) -> table.Unit:
-    """How a metric is written where it stands alone."""
+    """The format of a metric that stands alone."""
     if metric.endswith("_over_floor"):
         return lambda value: f"{value:.3f}"
     if "instructions" in metric:
@@ -130,7 +130,7 @@ def unit(metric: str) -> table.Unit:
 
 
 def ranks(metric: str, protocol: str, emulated: bool) -> bool:
-    """Whether arms may be compared by a metric: under an emulated clock not by what that clock has made."""
+    """Whether arms may be compared by a metric: under an emulated clock, not if it depends on the clock."""
     kind = METRICS[metric]
     return not emulated or not (kind.time or (kind.clocked and protocol not in CONSTANT_LIMBO))
 
@@ -143,30 +143,30 @@ def why_not(metric: str) -> str:
 
 
 def sampled(limbo: dict[str, Any]) -> bool:
-    """Whether the slab's samples stand for the descriptors in limbo. Not where the module counts them, and not where
-    kfree_rcu() has sheaves: the slab counts what is cached as used then, and markers bound the limbo (marker.h)."""
+    """Whether the slab's samples are the measure of the descriptors in limbo. Not if the module counts them, and not if
+    kfree_rcu() has sheaves: then the slab counts cached objects as used, and markers bound the limbo (marker.h)."""
     return not limbo["exact"] and limbo.get("bound") != "markers"
 
 
 def estimated(point: dict[str, Any], metric: str) -> bool:
-    """kfree_rcu's limbo, which nothing counts."""
+    """Whether a figure is kfree_rcu's limbo, which nothing counts."""
     return metric.startswith(("limbo_descriptor", "limbo_pointer")) and any(
         rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
 
 
 def at_least(point: dict[str, Any], metric: str) -> bool:
-    """What is cached beside a limbo of which only an upper bound is known."""
+    """Whether a figure is what the slab has cached while only an upper bound of limbo is known."""
     return metric.startswith("cached_") and any(
         (rep.get("cached") or {}).get("bound") == "lower" for rep in point["repetitions"])
 
 
 def mark(point: dict[str, Any], metric: str) -> str:
-    """What stands ahead of a figure that is not exact: ~ for an estimate, >= for a lower bound."""
+    """The mark before a figure that is not exact: ~ for an estimate, >= for a lower bound."""
     return "~" if estimated(point, metric) else ">=" if at_least(point, metric) else ""
 
 
 def measured(point: dict[str, Any], metric: str) -> str:
-    """By what a figure is known, for figures known in two ways are not compared."""
+    """How a figure was measured: figures that were measured in two ways are not compared."""
     if estimated(point, metric):
         slab = any(rep["limbo"] and sampled(rep["limbo"]) for rep in point["repetitions"])
         return "the slab's object count" if slab else "the markers' upper bound"
@@ -179,7 +179,7 @@ def measured(point: dict[str, Any], metric: str) -> str:
 
 
 def lookups(path: str) -> str:
-    """What readers of a path count: on pfn a lookup is one frame decided."""
+    """What readers of a path count: on pfn a lookup is the decision about one frame."""
     return "frames" if path == "pfn" else "lookups"
 
 
@@ -197,8 +197,8 @@ def quantile(histogram: dict[str, Any] | None, q: float) -> int | None:
 
 
 def mean(histogram: dict[str, Any] | None) -> float | None:
-    """Of the middles of buckets, none beyond the exact extremes: wrong by half a bucket at most, but for the
-    overflow, which counts as the maximum."""
+    """The mean of the middles of buckets, limited to the exact extremes. It is wrong by half a bucket at most, except
+    for the overflow, which counts as the maximum."""
     if not histogram or not histogram["count"]:
         return None
     least, most = histogram["min_ns"], histogram["max_ns"]
@@ -207,12 +207,12 @@ def mean(histogram: dict[str, Any] | None) -> float | None:
 
 
 def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
-    """Limbo as the slab saw it: objects in use less those that are published or about to be."""
+    """Limbo as the slab saw it: objects in use minus those that are published or about to be."""
     objects = [max(0, sample - live) for sample in slab["objects"]]
     if not objects:
         return None
     peak, mean, size = max(objects), sum(objects) / len(objects), slab["slab_size"]
-    # As slub_set_cpu_partial() does: so many partial slabs a CPU may have beside the one that it allocates from.
+    # As slub_set_cpu_partial() computes it: partial slabs of a CPU, in addition to the one that it allocates from.
     partial = -(-2 * (slab.get("cpu_partial") or 0) // slab["objs_per_slab"])
     return {
         "samples": len(objects),
@@ -220,25 +220,25 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         "descriptor_objects_mean_milli": round(mean * 1000),
         "descriptor_bytes_peak": peak * size,
         "descriptor_bytes_mean": round(mean * size),
-        # A CPU's slabs count as full, and so does one that is being emptied, and what sheaves hold: never too low
-        # by more than a moment, but too high by up to this.
+        # Slabs of CPUs count as full, and so do a slab that is being emptied and what sheaves hold. So the estimate
+        # is too low for a moment at most, but may be too high by up to this.
         "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] * (1 + partial) + 1)
                             + (slab.get("sheaf_capacity") or 0) * (SHEAVES_OF_A_CPU * slab["nr_cpus"]
                                                                + SHEAVES_OF_A_BARN * slab.get("nr_nodes", 1)),
-        # What a slab of it takes, by object: slack and all.
+        # The memory of a slab by object, including slack.
         "object_bytes_whole": -(-(4096 << slab["order"]) // slab["objs_per_slab"]),
-        # Not in the figures above: kfree_rcu's own pages of pointers, if it got them.
+        # Not in the figures above: kfree_rcu's own pages of pointers, if it could allocate them.
         "pointer_bytes_peak_bound": -(-peak // POINTERS_PER_PAGE) * 4096,
     }
 
 
 def cached(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Free objects that the slab keeps back: all objects of its slabs, less those that are live or in limbo.
+    """Free objects that the slab keeps: all objects of its slabs, minus those that are live or in limbo.
 
-    The file `objects` counts as used all but what is free in slabs of the node's partial list (mm/slub.c,
-    show_slab_objects()). So live, in limbo, and on top what sheaves and barns hold, or before 7.0 the free
-    objects of slabs that CPUs hold: that is "percpu". Where limbo is known by its upper bound alone, cached is
-    a lower bound. Where `objects` itself has to stand for live and limbo, nothing is known of "percpu".
+    The file `objects` counts all objects as used except free ones in slabs on the node's partial list
+    (mm/slub.c, show_slab_objects()). Those are the live ones, the ones in limbo, and "percpu": what sheaves and
+    barns hold or, before 7.0, the free objects of slabs that CPUs hold. If only an upper bound of limbo is
+    known, cached is a lower bound. If `objects` is the only measure of live and limbo, "percpu" is unknown.
     """
     if not slab or not slab.get("total_objects"):
         return None
@@ -256,12 +256,12 @@ def cached(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any] |
 
 
 def layout(slab: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The descriptors' cache as the kernel has made it."""
+    """The layout that the kernel has chosen for the descriptors' cache."""
     return {name: slab.get(name) for name in LAYOUT} if slab else None
 
 
 def limbo(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any]:
-    """The module's figures, and beside an upper bound (kfree_rcu) the slab's estimate."""
+    """The module's figures, and the slab's estimate."""
     estimate = slab_limbo(slab, int(run["params"]["nr_folios"])) if slab else None
     return run["limbo"] | {"slab": estimate}
 
@@ -283,8 +283,8 @@ def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
 
 
 def _waits(figures: dict[str, Any]) -> dict[str, float]:
-    """How long frees were in limbo, and how much that makes with their rate (Little's law). Where the callback is ours,
-    and with a hundred waits and one object in limbo at least: below, chance has the word."""
+    """The mean time in limbo, and the mean limbo over rate x wait (Little's law). Only if the callback is ours, and with
+    at least a hundred waits and, for the second, one object in limbo: fewer depend on chance."""
     if not figures.get("released") or (figures.get("waits") or 0) < ENOUGH_WAITS:
         return {}
     values = {"limbo_wait_ns_mean": figures["wait_ns"] / figures["released"]}
@@ -294,9 +294,9 @@ def _waits(figures: dict[str, Any]) -> dict[str, float]:
 
 
 def _rest(run: dict[str, Any], figures: dict[str, Any]) -> float | None:
-    """Bytes that describe a folio which lies there: descriptor and memdesc words, or struct pages."""
+    """Bytes that describe a folio at rest: descriptor and memdesc words, or struct pages."""
     order, resolved = run["params"].get("order"), run["resolved"]
-    if not isinstance(order, int):      # several: no folio is like another
+    if not isinstance(order, int):      # several orders: folios differ
         return None
     if run["params"]["protocol"] == "overlay":
         return resolved["page_struct_bytes"] << order
@@ -305,7 +305,7 @@ def _rest(run: dict[str, Any], figures: dict[str, Any]) -> float | None:
 
 
 def _own(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
-    """What only some protocols do, or some runs are asked for."""
+    """Metrics that only some protocols or some runs have."""
     counters, window = run["counters"], run["window"]
     values: dict[str, float | None] = {}
     if run["params"]["protocol"] == "rcu_bounded" and window["window_ns"]:
@@ -323,7 +323,7 @@ def _times(histogram: dict[str, Any] | None, name: str, quantiles: dict[str, flo
 
 
 def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
-    """What freers do at the end of their memory."""
+    """What freers do when memory is short."""
     counters = run["counters"]
     values: dict[str, float | None] = {}
     freers_ns = sum(t["end_ns"] - t["start_ns"] for t in run["threads"] if t["name"].startswith("freer/"))
@@ -337,8 +337,8 @@ def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
 
 
 def free_blocks(buddyinfo: str) -> dict[str, float]:
-    """What /proc/buddyinfo says of the memory that is free: the largest block, and the share in blocks of 2 MiB and
-    more. Not of zone DMA, which hardly anybody takes from and which has always blocks of all sizes."""
+    """Free memory from /proc/buddyinfo: the largest block, and the share in blocks of 2 MiB and more. Without zone DMA,
+    which is hardly ever allocated from and always has blocks of all sizes."""
     by_order: dict[int, int] = {}
     for line in buddyinfo.splitlines():
         zone, *words = line.partition("zone")[2].split() or ["DMA"]
@@ -355,15 +355,15 @@ def free_blocks(buddyinfo: str) -> dict[str, float]:
 
 
 def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | None = None) -> dict[str, float | None]:
-    """Metrics of a point in an ordinary boot; None where nothing was counted. @figures are limbo's, @kept what is
-    cached."""
+    """Metrics of a point in an ordinary boot, without those that were not counted. @figures come from limbo(), @kept
+    from cached()."""
     params = run["params"]
     values: dict[str, float | None] = {}
     if params["nr_readers"]:
         values |= _events(run) | {"lookups_per_second": run["rates"]["lookups_per_second"]}
         values |= _times(run["latency"].get("lookup"), "lookup", {"p50": 0.5, "p99": 0.99, "p999": 0.999})
-        # Who starts over. The others have one try, whose failure is counted by what it met, or two
-        # kinds of tries (copies).
+        # For readers that start over. The others have one try, whose failure is counted by its cause,
+        # or two kinds of tries (copies).
         if run["resolved"]["refcounted"] and not any(run["resolved"][way] for way in (
                 "falls_back", "walks", "locked", "copies")):
             values["tries_worst"] = len(run.get("tries") or []) + 1
@@ -393,11 +393,11 @@ def icount(run: dict[str, Any], floor: dict[str, Any] | None) -> dict[str, float
     if counters["lookups"] and not run["params"]["nr_freers"]:
         own = window["window_ns"] * int(run["params"]["nr_readers"]) / counters["lookups"]
         values["instructions_per_lookup"] = own
-        # One that did not do what it should did not do the same.
+        # A floor that did not do what it should cannot be compared.
         if floor and floor["lookups"] and floor["good"]:
             values["floor_instructions_per_lookup"] = floor["ns"] / floor["lookups"]
             values["instructions_per_lookup_over_floor"] = own * floor["lookups"] / floor["ns"]
-    # A kernel that does not tell its idle time would have it counted as instructions.
+    # If the kernel does not report its idle time, that would be counted as instructions.
     if window["whole_turnovers"] and not run["params"]["nr_readers"] and window["whole_idle_ns"] is not None:
         busy = window["whole_ns"] - window["whole_idle_ns"]
         values["instructions_per_turnover"] = busy / window["whole_turnovers"]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale model: limbo = free rate x (grace period + batching) x bytes, beside the measured, and beyond it.
+"""scripts/folioscale model: limbo = free rate x (grace period + batching) x bytes, next to measurements, and beyond them.
 
-The grace period is the probe's: who asks for one waits for the rest of the current one and for a whole one, then to be
-run, and so does a callback. The probe asks a jiffy or two after its last one has ended, and a callback at any time.
+The grace period is the one that was probed. The probe waits for the rest of the current grace period, for a whole one,
+and then for its CPU; a callback waits for the same. But the probe asks for a grace period a jiffy or two after its last
+one has ended, and a callback at any time.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ Point = dict[str, Any]
 X = "free_rate"
 RATES = (10_000, 100_000, 1_000_000)
 MACHINES = {"16 GB": 16 << 30, "256 GB": 256 << 30, "4 TB": 4 << 40}
-# CONFIG_RCU_CPU_STALL_TIMEOUT's default: so long may a grace period last before the kernel says a word.
+# CONFIG_RCU_CPU_STALL_TIMEOUT's default: how long a grace period may last before the kernel warns.
 STALL_S = 21
 DRAIN_NS = 5e9
-# A timer of one jiffy goes off at the second tick from now (kernel/time/timer.c, calc_index()).
+# A timer of one jiffy expires at the second tick from now (kernel/time/timer.c, calc_index()).
 JIFFIES_TO_START = 1.5
-BATCHES = 2                        # of a CPU, that wait for grace periods at once
-# Of module/protocols/hazptr.h.
+BATCHES = 2                        # of a CPU that may wait for grace periods at the same time
+# As in module/protocols/hazptr.h.
 HAZARD_FACTOR, HAZARD_BATCH_MIN = 2, 64
 # What may differ between a point and a probe of the same load.
 _NOT_THE_LOAD = {"protocol", "deferral", X, "gp_probe_ms", "warmup_ms", "duration_ms"}
@@ -41,49 +42,49 @@ _NOCB = re.compile(r"\b(rcu_nocbs|nohz_full)\b")
 
 
 def batching_ns(per_cpu: float, hz: int, gp_ns: float) -> float:
-    """How long kfree_rcu() keeps an object, on average, before a grace period is asked for: of frees a second and CPU.
+    """How long kfree_rcu() keeps an object, on average, before it asks for a grace period; @per_cpu: frees a second.
 
-    Roughly after Linux 6.12, kernel/rcu/tree.c: the first object starts a timer of 5 s; a full page of pointers makes
-    it one jiffy (__schedule_delayed_monitor_work()); then all there are go together (kvfree_rcu_queue_batch()), if
-    fewer than two batches still wait. Not in it: pages that need no other grace period (kvfree_rcu_drain_ready()), the
-    timer's own granularity, and the workers.
+    A rough model of Linux 6.12, kernel/rcu/tree.c: the first object starts a timer of 5 s; a full page of pointers
+    shortens it to one jiffy (__schedule_delayed_monitor_work()); then all objects are queued (kvfree_rcu_queue_batch())
+    if fewer than two batches still wait. Not modelled: pages that need no further grace period
+    (kvfree_rcu_drain_ready()), the timer's own granularity, and the workers.
     """
     full = 1e9 * POINTERS_PER_PAGE / per_cpu + JIFFIES_TO_START * 1e9 / hz
     cycle = max(min(DRAIN_NS, full), gp_ns / BATCHES)
-    # The first waits for the whole of it, those that come after it for half on average.
+    # The first object waits for the whole cycle, later ones for half of it on average.
     others = per_cpu * cycle / 1e9
     return cycle * (1 + others / 2) / (1 + others)
 
 
 def sheaf_ns(per_cpu: float, capacity: int) -> float:
-    """How long kfree_rcu() keeps an object, on average, where the cache has sheaves: of frees a second and CPU.
+    """How long kfree_rcu() keeps an object, on average, if the cache has sheaves; @per_cpu: frees a second.
 
-    After Linux 7.3, mm/slub.c:__kfree_rcu_sheaf(): objects fill a sheaf of the CPU, which goes to call_rcu() when it is
-    full. The first waits for all the others, the last for none; no timer takes a sheaf that is not full.
+    As in Linux 7.3, mm/slub.c:__kfree_rcu_sheaf(): objects fill a sheaf of the CPU, which is passed to call_rcu() when it
+    is full. The first object waits for all the others, the last for none. No timer flushes a sheaf that is not full.
     """
     return 1e9 * (capacity - 1) / 2 / per_cpu
 
 
 @dataclass(frozen=True)
 class Arm:
-    """What is freed how under which load, and the grace periods that were probed there."""
+    """A protocol with a deferral under a load, and the grace periods that were probed under this load."""
     label: str
     protocol: str
     deferral: str                  # as resolved by the module
     params: dict[str, Any]
     descriptor: int                # bytes
-    pages: int                     # bytes of a folio's, where they wait as well
+    pages: int                     # bytes of a folio's pages, if they wait as well
     hz: int
-    probes: dict[int, float]       # free rate of a freer: ns
-    sheaf: int = 0                 # objects of a sheaf, where kfree_rcu() fills one
+    probes: dict[int, float]       # by free rate of a freer: ns
+    sheaf: int = 0                 # objects of a sheaf, if kfree_rcu() fills one
 
     @property
     def constant(self) -> bool:
-        """Whether what is in limbo has nothing to do with grace periods."""
+        """Whether the limbo does not depend on grace periods."""
         return self.protocol in CONSTANT_LIMBO
 
     def gp_ns(self, per_cpu: float) -> float:
-        """Probed at the nearest rate, on a log scale."""
+        """The grace period probed at the nearest rate, on a log scale."""
         return self.probes[min(self.probes, key=lambda probed: abs(math.log(probed / per_cpu)))]
 
     def batching_ns(self, per_cpu: float, gp_ns: float) -> float:
@@ -92,7 +93,7 @@ class Arm:
         return sheaf_ns(per_cpu, self.sheaf) if self.sheaf else batching_ns(per_cpu, self.hz, gp_ns)
 
     def held(self, cpus: int) -> float:
-        """Descriptors of a protocol whose limbo is constant: half a batch of each freer, or the ceiling of each CPU."""
+        """Descriptors in limbo if that is constant: half a batch of each freer, or the ceiling of each CPU."""
         if self.protocol == "rcu_bounded":
             return float(self.params["bounded_max"]) * cpus
         return (max(HAZARD_FACTOR * self.params["nr_readers"], HAZARD_BATCH_MIN) - 1) / 2 * cpus
@@ -100,16 +101,16 @@ class Arm:
 
 @dataclass(frozen=True)
 class Predicted:
-    """One point: what the model says of it, and what was seen."""
+    """One point: what the model predicts, and what was measured."""
     arm: Arm
-    pages: bool                    # of them; else of descriptors
-    rate: float                    # reached, all freers
+    pages: bool                    # limbo of pages; else of descriptors
+    rate: float                    # that all freers reached
     gp_ns: float | None
     batching_ns: float | None
     bytes: float
     measured: float
     estimated: bool
-    waited_ns: float | None        # by who was freed in that window, on average
+    waited_ns: float | None        # mean wait in the measured window
     little: float | None           # measured over rate x wait
 
     @property
@@ -119,27 +120,27 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Extrapolated:
-    """One arm at a rate that nobody has measured."""
+    """One arm at a rate that was not measured."""
     arm: Arm
-    rate: float                    # 0: whatever it is
+    rate: float                    # 0: at any rate
     gp_ns: float | None
     batching_ns: float | None
-    bytes: float                   # descriptors, and pages where they wait
+    bytes: float                   # descriptors, and pages if they wait
     each: float                    # bytes that a free adds inside a stalled grace period; 0: none
 
     @property
     def stalled(self) -> float:
-        """What is in limbo at the end of a grace period that was stalled."""
+        """Bytes in limbo at the end of a grace period that was stalled."""
         return self.bytes + self.rate * STALL_S * self.each
 
     def full_s(self, memory: int) -> float:
-        """How long frees could go on inside a grace period that does not end."""
+        """Seconds until the limbo fills @memory in a grace period that does not end."""
         return max(0.0, memory - self.bytes) / (self.rate * self.each) if self.each else math.inf
 
 
 @dataclass(frozen=True)
 class Table:
-    """A model's table for text and HTML: groups of rows, the first cell of which is a row's own head."""
+    """A table of the model, for text and HTML: groups of rows. The first cell of a row is its head."""
     title: str
     head: list[str]
     groups: dict[str, list[list[str]]]
@@ -147,7 +148,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Model:
-    """All that a result lets one say."""
+    """All that can be computed from a result."""
     predicted: dict[str, list[Predicted]]      # by path and workload
     arms: list[Arm]
     freers: int
@@ -156,7 +157,7 @@ class Model:
 
     def extrapolated(self, rates: Sequence[float], cpus: int, gp_ns: float | None) -> Iterator[Extrapolated]:
         labels = {arm.label for arm in self.arms}
-        # What hurries waits for what call_rcu waits for.
+        # call_rcu_hurry waits for the same as call_rcu: do not show both.
         arms = [arm for arm in self.arms if arm.deferral != "call_rcu_hurry"
                 or arm.label.replace("call_rcu_hurry", "call_rcu") not in labels]
         for arm in arms:
@@ -180,7 +181,7 @@ def _resolved(point: Point) -> dict[str, Any]:
 
 
 def _probes(points: list[Point], protocol: str, deferral: str) -> dict[int, float]:
-    """Of the same arm if it was probed; else of the protocol, else where nothing was deferred."""
+    """The probes of the same arm; if there are none, those of the protocol; else those of typesafe, which defers nothing."""
     wanted = deferral.removesuffix("_hurry")
     by_arm: dict[tuple[str, str], dict[int, float]] = {}
     for point in points:
@@ -192,7 +193,7 @@ def _probes(points: list[Point], protocol: str, deferral: str) -> dict[int, floa
 
 def _arm(point: Point, probed: list[Point], hz: int) -> Arm:
     resolved = _resolved(point)
-    # A marker is queued for every sheaf's worth of frees, where the module saw that the cache has sheaves.
+    # A marker is queued for every sheaf's worth of frees, if the module saw that the cache has sheaves.
     sheaf = max((rep["limbo"]["marker_every"] for rep in point["repetitions"]
                  if rep["limbo"] and rep["limbo"].get("bound") == "markers"), default=0)
     return Arm(curves.arm(point, X), point["protocol"], resolved["deferral"], point["params"],
@@ -224,9 +225,9 @@ def _point(point: Point, arm: Arm, vcpus: int) -> Iterator[Predicted]:
 
 
 def of(found: dict[str, Any]) -> Model | str:
-    """The model of a result, or what that lacks."""
+    """The model of a result, or what the result lacks for one."""
     environment = found["environment"]
-    # Machines have HZ, command lines and grace periods of their own: those of one are not for others.
+    # HZ, command line and grace periods differ between machines, so leave out suites that boot several.
     passed = [point for point in found["points"]
               if point["verdict"] == PASS and (axes := point.get("axes") or {}).get(X) and BOOT not in axes
               and point["params"].get("nr_freers")]
@@ -254,7 +255,7 @@ def of(found: dict[str, Any]) -> Model | str:
             left_out[f"{arm.label}: with {nocb[1]} {what} may be lazy, which is not in the model"] = None
             continue
         arms.setdefault(arm.label, arm)
-        # How often others ask for a grace period is what it waits for, below half its ceiling.
+        # Below half its ceiling, how long rcu_bounded waits depends on how often others ask for a grace period.
         if arm.protocol != "rcu_bounded":
             predicted.setdefault(table.place(point["path"], point["workload"]), []).extend(
                 _point(point, arm, environment["vcpus"] or 1))
@@ -317,14 +318,14 @@ def _elsewhere(rows: list[Extrapolated], cpus: int, errors: str) -> list[Table]:
 
 
 def tables(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: float | None = None) -> list[Table]:
-    """Predicted beside measured, then extrapolated; cpus 0: as many as were measured."""
+    """Predicted next to measured figures, then extrapolated ones; cpus 0: as many as were measured."""
     cpus = cpus or model.freers
     return ([_beside(place, rows) for place, rows in model.predicted.items()]
             + _elsewhere(list(model.extrapolated(rates, cpus, gp_ns)), cpus, _errors(model)))
 
 
 def legend(model: Model, own: bool = False) -> list[str]:
-    """How to read the tables; own: the reader gave the grace period."""
+    """How to read the tables; own: the user gave the grace period."""
     little = any(row.little is not None for rows in model.predicted.values() for row in rows)
     period = ("as given" if own else
               "the one probed on this machine, at the nearest rate a CPU on a log scale; --grace-period MS takes "
@@ -352,7 +353,7 @@ def legend(model: Model, own: bool = False) -> list[str]:
 
 
 def _text(found: Table) -> list[str]:
-    """In 72 columns; a row's head that is too long for that has a line of its own."""
+    """A table in 72 columns; a row's head that is too long for that has a line of its own."""
     rows = [found.head, *(row for group in found.groups.values() for row in group)]
     widths = [2 + max(map(len, column)) for column in list(zip(*rows))[1:]]
     name = min(max(len(row[0]) for row in rows), WIDTH - sum(widths))

@@ -11,11 +11,11 @@ from .verdict import PASS
 
 FLOOR_LIMIT = 1.10
 ENOUGH_REPETITIONS = 6
-# Threads' windows longer than asked, and the part of them that all threads share.
+# By which factor threads' windows may be longer than asked, and the least part that all threads must share.
 MAX_STRETCH, MIN_OVERLAP = 1.1, 0.95
-# Below so many events a boot a rate of them says little.
+# A rate of fewer events per boot says little.
 FEW_EVENTS = 10
-# Limbo's mean against rate x wait; and a window of fewer waits is mostly edges.
+# How far limbo's mean may be off rate x wait; a window of fewer waits is mostly edges.
 LITTLE_LIMIT, LITTLE_WAITS = 0.05, 100
 
 
@@ -36,7 +36,7 @@ def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
 
 
 def _stays(params: dict[str, Any]) -> bool:
-    """Whether a thread may sit in one lookup for as long as windows are held apart by."""
+    """Whether one lookup may take long enough to stretch a thread's window, or to shift it."""
     return (params.get("hold_ns") or 0) >= 10 ** 7 or (params.get("stall_ms") or 0) >= 10
 
 
@@ -64,7 +64,7 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _about_cached(points: list[dict[str, Any]]) -> Iterator[str]:
-    """Of kfree_rcu's limbo an upper bound is known, so of what is cached a lower one."""
+    """Only an upper bound of kfree_rcu's limbo is known, so only a lower bound of what is cached."""
     bounds = [rep["cached"] for point in points if "cached_bytes_mean" in point["summary"]
               for rep in point["repetitions"] if (rep.get("cached") or {}).get("bound") == "lower"]
     if any(cached["percpu_bytes_mean"] is None for cached in bounds):
@@ -75,16 +75,16 @@ def _about_cached(points: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _miscounted(rep: dict[str, Any]) -> bool:
-    """Whether limbo is not what rate and wait make it, by more than sampling it explains."""
+    """Whether limbo differs from rate x wait by more than its sampling explains."""
     found, limbo = rep["metrics"].get("limbo_over_little"), rep["limbo"] or {}
     if found is None or not limbo["exact"] or limbo["window_ns"] < LITTLE_WAITS * rep["metrics"]["limbo_wait_ns_mean"]:
         return False
-    # A level that swings between none and twice its mean is known to half of this.
+    # The mean of a level that swings between 0 and twice its mean has a standard error of half of this.
     return abs(found - 1) > max(LITTLE_LIMIT, (limbo["samples"] or 1) ** -0.5)
 
 
 def _about_protocol(points: list[dict[str, Any]]) -> Iterator[str]:
-    """What is true of a protocol wherever it runs; points are all of its own."""
+    """What is true of a protocol in all workloads; @points are all its points."""
     ran = [rep for point in points for rep in point["repetitions"] if rep["resolved"]]
     shares = [rep["metrics"]["seq_fallbacks_per_million"] / 1e4 for rep in ran
               if "seq_fallbacks_per_million" in rep["metrics"]]
@@ -95,7 +95,7 @@ def _about_protocol(points: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _bounded(reps: list[dict[str, Any]]) -> str:
-    """What the cap is on where only a bound is known, and what the slab held."""
+    """What the cap applies to if only a bound of limbo is known, and what the slab held."""
     peaks = [rep["limbo"]["slab"]["descriptor_bytes_peak"] for rep in reps
              if rep["window"]["throttled"] and metrics.sampled(rep["limbo"]) and rep["limbo"]["slab"]]
     return (f"; the cap is on all that was queued since a barrier, of which the slab held ~{table.size(max(peaks))}B"
@@ -103,7 +103,7 @@ def _bounded(reps: list[dict[str, Any]]) -> str:
 
 
 def _few_rechecks(points: list[dict[str, Any]]) -> Iterator[str]:
-    """Failed rechecks of a workload, where the figure is of few."""
+    """A note if the rate of failed rechecks in a workload is based on few events."""
     found = {point["protocol"]: [rep["counters"]["recheck_moved"] + rep["counters"]["recheck_empty"]
                                  for rep in point["repetitions"] if rep["counters"]]
              for point in points if "recheck_fail_per_million" in point["summary"]}
@@ -129,7 +129,7 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     if throttled := count(lambda rep: rep["window"]["throttled"]):
         yield (f"limbo_max_mb was reached in {throttled}: freers waited until all was settled, which is this harness's "
                f"own rule, and limbo would be larger{_bounded(reps)}")
-    # Where instructions are counted, a window that a tick makes longer counts them all.
+    # Not where instructions are counted: if a tick makes the window longer, its instructions are counted, too.
     wanted_ns = 0 if counted else 1e6 * (point["params"].get("duration_ms") or 0)
     if wanted_ns and not point["params"].get("max_turnovers") and (starved := count(
             lambda rep: rep["window_ns"] > MAX_STRETCH * wanted_ns or rep["overlap"] < MIN_OVERLAP)):
@@ -138,7 +138,7 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
               f"of it together): {why}"
     if incomplete := count(lambda rep: not rep["window"]["complete"]):
         yield f"{incomplete} too short for the limbo's cycle"
-    # Of bursts few are timed, each as a whole.
+    # Few bursts are timed, and each as a whole.
     if (point["params"].get("burst") or 1) == 1 and (miscounted := count(_miscounted)):
         yield (f"limbo's mean is off rate x wait by more than {LITTLE_LIMIT:.0%}, and than its sampling explains, in "
                f"{miscounted}")
@@ -153,7 +153,7 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
 
 
 def _about_points(points: list[dict[str, Any]], repetitions: int, known: set[str]) -> Iterator[str]:
-    """One point, or all of a curve: what is true of several of those is said once."""
+    """Notes on one point, or on all points of a curve; a note on several of them is given once."""
     told: dict[str, list[dict[str, Any]]] = {}
     for point in points:
         for text in _about_point(point, repetitions, known):
@@ -167,7 +167,7 @@ def _about_points(points: list[dict[str, Any]], repetitions: int, known: set[str
 
 
 def notes(result: dict[str, Any]) -> list[str]:
-    """All warnings, those about one protocol or point with its name ahead."""
+    """All warnings; those about one protocol or point begin with its name."""
     environment, points, found = result["environment"], result["points"], []
     found += _about_environment(environment)
     known = {boot["reason"] for boot in environment["boots"]}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which part of a lookup or a turnover a sample is in, by the functions that it is in."""
+"""Assign samples to the parts of a lookup or a turnover, by the functions in their call chains."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .samples import Sample
 from .table import wrap
 
 READER, FREER, DEFERRED = "reader", "freer", "deferred"
-# The loop around a part, clocks, histograms, whatever is not listed; and what interrupts it.
+# The loop around the parts, clocks, histograms, and all that is not listed; and interrupts.
 OTHER, INTERRUPTS = "other", "interrupts"
 
-# Delays are made of the same function; where it is called from tells them apart.
+# All delays use the same function; this caller of it identifies a gap.
 _GAP = "fsc_delay"
-# Role: part: patterns of the functions that make it, inlined ones, too. A sample belongs to the
+# By role and part: patterns of its functions, including inlined ones. A sample belongs to the
 # innermost function of its call chain that is listed here; what a part calls is in the part.
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     READER: {
@@ -48,7 +48,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
                           r"sync_rcu_exp_\w+", "rcu_sched_clock_irq"),
     },
 }
-# With a reference a section of RCU is part of the finding. Without one it is what keeps the folio.
+# If readers take a reference, the RCU section is part of finding. If they take none, it is what keeps the folio.
 _SECTION = {"rcu_read_lock": "acquire", "rcu_read_unlock": "release"}
 _ENTRY = re.compile(r"asm_(sysvec_\w+|common_interrupt)")
 _PATTERNS = {role: [(re.compile("|".join(patterns)), part) for part, patterns in parts.items()]
@@ -56,7 +56,7 @@ _PATTERNS = {role: [(re.compile("|".join(patterns)), part) for part, patterns in
 
 
 def role_of(name: str) -> str:
-    """A thread's role by its name; "" if it is none of the run's."""
+    """A thread's role by its name; "" if it is not a thread of the run."""
     return READER if name.startswith("fsc_reader/") else FREER if name.startswith("fsc_freer/") else ""
 
 
@@ -92,7 +92,7 @@ class Split:
         role: {part: Share() for part in (*parts, *([INTERRUPTS, DEFERRED] if role != DEFERRED else []))}
         for role, parts in PARTS.items()})
     lines: dict[tuple[str, str, str, str], Share] = field(default_factory=lambda: defaultdict(Share))
-    ran_on: dict[str, float] = field(default_factory=lambda: defaultdict(float))    # deferred work, ns
+    ran_on: dict[str, float] = field(default_factory=lambda: defaultdict(float))    # ns of deferred work by thread
 
 
 def functions_of(recording: Recording, sample: Sample) -> list[str]:
@@ -121,11 +121,11 @@ def _deferred(functions: list[str]) -> str | None:
 
 
 def where_is(name: str, functions: list[str], refcounted: bool) -> tuple[str, str]:
-    """Role and part of a sample of thread @name; "" and "" if it is nothing of the run's."""
+    """Role and part of a sample of thread @name; "" and "" if it has nothing to do with the run."""
     role = role_of(name)
     entry = next((at for at, symbol in enumerate(functions) if _ENTRY.fullmatch(symbol)), None)
     if entry is not None:
-        # What interrupts a thread is on its account; deferred work is told apart.
+        # An interrupt is charged to the thread that it interrupts, except deferred work.
         deferred = _deferred(functions[:entry])
         if deferred:
             return DEFERRED, deferred
@@ -137,7 +137,7 @@ def where_is(name: str, functions: list[str], refcounted: bool) -> tuple[str, st
 
 
 def split(recording: Recording) -> Split:
-    """Put every sample where it belongs."""
+    """Assign every sample to its role and part."""
     found, refcounted = Split(), bool(recording.run["resolved"]["refcounted"])
     for sample in recording.script.samples:
         name, ns = recording.name(sample), recording.script.time_ns(sample)
@@ -150,7 +150,7 @@ def split(recording: Recording) -> Split:
         if role == DEFERRED:
             found.ran_on[name] += ns
             if own:
-                # The thread had to wait for it, and it is in the thread's time.
+                # It ran in the thread's time, so it is charged to the thread, too.
                 found.parts[own][DEFERRED].add(ns)
         symbol, place = line_of(recording, sample)
         found.lines[role, part, symbol, place].add(ns)
@@ -186,7 +186,7 @@ def document(recording: Recording) -> dict[str, Any]:
     }
 
 
-# In these a run without any says something; the others are shown where there is some.
+# Show these parts even without samples, because that means something; show the others only if they have some.
 _ALWAYS = {READER: ("find", "acquire", "hold", "use", "release"), FREER: ("unlink", "free", "allocate"), DEFERRED: ()}
 _TITLE = {READER: "readers", FREER: "freers", DEFERRED: "deferred work, whoever ran it"}
 
@@ -215,7 +215,7 @@ def _lines(role: str, found: dict[str, Any], top: int) -> list[str]:
 
 
 def render(found: dict[str, Any], top: int) -> str:
-    """The split as text, with so many lines of source for each role."""
+    """The split as text, with @top source lines for each role."""
     params = found["params"]
     lines = [f"path={params['path']} protocol={params['protocol']} nr_readers={params['nr_readers']} "
              f"nr_freers={params['nr_freers']}",

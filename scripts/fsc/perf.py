@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale perf: one run of the module under perf, and what that says."""
+"""scripts/folioscale perf: one run of the module under perf, and what perf found."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def _flamegraph(found: Recording, folder: Path) -> str:
 
 
 def _counted(args: argparse.Namespace) -> None:
-    """Sample by instructions where time is emulated.
+    """Sample by instructions if time is emulated.
 
-    An emulated CPU looks for interrupts between blocks of code, and what is in a block is
-    charged to the next one. Counting instructions it stops at the very one; and the host's
-    load is in no sample. The scheduler is another matter, as there is one CPU.
+    An emulated CPU takes interrupts only between blocks of code, so a sample in a block is
+    charged to the next one. If it counts instructions, it stops at the exact one, and the
+    host's load is in no sample. But scheduling is not the same, because there is one CPU.
     """
     if args.what not in _RECORDED or args.accel != "auto" or args.host:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A report's plots, each with the words that say what is in it."""
+"""A report's plots, each with a text that says what it shows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matplotlib.transforms import ScaledTranslation
 from . import canvas, costs, metrics, summary, table
 from .costs import Figures, Group, Point, Section
 
-# Of a curve; more are drawn in several plots, one for each place on the other axes.
+# Lines of a curve; if there are more, draw several plots, one for each place on the other axes.
 MOST_LINES = 9
 MOST_STEPS = 120                   # of a distribution's line: more cannot be told apart
 BAR = "#6ba3d6"
@@ -26,21 +26,21 @@ BAR = "#6ba3d6"
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure of the page; without svg it is a sentence, for a plot would show nothing."""
+    """One figure of the page; without svg it is a sentence, because a plot would show nothing."""
     id: str
     title: str
-    text: str                      # what is to be seen, for who does not see it
+    text: str                      # what the plot shows, for readers who cannot see it
     svg: str = ""
     caption: str = ""
 
 
 def _labels(section: Section) -> dict[str, str]:
-    """Protocol to the label that has a star where readers cannot hold."""
+    """The label of each protocol, with a star if its readers cannot hold a folio."""
     return {point["protocol"]: summary.label(point) for point in section.points}
 
 
 def _whiskers(found: list[Figures]) -> list[list[float]]:
-    """Lengths of error bars: none where there is no interval."""
+    """Lengths of error bars: zero if there is no interval."""
     low = [f["median"] - (f["median"] if f["low"] is None else f["low"]) for f in found]
     high = [(f["median"] if f["high"] is None else f["high"]) - f["median"] for f in found]
     return [low, high]
@@ -59,14 +59,14 @@ def _told(section: Section, group: Group) -> str:
 
 
 def _told_times(section: Section, group: Group) -> list[str]:
-    """Quantiles of what was timed, where no metric is made of it."""
+    """Quantiles of histograms that no metric is made of."""
     return [f"{protocol} " + ", ".join(
         f"{name} {table.nanoseconds(median(metrics.quantile(histogram, q) or 0 for histogram in own))}"
         for name, q in (("p50", 0.5), ("p99", 0.99))) for protocol, own in section.timed(group).items()]
 
 
 def _rows(ax: Axes, labels: list[str]) -> None:
-    """Protocols from the top to the bottom."""
+    """Put the labels on the y axis, from top to bottom."""
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.grid(False, axis="y")
@@ -74,7 +74,7 @@ def _rows(ax: Axes, labels: list[str]) -> None:
 
 
 def _dots(section: Section, group: Group) -> str:
-    """Medians with intervals, protocol below protocol; a marker for each metric."""
+    """Plot medians with intervals: a row for each protocol, a marker for each metric."""
     names = [metric for metric in group.metrics if section.having(metric)]
     labels = _labels(section)
     protocols = [name for name in labels if any(section.having(metric, name) for metric in names)]
@@ -88,7 +88,7 @@ def _dots(section: Section, group: Group) -> str:
         handles.append(ax.errorbar(
             [f["median"] for f in found], [protocols.index(p["protocol"]) + shift for p in points],
             xerr=_whiskers(found), fmt=look.marker, color=look.colour, linewidth=1.4, linestyle="none",
-            # Empty ones let what they cover be seen.
+            # Empty markers do not hide what they cover.
             markerfacecolor=look.colour if number == 0 else "white"))
     _rows(ax, [labels[name] for name in protocols])
     canvas.scale(ax, "x", costs.numbers(section.figures(group)), metrics.unit(names[0]))
@@ -98,7 +98,7 @@ def _dots(section: Section, group: Group) -> str:
 
 
 def _bars(section: Section, group: Group) -> str:
-    """Counted figures: a bar for each protocol, and a line where one written by hand is."""
+    """Plot counted figures: a bar for each protocol, and a line at the hand-written floor."""
     metric, *floors = group.metrics
     points = section.having(metric)
     labels = _labels(section)
@@ -122,14 +122,14 @@ def _bars(section: Section, group: Group) -> str:
 
 
 def _distribution(histogram: Figures, edges: np.ndarray) -> np.ndarray:
-    """The share that is known to be below each edge: whole buckets."""
+    """The share that is known to be below each edge, from whole buckets only."""
     high = np.array([bucket[1] for bucket in histogram["buckets"]])
     below = np.cumsum([bucket[2] for bucket in histogram["buckets"]])
     return np.concatenate(([0], below))[np.searchsorted(high, edges, side="right")] / histogram["count"]
 
 
 def _cdf(section: Section, group: Group) -> str:
-    """Distributions of what was timed: at each time the median over boots of the share that was faster."""
+    """Plot distributions of times: at each time the median over boots of the share that was faster."""
     figure, ax = canvas.axes(2.5)
     handles, labels, seen = [], [], []
     for protocol, own in section.timed(group).items():
@@ -165,7 +165,7 @@ CAPTIONS = {
 
 
 def _not_compared(section: Section, group: Group) -> str:
-    """Why arms are not to be compared by what is drawn, if they are not."""
+    """Why arms must not be compared by this plot; empty if they may."""
     if not section.emulated:
         return ""
     unranked = dict.fromkeys(metrics.why_not(metric) for metric in group.metrics for point in section.having(metric)
@@ -176,7 +176,7 @@ def _not_compared(section: Section, group: Group) -> str:
 
 
 def _group(section: Section, group: Group) -> Plot:
-    """One plot of a section, or what is to say in its place."""
+    """One plot of a section, or a sentence in its place."""
     title = section.words(group.title)
     drawn = ""
     if any(costs.numbers(section.figures(group))) or group.kind == "cdf":
@@ -190,13 +190,13 @@ def _group(section: Section, group: Group) -> Plot:
 
 # Curves
 
-# A protocol, and where it is on the axes that are not x.
+# A protocol, and its values on the axes other than x.
 Line = tuple[str, tuple[tuple[str, Any], ...]]
 Lines = dict[Line, dict[Any, Point | None]]
 
 
 def _line(point: Point, x: str) -> Line:
-    """What line a point is on: its protocol, and where it is on the other axes."""
+    """The line of a point: its protocol, and its values on the axes other than @x."""
     return point["protocol"], tuple((axis, value) for axis, value in (point.get("axes") or {}).items() if axis != x)
 
 
@@ -205,7 +205,7 @@ def line_label(line: Line) -> str:
 
 
 def lines(section: Section, metric: str) -> Lines:
-    """The lines of a curve: points by the value of x, None where one has no figure (it was lost, say)."""
+    """The lines of a curve: points by the value of x, None for a point without a figure (a lost one, say)."""
     found: Lines = {}
     for point in section.points:
         x = (point.get("axes") or {}).get(section.x, point["params"].get(section.x))
@@ -214,7 +214,7 @@ def lines(section: Section, metric: str) -> Lines:
 
 
 def places(found: Lines) -> list[Any]:
-    """All values of x: numbers in their order, words in that of the suite."""
+    """All values of x: numbers sorted, words in the order of the suite."""
     values = list(dict.fromkeys(x for by_x in found.values() for x in by_x))
     return sorted(values) if all(isinstance(x, (int, float)) for x in values) else values
 
@@ -236,7 +236,7 @@ def _told_curve(found: Lines, metric: str, x: str) -> str:
 
 
 def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
-    """Lines against a parameter, with intervals; slightly apart, so that none hides another's."""
+    """Plot lines against a parameter, with intervals. Lines are shifted slightly, so that none hides another."""
     metric = next(iter(group.metrics))
     xs = places(found)
     numeric = all(isinstance(x, (int, float)) for x in xs)
@@ -250,11 +250,11 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
     elif canvas.scale(ax, "x", xs, table.si):
         if len(xs) <= canvas.MOST_TICKS and all(after >= 2 * before for before, after in zip(xs, xs[1:])):
             ax.set_xticks(xs)
-        # A zero stands apart: there is no way from it to the next.
+        # On a log axis zero is apart: do not connect it with the next value.
         xs = [0, None, *xs[1:]] if xs[0] == 0 else xs
     for number, (line, by_x) in enumerate(found.items()):
         look, other = canvas.style(line[0]), others.index(line[1])
-        # A protocol has its colour and marker; dashes are then those of the place on the other axes.
+        # Colour and marker show the protocol. With several places on the other axes, dashes show the place.
         dashes = look.dashes if len(others) == 1 else canvas.STYLES[other % len(canvas.STYLES)].dashes
         at = [np.nan if x is None else x for x in xs] if numeric else range(len(xs))
         drawn = [point["summary"][metric] if (point := by_x.get(x)) else {"median": np.nan, "low": None, "high": None}
@@ -272,7 +272,7 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
 
 
 def _curves(section: Section, group: Group) -> Iterator[Plot]:
-    """One plot, or one for each place on the other axes where lines are many."""
+    """One plot or, if there are many lines, one for each place on the other axes."""
     metric = next(iter(group.metrics))
     found = lines(section, metric)
     if not any(costs.numbers(section.figures(group))):
@@ -304,7 +304,7 @@ def _curves(section: Section, group: Group) -> Iterator[Plot]:
 # Limbo over time
 
 def _run(folder: Path, boot: int, kind: str, point: Point) -> dict[str, Any] | None:
-    """What a boot sent of a point, if the folder has it."""
+    """What a boot sent about a point, if the folder has it."""
     file = folder / f"boot-{boot}/runs/{kind}.{point['workload']}.{point['path']}.{point['protocol']}"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -314,8 +314,8 @@ def _run(folder: Path, boot: int, kind: str, point: Point) -> dict[str, Any] | N
 
 
 def _series(folder: Path, point: Point) -> dict[str, Any] | None:
-    """Times in seconds with objects in limbo, of the first boot that has them. kfree_rcu's is the slab's estimate where no
-    markers bound it."""
+    """Times in seconds with objects in limbo, from the first boot that has them. kfree_rcu's limbo is the slab's estimate
+    if no markers bound it."""
     for rep in point["repetitions"]:
         run = _run(folder, rep["boot"], "run", point) or {}
         series = run.get("series") or {}
@@ -330,7 +330,7 @@ def _series(folder: Path, point: Point) -> dict[str, Any] | None:
                  "descriptors": (seconds, by_name["limbo_descriptors"]), "pages": (seconds, by_name["limbo_pages"])}
         if not metrics.sampled(run["limbo"]):
             return found | {"estimate": not run["limbo"]["exact"]}
-        # Samples have no times: they were taken at even distances in the window.
+        # Samples have no times: they were taken at equal intervals in the window.
         slab = _run(folder, rep["boot"], "slab", point) or {}
         objects = np.array(slab.get("objects") or [], dtype=float)
         times = np.linspace(begin, found["end"], len(objects) + 1)[:-1]
@@ -340,7 +340,7 @@ def _series(folder: Path, point: Point) -> dict[str, Any] | None:
 
 
 def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
-    """Descriptors and pages in limbo from the warm-up to the end of one run."""
+    """Plot descriptors and pages in limbo from the warm-up to the end of one run."""
     found = {point["protocol"]: series for point in section.points if (series := _series(folder, point))}
     for what in ("descriptors", "pages"):
         drawn = {name: series for name, series in found.items() if series[what][1].any()}
@@ -359,7 +359,7 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
         handles = []
         for protocol, series in drawn.items():
             look = canvas.style(protocol)
-            # Dashes would be lost in a sawtooth's teeth.
+            # No dashes: they cannot be seen in a sawtooth.
             handles += ax.plot(*series[what], color=look.colour, linewidth=1, marker=look.marker, markersize=4.5,
                                markevery=max(1, len(series[what][0]) // 8))
         begin, end = (next(iter(drawn.values()))[edge] for edge in ("begin", "end"))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How often a comparison errs, and what it can see: simulated from how much the boots of a result differ.
+"""How often a comparison errs, and which effects it can detect, simulated from how much the boots of a result differ.
 
-A boot is drawn lognormal, with the standard deviation that the logs of the repetitions have within their arms: effects
-are ratios here and the test sees ranks, so that this is all it depends on, and a dozen boots tell no finer shape than a
-spread. They do not tell that well either: each draw has a spread of its own, out of those that they leave possible. A
-spread of 0 stays 0; a repetition that was 0 has no logarithm, and is drawn as often as it was met. Arms are drawn
-independently, as the test supposes: how often equal ones differ is then the size of a rank test, whatever was measured.
-Boots that are slow for both arms make it err less; a place in the boot that is worse than another, more. Whether the
-runs are like that only equal arms that were run can say."""
+Boots are drawn lognormal, with the standard deviation that the logs of the repetitions have within their arms. Effects
+are ratios here and the test uses ranks, so it depends on nothing else, and a dozen boots show no finer shape than a
+spread. They do not show that exactly either, so each draw has its own spread, out of those that the boots leave
+possible. A spread of 0 stays 0. A repetition of 0 has no logarithm; zeros are drawn as often as they occurred. Arms are
+drawn independently, as the test assumes: how often equal arms differ is then the size of a rank test, whatever was
+measured. The test errs less if some boots are slow for both arms, and more if one place in the boot is worse than
+another. Only a run of equal arms shows whether real runs are like that."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ DRAWS = 2000
 SEED = 1
 PLANTED = 1.1
 EFFECTS = (1.01, 1.02, 1.05, PLANTED, 1.2, 1.5, 2.0, 5.0)
-ENOUGH = 0.8            # of the draws: an effect that is seen so often counts as seen
-# Ties want the permutation test for each way they can fall: 6 against 6 relabelled are 924.
+ENOUGH = 0.8            # share of draws: an effect that is detected this often counts as detected
+# Each pattern of ties needs a permutation test of its own: 6 against 6 have 924 relabellings.
 MOST_TIED = 1000
 
 
 @dataclass(frozen=True)
 class Arms:
-    """What pairs of arms are drawn from."""
+    """The distribution that pairs of arms are drawn from."""
     boots: int
     base_boots: int
     spread: float       # standard deviation of the logs
     zeros: float        # share of boots that have a 0
-    freedom: int = 0    # by which the spread is known; 0: exactly
+    freedom: int = 0    # degrees of freedom of the spread; 0: it is known exactly
 
 
 @dataclass(frozen=True)
 class Power:
     """Shares of the draws in which arms are called different."""
     spread: float
-    equal: float        # though nothing is
+    equal: float        # though they are equal
     planted: float
-    least: float | None     # the smallest of EFFECTS that is seen often enough
+    least: float | None     # the smallest of EFFECTS that is detected often enough
 
 
 @dataclass(frozen=True)
 class Row:
-    """One metric of one point that is against another; power is None where nothing could be drawn."""
+    """One metric of one point that is compared with another; power is None if nothing could be drawn."""
     workload: str
     path: str
     protocol: str
@@ -65,7 +65,7 @@ class Row:
 
 
 def measured(values: Sequence[float], base: Sequence[float]) -> Arms | None:
-    """The spread within two arms; None where it cannot be known or drawn."""
+    """The spread within two arms; None if it is unknown or cannot be drawn."""
     logs = [np.log([value for value in arm if value]) for arm in (values, base)]
     freedom = sum(max(0, len(arm) - 1) for arm in logs)
     zeros = 1 - sum(map(len, logs)) / (len(values) + len(base))
@@ -77,10 +77,10 @@ def measured(values: Sequence[float], base: Sequence[float]) -> Arms | None:
 
 
 def p_values(samples: np.ndarray, bases: np.ndarray) -> np.ndarray:
-    """Those of stats, which depend on nothing but all ranks and the sum of the sample's: once for each of these."""
+    """The p values of stats. They depend only on all ranks and the sum of the sample's: compute each case once."""
     n = samples.shape[1]
     pooled = np.hstack([samples, bases])
-    # rankdata() goes row by row, which takes ten times as long.
+    # Not by rankdata(): it works row by row, which takes ten times as long.
     one, other = pooled[:, :, None], pooled[:, None, :]
     ranks = ((one > other).sum(axis=2) + (one >= other).sum(axis=2) + 1) / 2
     keys = np.column_stack([np.sort(ranks, axis=1), ranks[:, :n].sum(axis=1)])
@@ -89,7 +89,7 @@ def p_values(samples: np.ndarray, bases: np.ndarray) -> np.ndarray:
 
 
 def _draw(rng: np.random.Generator, arms: Arms) -> tuple[np.ndarray, np.ndarray]:
-    """Logs of pairs of arms, one in a row."""
+    """Draw the logs of pairs of arms, one pair in each row."""
     spread = np.full((DRAWS, 1), arms.spread)
     if arms.freedom:
         spread *= np.sqrt(arms.freedom / rng.chisquare(arms.freedom, (DRAWS, 1)))
@@ -100,8 +100,8 @@ def _draw(rng: np.random.Generator, arms: Arms) -> tuple[np.ndarray, np.ndarray]
 
 @lru_cache
 def family(members: tuple[Arms | None, ...]) -> tuple[Power | None, ...]:
-    """Power of points that Holm adjusts together. An effect is in one of them, and the others are equal: there
-    the adjustment takes the most. One of which nothing can be drawn is still adjusted for."""
+    """Power of points that Holm adjusts together. One of them has an effect and the others are equal: then the
+    adjustment costs the most. A point without a distribution to draw from still counts in the adjustment."""
     rng = np.random.default_rng(SEED)
     drawn = [_draw(rng, arms) if arms else None for arms in members]
     equal = np.column_stack([p_values(*pair) if pair else np.ones(DRAWS) for pair in drawn])
@@ -121,7 +121,7 @@ def family(members: tuple[Arms | None, ...]) -> tuple[Power | None, ...]:
 
 
 def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
-    """All that is tested of workloads that are against another one, of the metrics @shown."""
+    """All tests of the metrics @shown in workloads that are compared with another one."""
     found = {(point["workload"], point["path"], point["protocol"]): point for point in result["points"]}
     against = against_of(result["environment"]["suite"])
     for workload, path in dict.fromkeys(key[:2] for key in found if key[0] in against):
@@ -141,12 +141,12 @@ def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
         yield from sorted(of_pair, key=lambda row: list(own).index(row.protocol))
 
 
-# What the columns of the table are called.
+# The titles of the table's columns.
 HEADS = ("spread", "equal", "10% more", "least")
 
 
 def cells(found: Power | None) -> list[str]:
-    """One row under HEADS."""
+    """The cells of one row, under HEADS."""
     if found is None:
         return ["-"] * len(HEADS)
     least = ("none" if found.least is None else f"{found.least:.0f}x" if found.least >= 2
@@ -155,7 +155,7 @@ def cells(found: Power | None) -> list[str]:
 
 
 def words(result: dict[str, Any], of: list[Row]) -> list[str]:
-    """What the table of power says, and what came out for real of each workload; a paragraph each."""
+    """What the tests of each workload gave in this result, and how to read the table of power; a paragraph each."""
     pairs = against_of(result["environment"]["suite"])
     found = []
     for name in dict.fromkeys(row.workload for row in of):
@@ -184,7 +184,7 @@ def words(result: dict[str, Any], of: list[Row]) -> list[str]:
 
 
 def render(result: dict[str, Any], shown: Sequence[str]) -> list[str]:
-    """How often comparisons of workloads with one another err."""
+    """The table of how often comparisons between workloads err."""
     of = list(rows(result, shown))
     if not of:
         return []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One line that says how far the suite is: rewritten on a terminal, else a line a point."""
+"""The progress of a suite: one line that is rewritten on a terminal, otherwise a line for each point."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Line:
         self._shown = False
 
     def end(self) -> None:
-        """Leave the line to what was shown last."""
+        """End the line, so that the last text stays visible."""
         if self._tty and self._shown:
             print(file=self._stream, flush=True)
 
@@ -51,7 +51,7 @@ class Line:
 
 
 class Ticker(Line):
-    """Told what there is to say as often as one likes; shows it now and then."""
+    """Takes texts as often as the caller likes, and shows one now and then."""
 
     def __init__(self, every_s: float, stream: TextIO | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
@@ -67,7 +67,7 @@ class Ticker(Line):
 
 
 class Progress(Line):
-    """Told of every point that ends; knows from the plan what is still to come."""
+    """Is told every point that ends, and knows the points to come from the plan."""
 
     def __init__(self, plan: list[float], stream: TextIO | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
@@ -90,16 +90,16 @@ class Progress(Line):
         self._show(f"[{self._done}/{len(self._plan)}] {boot} {where}: {text}, ETA {self.eta()}")
 
     def skip(self, text: str, points: int) -> None:
-        """So many points need not be run: they were, the time before. None has been run yet."""
+        """Skip @points points that were run before the suite was resumed. Called before any point is run."""
         self._done = self._skipped = self._done + points
         self._show(f"[{self._done}/{len(self._plan)}] {text}")
 
     def leave_out(self, text: str, points: int) -> None:
-        """So many points that were to come are left out."""
+        """Remove the next @points points from the plan."""
         del self._plan[self._done:self._done + points]
         self._show(text)
 
     def say(self, text: str) -> None:
-        """Something that is no point, to be overwritten by the next one."""
+        """Show a text on a terminal, where the next point overwrites it."""
         if self._tty:
             self._show(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A folder with what perf recorded while a run was measured, and what is needed to read it."""
+"""A folder with a perf recording of a measured window, and all that is needed to read it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BUILD_ID_BYTES = 20
 
 
 def _build_id() -> str:
-    """Of the loaded module: the end of its ELF note."""
+    """The build ID of the loaded module: the end of its ELF note."""
     return (window.MODULE / "notes/.note.gnu.build-id").read_bytes()[-_BUILD_ID_BYTES:].hex()
 
 
@@ -30,7 +30,7 @@ def _text() -> int:
 
 
 def record(folder: Path, params: list[str], event: str = "", period_us: int = 250) -> str:
-    """Make a run with @params and record its window, all of the machine; return what is to be said of it."""
+    """Make a run with @params and record the whole machine during its window; return a line about it."""
     if not event:
         event = "cycles" if window.has_pmu() else "cpu-clock"
     rate = ["-c", str(1000 * period_us)] if event == "cpu-clock" else ["-F", str(10**6 // period_us)]
@@ -51,7 +51,7 @@ def record(folder: Path, params: list[str], event: str = "", period_us: int = 25
 
 @dataclass
 class Recording:
-    """What record() has left, read."""
+    """A recording that record() made, read from its folder."""
     script: Script
     lines: dict[Frame, tuple[Inlined, ...]]
     run: dict[str, Any]              # the module's run.json
@@ -60,15 +60,15 @@ class Recording:
     note: str
 
     def name(self, sample: Sample) -> str:
-        """perf does not see how kthreads are named after it has begun."""
+        """The name of a sample's thread. perf does not see names that kthreads get after it has started."""
         return self.threads.get(sample.tid, sample.comm)
 
     def lost(self) -> str:
-        """What is to be said of samples that perf could not keep up with."""
+        """A text about samples that perf lost; empty if it lost none."""
         return f", LOST {self.script.lost} samples" if self.script.lost else ""
 
     def chain(self, sample: Sample) -> list[tuple[Frame, tuple[Inlined, ...]]]:
-        """The call chain, the innermost first; with what is inlined, in the module."""
+        """The call chain, innermost first, with the inlined functions of frames in the module."""
         return [(frame, self.lines.get(frame, ())) for frame in sample.frames]
 
 

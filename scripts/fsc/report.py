@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale report: report.html, results for somebody who has neither this tree nor the time to read it."""
+"""scripts/folioscale report: report.html, results for readers who have neither this tree nor the time to read it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .verdict import PASS, SetupError, worst
 CSS = Path(__file__).with_name("report.css")
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 NAME = "report.html"
-# What the module calls them, and what they are.
+# The protocols by the module's names, and what each does.
 OPTIONS = {name: f"descriptor: {one['descriptor']}; pages: {one['pages']}; a reader: {one['reader']}"
            for name, one in traits.PROTOCOLS.items()}
 METHOD = (
     "A kernel module has descriptor caches of its own over real page allocations; kernel threads look folios up, "
     "others remove, free, allocate and publish them, and every lookup is checked. A repetition is a boot that runs "
     f"every point once in an order of its own. {metrics.COUNTED}")
-# A parameter that names the point, and one that stands in the table of options.
+# Not shown as parameters: the path is in a point's name, and the protocol is in the table of options.
 _NAMED = ("path", "protocol")
 _PARTS = {"answer": "The answer", "plots": "Plots", "method": "Method", "about": "Machine, fairness, parameters, warnings"}
 
@@ -39,12 +39,12 @@ _PARTS = {"answer": "The answer", "plots": "Plots", "method": "Method", "about":
 class Source(Measured):
     """One folder, and what is in it."""
     folder: Path
-    plots: dict[str, list[Plot]]     # by a section's id
+    plots: dict[str, list[Plot]]     # by the id of their section
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A cell of a table that is more than its text: a figure with its plot, or without one what must be seen."""
+    """A table cell that is more than text: a figure that links to its plot or, without a plot, a text to highlight."""
     text: str
     plot: str = ""
     more: Sequence[str] = ()
@@ -56,7 +56,7 @@ Row = tuple[str, list[Cell]]
 
 @dataclass(frozen=True)
 class Table:
-    """The first of @heads is over the rows' own heads; a group of rows may have a title."""
+    """The first of @heads is above the heads of the rows; a group of rows may have a title."""
     caption: str
     heads: list[str]
     groups: list[tuple[str, list[Row]]]
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Part:
-    """Of the answer: a table or more, and what is said before and after them."""
+    """A part of the answer: tables, and the text before and after them."""
     title: str = ""
     before: Sequence[str] = ()
     tables: Sequence[Table] = ()
@@ -101,7 +101,7 @@ def _holds(points: list[Point]) -> str:
 
 
 def _cell(section: Section, group: Group, metric: str, protocol: str) -> Cell:
-    """A figure with its interval, linked to its plot; of a curve the smallest and the largest median."""
+    """A figure with its interval and a link to its plot; for a curve, the smallest and the largest median."""
     points = section.having(metric, protocol)
     if not points:
         lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
@@ -114,7 +114,7 @@ def _figure(cell: answer.Cell, plot: str) -> Figure:
 
 
 def _verdicts(section: Section, protocols: list[str]) -> list[Row]:
-    """A row where not all have passed."""
+    """A row of verdicts, if not all points have passed."""
     found = {protocol: [p["verdict"] for p in section.points if p["protocol"] == protocol] for protocol in protocols}
     if all(verdict == PASS for own in found.values() for verdict in own):
         return []
@@ -130,7 +130,7 @@ def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str
 
 
 def _readers(own: dict[str, list[Point]]) -> list[Row]:
-    """What a reader does under each option, and what it can."""
+    """What a reader does under each option, and whether it can hold a folio."""
     return [("a reader does", [_does(found) for found in own.values()]),
             ("can hold a folio past its section", [_holds(found) for found in own.values()])]
 
@@ -157,7 +157,7 @@ def _answer(source: Measured, path: str, title: str) -> Part:
 
 
 def _overview(sources: Sequence[Measured]) -> list[Part]:
-    """Of several suites one table, which README shows as well."""
+    """One table for several suites, which README shows as well."""
     of = answer.rows(sources)
     if len(sources) < 2 or not of:
         return []
@@ -172,7 +172,7 @@ def _overview(sources: Sequence[Measured]) -> list[Part]:
 
 
 def _errs(source: Measured) -> list[Part]:
-    """How often comparisons of workloads with one another err."""
+    """How often comparisons between workloads err."""
     rows, pairs = list(power.rows(source.result, summary.SHOWN)), result.against_of(source.environment["suite"])
     if not rows:
         return []
@@ -185,7 +185,7 @@ def _errs(source: Measured) -> list[Part]:
 
 
 def _model(source: Measured) -> list[Part]:
-    """What the model says of this suite, if it says anything."""
+    """The tables of the model for this suite, if there are any."""
     said = model.of(source.result)
     if isinstance(said, str):
         return []
@@ -209,14 +209,14 @@ def _answers(sources: Sequence[Measured]) -> list[Part]:
 
 
 def answers(sources: Sequence[Measured]) -> str:
-    """All that is said ahead of the plots."""
+    """The HTML of all parts before the plots."""
     return str(_template().module.answer(_answers(sources)))    # type: ignore[attr-defined]
 
 
 # Plots
 
 def _figures(section: Section, group: Group) -> Table:
-    """A curve's figures as a table, for who wants them exactly."""
+    """A curve's figures as a table, for readers who want them exactly."""
     metric = next(iter(group.metrics))
     found = plots.lines(section, metric)
     groups: list[tuple[str, list[Row]]] = [
@@ -227,7 +227,7 @@ def _figures(section: Section, group: Group) -> Table:
 
 
 def _plot(plot: Plot, figures: Table | None) -> dict[str, Any]:
-    """A plot without svg is a sentence, which says what would be seen."""
+    """A plot for the template. Without svg it is a sentence that says what the plot would show."""
     return {"id": plot.id, "title": plot.title, "svg": plot.svg, "caption": plot.caption if plot.svg else plot.text,
             "figures": figures if plot.svg else None}
 
@@ -247,14 +247,14 @@ def _all_plots(source: Source) -> list[dict[str, Any]]:
 # What it was measured on
 
 def _parameters(source: Source) -> dict[str, Any]:
-    """What is the same everywhere, and what is not, by workload."""
+    """The parameters that are the same everywhere, and by workload those that are not."""
     found: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for point in source.result["points"]:
         own = found.setdefault((point["workload"], point["path"]), {})
         for name, value in point["params"].items():
             if name not in _NAMED and value not in own.setdefault(name, []):
                 own[name].append(value)
-    # One that was lost knows no more than what the suite has set.
+    # A lost point has only the parameters that the suite sets.
     names = list(dict.fromkeys(name for own in found.values() for name in own))
     values = {name: {str(v) for own in found.values() for v in own.get(name, [])} for name in names}
     common = {name: next(iter(values[name])) for name in names if len(values[name]) == 1}
@@ -266,7 +266,7 @@ def _parameters(source: Source) -> dict[str, Any]:
 
 
 def _facts(facts: dict[str, Any]) -> Table:
-    """What decides whether a comparison is fair, and what else is known of the kernel."""
+    """The facts that decide whether a comparison is fair, and the other facts of the kernel."""
     rows: list[Row] = []
     for name in (*fairness.UNFAIR_FACTS, *(name for name in facts if name not in fairness.UNFAIR_FACTS)):
         wanted = ("must be off" if name in fairness.UNFAIR_FACTS else
@@ -303,7 +303,7 @@ def _command(source: Source) -> str:
 
 
 def _suite(source: Source) -> dict[str, Any]:
-    """A suite's plots, and all of it that is no figure."""
+    """A suite's plots, and all about it that is not a figure."""
     layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
     return {"name": source.name, "sections": _all_plots(source),
             "timed": any("-time-" in plot.id for found in source.plots.values() for plot in found),
@@ -314,7 +314,7 @@ def _suite(source: Source) -> dict[str, Any]:
 
 
 def _of_runs(sources: list[Source]) -> str:
-    """What came of suites that have the same verdict, and what they were run on and by."""
+    """A line on suites that have the same verdict: the verdict, machines, revisions and dates."""
     envs = [source.environment for source in sources]
 
     def all_of(values: Iterable[str]) -> str:
@@ -329,7 +329,7 @@ def _of_runs(sources: list[Source]) -> str:
 
 
 def render(sources: list[Source]) -> str:
-    """The page: whole in itself, without a script."""
+    """The page: self-contained, without scripts."""
     emulated = [source for source in sources if source.environment["times_emulated"]]
     whose = "" if len(emulated) == len(sources) else f" ({', '.join(source.name for source in emulated)})"
     well = [source for source in sources if source.result["verdict"] == PASS and not source.environment["interrupted"]]
@@ -350,7 +350,7 @@ def _template() -> Template:
 
 
 def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
-    """Plots by their ids, which a link to one in the page ends in."""
+    """The wanted plots by their ids; a link to a plot in the page ends with its id."""
     known = {plot.id: plot.svg for source in sources for plots_of in source.plots.values() for plot in plots_of if plot.svg}
     if unknown := [name for name in wanted if name not in known]:
         raise SetupError(f"--plot {unknown[0]}: no such plot; known: {', '.join(known)}")
@@ -358,7 +358,7 @@ def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
 
 
 def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> list[Path]:
-    """Whole or not at all; return the files, the plots that are wanted as files of their own as well."""
+    """Write the report, and the wanted plots as files of their own, each completely or not at all; return the files."""
     sources = [load(folder, number) for number, folder in enumerate(folders, 1)]
     texts = {file: render(sources)} | {file.with_name(f"{name}.svg"): f"{svg}\n"
                                        for name, svg in _svgs(sources, plots_wanted).items()}

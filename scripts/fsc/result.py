@@ -37,8 +37,8 @@ class BootRecord:
     accelerator: str
     state: str = LOST
     reason: str = "interrupted"
-    first: str = ""                # how a first machine died that was started again
-    at_boot: list[str] = field(default_factory=list)    # what its kernel complained of before the module was there
+    first: str = ""                # how earlier machines of this boot died
+    at_boot: list[str] = field(default_factory=list)    # what its kernel complained of before the module was loaded
     seconds: float = 0.0
     blobs: dict[str, bytes] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class BootRecord:
         return self.points[0].boot if self.points else ""
 
     def keep(self, name: str, data: bytes) -> None:
-        """Take a blob in. A broken one is an error of its point, and no reason to lose the rest."""
+        """Keep a blob. A broken one is an error of its point; it must not lose the rest."""
         kind, _, point_id = name.partition("/")
         if kind in ("config", "slabs", "run", "slab", "floor"):
             try:
@@ -65,7 +65,7 @@ class BootRecord:
 
 
 def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
-    """One point in one boot; LOST, or SETUP, unless it has said otherwise."""
+    """One point in one boot; LOST, or SETUP, unless the boot reported otherwise."""
     run = boot.json(f"run/{point.id}")
     found: dict[str, Any] = {
         "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
@@ -86,7 +86,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
         boot.text(f"buddy/{point.id}"))
     verdict, reason = run["verdict"], run["reason"] or ""
-    if boot.state == FAIL:      # a complaint on the console is about every point of that boot
+    if boot.state == FAIL:      # a complaint on the console counts for every point of that boot
         verdict, reason = FAIL, boot.reason
     return found | {
         "verdict": verdict, "reason": reason, "metrics": values, "floor": floor,
@@ -96,7 +96,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
 
 
 def _failed(text: str) -> dict[str, str]:
-    """What becomes of a point that has an error: a module that was not loaded has found nothing."""
+    """The verdict of a point that has an error: a module that was not loaded has found nothing, so that is SETUP."""
     if setup_errors.is_insmod(text):
         return {"verdict": SETUP, "reason": setup_errors.not_loaded(text)}
     return {"verdict": FAIL, "reason": text}
@@ -136,7 +136,7 @@ def _summarise(name: str, values: list[float], protocol: str, emulated: bool) ->
 
 
 def _compare(name: str, values: list[float], base: list[float]) -> dict[str, Any]:
-    """Ratio and unadjusted p; all null where the baseline is nothing but 0."""
+    """Ratio and unadjusted p; all None if the baseline is always 0."""
     none = {"ratio": None, "ratio_low": None, "ratio_high": None, "p": None}
     if not any(base):
         return none
@@ -170,9 +170,9 @@ def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], e
 
 def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], workload: str,
            path: str) -> dict[str, dict[str, Any]]:
-    """What the points of a workload and path are compared with, by protocol: the baseline protocol beside them, or the
-    same protocol of the workload that theirs is against."""
-    # A curve has intervals, and no tests: it would be many, of what nobody has asked.
+    """The points that those of a workload and path are compared with, by protocol: that of the baseline protocol or, if
+    the workload is against another one, the same protocol there."""
+    # A curve has intervals but no tests: there would be many, and nobody asked for them.
     if workload in suite.curves:
         return {}
     if workload in suite.against:
@@ -183,7 +183,7 @@ def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], 
 
 
 def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) -> dict[str, Any]:
-    """The whole result; environment["interrupted"] makes it LOST whatever has arrived."""
+    """The whole result; environment["interrupted"] makes it LOST, whatever has arrived."""
     points = [_point(suite, point, boots) for point in suite.points
               if any(point in boot.points for boot in boots)]
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -202,7 +202,7 @@ def validate(result: dict[str, Any]) -> None:
 
 
 def file_of(path: Path) -> Path:
-    """A folder's result.json, which may be compressed; what is no folder is the file itself."""
+    """The result.json of a folder, which may be compressed; if @path is not a folder, it is the file."""
     files = [path / NAME, path / f"{NAME}.xz"] if path.is_dir() else [path]
     here = [file for file in files if file.is_file()] or files[:1]
     if len(here) > 1:
@@ -211,7 +211,7 @@ def file_of(path: Path) -> Path:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A result of this schema; what is none is a SetupError that says why."""
+    """Read a result; raise SetupError with the reason if it is not one of this schema."""
     try:
         data = file.read_bytes()
         found = json.loads(lzma.decompress(data) if file.suffix == ".xz" else data)
@@ -221,7 +221,7 @@ def read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise SetupError(f"{file}: {error.strerror}") from None
     except jsonschema.ValidationError as error:
-        # The message may have the whole of what is wrong in it.
+        # The message may quote the whole value that is wrong.
         why = f"{error.json_path}: {textwrap.shorten(error.message, 100)}"
     except ValueError as error:
         why = f"not JSON: {error}"
@@ -232,7 +232,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Write a file completely or not at all."""
     aside = file.with_name(f".{file.name}.new")
     with aside.open("w", encoding="utf-8") as out:
         out.write(text)
@@ -242,8 +242,8 @@ def write_text(file: Path, text: str) -> None:
 
 
 def dumps(result: dict[str, Any]) -> str:
-    """Indented, but a bucket or another list of plain values on one line. A newline in the
-    text is never inside a string: JSON escapes those."""
+    """Indented JSON, with each bucket or other list of plain values on one line. A newline in
+    the text is never inside a string, because JSON escapes those."""
     return re.sub(r"\[\n\s+([^\[\]{}\n]*(?:\n[^\[\]{}\n]*)*?)\n\s*\]",
                   lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]",
                   json.dumps(result, indent=1)) + "\n"

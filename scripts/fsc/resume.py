@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What an interrupted suite has kept of the boots that it had done."""
+"""The boots that an interrupted suite has completed and kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _AS_KEPT = ("state", "reason", "first", "at_boot", "seconds")
 
 
 def sources() -> str:
-    """A digest of what runs: of two trees with changes of their own git says the same."""
+    """A digest of the sources: git says the same about two trees with different uncommitted changes."""
     digest = hashlib.sha256()
     for file in sorted(path for name in SOURCES for path in (repo.ROOT / name, *(repo.ROOT / name).rglob("*"))
                        if path.is_file() and path.suffix != ".pyc"):
@@ -32,15 +32,15 @@ def _made(points: list[Point], made_by: dict[str, str]) -> dict[str, object]:
 
 
 def keep(record: BootRecord, outdir: Path, made_by: dict[str, str]) -> None:
-    """Say of a boot that it is over, and of what made it all that must be the same of the others."""
+    """Record that a boot is over, and all that must be the same for the others: what made it."""
     found = {name: getattr(record, name) for name in _AS_KEPT} | {"made": _made(record.points, made_by)}
     write_text(outdir / FILE, json.dumps(found, indent=1) + "\n")
 
 
 def load(outdir: Path, number: int, points: list[Point], made_by: dict[str, str]) -> BootRecord | None:
-    """Boot @number as it was; None, and no folder is left, if it was not done, or the machine was lost.
+    """Boot @number as it was kept; None if it was not completed (its folder is removed) or lost (its folder is renamed).
 
-    What is there and does not belong to the rest is never thrown away: it is a SetupError.
+    A boot that was made otherwise, or failed, is never removed: raise SetupError.
     """
     try:
         found = json.loads((outdir / FILE).read_text(encoding="utf-8"))
@@ -61,13 +61,13 @@ def load(outdir: Path, number: int, points: list[Point], made_by: dict[str, str]
         return None
     record = BootRecord(number, points, made_by["accelerator"], **{name: found[name] for name in _AS_KEPT})
     for file in sorted((outdir / "runs").iterdir()):
-        # As _keeper() calls them: what a blob is has no dot in it.
+        # The reverse of _keeper(): the kind of a blob has no dot in it.
         record.keep(file.name.replace(".", "/", 1), file.read_bytes())
     return record
 
 
 def check(folder: Path, command: str) -> None:
-    """Refuse a folder that another command, or none of ours, has written."""
+    """Refuse a folder that another command has written, or that is not one of make bench."""
     file = folder / "command"
     try:
         kept = file.read_text(encoding="utf-8").splitlines()[-1]

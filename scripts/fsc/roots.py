@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a guest has for a root: a small initramfs of its own, or this machine's root, read-only."""
+"""The root of a guest: a small initramfs of its own, or this machine's root, read-only."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Initramfs:
-    """busybox, the job and its files; nothing else is there."""
+    """busybox, the job and its files; nothing else."""
 
     def prepare(self, folder: Path, job: str, files: dict[str, Path], _memory_mb: int) -> Prepared:
         """Write what a machine needs into @folder. @files are guest path: host path."""
@@ -48,7 +48,7 @@ class Initramfs:
 class HostRoot:
     """This machine's root over virtiofs, for jobs that want its programs: bpftrace, perf, gdb.
 
-    Everything is where it is on the host, @files, too, whatever their guest paths.
+    Everything has the same path as on the host, including @files, whatever their guest paths are.
     """
 
     def prepare(self, folder: Path, job: str, files: dict[str, Path], memory_mb: int) -> Prepared:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What `perf script` prints of a recording: samples with their call chains, and who ran when."""
+"""Parse what `perf script` prints: samples with their call chains, and who ran when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .verdict import SetupError
 
-# What perf script is asked for, and what is read here.
+# The command, and patterns of its output.
 SCRIPT = ("perf", "script", "--ns", "--show-switch-events", "--show-lost-events",
           "-F", "comm,tid,cpu,time,period,event,ip,sym")
 _HEAD = re.compile(r"\s*(?P<comm>.*?)\s+(?P<tid>-?\d+) \[(?P<cpu>\d+)\]\s+(?P<time>\d+\.\d+):\s+(?P<what>.*)")
@@ -29,12 +29,12 @@ Task = tuple[int, int]    # CPU and thread id: idle has the same id on all CPUs
 class Frame:
     ip: int
     symbol: str
-    calls: bool    # where it goes on after a call, not where it was
+    calls: bool    # @ip is where it continues after a call, not where it was
 
 
 @dataclass(frozen=True)
 class Inlined:
-    """A function, maybe inlined, and the line in it where the next one is called, or that runs."""
+    """A function, perhaps inlined, and its line that calls the next function or runs."""
     function: str
     file: str
     line: str
@@ -69,8 +69,8 @@ class Script:
     def shares_ns(self) -> dict[Task, float]:
         """Time for each unit of a sample's period.
 
-        A task's time is known from its switches. A timer that comes late, as it does under
-        emulation and with interrupts off, takes fewer samples, and each stands for more.
+        A task's time is known from its switches. A timer that is late, as under emulation and
+        with interrupts off, takes fewer samples, and each stands for more time.
         """
         periods: dict[Task, int] = defaultdict(int)
         for sample in self.samples:
@@ -82,7 +82,7 @@ class Script:
 
 
 def nanoseconds(time: str) -> int:
-    """What perf script prints as seconds."""
+    """Convert the seconds that perf script prints."""
     seconds, _, fraction = time.partition(".")
     return int(seconds) * 10**9 + int(fraction.ljust(9, "0"))
 
@@ -101,11 +101,11 @@ def _frames(lines: Iterator[str]) -> tuple[Frame, ...]:
 class _Event:
     time: int
     task: Task
-    ran: bool    # up to now, that is
+    ran: bool    # until @time
 
 
 def _run_ns(events: list[_Event], begin: int, end: int) -> dict[Task, int]:
-    """How long each task ran: on its CPU it is what ran from the event before, if it says so."""
+    """How long each task ran. An event with @ran means that the task ran since the previous event on its CPU."""
     found: dict[Task, int] = defaultdict(int)
     last: dict[int, int] = {}
     for event in events:
@@ -117,7 +117,7 @@ def _run_ns(events: list[_Event], begin: int, end: int) -> dict[Task, int]:
 
 
 def parse(lines: Iterable[str]) -> Script:
-    """Read perf script's output. It has all switches, and samples of the window alone."""
+    """Read perf script's output. It has all switches, but samples of the window only."""
     script, events, window = Script(), [], []
     rest = iter(line.rstrip() for line in lines)
     for line in rest:
@@ -131,7 +131,7 @@ def parse(lines: Iterable[str]) -> Script:
         if lost := LOST.match(what):
             script.lost += int(lost[1])
         if sampled:
-            # Without a chain the address stands on the same line.
+            # Without a call chain the address is on the same line.
             frames = _frames(iter([sampled["alone"]]) if sampled["alone"] else rest)
             script.samples.append(Sample(comm, task[1], task[0], int(sampled["period"]), frames))
             window.append(now)
@@ -145,7 +145,7 @@ def parse(lines: Iterable[str]) -> Script:
 
 @dataclass(frozen=True)
 class Module:
-    """The module's text as it was loaded, and the file that has its lines."""
+    """The addresses of the loaded module's text, and the file with its line numbers."""
     text: int
     end: int
     file: Path
@@ -154,14 +154,14 @@ class Module:
         return self.text <= frame.ip < self.end
 
     def lines(self, script: Script) -> dict[Frame, tuple[Inlined, ...]]:
-        """Of every frame in the module the functions that it is in, the innermost first."""
+        """For every frame in the module, the functions that it is in, innermost first."""
         frames = {frame for sample in script.samples for frame in sample.frames if self.has(frame)}
-        # What was executed last: the call, or what came before the sample.
+        # The instruction that was executed last: the call, or the one before the sample.
         before = {frame: max(frame.ip - self.text - 1, 0) for frame in frames}
         found = addr2line(self.file, sorted({*before.values(), *(at + 1 for at in before.values())}))
         lines = {}
         for frame, at in before.items():
-            # A timer's interrupt that had to wait comes right behind what let it in.
+            # A timer interrupt that had to wait comes right after the code that enabled interrupts.
             late = any(_IRQS_ON.fullmatch(step.function) for step in found[at])
             lines[frame] = found[at] if frame.calls or late else found[at + 1]
         return lines

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale schema: write down what the module knows of itself (traits.py).
+"""scripts/folioscale schema: write the module's description of itself (traits.py) to files.
 
-That is module/schema.json, and the tables that the documents have of it. make check
-compares both with the module.
+These are module/schema.json, and the tables of it in the documents. make check compares
+both with the module.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def with_tables(text: str, known: dict[str, Any]) -> str:
-    """A document with the tables that @known makes in the places that it has for them."""
+    """A document with its tables replaced by those made from @known."""
     return _TABLE.sub(lambda found: found["begin"] + TABLES[found["name"]](known) + found["end"], text)
 
 
 def names(text: str) -> list[str]:
-    """The tables that a document has places for."""
+    """The names of a document's tables."""
     return [found["name"] for found in _TABLE.finditer(text)]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One run of a suite: its boots, and a folder under results/ that keeps what arrives."""
+"""One run of a suite: its boots, and the folder under results/ that keeps what they send."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .suite import Guest, Point, Suite
 from .verdict import FAIL, LOST, PASS, SETUP, SetupError
 
 OnBlob = Callable[[str, bytes], None]
-# Other kernels of Debian's by their flavour, each with the folder of the module built for it.
+# Debian's other kernels by their flavour, each with the folder of the module that is built for it.
 Flavours = dict[str, tuple[Kernel, Path]]
 
 
 class Interrupted(Exception):
-    """SIGINT or SIGTERM: stop, and keep what is there."""
+    """SIGINT or SIGTERM: stop, and keep what has arrived."""
 
 
 def interrupt(number: int, _frame: object) -> None:
@@ -35,7 +35,7 @@ def interrupt(number: int, _frame: object) -> None:
 
 
 def new_folder(name: str, out: str | None) -> Path:
-    """Where results go; never over others."""
+    """Make a folder for results; never write over other results."""
     folder = Path(out) if out else repo.ROOT / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     try:
         folder.mkdir(parents=True, exist_ok=out is not None)
@@ -47,7 +47,7 @@ def new_folder(name: str, out: str | None) -> Path:
 
 
 def outcome(point: Point, record: BootRecord) -> str:
-    """What the progress line says of a point that has ended."""
+    """The text of the progress line for a point that has ended."""
     run = record.json(f"run/{point.id}")
     if run is None or run["state"] != "done":
         return "failed"
@@ -55,7 +55,7 @@ def outcome(point: Point, record: BootRecord) -> str:
 
 
 def again(argv: list[str]) -> str:
-    """The command that runs the same again; into a folder of its own, as this one is taken."""
+    """The command that runs the same again, without the folder: this one is in use."""
     words = [f"scripts/{Path(argv[0]).name}", *argv[1:]]
     for flag in ("--out", "--resume"):
         if flag in words:
@@ -75,7 +75,7 @@ def _name(accel: Accel | None) -> str:
 
 @dataclass
 class Session:
-    """Boots of one suite on one kernel. accel None is this machine itself."""
+    """The boots of one suite on one kernel. If accel is None, they are passes on this machine itself."""
     suite: Suite
     kernel: Kernel
     modules: Path
@@ -87,7 +87,7 @@ class Session:
     boots: list[BootRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # Every boot loads these, whatever is built meanwhile, those of a suite that is resumed, too.
+        # Every boot loads these copies, whatever is built meanwhile; so do the boots of a resumed suite.
         self._sources = resume.sources()
         if not list(self.folder.glob(f"boot-*/{resume.FILE}")):
             for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
@@ -102,10 +102,10 @@ class Session:
         return self.flavours[guest.flavour][0] if guest.flavour else self.kernel
 
     def _made_by(self, guest: Guest, accel: Accel | None) -> dict[str, str]:
-        """What boots must have in common with those that a resumed suite has made already."""
+        """What boots must have in common with those that a resumed suite has already made."""
         kernel = self._kernel(guest)
         image = kernel.image
-        # Another kernel may be put in the image's place.
+        # The image may be replaced by another kernel.
         at = image.stat() if image.is_file() else None
         words = [kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])]
         return {"sources": self._sources, "kernel": " ".join(words), "vcpus": str(self.vcpus),
@@ -114,7 +114,7 @@ class Session:
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; write and return the result.
 
-        A machine that does not start is not tried again, and the others go on; SetupError if none started.
+        If a machine is not available, do not try it again, and go on with the others; SetupError if none is available.
         """
         progress = Progress([s for points, _ in passes for s in job.plan(points)])
         interrupted = ""
@@ -144,7 +144,7 @@ class Session:
                 signal.signal(number, handler)
 
     def _causes(self) -> str:
-        """Why there is no machine at all."""
+        """Why no machine at all is available."""
         reasons = {boot.reason for boot in self.boots}
         return reasons.pop() if len(reasons) == 1 else "; ".join(f"boot {boot.name or '-'}: {boot.reason}" for boot in self.boots)
 
@@ -157,7 +157,7 @@ class Session:
         return found
 
     def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
-        """A boot that was done before the suite was interrupted."""
+        """A boot that was completed before the suite was interrupted."""
         made_by = self._made_by(self.suite.guest(points), accel)
         record = resume.load(self.folder / f"boot-{number}", number, points, made_by)
         if record:
@@ -203,12 +203,12 @@ class Session:
     def _files(self, points: list[Point]) -> dict[str, Path]:
         modules = self.modules / self.suite.guest(points).flavour
         files = {"/point.sh": job.POINT_SH, "/folioscale.ko": modules / "folioscale.ko"}
-        # Where it was not built, the guest says that there is no floor.
+        # If it was not built, the guest reports that there is no floor.
         floors = self.modules.rglob("fsc_floor.ko") if any(point.floor for point in points) else ()
         return files | {"/fsc_floor.ko": floor for floor in floors}
 
     def _keeper(self, record: BootRecord, outdir: Path, progress: Progress, name: str) -> OnBlob:
-        """What to do with a blob: keep it on disk at once, and look whether the machine is fair."""
+        """Return a function that handles a blob: it writes it to disk at once, and checks that the machine is fair."""
         runs = outdir / "runs"
         runs.mkdir(parents=True)
         points = {point.id: point for point in record.points}

@@ -10,16 +10,16 @@ from pathlib import Path
 from . import console
 from .verdict import SetupError
 
-# Documentation/arch/x86/boot.rst: offsets in the setup header, whose version has both since 2.10.
+# Documentation/arch/x86/boot.rst: offsets in the setup header, which has the last two since version 2.10.
 _HEADER, _VERSION, _PREF_ADDRESS, _INIT_SIZE = 0x202, 0x206, 0x258, 0x260
 _MB = 1 << 20
 
-# The module does not take a parameter: the fault of whoever gave it, and no finding.
+# The module refuses a parameter: a mistake of the caller, not a finding.
 REFUSED = re.compile(r"folioscale: \S+=.*: allowed: .*")
-# busybox says the one, kmod the other.
+# The messages of busybox and of kmod.
 _INSMOD = re.compile(r"insmod: (?:can't|ERROR: could not) insert")
 _SIGN = "or sign the module with a key that the kernel trusts"
-# What insmod or the kernel say when the module is not loaded, or is of no use: cause and cure.
+# Messages of insmod or the kernel if the module is not loaded, or cannot be used: cause and cure.
 _NOT_LOADED = (
     (r"Lockdown: .*module", f"lockdown lets no unsigned module in: boot without lockdown= and Secure Boot, {_SIGN}"),
     (r"Key was rejected|Loading of .* is rejected|Required key not available",
@@ -34,14 +34,14 @@ _NOT_LOADED = (
     (r"Cannot allocate memory", "too little memory to load the module: a larger MEM="),
     (r"Operation not permitted", "nobody may load a module: no kernel.modules_disabled=1, and be root"),
 )
-# What the console says of a machine that does not get as far as its job.
+# Messages on the console of a machine that does not reach its job.
 _NO_MEMORY = re.compile(r"Initramfs unpacking failed|System is deadlocked on memory|no killable processes")
 _NO_PORT = re.compile(r"folioscale: no status port: .*")
 _TOO_MANY_CPUS = re.compile(r"Invalid SMP CPUs (\d+)\. The max CPUs supported by machine '\S+' is (\d+)")
 
 
 def not_loaded(text: str) -> str:
-    """Why the module cannot be used, from what the guest sent of it: insmod's words, then the kernel's."""
+    """Why the module cannot be used, from what the guest sent: insmod's message, then the kernel's."""
     if refused := REFUSED.search(text):
         return refused[0].strip()
     for pattern, cause in _NOT_LOADED:
@@ -51,7 +51,7 @@ def not_loaded(text: str) -> str:
 
 
 def is_insmod(text: str) -> bool:
-    """Whether it is insmod that has failed, so that nothing was run."""
+    """Whether insmod failed, so that nothing was run."""
     return _INSMOD.search(text) is not None
 
 
@@ -61,7 +61,7 @@ def _shown(text: str, pattern: str) -> str:
 
 
 def check_memory(image: Path, memory_mb: int) -> None:
-    """Refuse a machine in which the kernel has no room to unpack itself: it would go down without a word."""
+    """Refuse a machine in which the kernel has no room to unpack itself: it would die without a message."""
     with image.open("rb") as file:
         head = file.read(0x1000)
     if head[_HEADER:_HEADER + 4] != b"HdrS" or struct.unpack_from("<H", head, _VERSION)[0] < 0x20a:
@@ -73,7 +73,7 @@ def check_memory(image: Path, memory_mb: int) -> None:
 
 
 def check_machine(text: str, status: int | None, said: str, memory_mb: int) -> None:
-    """Refuse a machine that went down before its job, if console, exit @status or QEMU's words (@said) say why."""
+    """Refuse a machine that died before its job, if its console, its exit @status or QEMU's output @said say why."""
     if line := _NO_MEMORY.search(text):
         raise SetupError(f"MEM={memory_mb}: too little memory to boot ({line[0]}): allowed: more")
     if line := _NO_PORT.search(text):
@@ -86,7 +86,7 @@ def check_machine(text: str, status: int | None, said: str, memory_mb: int) -> N
 
 
 def check_host() -> None:
-    """Refuse this machine (HOST=1) where it is known beforehand that the module cannot be used."""
+    """Refuse this machine (HOST=1) if it is known beforehand that the module cannot be used."""
     lockdown = _read("/sys/kernel/security/lockdown")
     if found := re.search(r"\[(?!none)(\w+)\]", lockdown):
         raise SetupError(not_loaded(f"Lockdown: {found[1]}: unsigned module loading is restricted"))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A virtual machine on the user's own terminal, with the module loaded and idle in it.
 
-With --trace its root is this machine's, where tracing tools are; with --gdb it waits for one.
+With --trace its root is this machine's, which has tracing tools; with --gdb it waits for gdb.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from .kernel import Kernel
 from .roots import HostRoot, Initramfs
 from .verdict import EXIT_STATUS, LOST, PASS, SetupError
 
-# A status port that goes nowhere takes what is emitted; so the lines for gdb go to both.
+# On a terminal nobody reads the status port, so the lines for gdb go to the terminal as well.
 _JOB = """
 stty -F /dev/ttyS0 rows {rows} cols {columns}
 insmod {ko} autorun=0 {params} || exit
@@ -45,8 +45,8 @@ Symbols and lines of the module: {ko}
 Its sources: {sources}
 """
 
-# insmod has put the sections somewhere else in every boot. objcopy writes that into a copy:
-# told by -s of add-symbol-file alone, gdb 13 looks for the module's static data in .text.
+# insmod puts the sections at other addresses in every boot. objcopy writes these into a copy:
+# with -s of add-symbol-file alone, gdb 13 looks for the module's static data in .text.
 _GDB = """
 at=/sys/module/folioscale/sections
 sections="" moves=""
@@ -68,7 +68,7 @@ emit gdb /tmp/gdb
 
 
 def vmlinux(where: Kernel) -> str:
-    """The line that loads the kernel's symbols; or where one has them from."""
+    """The line that loads the kernel's symbols, or a comment that says how to get them."""
     files = (Path(f"/usr/lib/debug/boot/vmlinux-{where.release}"), where.build / "vmlinux")
     for file in files:
         if file.is_file() and _has_symbols(file):
@@ -79,7 +79,7 @@ def vmlinux(where: Kernel) -> str:
 
 
 def _has_symbols(file: Path) -> bool:
-    """Debian's headers have a vmlinux, too, with nothing in it but BTF."""
+    """Whether a vmlinux has debug information. That of Debian's headers has only BTF."""
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.rfind(b"\0.debug_info\0") >= 0
 
@@ -93,7 +93,7 @@ def _spec(args: argparse.Namespace) -> vm.BootSpec:
     how = accel.choose(args.accel, machine)
     if args.trace:
         how = accel.traced(how)
-    # Where the guest has it.
+    # The path in the guest.
     ko = built if args.trace else Path("/folioscale.ko")
     more = _TRACE.format(ko=ko, sources=repo.ROOT / "module") if args.trace else ""
     outdir = repo.BUILD / "vm/shell"
@@ -107,8 +107,8 @@ def _spec(args: argparse.Namespace) -> vm.BootSpec:
         kernel=machine, accel=how, timeout_s=0, job=job, files={"folioscale.ko": built},
         root=HostRoot() if args.trace else Initramfs(),
         vcpus=how.max_vcpus or args.vcpus, memory_mb=args.memory, outdir=outdir,
-        # loglevel: else the kernel's chatter lands between what is typed. nokaslr: gdb takes
-        # the kernel's addresses from its file.
+        # loglevel: keep the kernel's messages off the terminal. nokaslr: gdb takes the kernel's
+        # addresses from its file.
         cmdline=["loglevel=4", *(["nokaslr"] if args.gdb else [])],
         qemu=("-gdb", f"tcp:127.0.0.1:{args.gdb}") if args.gdb else ())
 
@@ -119,12 +119,12 @@ def _interactive(spec: vm.BootSpec, shell: str) -> int:
     try:
         return EXIT_STATUS[PASS if vm.run_interactive(spec) == 0 else LOST]
     finally:
-        # QEMU makes the terminal raw and puts it back itself, unless it was killed.
+        # QEMU makes the terminal raw. It restores the terminal itself, unless it was killed.
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _for_gdb_alone(spec: vm.BootSpec) -> int:
-    """Without a terminal: say what to type elsewhere, and stay until somebody ends us."""
+    """Without a terminal: print the commands for gdb, and run until this process is ended."""
     spec.job += _FOR_GDB_ALONE
     spec.timeout_s = 24 * 3600.0
     spec.on_blob = lambda name, data: print(data.decode(), end="", flush=True)

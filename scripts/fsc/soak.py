@@ -26,25 +26,25 @@ from .verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, LOST, PASS, SetupError
 
 SOAK_SH = repo.SCRIPTS / "guest/soak.sh"
 MINUTES = 60
-# No point takes less than half a second of the guest's time on average, whatever is refused.
+# On average a point takes at least half a second of guest time, even if some are refused.
 _A_MINUTE = 150
-# Booting, the point that is under way when time is up, and memory; a hung machine is found sooner.
+# For booting, the point that runs when time is up, and counting memory; a hung machine is found sooner.
 _OVERHEAD_S = 1800.0
-# guest/soak.sh gives up on a run after 500 s; what populates or drains says nothing for long, either.
+# guest/soak.sh gives up on a run after 500 s; populating or draining may also be silent for long.
 _QUIET_S = 700.0
 _SHOW_S = 20.0
 MEMORY_LIMIT = 0.01
-# All of them are in the machine from the start.
+# The machine gets the list of all points at the start.
 MOST_MINUTES = 7 * 24 * 60
-# More than half that are refused is a fault of the generator, once there is a half to speak of.
+# If more than half of at least _FEW points are refused, the generator is at fault.
 REFUSED_LIMIT, _FEW = 0.5, 10
 INCONCLUSIVE_LIMIT = 0.5
-# What a point may be INCONCLUSIVE for: it has shown nothing, and nothing wrong.
+# Reasons for which a point may be INCONCLUSIVE: it has shown nothing, but nothing wrong.
 VACUOUS = ("a thread did not run in the window", "no turnover in the window",
            "vacuous: no lookup in the window found a folio", "vacuous: no descriptor came back under another key")
 STOPPED = "stopped before the window ended"
 _NOT_ENDED = "the run has not ended"
-# Reasons that are of no single point begin with this.
+# Reasons that are not about a single point begin with this.
 ALL = "all points together: "
 _CLEAN = re.compile(r"Invalid argument|Cannot allocate memory")
 
@@ -54,7 +54,7 @@ class Failure(Exception):
 
 
 def wrong(run: dict[str, Any], point: Point, during: bool = False) -> str:
-    """What is wrong with the run.json of @point, read at its end or @during it."""
+    """What is wrong with the run.json of @point, read at its end or @during it; empty if nothing is."""
     if found := complaint(run):
         return found
     for name, value in point.params.items():
@@ -73,21 +73,21 @@ def wrong(run: dict[str, Any], point: Point, during: bool = False) -> str:
 
 
 def refusal(text: str) -> str:
-    """The module's line in which it refuses a point; empty if insmod failed otherwise."""
+    """The line in which the module refuses a point; empty if insmod failed for another reason."""
     line = setup_errors.REFUSED.search(text)
     return line[0] if line and _CLEAN.search(text) else ""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What /proc/meminfo and /proc/zoneinfo say."""
+    """Memory according to /proc/meminfo and /proc/zoneinfo."""
     total_kb: int
     free_kb: int
     slab_kb: int
 
 
 def compared(start: Memory, end: Memory) -> tuple[str, bool]:
-    """What was compared, and whether it is the same within 1% of the memory there is."""
+    """The comparison as text, and whether free memory and slabs are the same within 1% of all memory."""
     def differ(before: int, after: int) -> float:
         return (after - before) / start.total_kb
 
@@ -100,25 +100,25 @@ def compared(start: Memory, end: Memory) -> tuple[str, bool]:
 
 @dataclass
 class Tally:
-    """What a soak has seen so far; told by the guest, blob by blob."""
+    """What a soak has seen so far, from the blobs of the guest."""
     points: dict[int, Point]
     folder: Path
-    seconds: float = 0.0          # that it is to take
+    seconds: float = 0.0          # how long it is to take
     show: Callable[[str], None] = lambda text: None
-    many: bool = True             # not one point alone
-    now: Point | None = None      # the point that is under way, or was the last
+    many: bool = True             # not only one point
+    now: Point | None = None      # the current point, or the last one
     ended: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     inconclusive: Counter[str] = field(default_factory=Counter)
     lookups: int = 0
     turnovers: int = 0
     memory: dict[str, Memory] = field(default_factory=dict)
-    _at: int = 0                  # how far the console has been looked at
+    _at: int = 0                  # how far the console has been read
     _ran: bool = False
-    _begin: float = 0.0           # of the first point
+    _begin: float = 0.0           # when the first point began
 
     def on_blob(self, name: str, data: bytes) -> None:
-        """Take what the guest says. Raises Failure."""
+        """Take a blob of the guest. Raise Failure if it shows a failure."""
         kind, _, which = name.partition("/")
         text = data.decode(errors="replace")
         if kind == "memory":
@@ -167,12 +167,12 @@ class Tally:
         line = refusal(text)
         if not line:
             raise Failure(f"insmod failed without a reason: {text.strip()}")
-        # A second start may find less memory than the first did.
+        # Only the first start counts: a second one may find less memory.
         if not self._ran:
             self.refused[re.search(r"folioscale: (\w+)=", line)[1]] += 1
 
     def complaints(self) -> list[str]:
-        """What the console has complained of since the last call: it is about the point that is under way."""
+        """The kernel's complaints since the last call. They are about the current point."""
         log = self.folder / "console.log"
         if not log.exists():
             return []
@@ -192,7 +192,7 @@ def counted(counts: Counter[str]) -> str:
 
 
 def judge(tally: Tally, boot: vm.Boot | None, why: str) -> tuple[str, str]:
-    """Verdict and reason of a soak that went on to its end, or was interrupted (@why, and no boot)."""
+    """Verdict and reason of a soak that ended, or was interrupted (then @why says so, and @boot is None)."""
     if boot and boot.state != PASS:
         return boot.state, boot.reason
     if {"start", "end"} <= tally.memory.keys():
@@ -215,7 +215,7 @@ def judge(tally: Tally, boot: vm.Boot | None, why: str) -> tuple[str, str]:
 
 
 def render(tally: Tally) -> str:
-    """What there was, in a few lines."""
+    """The soak in a few lines."""
     refused = tally.refused.total()
     share = f" ({refused / tally.ended:.0%}, by {counted(tally.refused)})" if refused else ""
     lines = [f"points        {tally.ended:,}, of which {refused} were refused{share}",
@@ -231,7 +231,7 @@ def render(tally: Tally) -> str:
 
 
 def again(args: argparse.Namespace, seed: int, number: int | None) -> str:
-    """The line that runs @number of @seed once more, or all of it."""
+    """The command that runs point @number of @seed again or, if it is None, the whole soak."""
     words = [f"SEED={seed}"]
     words += [f"POINT={number}"] if number is not None else [f"MINUTES={args.minutes}"] if args.minutes else []
     machine = Machine()
@@ -242,7 +242,7 @@ def again(args: argparse.Namespace, seed: int, number: int | None) -> str:
 
 
 def told(verdict: str, reason: str, tally: Tally, args: argparse.Namespace, seed: int) -> str:
-    """What went wrong, where, and how to have it again."""
+    """What went wrong, where, and how to repeat it."""
     point = tally.now
     if not point:
         return f"{verdict} before the first point: {reason}"
@@ -253,12 +253,12 @@ def told(verdict: str, reason: str, tally: Tally, args: argparse.Namespace, seed
 
 
 def kept(folder: Path) -> str:
-    """The files that somebody might look for."""
+    """The files that are of interest."""
     return ", ".join(sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".log", ".txt")))
 
 
 def points_of(args: argparse.Namespace, seed: int) -> list[Point]:
-    """What the guest gets to do: more than it can, or one point, once or until the time is up."""
+    """The points for the guest: more than it can run, or the same point once or until the time is up."""
     machine = Machine(args.vcpus, args.memory)
     most = (args.minutes or MINUTES) * _A_MINUTE
     if args.point is None:
@@ -268,7 +268,7 @@ def points_of(args: argparse.Namespace, seed: int) -> list[Point]:
 
 def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argparse.Namespace,
               tally: Tally) -> vm.BootSpec:
-    """The machine, and the job that lasts as long as it."""
+    """The machine, and its job."""
     seconds = (args.minutes or MINUTES) * 60
     return vm.BootSpec(
         kernel=where, accel=how, outdir=folder, vcpus=args.vcpus, memory_mb=args.memory,
@@ -280,7 +280,7 @@ def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argpar
 
 
 def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
-    """Boot, and follow it to its end, a failure, or an interruption; verdict and reason."""
+    """Boot, and wait for the end, a failure, or an interruption; return verdict and reason."""
     before = {number: signal.signal(number, session.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         boot, why = vm.boot(spec), ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Random points of a soak. A point is a function of seed, number and machine, and of no other point.
 
-What goes together is the module's business: it says so, and a soak counts what it refuses. Here
-values are only drawn so that this is rare: what most points could not have, most points do not draw.
+The module decides which values go together: it refuses others, and a soak counts the refusals. This
+file only keeps them rare: most points do not draw values that few points could have.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from dataclasses import dataclass
 
 from . import traits
 
-# What is done with a point beside running it to its end, and how often.
+# What is done with a point, and how often: "run" just runs it to its end.
 HOWS = {"run": 12, "read": 3, "stop": 3, "again": 2, "unload": 1}
 _SECTION_NS = 100_000_000
-# Of the machine's memory the folios may have so much; the limbo has an eighth of it unless told otherwise.
+# Folios may have this share of the machine's memory; the limbo has an eighth of it by default.
 _SHARE = 0.35
 _PAGE = 4096
 
 Value = int | str
-# A point's words leave them out.
+# A point's words omit these values.
 DEFAULTS: dict[str, Value] = {name: one["default"] for name, one in traits.PARAMETERS.items()
                               if name not in ("busted", "autorun")}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What points are drawn for; another one has other points."""
+    """The machine that points are drawn for; another machine has other points."""
     vcpus: int = 2
     memory_mb: int = 2048
 
 
 @dataclass(frozen=True)
 class Point:
-    """A load of the module, and what is done with it."""
+    """Parameters for a run of the module, and what is done with it."""
     number: int
     how: str                      # of HOWS
-    at_s: float                   # when stop and unload come
+    at_s: float                   # when to stop or unload
     params: dict[str, Value]
 
     @property
     def words(self) -> str:
-        """As insmod takes them."""
+        """The parameters for insmod."""
         return " ".join(f"{name}={value}" for name, value in self.params.items()
                         if name in ("path", "protocol") or value != DEFAULTS[name])
 
     @property
     def line(self) -> str:
-        """As the guest reads it."""
+        """The line that the guest reads."""
         return f"{self.number} {self.how} {self.at_s:.3f} {self.words}"
 
 
@@ -57,7 +57,7 @@ class _Draw(random.Random):
     """Numbers and choices of one point."""
 
     def log(self, low: int, high: int) -> int:
-        """A whole number of any size alike."""
+        """A whole number, uniform on a log scale."""
         high = max(low, high)
         return min(high, max(low, int(low * ((high + 1) / low) ** self.random())))
 
@@ -71,7 +71,7 @@ class _Draw(random.Random):
 
 def point(seed: int, number: int, machine: Machine) -> Point:
     """Point @number of the soak with @seed."""
-    # Words, as numbers that follow each other make streams that resemble each other in some generators.
+    # Seed with a string: in some generators consecutive numbers give similar streams.
     draw = _Draw(f"{seed}/{number}")
     params = _who(draw, machine)
     params |= _what(draw, params, machine)
@@ -115,7 +115,7 @@ def _cpus(draw: _Draw, vcpus: int) -> str:
 
 
 def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, Value]:
-    """The folios, and how freers go about them."""
+    """The folios, and how freers remove and replace them."""
     path = params["path"]
     order, mean, least, most = _orders(draw)
     mix, frames = _mix(draw, str(path))
@@ -127,7 +127,7 @@ def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, 
         "nr_mms": draw.log(1, 64) if path == "gup" and draw.often(0.5) else 1,
         "nr_mappings": 1 << draw.log(1, 11) - 1 if draw.often(0.5) else draw.either(0.01, (3, 100), 1),
         "popularity": draw.choice(("uniform", "uniform", "zipf", "hot")),
-        # What cannot freeze can only be truncated.
+        # A count that cannot freeze allows truncate only.
         "removal": draw.choice(("reclaim", "truncate")) if params["tryget"] != "rcuref" and alone else
         draw.either(0.95, ("truncate",), "reclaim") if params["tryget"] == "rcuref" else "reclaim",
         "burst": draw.log(1, min(folios, 65536)) if draw.often(0.4) and params["churn"] != "refreeze" else 1,
@@ -139,7 +139,7 @@ def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, 
 
 
 def _orders(draw: _Draw) -> tuple[Value, float, int, int]:
-    """order=, the mean of a folio's pages, the smallest order and the largest."""
+    """order=, the mean number of a folio's pages, the smallest and the largest order."""
     if draw.often(0.5):
         return 0, 1, 0, 0
     if draw.often(0.5):
@@ -151,7 +151,7 @@ def _orders(draw: _Draw) -> tuple[Value, float, int, int]:
 
 
 def _mix(draw: _Draw, path: str) -> tuple[str, float]:
-    """mix=, and how many times the frames of the file folios it comes to, as the module reckons."""
+    """mix=, and all frames over those of the file folios, as the module computes it."""
     if path != "pfn":
         return "100:0:0:0:0", 1.0
     others = [draw.randint(0, 40) if draw.often(0.5) else 0 for _ in range(4)]
@@ -168,7 +168,7 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
     readers, freers = int(params["nr_readers"]), int(params["nr_freers"])
     rate = draw.log(10, 100_000) if draw.often(0.4) else 0
     counted = not readers and not rate and not params["cross_cpu"] and draw.often(0.5)
-    # Those that spin under the lock do it one after the other.
+    # Readers that spin under the lock do so one after the other.
     stall_most = 100 if params["path"] == "gup" or params["protocol"] == "locked" else draw.choice((100, 1000))
     stalls = draw.often(0.2 if readers else 0.01)
     return {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Statistics over repetitions: medians, exact tests, ratios. No formula of our own
-where scipy has one."""
+"""Statistics over repetitions: medians, exact tests, ratios. Formulas are scipy's where
+it has them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 ALPHA = 0.05
-# Every relabelling is tried up to this many (8 against 8 are 12,870); above, a sample.
+# Up to this many relabellings all are tried (8 against 8 have 12,870); above that, a sample.
 RELABELLINGS = 50_000
 
 
@@ -27,11 +27,11 @@ class Interval:
 
 @lru_cache
 def _order_rank(n: int) -> tuple[int, float]:
-    """The largest k for which [x_(k), x_(n+1-k)] covers the median often enough."""
+    """The largest k for which [x_(k), x_(n+1-k)] covers the median often enough, and its coverage."""
     def coverage(k: int) -> float:
         return float(1 - 2 * stats.binom.cdf(k - 1, n, 0.5))
     enough = [k for k in range(1, n // 2 + 1) if coverage(k) >= CONFIDENCE]
-    k = enough[-1] if enough else 1     # too few: smallest to largest, and its true coverage
+    k = enough[-1] if enough else 1     # too few: smallest to largest, with the true coverage
     return k, coverage(k)
 
 
@@ -46,14 +46,14 @@ def median(values: Sequence[float]) -> Interval:
 
 
 def spread(values: Sequence[float]) -> Interval:
-    """For deterministic metrics: what was seen, and no claim about what was not."""
+    """For deterministic metrics: the range that was seen, without a claim about other values."""
     several = len(values) > 1
     return Interval(float(np.median(values)), float(min(values)) if several else None,
                     float(max(values)) if several else None, None)
 
 
 def at_most(hits: int, n: int) -> float:
-    """What share the truth may have at most when so many of n are hits; one-sided, exact."""
+    """The upper confidence limit of the true share if @hits of @n are hits; one-sided, exact."""
     return float(stats.binomtest(hits, n, alternative="less").proportion_ci(CONFIDENCE).high)
 
 
@@ -69,7 +69,7 @@ def p_value(sample: Sequence[float], baseline: Sequence[float]) -> float | None:
 
 
 def p_values(samples: np.ndarray, baselines: np.ndarray) -> np.ndarray:
-    """The same of many pairs at once, one in each row."""
+    """The same for many pairs at once, one in each row."""
     n, pooled = samples.shape[1], np.hstack([samples, baselines])
     ordered = np.sort(pooled, axis=1)
     tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
@@ -86,7 +86,7 @@ def p_values(samples: np.ndarray, baselines: np.ndarray) -> np.ndarray:
 
 
 def larger(sample: Sequence[float], baseline: Sequence[float]) -> bool:
-    """On which side of the middle the statistic of p_value() is; zeros and ties are nothing to it."""
+    """Whether the statistic of p_value() is above its middle; works with zeros and ties, too."""
     test = stats.mannwhitneyu(sample, baseline, method="asymptotic")
     return float(test.statistic) > len(sample) * len(baseline) / 2
 
@@ -97,7 +97,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_rows(p_values: np.ndarray) -> np.ndarray:
-    """The same of many families at once, one in each row."""
+    """The same for many families at once, one in each row."""
     order = np.argsort(p_values, axis=-1, kind="stable")
     steps = np.arange(p_values.shape[-1], 0, -1)
     worst = np.maximum.accumulate(np.minimum(1, steps * np.take_along_axis(p_values, order, -1)), axis=-1)
@@ -108,7 +108,7 @@ def holm_rows(p_values: np.ndarray) -> np.ndarray:
 
 @lru_cache
 def _tail(m: int, n: int, u: int) -> float:
-    """P(U <= u) without ties, asked of scipy with a sample made to have that U."""
+    """P(U <= u) without ties, from scipy with a sample that is made to have that U."""
     below = [u // m + (1 if i < u % m else 0) for i in range(m)]   # sums to u, each <= n
     sample = [count - 0.5 + i / (4 * m) for i, count in enumerate(below)]
     test = stats.mannwhitneyu(sample, range(n), alternative="less", method="exact")
@@ -126,7 +126,7 @@ def _shift_rank(m: int, n: int) -> tuple[int, float]:
 
 def ratio(sample: Sequence[float], baseline: Sequence[float]) -> Interval | None:
     """Hodges-Lehmann ratio on logs, with the interval that inverts Mann-Whitney.
-    None where a zero on either side has no logarithm."""
+    None if a value on either side is zero and has no logarithm."""
     if not len(sample) or not len(baseline) or min(*sample, *baseline) <= 0:
         return None
     logs = np.sort(np.subtract.outer(np.log(sample), np.log(baseline)).ravel())

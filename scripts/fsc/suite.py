@@ -10,9 +10,9 @@ from pathlib import Path
 
 from . import versions
 
-# Loading, populating, draining and unloading, beside the phases themselves.
+# For loading, populating, draining and unloading, in addition to the phases.
 POINT_OVERHEAD_S = 0.5
-# The axis that is no parameter of the module: which machine is booted.
+# The axis that is not a parameter of the module: which machine is booted.
 BOOT = "boot"
 
 
@@ -20,11 +20,11 @@ BOOT = "boot"
 class Guest:
     """A machine that points are booted in: the suite's [boot.NAME], or the usual one."""
     title: str = ""
-    cmdline: str = ""              # words more
-    flavour: str = ""              # of Debian's kernel; the one that is booted anyway if empty
-    memory_mb: int = 0             # as the others have if 0
-    since: str = ""                # the kernel series that it is for: this one or newer,
-    before: str = ""               # and older than this one; any if empty
+    cmdline: str = ""              # additional words
+    flavour: str = ""              # of Debian's kernel; if empty, the suite's kernel is booted
+    memory_mb: int = 0             # if 0, as the other machines have
+    since: str = ""                # the kernel series that it is for: this one or newer, ...
+    before: str = ""               # ... and older than this one; any if empty
 
     def not_on(self, series: str) -> str:
         """Why this is not booted on a kernel of @series; empty if it is."""
@@ -45,8 +45,8 @@ class Point:
     params: dict[str, int | str]
     icount: bool = False
     floor: bool = False
-    axes: dict[str, int | str] = field(default_factory=dict)    # of a matrix: where in it this point is
-    alone: bool = False            # in its boot: what others leave behind would be in its figures
+    axes: dict[str, int | str] = field(default_factory=dict)    # in a matrix: the point's value on each axis
+    alone: bool = False            # has a boot of its own: leftovers of other points would change its figures
 
     @property
     def id(self) -> str:
@@ -71,7 +71,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """A workload that is a matrix: what is drawn of it, and against what."""
+    """A workload that is a matrix: the metrics that are shown, and the axis that they are shown against."""
     x: str
     show: tuple[str, ...]
 
@@ -91,15 +91,15 @@ class Suite:
     left_out: dict[str, str] = field(default_factory=dict)    # machines that are not booted here, and why
 
     def without(self, left: dict[str, str]) -> Suite:
-        """The suite without machines that are not booted here; @left says why."""
+        """The suite without the machines that are not booted here; @left has the reasons."""
         return replace(self.only(lambda point: point.boot not in left), left_out=self.left_out | left)
 
     def on(self, series: str) -> Suite:
-        """The suite as a kernel of @series can be asked it."""
+        """The part of the suite that can be run on a kernel of @series."""
         return self.without({name: why for name, guest in self.guests.items() if (why := guest.not_on(series))})
 
     def only(self, keep: Callable[[Point], bool]) -> Suite:
-        """The suite without the points that are not available."""
+        """The suite with only the points that @keep accepts."""
         points = tuple(filter(keep, self.points))
         workloads, used = {point.workload for point in points}, {point.boot for point in points}
         return replace(self, points=points,
@@ -123,7 +123,7 @@ class Suite:
         return points
 
     def boots(self, repetition: int) -> list[list[Point]]:
-        """The same as boots, one for each machine, and for each point that is alone; theirs is the order of their
+        """The same points as boots: one for each machine, and one for each point that is alone, in the order of their
         first points."""
         found: dict[tuple[str, str], list[Point]] = {}
         for point in self.order(repetition):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Suites as files: scripts/suites/*.toml, and what is refused in one, with its line."""
+"""Read suites from scripts/suites/*.toml; refuse mistakes with their line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 @dataclass(frozen=True)
 class Kind:
-    """What a parameter's value may look like; it becomes a word of a shell command."""
+    """The form that a parameter's value must have, because it becomes a word of a shell command."""
     says: str
     text: re.Pattern[str] | None = None
     integer: bool = False
@@ -38,8 +38,8 @@ ORDERS = Kind("an int, or orders with weights such as '0:8,2:4'",
               re.compile(r"[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*"), integer=True)
 SHARES = Kind("five weights such as '60:20:10:5:5'", re.compile(r"[0-9]+(:[0-9]+){4}"))
 
-# The module's parameters that a suite may set, all but those that it sets by other keys. Names and
-# looks are refused here, with file and line; what a value may be only the module knows.
+# The module's parameters that a suite may set: all except those that it sets by other keys. Wrong
+# names and forms are refused here, with file and line; only the module knows which values are valid.
 _TEXTS = {"order": ORDERS, "mix": SHARES, "reader_cpus": CPUS, "freer_cpus": CPUS}
 PARAMS = {name: WORD if one["kind"] == "choice" else _TEXTS[name] if one["kind"] == "text" else INT
           for name, one in traits.PARAMETERS.items() if name not in ("protocol", "path", "autorun")}
@@ -51,17 +51,17 @@ BOOT_KEYS: dict[str, type] = {"title": str, "cmdline": str, "flavour": str, "mem
                               "since": str, "before": str}
 LEAST_MB = 128    # Debian's kernel does not boot in less
 WORDS = re.compile(r"[!-~]+( [!-~]+)*")
-# A workload's own paths and protocols stand in place of the top ones.
+# A workload's own paths and protocols replace those at the top.
 WORKLOAD_KEYS: dict[str, type] = {
     "title": str, "params": dict, "icount": bool, "floor": bool, "paths": list, "protocols": list,
     "matrix": dict, "exclude": list, "override": list, "show": list, "against": str, "alone": bool,
 }
-# An axis that goes from 1 to what the machine has, doubled from one value to the next.
+# An axis from 1 to the number of the machine's CPUs, each value twice the one before.
 UP_TO_CPUS = "1..cpus"
 
 
 def doubled(most: int) -> list[int]:
-    """1, 2, 4 ... up to @most, which is there in any case."""
+    """1, 2, 4 ... up to @most, which is always included."""
     return sorted({most, *(1 << shift for shift in range(most.bit_length()))} - {0})
 
 
@@ -119,7 +119,7 @@ class _Loader:
         return value
 
     def params(self, table: str, found: dict[str, Any], at: str = "") -> dict[str, int | str]:
-        """Parameters of the module; @at is the key that they stand under, if it is not their own line."""
+        """Parameters of the module; @at is the key that has them, if they have no lines of their own."""
         self.known(table, found, PARAMS, at)
         for key, value in found.items():
             if not PARAMS[key].takes(value):
@@ -161,7 +161,7 @@ class _Loader:
 
     def condition(self, table: str, key: str, found: Any, matrix: dict[str, list[int | str]],
                   names: dict[str, list[str]]) -> dict[str, list[int | str]]:
-        """Where in a matrix something holds: axes, path and protocol, each with a value or several."""
+        """A condition on places in a matrix: axes, path and protocol, each with one or several values."""
         known = {"path": names["paths"], "protocol": names["protocols"]} | matrix
         if not isinstance(found, dict) or not found:
             self.refuse(table, key, f"'{key}' must have tables of: {', '.join(known)}")
@@ -176,7 +176,7 @@ class _Loader:
         return listed
 
     def curve(self, table: str, found: dict[str, Any], matrix: dict[str, list[int | str]]) -> Curve | None:
-        """What is shown of a matrix; only one has this, and its exclude and override."""
+        """What is shown of a matrix; a workload without one must not have show, exclude or override."""
         if not matrix:
             for key in ("exclude", "override", "show"):
                 if key in found:
@@ -295,5 +295,5 @@ class _Loader:
 
 
 def load(file: Path, cpus: int = 2) -> Suite:
-    """Read a suite for a machine of so many CPUs; a wrong one is a SetupError that names file and line."""
+    """Read a suite for a machine with @cpus CPUs; raise SetupError with file and line if it is wrong."""
     return _Loader(file, cpus).suite()
