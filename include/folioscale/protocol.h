@@ -2,7 +2,7 @@
 /*
  * A protocol: how a folio is allocated and freed, and what a reader must do
  * about it. Each is a const struct in a header of its own in module/protocols/.
- * The loops (include/folioscale/loops.h) treat its members as constants, so
+ * The loops (module/loops/) treat its members as constants, so
  * every (path, protocol) gets its own specialised code.
  */
 #ifndef FOLIOSCALE_PROTOCOL_H

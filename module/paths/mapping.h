@@ -9,8 +9,10 @@
 #include <linux/rcupdate.h>
 #include <linux/xarray.h>
 
-#include <folioscale/loops.h>
 
+#include "../loops/define.h"
+#include "../loops/delay.h"
+#include "../loops/oracle.h"
 #include "../protocols/table.h"
 
 /**

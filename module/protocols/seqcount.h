@@ -34,8 +34,9 @@
 #include <linux/seqlock.h>
 #include <linux/uaccess.h>
 
-#include <folioscale/loops.h>
 
+#include "../loops/delay.h"
+#include "../loops/oracle.h"
 #include "descriptor.h"
 
 /* After this many failed copies a reference is cheaper. */

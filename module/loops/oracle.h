@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is done with a folio that was found: the use, which checks it, and the put. */
+#ifndef FSC_LOOPS_ORACLE_H
+#define FSC_LOOPS_ORACLE_H
+
+#include <linux/mmzone.h>
+
+#include <folioscale/folio.h>
+#include <folioscale/layout.h>
+#include <folioscale/protocol.h>
+#include <folioscale/run.h>
+#include <folioscale/stamp.h>
+#include <folioscale/trace.h>
+
+/* Check the stamp in the folio's memory; @stamp may be a copy. */
+static __always_inline void fsc_check_stamp(struct fsc_thread *t, const struct fsc_stamp *stamp,
+					    u64 key, u64 generation, bool general)
+{
+	unsigned int at;
+	u64 found = READ_ONCE(stamp->key);
+
+	if (unlikely(found != key))
+		fsc_violation_record(t, FSC_BAD_STAMP, key, generation, key, found);
+	found = READ_ONCE(stamp->generation);
+	if (unlikely(found != generation))
+		fsc_violation_record(t, FSC_BAD_GENERATION, key, generation, generation, found);
+	for (at = FSC_LINE_BYTES; general && at + sizeof(u64) <= t->run->config.touch_bytes;
+	     at += FSC_LINE_BYTES) {
+		found = READ_ONCE(*(const u64 *)((const void *)stamp + at));
+		if (unlikely(found != generation))
+			fsc_violation_record(t, FSC_BAD_LINE, key, generation, generation, found);
+	}
+}
+
+/*
+ * Use a folio, and check that it is the right one: this is the oracle. It is
+ * the same for every protocol. The caller holds @folio for @slot, by a
+ * reference or by its RCU section.
+ */
+static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    const void *folio, struct fsc_slot slot, bool general)
+{
+	/* First: overlay has an acquire here that orders the reads below. */
+	bool matches = fsc_folio_matches(proto, folio, slot.mapping, slot.index, slot.key);
+	u64 word = fsc_folio_generation(proto, folio);
+	u64 generation = word & ~FSC_GENERATION_GONE;
+	unsigned long pfn = fsc_folio_pfn(proto, folio);
+
+	if (unlikely(!matches))
+		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
+				     fsc_folio_key(proto, t->run, folio));
+	if (proto->bug.name && unlikely(!pfn_valid(pfn))) {
+		fsc_violation_record(t, FSC_BAD_PFN, slot.key, generation, 0, pfn);
+		return;
+	}
+	fsc_check_stamp(t, fsc_stamp_of(pfn), slot.key, generation, general);
+	/* The folio left its slot while we held it: legal, but counted. */
+	if (unlikely(word & FSC_GENERATION_GONE))
+		fsc_count(&t->counters, FSC_STALE_HELD);
+}
+
+static __always_inline void fsc_put(struct fsc_thread *t, const struct fsc_protocol *proto,
+				    void *folio)
+{
+	if (proto->refs.put_testzero(t, folio, 1))
+		proto->freeing.free(t, folio, false);
+}
+
+/* The last put was a reader's. */
+static __always_inline void fsc_reader_free(struct fsc_thread *t, const struct fsc_protocol *proto,
+					    void *folio)
+{
+	fsc_count(&t->counters, FSC_LAST_PUTS_BY_READER);
+	proto->freeing.free(t, folio, false);
+}
+
+static __always_inline void fsc_reader_put(struct fsc_thread *t, const struct fsc_protocol *proto,
+					   void *folio)
+{
+	if (unlikely(proto->refs.put_testzero(t, folio, 1)))
+		fsc_reader_free(t, proto, folio);
+}
+
+#endif /* FSC_LOOPS_ORACLE_H */

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A freer's loop: batches of turnovers. */
+#ifndef FSC_LOOPS_TURN_H
+#define FSC_LOOPS_TURN_H
+
+#include <folioscale/clock.h>
+#include <folioscale/layout.h>
+#include <folioscale/memdesc.h>
+#include <folioscale/parse.h>
+#include <folioscale/protocol.h>
+#include <folioscale/run.h>
+#include <folioscale/trace.h>
+
+#include "draw.h"
+#include "oracle.h"
+#include "read.h"
+
+static inline u64 fsc_next_generation(struct fsc_thread *t)
+{
+	u64 generation = t->next_generation;
+
+	/* Bit 0 is FSC_GENERATION_GONE. */
+	t->next_generation += 2;
+	return generation;
+}
+
+typedef int (*fsc_publish_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio,
+			      u32 key);
+typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
+typedef bool (*fsc_refreeze_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
+
+/* Last writes of an allocation: the count, by refs.enable, then the memdesc words. */
+static __always_inline void fsc_enable(struct fsc_thread *t, const struct fsc_protocol *proto,
+				       void *folio, int count)
+{
+	unsigned int nr = proto->own_descriptor ? 1U << fsc_folio_order(proto, folio) : 1;
+
+	if (proto->refs.enable)
+		proto->refs.enable(folio, count);
+	fsc_memdesc_publish(&t->run->map, fsc_folio_pfn(proto, folio),
+			    fsc_memdesc_word(folio, FSC_MEMDESC_FILE), nr);
+}
+
+/* Allocate a folio for @key and publish it with one reference. @delay_ns: publish_ns or 0. */
+static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
+					fsc_publish_fn publish, u32 key, unsigned int delay_ns,
+					bool timed)
+{
+	u64 generation = fsc_next_generation(t);
+	const bool clocked = timed || tracepoint_enabled(fsc_folio_alloc);
+	u64 from = clocked ? fsc_clock() : 0;
+	void *folio = proto->freeing.alloc(t, fsc_order_of(&t->run->orders, key));
+
+	if (!folio) {
+		fsc_count(&t->counters, FSC_ALLOC_FAILED);
+		return -ENOMEM;
+	}
+	fsc_count(&t->counters, FSC_ALLOCS);
+	if (!proto->bug.publish_early)
+		proto->freeing.identify(t, folio, key, generation, timed);
+	/* One for the slot. If published early, a second one guards the late writes. */
+	fsc_enable(t, proto, folio, proto->bug.publish_early ? 2 : 1);
+	if (timed && !proto->bug.publish_early)
+		fsc_hist_record(&t->latency[FSC_LAT_ALLOCATE], fsc_clock_since(from));
+	/* The tracepoint may have been enabled meanwhile: without a start time, skip it. */
+	if (clocked && tracepoint_enabled(fsc_folio_alloc))
+		fsc_trace_alloc(key, generation, fsc_folio_pfn(proto, folio),
+				fsc_folio_order(proto, folio), fsc_clock_since(from));
+	if (unlikely(delay_ns) && !proto->bug.publish_early)
+		fsc_spin_resched(delay_ns);
+	while (publish(t, proto, folio, key)) {
+		fsc_count(&t->counters, FSC_PUBLISH_FAILED);
+		if (fsc_must_give_up(t)) {
+			if (proto->bug.publish_early)
+				fsc_put(t, proto, folio);
+			fsc_put(t, proto, folio);
+			return -ENOMEM;
+		}
+		cond_resched();
+	}
+	if (proto->bug.publish_early) {
+		if (unlikely(delay_ns))
+			fsc_spin_resched(delay_ns);
+		proto->freeing.identify(t, folio, key, generation, timed);
+		fsc_put(t, proto, folio);
+	}
+	return 0;
+}
+
+/* Put the key just vacated at the end of the ring, and take out the oldest. */
+static inline u32 fsc_ring_exchange(struct fsc_thread *t, u32 vacated)
+{
+	u32 oldest = t->ring[t->ring_at];
+
+	t->ring[t->ring_at] = vacated;
+	if (++t->ring_at == t->run->config.reuse_distance)
+		t->ring_at = 0;
+	return oldest;
+}
+
+/* Take a folio out of its slot and free it. Return: false if it was not there. */
+static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_protocol *proto,
+				      fsc_remove_fn remove, u32 key, bool timed)
+{
+	void *folio = remove(t, proto, key);
+	u64 removed;
+
+	if (!folio)
+		return false;
+	removed = timed ? fsc_clock() : 0;
+	if (t->run->config.removal == FSC_RECLAIM || proto->refs.put_testzero(t, folio, 1))
+		proto->freeing.free(t, folio, timed);
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));
+	t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);
+	return true;
+}
+
+/* Allocate a folio for the oldest vacated key. Return: false if the run ends first. */
+static __always_inline bool fsc_refill(struct fsc_thread *t, const struct fsc_protocol *proto,
+				       fsc_publish_fn publish, u32 vacated, bool timed)
+{
+	u32 key = fsc_ring_exchange(t, vacated);
+
+	while (fsc_allocate(t, proto, publish, key, t->run->config.publish_ns, timed)) {
+		/* The run ended first: the slot stays vacant, and its key is in no ring. */
+		if (fsc_must_give_up(t))
+			return false;
+		fsc_limbo_check(t);
+		cond_resched();
+	}
+	return true;
+}
+
+/* Return: number of turnovers. */
+static __always_inline unsigned int fsc_turnover(struct fsc_thread *t, struct fsc_draw *draw,
+						 const struct fsc_protocol *proto,
+						 fsc_remove_fn remove, fsc_publish_fn publish,
+						 bool timed)
+{
+	u32 key = fsc_draw_key(draw, true);
+	u64 from = timed ? fsc_clock() : 0;
+
+	if (!fsc_evict(t, proto, remove, key, timed) ||
+	    !fsc_refill(t, proto, publish, key, timed))
+		return 0;
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
+	return 1;
+}
+
+/*
+ * Free config.burst folios, one after the other, and only then allocate as
+ * many. A turnover lasts from the start of the burst until the key has a folio
+ * again. With churn=reclaim, first wait until the freed memory can be
+ * allocated, and record that time as well.
+ */
+static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_draw *draw,
+					      const struct fsc_protocol *proto,
+					      fsc_remove_fn remove, fsc_publish_fn publish,
+					      bool timed)
+{
+	unsigned int vacated = 0, filled, attempts = 2 * t->run->config.burst;
+	const bool reclaim = t->run->config.churn == FSC_CHURN_RECLAIM;
+	u64 from = timed || reclaim ? fsc_clock() : 0;
+
+	while (vacated < t->run->config.burst && attempts-- && !fsc_must_give_up(t)) {
+		u32 key = fsc_draw_key(draw, true);
+
+		if (fsc_evict(t, proto, remove, key, timed))
+			t->burst[vacated++] = key;
+		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
+			fsc_limbo_check(t);
+		cond_resched();
+	}
+	if (reclaim) {
+		fsc_limbo_wait_pages(t);
+		/* Record complete bursts only. */
+		if (vacated == t->run->config.burst && !fsc_must_give_up(t))
+			fsc_hist_record(&t->latency[FSC_LAT_RECLAIM], fsc_clock_since(from));
+	}
+	/* What is not refilled when the run ends stays vacant, and its key is in no ring. */
+	for (filled = 0; filled < vacated && !fsc_must_give_up(t); filled++) {
+		if (!fsc_refill(t, proto, publish, t->burst[filled], timed))
+			break;
+		if (timed)
+			fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
+		cond_resched();
+	}
+	return filled;
+}
+
+/* Freeze and unfreeze a folio. Return: 1 if it was there and not held, else 0. */
+static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fsc_draw *draw,
+						 const struct fsc_protocol *proto,
+						 fsc_refreeze_fn refreeze, bool timed)
+{
+	u32 key = fsc_draw_key(draw, true);
+	u64 from = timed ? fsc_clock() : 0;
+
+	if (!refreeze(t, proto, key))
+		return 0;
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
+	return 1;
+}
+
+static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigned int n,
+						   u64 deadline, const struct fsc_protocol *proto,
+						   fsc_remove_fn remove, fsc_refreeze_fn refreeze,
+						   fsc_publish_fn publish)
+{
+	const struct fsc_config *config = &t->run->config;
+	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
+	const bool slow = config->publish_ns || config->free_rate || config->burst > 1;
+	/* An attempt fails if the folio is held or the slot vacant. */
+	unsigned int attempts = 2 * n + FSC_STEPS_PER_CLOCK;
+	unsigned int done = 0;
+
+	while (done < n && attempts--) {
+		bool timed = t->timed_period && !t->until_timed;
+		unsigned int turned;
+
+		if (config->churn == FSC_CHURN_REFREEZE)
+			turned = fsc_refreeze(t, &draw, proto, refreeze, timed);
+		else if (config->burst > 1 || config->churn == FSC_CHURN_RECLAIM)
+			turned = fsc_burst(t, &draw, proto, remove, publish, timed);
+		else
+			turned = fsc_turnover(t, &draw, proto, remove, publish, timed);
+		if (turned) {
+			done += turned;
+			fsc_count_add(&t->counters, FSC_TURNOVERS, turned);
+			if (t->timed_period)
+				t->until_timed = (t->until_timed ?: t->timed_period) - 1;
+			if (t->turnovers_left) {
+				t->turnovers_left -= min(t->turnovers_left, turned);
+				if (!t->turnovers_left)
+					break;
+			}
+		}
+		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
+			fsc_limbo_check(t);
+		if ((slow || attempts % FSC_STEPS_PER_CLOCK == 0) && fsc_clock() >= deadline)
+			break;
+	}
+	t->stream = draw.stream;
+	return done;
+}
+
+#endif /* FSC_LOOPS_TURN_H */
