@@ -4,6 +4,8 @@
  * until all have arrived, and then work in batches of about a millisecond until
  * the window ends.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpu.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -13,6 +15,7 @@
 
 #include <folioscale/clock.h>
 #include <folioscale/kthread.h>
+#include <folioscale/parse.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 
@@ -402,4 +405,27 @@ void fsc_threads_destroy(struct fsc_run *run)
 		thread_free(run->threads[i]);
 	kvfree(run->threads);
 	thread_free(run->main_thread);
+}
+
+/**
+ * fsc_run_choose_cpus - choose the CPUs of readers and freers
+ * @run: a run with its parameters
+ *
+ * The lists were checked when they were written; CPUs may have gone offline
+ * since.
+ *
+ * Context: Any. The chosen CPUs stay online only while CPU hotplug is blocked.
+ * Return: 0 or -EINVAL.
+ */
+int fsc_run_choose_cpus(struct fsc_run *run)
+{
+	const struct fsc_config *config = &run->config;
+	int err = fsc_parse_cpus(config->reader_cpus, &run->reader_cpus);
+
+	if (!err)
+		err = fsc_parse_cpus(config->freer_cpus, &run->freer_cpus);
+	if (err)
+		pr_err("reader_cpus=%s freer_cpus=%s: allowed: CPUs that are online, %*pbl\n",
+		       config->reader_cpus, config->freer_cpus, cpumask_pr_args(cpu_online_mask));
+	return err;
 }

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# setup.sh bench|trace|check|kernels: install the Debian packages that a target needs and that are missing. Says what and
-# why before it does anything; silent when all is there. What a machine that is not Debian lacks is only named.
-# Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/fetch.py): installing a kernel
-# would rebuild initrds and touch the boot menu of the user's machine.
+# setup.sh bench|trace|check|kernels: install the missing Debian packages that a target needs. It
+# prints what and why before it does anything, and nothing if nothing is missing. On a machine that
+# is not Debian it only prints what is missing.
+# Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/fetch.py):
+# to install a kernel would rebuild initrds and change the boot menu of the user's machine.
 set -euo pipefail
-# What apt and others say is read below.
+# The output of apt and others is parsed below.
 export LC_ALL=C
 
-# Package, what shows that it is there (a command, a file, py: a Python module, lib: a library, static: a command that
-# needs none), and what it is for.
-# Where names differ from one Debian to the next, all are given.
+# Package; what shows that it is installed (a command, a file, py: a Python module, lib: a library,
+# static: a command that needs no library); and what it is for.
+# If names differ between releases of Debian, all are given.
 bench_needs='
 make                       make                          builds the module
 binutils                   objcopy                       reads and links what was built
@@ -75,7 +76,7 @@ is_there() {
 	for one in "${choices[@]}"; do
 		case "$one" in
 		/*) [ -e "$one" ] && return ;;
-		# As scripts/folioscale is run, whatever python3 the user has ahead of it.
+		# The python3 that runs scripts/folioscale, whatever is first in PATH.
 		py:*) /usr/bin/python3 -c "import importlib.util, sys; sys.exit(not importlib.util.find_spec('${one#py:}'))" \
 			2>/dev/null && return ;;
 		lib:*) libraries=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null || true)
@@ -121,7 +122,7 @@ has_candidate() {
 	grep -q '^  Candidate: [^(]' <<<"$policy"
 }
 
-# The first of the names that this Debian has. Where its lists are not there yet, the first of all.
+# The first of the names that this Debian has; without package lists the first name.
 name_of() {
 	local name
 	for name in ${1//|/ }; do
@@ -159,8 +160,8 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 options=(-q -o DPkg::Lock::Timeout=300)
-# A source of the user's own may be unreachable and none of our business, so a failed update is not the end: what counts
-# is whether the packages can be installed afterwards.
+# A failed update is no error, because a source of the user's own may be unreachable: what counts is
+# whether the packages can be installed afterwards.
 update() { echo "Running: apt-get update"; apt-get "${options[@]}" update || true; resolve || true; }
 
 fresh=no

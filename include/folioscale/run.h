@@ -176,6 +176,8 @@ struct fsc_folio *fsc_pool_get(struct fsc_pool *pool);
 struct fsc_folio *fsc_pool_empty(struct fsc_pool *pool);
 
 int fsc_run_set_up(struct fsc_run *run);
+int fsc_run_check_config(struct fsc_run *run);
+int fsc_run_check_memory(const struct fsc_run *run);
 int fsc_run_choose_cpus(struct fsc_run *run);
 int fsc_run_populate(struct fsc_run *run);
 void fsc_run_depopulate(struct fsc_run *run);

@@ -9,7 +9,6 @@
 #include <linux/rcupdate.h>
 #include <linux/xarray.h>
 
-
 #include "../loops/define.h"
 #include "../loops/delay.h"
 #include "../loops/oracle.h"

@@ -34,7 +34,6 @@
 #include <linux/seqlock.h>
 #include <linux/uaccess.h>
 
-
 #include "../loops/delay.h"
 #include "../loops/oracle.h"
 #include "descriptor.h"

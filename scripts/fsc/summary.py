@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""summary.txt: the table, fit to paste into a mail to linux-mm. Made of result.json alone."""
+"""summary.txt: the table, ready to paste into a mail to linux-mm. It is made of result.json alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Column:
     objects: str = ""
 
 
-# Two to a sub-table: median, interval and ratio of two are what 72 columns hold.
+# Two metrics in a sub-table: 72 columns hold median, interval and ratio of two.
 SUB_TABLES = [
     [Column("lookups_per_second", "{lookups}/s"),
      Column("turnovers_per_second", "turnovers/s")],
@@ -46,7 +46,7 @@ SUB_TABLES = [
     [Column("reuse_ns_p50", "reused after, p50", table.nanoseconds),
      Column("reuse_ns_p99", "p99", table.nanoseconds)],
 ]
-# What only some paths or protocols do; the others have no row.
+# Metrics of only some paths or protocols; the others have no row.
 OWN_TABLES = [
     [Column("trygets_per_million", "trygets /M {lookups}"),
      Column("trygets_avoided_per_million", "trygets avoided /M {lookups}")],
@@ -68,7 +68,7 @@ EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates an
             "a ceiling (rcu_bounded). Which option is faster on a real CPU is not",
             "known.")
 COMPLAINED = "THE KERNEL COMPLAINED WHILE IT BOOTED, before the module was there: a fact of this machine, no verdict."
-AT_BOOT = 4                    # lines of that
+AT_BOOT = 4                    # of these lines are shown
 MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 
@@ -87,7 +87,7 @@ def _memory(found: Figures) -> str:
 
 
 def _deferring(said: Figures) -> list[str]:
-    """How a kernel defers: RCU's settings, and slab's sheaves. Nothing of a result from before they were recorded."""
+    """How a kernel defers: RCU's settings, and slab's sheaves. Empty for a result that does not record them."""
     rcu, found = said.get("rcu"), []
     if rcu:
         found += [f"{name} {rcu[name]}" for name in ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal")
@@ -100,14 +100,14 @@ def _deferring(said: Figures) -> list[str]:
 
 
 def _common_deferring(env: Figures) -> list[str]:
-    """What of that is true of all boots."""
+    """The parts of _deferring() that are the same for all boots."""
     told = [_deferring(boot) for boot in env["boots"] if boot.get("rcu") and boot["accelerator"] != "icount"]
     told = told or [_deferring(env)]
     return [text for text in told[0] if all(text in other for other in told)]
 
 
 def machines(env: Figures) -> dict[str, str]:
-    """The machines of a suite that has several: what was asked of each, and what its first boot said of itself."""
+    """The machines of a suite that has several: what was asked of each, and what its first boot reported."""
     found: dict[str, str] = {}
     common = _common_deferring(env)
     asked_of = env["suite"].get("boots", {})
@@ -126,7 +126,7 @@ def machines(env: Figures) -> dict[str, str]:
 
 
 def all_machines(env: Figures) -> dict[str, str]:
-    """The same, and those of the suite that were left out, with the reason."""
+    """The same, and the machines that were left out, with the reason."""
     return machines(env) | {name: f"left out: {why}" for name, why in env["suite"].get("left_out", {}).items()}
 
 
@@ -137,7 +137,7 @@ def _common(env: Figures) -> str:
 
 
 def facts(result: Result) -> dict[str, str]:
-    """What was asked, what came of it, and where it was measured; in words."""
+    """The question, the verdict, and what it was measured on, as text."""
     env = result["environment"]
     kernel = env["kernel"]
     release = "unknown" if not kernel else (
@@ -163,7 +163,7 @@ def facts(result: Result) -> dict[str, str]:
 
 
 def _at_boot(env: Figures) -> list[str]:
-    """What kernels complained of before the module was there: each once, whatever the time and the boot."""
+    """The kernels' complaints before the module was loaded, each once, whatever the time and the boot."""
     said = dict.fromkeys(re.sub(r"^\[ *[\d.]+\] *|CPU: \d+ PID: \d+ ", "", line) for boot in env["boots"] for line in boot.get("at_boot", []))
     if not said:
         return []
@@ -187,7 +187,7 @@ def _head(result: Result) -> list[str]:
 
 
 def ratio(figures: Figures, baseline: bool) -> str:
-    """How figures compare with the baseline's; empty where nothing may be ranked by them."""
+    """How figures compare with the baseline's; empty if they must not be ranked."""
     if not figures["rankable"]:
         return ""
     if baseline:
@@ -201,7 +201,7 @@ def ratio(figures: Figures, baseline: bool) -> str:
 
 
 def _objects(point: Figures, name: str) -> str:
-    """The median over repetitions, out of the same source as the bytes."""
+    """The median number of objects over repetitions, from the same source as the bytes."""
     found = []
     for rep in point["repetitions"]:
         limbo = rep["limbo"] or {"exact": 1}
@@ -223,7 +223,7 @@ def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list
 
 
 def holds(point: Figures) -> bool:
-    """Whether its readers can keep a folio; True of a point that never ran."""
+    """Whether readers can hold a folio past their section; True for a point that never ran."""
     return all(rep["resolved"].get("holds", 1) for rep in point["repetitions"] if rep["resolved"])
 
 
@@ -255,7 +255,7 @@ def _sub_table(points: list[Figures], columns: list[Column], baseline: str, agai
 
 
 def _workload(name: str, title: str, points: list[Figures], baseline: str, against: str) -> list[str]:
-    """@against is another workload, which stands in place of the baseline."""
+    """The tables of a workload; @against is another workload that replaces the baseline."""
     baseline = "" if against else baseline
     tables = [_sub_table(points, columns, baseline, against) for columns in SUB_TABLES]
     for columns in OWN_TABLES:
@@ -266,10 +266,10 @@ def _workload(name: str, title: str, points: list[Figures], baseline: str, again
 
 
 def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
-    """Names in groups, each of which fits beside a protocol's name."""
+    """Names in groups that fit on a line with a protocol's name."""
     group: list[str] = []
     for name, width in widths.items():
-        # The last one's blank at its end is not printed.
+        # The blank after the last name is not printed.
         if group and sum(widths[other] for other in group) + width - 1 > WIDTH - NAME:
             yield group
             group = []
@@ -278,7 +278,7 @@ def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
 
 
 def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> list[str]:
-    """A protocol that no workload of a group has gets no row there."""
+    """The tables of verdicts. A protocol that no workload of a group has gets no row there."""
     found = {(workload, protocol): worst(own) for workload in workloads for protocol in protocols
              if (own := [p["verdict"] for p in result["points"]
                          if (p["workload"], p["protocol"]) == (workload, protocol)])}
@@ -293,13 +293,13 @@ def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> lis
     return lines
 
 
-# What a point's size is, and not what a lookup or a turnover does.
+# Parameters that change the size of a point, but not what a lookup or a turnover does.
 _EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms"}
 
 
 def kinds_of(points: list[Figures], against: dict[str, str]) -> dict[str, list[Figures]]:
-    """Points that are told apart by path or parameters, or by what they are compared with, under the words that do it.
-    What comes first on a path is called by the path alone."""
+    """Group points by path, parameters, and what they are compared with; the key says how a group differs. The first
+    group of a path has the path alone as its key."""
     first: dict[str, Figures] = {}
     kinds: dict[str, list[Figures]] = {}
     for point in points:
@@ -317,7 +317,7 @@ def counts(points: list[Figures]) -> bool:
 
 
 def _instructions(points: list[Figures], against: dict[str, str]) -> list[str]:
-    """A table for each kind of point that was counted. Nothing is compared with another arm."""
+    """A table for each kind of point that was counted. No arm is compared with another."""
     kinds = kinds_of([point for point in points if counts([point])], against)
     lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", "", *wrap(COUNTED), ""] if kinds else []
     for words, points in kinds.items():
@@ -328,7 +328,7 @@ def _instructions(points: list[Figures], against: dict[str, str]) -> list[str]:
 
 
 def _instruction_table(points: list[Figures]) -> list[str]:
-    """Per lookup and per turnover side by side, though different points count them."""
+    """Instructions per lookup and per turnover side by side, though different points count them."""
     figures: dict[str, Figures] = {}
     labels = {point["protocol"]: label(point) for point in points}
     for point in points:
@@ -350,7 +350,7 @@ def _instruction_table(points: list[Figures]) -> list[str]:
     return lines + [""]
 
 
-# Said where there is such a metric.
+# Shown if there is such a metric.
 LEGENDS = {
     "cached_bytes_mean": CACHED,
     "trygets_avoided_per_million":
@@ -374,7 +374,7 @@ SHOWN = tuple(column.metric for columns in SUB_TABLES + OWN_TABLES for column in
 
 
 def _compared(result: Result) -> str:
-    """What ratios are to."""
+    """What ratios are relative to."""
     suite = result["environment"]["suite"]
     pairs: dict[str, list[str]] = {}
     for name, other in against_of(suite).items():
@@ -388,7 +388,7 @@ def _estimates(result: Result) -> bool:
 
 
 def _drift(result: Result) -> str:
-    """How much the boots of one arm differ in a rate that the emulated machine was free to choose."""
+    """How much the boots of one arm differ in a rate that no parameter limits."""
     found = [max(values) / min(values) for point in result["points"] if not point["params"].get("free_rate")
              for name in ("lookups_per_second", "turnovers_per_second")
              if len(values := values_of(point, name)) > 1 and min(values)]
@@ -396,7 +396,7 @@ def _drift(result: Result) -> str:
 
 
 def _without(result: Result, baseline: str) -> str:
-    """Where there is nothing to compare with."""
+    """The workloads that have nothing to compare with."""
     compared = {point["workload"] for point in result["points"] if point["protocol"] == baseline}
     compared |= against_of(result["environment"]["suite"]).keys()
     if not baseline:

@@ -13,7 +13,7 @@ Unit = Callable[[float], str]
 
 
 def _scaled(value: float, step: int, suffixes: tuple[str, ...]) -> str:
-    # 999.5 is already written as 1,000: move on where three digits no longer do.
+    # 999.5 would be printed as 1,000: use the next suffix if three digits are not enough.
     for suffix in suffixes:
         if abs(value) < 999.5:
             break
@@ -57,7 +57,7 @@ def row(name: str, cells: list[tuple[str, int]]) -> str:
 
 
 def place(path: str, workload: str) -> str:
-    """Where a figure is of; a workload that is named for its path says it once."""
+    """Path and workload of a figure; only the workload if its name begins with the path."""
     return workload if workload.startswith(path) else f"{path}, {workload}"
 
 

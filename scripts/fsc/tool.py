@@ -18,7 +18,7 @@ from .verdict import EXIT_SETUP, SetupError
 
 
 def parser(text: str, params: bool = True) -> argparse.ArgumentParser:
-    """One whose help is @text, which is the script's own; with @params as words of NAME=VALUE."""
+    """A parser whose help is @text, the docstring of the script; with @params it takes words of NAME=VALUE."""
     found = argparse.ArgumentParser(description=text, usage=argparse.SUPPRESS,
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     if params:
@@ -46,7 +46,7 @@ def positive(text: str) -> int:
 
 
 def empty_folder(wanted: Path | None) -> Path:
-    """The folder that is wanted, or a new one; nothing in it is written over."""
+    """The wanted folder, or a new one; nothing in it is overwritten."""
     if wanted is None:
         return Path(tempfile.mkdtemp(prefix="folioscale-perf-"))
     wanted.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def empty_folder(wanted: Path | None) -> Path:
 
 @contextmanager
 def read(args: argparse.Namespace) -> Iterator[Recording]:
-    """What --dir has, else a new recording, which is gone afterwards."""
+    """The recording in --dir or, without it, a new one that is removed afterwards."""
     if args.dir:
         if args.params:
             raise SetupError(f"{args.params[0]}: allowed without --dir: what is recorded already has its parameters")
@@ -71,11 +71,11 @@ def read(args: argparse.Namespace) -> Iterator[Recording]:
 
 
 def run(command: argparse.ArgumentParser, do: Callable[[argparse.Namespace], None]) -> int:
-    """Parse, do it, and return the exit status; what is wrong is one line."""
+    """Parse the arguments, call @do, and return the exit status; an error is one line."""
     args = command.parse_args()
-    # perf's numbers and readelf's words are read, and are others in other languages.
+    # The output of perf and readelf is parsed, and other languages have other numbers and words.
     os.environ["LC_ALL"] = "C"
-    # Through the finally clauses, which end perf and the run.
+    # Exit through the finally clauses, which end perf and the run.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         do(args)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Programs of Debian's archive that run on a host with another C library, or with none of their libraries.
+"""Run programs of Debian's archive on a host that has another C library, or lacks their libraries.
 
-They are unpacked, not installed. A line of shell takes the place of each program and has it run by the C library that
-was unpacked for it. That takes neither root nor a user namespace, which a chroot would, and the programs that they
-start find theirs by themselves.
+They are unpacked, not installed. A line of shell replaces each program, and runs it with the C library that was
+unpacked for it. Unlike a chroot, this needs neither root nor a user namespace, and the programs that they start find
+their own libraries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOADER = "ld-linux-x86-64.so.2"
 
 
 def folder(package: str, version: str = "") -> Path:
-    """The folder with the programs of a package, unpacked with all that it needs when it is not there yet."""
+    """The folder with the programs of a package; if it does not exist, unpack the package with its dependencies."""
     tools = repo.cache() / "tools"
     target = tools / (f"{package}-{version}" if version else package)
 
@@ -50,7 +50,7 @@ def _unpack(suite: Suite, package: str, version: str, target: Path) -> bool:
 
 
 def programs(folders: Iterable[Path]) -> list[Path]:
-    """Every program below these folders that a machine runs by itself: no script, no library."""
+    """All ELF programs below these folders: no scripts, no libraries."""
     return [path for below in folders for path in sorted(below.rglob("*"))
             if path.is_file() and not path.is_symlink() and os.access(path, os.X_OK) and ".so" not in path.name
             and _is_elf(path)]
@@ -62,7 +62,7 @@ def _is_elf(path: Path) -> bool:
 
 
 def run_here(found: Iterable[Path]) -> bool:
-    """Whether this machine has the libraries of these programs, in a version that serves."""
+    """Whether this machine has the libraries of these programs, in a version that works."""
     for program in found:
         done = subprocess.run(["ldd", program], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if "not found" in done.stdout:
@@ -71,9 +71,9 @@ def run_here(found: Iterable[Path]) -> bool:
 
 
 def wrap(folders: Iterable[Path], libraries: Path) -> None:
-    """Have the programs in these folders run by the C library in @libraries, both below a folder that may be moved.
+    """Make the programs in these folders run with the C library in @libraries. A folder above both may be moved.
 
-    Not by LD_LIBRARY_PATH, which the host's programs that they start would inherit.
+    Not with LD_LIBRARY_PATH: programs of the host that they start would inherit it.
     """
     where = [libraries / name for name in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")]
     loader = next((path for below in where if (path := below / _LOADER).is_file()), None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A run of the module under somebody's tool: the machine it runs on, and the folder that keeps it."""
+"""A run of the module under a tracing tool: the machine that it runs on, and the folder that keeps it."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .roots import HostRoot
 from .verdict import EXIT_STATUS, LOST, PASS, SetupError, worst
 
 GUEST = repo.SCRIPTS / "guest"
-# Tools that compile need half a minute, emulated on one thread on an idle host.
+# A tool that compiles needs half a minute, emulated on one thread on an idle host.
 _OVERHEAD_S = 180.0
 _DEFAULT_MS = 10_000
 
 
 def words(params: str) -> str:
-    """PARAMS= as words for insmod, whatever is in them."""
+    """PARAMS= as words for insmod; refuse all but NAME=VALUE."""
     found = params.split()
     for word in found:
         if not re.fullmatch(r"\w+=[\w:,.-]*", word):
@@ -35,7 +35,7 @@ def words(params: str) -> str:
 
 
 def prologue(module: Path) -> str:
-    """Shell lines that begin a job: the functions of scripts/guest that run @module beside a tool."""
+    """Shell lines that begin a job: they source the functions of scripts/guest that run @module under a tool."""
     lines = [f"FSC_KO={quote(str(module))}", f"FSC_SCRIPTS={quote(str(repo.SCRIPTS))}"]
     lines += [f'. "$FSC_SCRIPTS/guest/{name}.sh"' for name in ("point", "trace", "perf")]
     return "".join(f"{line}\n" for line in lines)
@@ -48,7 +48,7 @@ def _milliseconds(params: str) -> int:
 
 @dataclass
 class Traced:
-    """One traced run. accel None is this machine itself."""
+    """One traced run. If accel is None, it is on this machine itself."""
     kernel: Kernel
     accel: Accel | None
     module: Path
@@ -68,7 +68,7 @@ class Traced:
             (self.folder / (names or {}).get(name, name)).write_bytes(data)
 
         job = prologue(self.module) + job
-        # With -icount a second of the guest takes about ten.
+        # With -icount a second of the guest takes about ten on the host.
         slower = 50 if self.accel is accel.ICOUNT else 5
         timeout_s = _OVERHEAD_S + slower * _milliseconds(self.params) / 1000
         if self.accel is None:
@@ -79,7 +79,7 @@ class Traced:
             vcpus=self.accel.max_vcpus or self.vcpus, memory_mb=self.memory_mb))
 
     def conclude(self, boot: vm.Boot) -> int:
-        """Say what became of @boot and what there is now; return the exit status."""
+        """Print the outcome of @boot and the files that it left; return the exit status."""
         if "error" in self.blobs and not boot.complained:
             raise SetupError(setup_errors.not_loaded(self.text("error")))
         for line in boot.at_boot:
@@ -114,6 +114,6 @@ def prepare(args: argparse.Namespace, name: str) -> Traced:
     built = kernel.build_module(where) / "folioscale.ko"
     folder = session.new_folder(name, args.out)
     session.keep_command(folder)
-    module = folder / built.name   # whatever is built later, its symbols are here
+    module = folder / built.name   # a copy: its symbols stay, whatever is built later
     shutil.copyfile(built, module)
     return Traced(where, how, module, folder, params, args.vcpus, args.memory)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the module knows of itself: protocols, paths, parameters, counters.
+"""The module's description of itself: protocols, paths, parameters, counters.
 
-debugfs' schema prints it; module/schema.json is what it printed, so that nothing needs a
-machine to know it. `scripts/folioscale schema` writes that anew.
+The module prints it in debugfs, in the file schema. module/schema.json is a copy, so that
+nobody needs a machine to read it. `scripts/folioscale schema` renews the copy.
 """
 
 import json
@@ -21,7 +21,7 @@ COUNTERS = KNOWN["counters"]
 
 
 def allowed(parameter: dict[str, Any]) -> str:
-    """What it may be, as the module words it when it refuses another value."""
+    """The allowed values, in the words in which the module refuses others."""
     if "choices" in parameter:
         return ", ".join(parameter["choices"])
     return parameter.get("takes") or f"{parameter['min']} to {parameter['max']}"

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """The verdicts, the exit status of each, and the error that leaves nothing to judge."""
 
-# SETUP is of one machine of several: it is not available, for a reason that is known.
+# SETUP: one machine of several is not available, for a known reason.
 PASS, FAIL, INCONCLUSIVE, LOST, SETUP = "PASS", "FAIL", "INCONCLUSIVE", "LOST", "SETUP"
 
 EXIT_SETUP = 2
 EXIT_STATUS = {PASS: 0, FAIL: 1, SETUP: EXIT_SETUP, INCONCLUSIVE: 3, LOST: 4}
 
-# Of several verdicts the one latest in this list stands for all. FAIL tops LOST: what was
-# seen to be wrong stays wrong, whatever else was not seen.
+# Among several verdicts, the one latest in this list stands for all. FAIL is above LOST: a
+# failure that was seen stays one, whatever else was not seen.
 SEVERITY = [PASS, INCONCLUSIVE, SETUP, LOST, FAIL]
 
 
@@ -17,5 +17,5 @@ class SetupError(Exception):
 
 
 def worst(verdicts: list[str]) -> str:
-    """Return the verdict that stands for all; LOST when there is none at all."""
+    """Return the verdict that stands for all; LOST if there is none at all."""
     return max(verdicts, key=SEVERITY.index, default=LOST)

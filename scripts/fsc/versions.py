@@ -19,7 +19,7 @@ _SUITE = re.compile(r"[a-z][a-z-]*")
 
 @dataclass(frozen=True)
 class Versions:
-    """What the file says."""
+    """The contents of the file."""
     series: dict[str, tuple[str, ...]]  # suites of each, oldest series first
     compilers: tuple[str, ...]          # suites that have compilers
 
@@ -29,7 +29,7 @@ class Versions:
 
 
 def parse(text: str, name: str = FILE.name) -> Versions:
-    """Read the file; a wrong line is a SetupError that names it."""
+    """Read the file; raise SetupError with the line if one is wrong."""
     found: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
@@ -52,12 +52,12 @@ def parse(text: str, name: str = FILE.name) -> Versions:
 
 
 def numbers(series: str) -> tuple[int, ...]:
-    """What series are ordered by."""
+    """The numbers that series are ordered by."""
     return tuple(map(int, series.split(".")))
 
 
 def of(release: str) -> str:
-    """The series of a kernel that is called @release: 7.3 of 7.3.4+deb13-amd64."""
+    """The series of kernel @release: 7.3 for 7.3.4+deb13-amd64."""
     found = SERIES.match(release)
     if not found:
         raise SetupError(f"kernel {release}: its name does not begin with a series such as 7.3")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Boot a virtual machine, run a job in it, and say what became of both."""
+"""Boot a virtual machine, run a job in it, and report the outcome of both."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from .accel import Accel
 
 _NAME = os.environ.get("QEMU") or "qemu-system-x86_64"
-QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # it is started in another folder
+QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # absolute: it is started in another folder
 
-# init_on_alloc=0: slab would zero objects in all caches but the TYPESAFE_BY_RCU ones.
-# printk.time=1: the console check knows the kernel's lines by their time.
-# loglevel=7: the lines around the job are wanted whatever the kernel was built with.
-# random.trust_cpu=1: else "crng init done" patches kernel text seconds after boot.
+# init_on_alloc=0: otherwise slab zeroes objects in all caches except TYPESAFE_BY_RCU ones.
+# printk.time=1: the console check recognizes the kernel's lines by their time.
+# loglevel=7: the lines that begin and end the job must be printed, whatever the kernel's default.
+# random.trust_cpu=1: otherwise "crng init done" patches kernel text seconds after boot.
 _CMDLINE = ("console=ttyS0", "init_on_alloc=0", "panic=-1", "oops=panic",
             "printk.time=1", "loglevel=7", "random.trust_cpu=1")
 
@@ -50,7 +50,7 @@ _BOOT_S = 300.0
 
 @dataclass
 class BootSpec:
-    """What to boot and what to do there."""
+    """What to boot, and what to do in it."""
     kernel: Kernel
     job: str                      # a sh script; 0 is PASS, 3 INCONCLUSIVE, else FAIL
     accel: Accel
@@ -65,32 +65,32 @@ class BootSpec:
     allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
     on_blob: OnBlob = lambda name, data: None
     boot_s: float = _BOOT_S       # from power on until the job begins
-    quiet_s: float = float("inf")  # a machine that says nothing for so long is killed
-    keep: bool = True             # what it says is in Boot.blobs, too
+    quiet_s: float = float("inf")  # a machine that sends nothing for so long is killed
+    keep: bool = True             # also keep the blobs in Boot.blobs
 
 
 @dataclass
 class Boot:
-    """What became of it."""
+    """The outcome of a boot."""
     state: str                    # PASS, FAIL, INCONCLUSIVE or LOST
     reason: str
     blobs: list[tuple[str, bytes]]
     console: Path
     seconds: float
-    began: bool = True            # the job did; else the machine died before it
-    first: str = ""               # how others died before it
+    began: bool = True            # the job began; if not, the machine died before it
+    first: str = ""               # how earlier attempts died
     at_boot: list[str] = field(default_factory=list)  # what the kernel complained of before the job
-    complained: bool = False      # the kernel, in the job
+    complained: bool = False      # the kernel complained during the job
 
 
 def boot(spec: BootSpec) -> Boot:
     """Run @spec.job in a machine of its own and wait for the end of both.
 
-    The kernel patches its text while it boots, and emulation does not always survive that: an
-    int3 that nobody expects, a double fault, or silence. So an emulated machine that dies like
-    this before the job begins is started again, twice at most, and says so.
+    The kernel patches its text while it boots, and emulation does not always survive that:
+    there is an unexpected int3, a double fault, or silence. So an emulated machine that dies
+    before the job begins is started again, at most twice, and a line is printed each time.
 
-    Raise SetupError when the machine is not available, for a reason that is known.
+    Raise SetupError if the machine is not available, for a known reason.
     """
     died: list[str] = []
     while True:
@@ -131,12 +131,12 @@ def _boot_once(spec: BootSpec) -> Boot:
 
 
 def in_job(text: str) -> str:
-    """The part of a console log from the begin of the job on; before that it is about the machine."""
+    """The part of a console log from the begin of the job on; earlier lines are about the machine."""
     return text.partition(_BEGIN_OF_JOB)[2]
 
 
 def before_job(text: str) -> str:
-    """The part of a console log in which the module is not there yet."""
+    """The part of a console log before the job, when the module is not loaded yet."""
     return text.partition(_BEGIN_OF_JOB)[0]
 
 
@@ -144,7 +144,7 @@ def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
           end: str) -> tuple[str, str]:
     """Return state and reason, from the guest's status, its console and how QEMU's run ended.
 
-    Only what the kernel says once the job has begun is a FAIL: before that, the module is not there.
+    Only complaints after the begin of the job are a FAIL: before it, the module is not loaded.
     """
     if lines := console.complaints(in_job(text), allow):
         more = [f"... and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
@@ -158,7 +158,7 @@ def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
 
 
 def _last_words(text: str) -> str:
-    """What the console says of a machine that is lost: its complaints before the job, else its last line."""
+    """The console of a lost machine: its complaints before the job or, without any, its last line."""
     found = [] if _BEGIN_OF_JOB in text else console.complaints(text)[:_LAST_LINES]
     found = found or console.printable(text)[-1:]
     return f"; on the console: {'; '.join(found)}" if found else "; nothing is on the console"
@@ -166,14 +166,14 @@ def _last_words(text: str) -> str:
 
 @dataclass(frozen=True)
 class Machine:
-    """One that can be run, in the folder that has what it needs."""
+    """A machine that can be run, and the folder with the files that it needs."""
     command: list[str]
     root: Prepared
     folder: Path
 
     @contextmanager
     def run(self, **streams) -> Iterator[subprocess.Popen]:
-        """QEMU, and what serves its root; they are gone when this is left."""
+        """Run QEMU and the server of its root; both are gone when the context ends."""
         with self._server(), _start(self.command, self.folder, **streams) as qemu:
             try:
                 yield qemu
@@ -223,7 +223,7 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
                 "-append", " ".join([*_CMDLINE, *root.cmdline, *spec.accel.cmdline, *spec.cmdline]),
                 "-serial", console_to,
                 "-device", "virtio-serial-pci",
-                # A file rather than stdio, whose end of input QEMU takes for the host hanging up.
+                # A file instead of stdio: QEMU takes the end of stdio's input for a hangup of the host.
                 "-chardev", f"file,id=status,path={status}",
                 "-device", "virtserialport,chardev=status,name=folioscale.status", *spec.qemu]
 
@@ -233,7 +233,7 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
                      "# to console-again.log beside this file.\n"
                      'cd "$(dirname "$0")" || exit\n'
                      f"{root.script()}"
-                     # Through a pipe: a file that it is redirected to would be truncated.
+                     # Through a pipe: if the output is redirected to a file, QEMU would truncate that.
                      f"{shlex.join(command('file:console-again.log'))} | cat\n")
     again.chmod(0o755)
     return Machine(command(serial), root, spec.outdir)
@@ -264,11 +264,11 @@ def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path
             if frames.began and not began:
                 began, limit = True, heard + spec.timeout_s
             if frames.status and not ended:
-                # All is said; what is left is the power-off, with its last console lines.
+                # Only the power-off is left, with its last console lines.
                 ended, limit = True, heard + _POWER_OFF_S
         if time.monotonic() - heard > spec.quiet_s:
             return f"nothing was heard of the machine for {spec.quiet_s:.0f} s"
-        # QEMU dumps registers and then sits there with the guest stopped for good.
+        # After this error QEMU dumps registers and keeps running, with the guest stopped forever.
         for line in _said(errors).splitlines():
             if "KVM internal error" in line:
                 return f"QEMU: {line}"
@@ -289,14 +289,14 @@ def _start(command: list[str], folder: Path, **streams) -> subprocess.Popen:
 
 
 def die_with(parent: int) -> Callable[[], None]:
-    """Return what makes a child die with @parent even when that is killed by SIGKILL."""
+    """Return a function that makes a child die with @parent, even if that is killed by SIGKILL."""
     libc = ctypes.CDLL(None, use_errno=True)
     pr_set_pdeathsig = 1
 
     def before_exec() -> None:
         libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
-            os._exit(1)  # it died before it could be watched
+            os._exit(1)  # the parent died before prctl()
     return before_exec
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A run of the loaded module, and a perf that records or counts while it is measured."""
+"""A run of the loaded module, and a perf process that records or counts during its window."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MODULE = Path("/sys/module/folioscale")
 TRACEFS = Path("/sys/kernel/tracing")
 EVENTS = TRACEFS / "events/folioscale"
 _PMUS = Path("/sys/bus/event_source/devices")
-# The CPUs belong to the threads, so nobody spins for a state. A look that comes late is an
-# edge of the window that is missed, or some idle time behind it.
+# The run's threads need the CPUs, so do not spin for a state. A late look misses an edge of the
+# window, or includes some idle time after it.
 _LOOK_S = 0.02
-# What does not answer by then never will; emulated, perf takes seconds to begin.
+# A perf that does not answer by then never will; under emulation it takes seconds to begin.
 _READY_S = 120.0
 _IDLE = ("idle", "done")
 
@@ -62,7 +62,7 @@ def set_params(words: list[str]) -> None:
 
 
 def start() -> None:
-    """Start a run; its folios are there when this returns."""
+    """Start a run; its folios are allocated when this returns."""
     if state() not in _IDLE:
         raise SetupError("a run is under way: wait until /sys/kernel/debug/folioscale/state is done")
     try:
@@ -75,7 +75,7 @@ def start() -> None:
 
 @contextmanager
 def started() -> Iterator[None]:
-    """Start a run, and stop it if this is left by an error."""
+    """Start a run, and stop it if the context ends with an error."""
     start()
     try:
         yield
@@ -94,29 +94,29 @@ def wait_for(phase: str) -> None:
 
 
 def sleep_through(ms: int) -> None:
-    """Sleep until the measured window is over; it takes @ms, 0: until somebody stops it."""
+    """Sleep until the measured window is over; it takes @ms, or an unknown time if that is 0."""
     time.sleep(max(ms / 1000 - 2 * _LOOK_S, 0))
     while state() == "measure":
         time.sleep(_LOOK_S)
 
 
 def finish() -> None:
-    """Wait until the run is done; that it ends in time is the runner's to see to."""
+    """Wait until the run is done; if it does not end in time, the runner's timeout ends it."""
     while state() != "done":
         time.sleep(0.1)
 
 
 def run_json() -> dict[str, Any]:
-    """What the module knows of the run, once that is done."""
+    """Wait until the run is done, and return its run.json."""
     finish()
     return json.loads((DEBUGFS / "run.json").read_text(encoding="ascii"))
 
 
 def threads() -> dict[int, str]:
-    """The readers and freers of the run under way: id and name."""
+    """The readers and freers of the current run: names by thread id."""
     wanted = int(param("nr_readers")) + int(param("nr_freers"))
     found: dict[int, str] = {}
-    # They are the newest, or nearly, and every look takes time from them.
+    # They are among the newest threads. Look at few others, as each look takes CPU time from them.
     for tid in sorted((int(name) for name in os.listdir("/proc") if name.isdecimal()), reverse=True):
         if len(found) == wanted:
             break
@@ -130,13 +130,13 @@ def threads() -> dict[int, str]:
 
 
 class Perf:
-    """A perf that has opened its events, and counts nothing until it is told to."""
+    """A perf process that has opened its events, and counts nothing until it is told to."""
 
     def __init__(self, command: str, arguments: list[str], folder: Path) -> None:
         self._pipes = []
         for name in ("control", "answer"):
             os.mkfifo(folder / name)
-            # Both ways: then opening waits for nobody.
+            # For reading and writing: then open() does not wait for the other end.
             self._pipes.append(os.open(folder / name, os.O_RDWR | os.O_NONBLOCK))
         self._log = folder / "log"
         control = f"--control=fifo:{folder / 'control'},{folder / 'answer'}"
@@ -148,11 +148,11 @@ class Perf:
             raise SetupError("no perf: install linux-perf") from None
 
     def tell(self, word: str) -> None:
-        """Wait until perf has done ping, enable or disable."""
+        """Send ping, enable or disable, and wait until perf has done it."""
         os.write(self._pipes[0], f"{word}\n".encode())
         end, answer = time.monotonic() + _READY_S, b""
         while b"ack" not in answer:
-            # One that counts threads ends with them, which may be before it is told to.
+            # A perf that counts threads ends when they do, perhaps before it is told to disable.
             if word == "disable" and self._perf.poll() == 0:
                 return
             if self._perf.poll() is not None or time.monotonic() > end:
@@ -163,7 +163,7 @@ class Perf:
                 time.sleep(_LOOK_S / 4)
 
     def end(self) -> None:
-        """Let it write what it has, and wait for that."""
+        """Make perf write its data and end, and wait for that."""
         os.write(self._pipes[0], b"stop\n")
         try:
             status = self._perf.wait(_READY_S)
@@ -185,7 +185,7 @@ class Perf:
 
 
 def record(arguments: list[str]) -> tuple[dict[int, str], dict[str, Any]]:
-    """Make a run and let perf record its window; return its threads and what the module knows of it."""
+    """Make a run and let perf record its window; return its threads and its run.json."""
     with perf("record", ["-N", "-a", *arguments]) as running, started():
         found = threads()
         measured(running)
@@ -195,7 +195,7 @@ def record(arguments: list[str]) -> tuple[dict[int, str], dict[str, Any]]:
 
 @contextmanager
 def perf(command: str, arguments: list[str]) -> Iterator[Perf]:
-    """A perf that is ready; it is gone when this is left."""
+    """A perf process that is ready; it is gone when the context ends."""
     with tempfile.TemporaryDirectory(prefix="folioscale-perf-") as folder:
         running = Perf(command, arguments, Path(folder))
         try:
@@ -206,7 +206,7 @@ def perf(command: str, arguments: list[str]) -> Iterator[Perf]:
 
 
 def measured(running: Perf) -> None:
-    """Let perf count through the window of the run that has been started."""
+    """Let perf count during the window of the current run."""
     wait_for("measure")
     running.tell("enable")
     if state() != "measure":

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# How much memory is free. Sourced by the soak and by the tests.
+# Measure free memory. Sourced by the soak and by the tests.
 
-# What the kernel keeps for later it gives back when it is asked; KASAN's quarantine, too.
+# Make the kernel free its caches, including KASAN's quarantine.
 give_back() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
@@ -13,7 +13,7 @@ give_back() {
 	done 2>/dev/null
 }
 
-# What lies on the lists of a CPU is free, too, and no small part.
+# Pages on the lists of CPUs are free, too, and they are many.
 free_kb() {
 	free_pages=$(awk '$1 == "count:" { sum += $2 } END { print sum + 0 }' /proc/zoneinfo)
 	echo $((free_pages * 4 + $(sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo)))

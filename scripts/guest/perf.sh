@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # perf_tool TOOL "NAME=VALUE ...": one run of the module under a tool of scripts/perf. Sourced
-# after point.sh and trace.sh. The caller provides emit, $FSC_SCRIPTS, and $FSC_AS, which is put
-# before the names of what is emitted.
+# after point.sh and trace.sh. The caller provides emit, $FSC_SCRIPTS, and $FSC_AS, a prefix of
+# the names under which files are emitted.
 
-# A perf.data that is larger stays where it is; what is read of it is wanted whatever its size.
+# A larger perf.data is not emitted. What is read from it is, whatever its size.
 FSC_DATA_MAX=52428800
 : "${FSC_AS:=}"
 
@@ -21,7 +21,7 @@ perf_tool() {
 	stat) set -- --json "$FSC_TMP/perf/stat.json" ;;
 	sched) set -- --json "$FSC_TMP/perf/sched.json" --data "$FSC_TMP/perf/perf.data" ;;
 	esac
-	# The PATH's own python3 may be another.
+	# The python3 in PATH may be another one.
 	/usr/bin/python3 -B "$FSC_SCRIPTS/perf/$tool" "$@" >"$FSC_TMP/output" 2>&1
 	result=$?
 	emit "${FSC_AS}output" "$FSC_TMP/output"

@@ -4,7 +4,7 @@
 # Functions that run points, in the guest (busybox ash) and with HOST=1 on this machine (sh).
 # Sourced; the caller provides emit NAME FILE, which sends a file to the runner.
 #
-# While a point is measured nothing is forked here but sleep: the CPUs belong to the threads.
+# While a point is measured, only sleep is forked here, because the run's threads need the CPUs.
 
 : "${FSC_KO:=/folioscale.ko}"
 : "${FSC_FLOOR_KO:=/fsc_floor.ko}"
@@ -15,7 +15,7 @@ FSC_SYSFS=/sys
 FSC_SLABS=/sys/kernel/slab
 FSC_BUDDYINFO=/proc/buddyinfo
 
-# value FILE: its first word, or null, into $value; without a fork
+# value FILE: read its first word, or null, into $value, without a fork
 value() {
 	value=null
 	if [ -r "$1" ]; then
@@ -24,7 +24,7 @@ value() {
 	: "${value:=null}"
 }
 
-# slab_flags CACHE: a JSON object of its slab_debug flags into $flags; none for no such cache
+# slab_flags CACHE: put its slab_debug flags into $flags, as JSON; empty without such a cache
 slab_flags() {
 	flags=
 	[ -d "$FSC_SLABS/$1" ] || return 0
@@ -35,13 +35,13 @@ slab_flags() {
 	flags="\"$1\":{$flags}"
 }
 
-# error NAME FILE: what insmod said, and the kernel's reasons for it
+# error NAME FILE: emit the messages of insmod in FILE, and the kernel's reasons for them
 error() {
 	{ cat "$2"; dmesg | grep -E 'folioscale|fsc_|Lockdown: |Loading of .*module' | tail -n 8; } >"$FSC_TMP/error"
 	emit "$1" "$FSC_TMP/error"
 }
 
-# load NAME [PARAMS]: the module, idle. Emits NAME, with the reasons, if it cannot be used here
+# load NAME [PARAMS]: load the module, idle. If it cannot be used here, emit NAME with the reasons
 load() {
 	# shellcheck disable=SC2086 # a list of words
 	if ! insmod "$FSC_KO" autorun=0 ${2:-} 2>"$FSC_TMP/insmod"; then
@@ -56,7 +56,7 @@ load() {
 	fi
 }
 
-# machine: what the results were measured on, as KEY=VALUE lines
+# machine: emit what the results are measured on, as KEY=VALUE lines
 machine() {
 	{
 		echo "uname=$(uname -a)"
@@ -76,8 +76,8 @@ machine() {
 	emit machine "$FSC_TMP/machine"
 }
 
-# rcu: how RCU is set up; a kernel has no file for what it does not know. took() has the CPUs
-# whose callbacks are offloaded.
+# rcu: print RCU's settings; there is no file for a setting that the kernel does not know. took()
+# prints the CPUs whose callbacks are offloaded.
 rcu() {
 	for file in kernel/rcu_expedited kernel/rcu_normal module/rcutree/parameters/rcu_normal_wake_from_gp \
 		module/rcutree/parameters/enable_rcu_lazy; do
@@ -85,7 +85,7 @@ rcu() {
 	done
 }
 
-# took: what the kernel made of its command line, for fsc/bootwords.py to hold against what was asked
+# took: print what the kernel made of its command line; fsc/bootwords.py compares it with the words
 took() {
 	echo "took.unknown=$(dmesg | sed -n 's/.*Unknown kernel command line parameters "\(.*\)", will be.*/\1/p')"
 	[ ! -r /sys/kernel/debug/sched/preempt ] || echo "took.preempt=$(cat /sys/kernel/debug/sched/preempt)"
@@ -99,7 +99,7 @@ took() {
 	done
 }
 
-# fair: what the runner needs to refuse a comparison, before anything is run
+# fair: emit what the runner needs to refuse an unfair comparison, before anything is run
 fair() {
 	load error/config || return
 	emit config "$FSC_DEBUGFS/config"
@@ -109,9 +109,9 @@ fair() {
 	rmmod folioscale
 }
 
-# slab_sample: one more look at the cache. $objects: what it counts as used, $total: all objects
-# of its slabs; $live and $limbo: what the module says of its descriptors at that moment. The
-# first look brings the cache's layout; kernels without sheaves have no sheaf_capacity.
+# slab_sample: sample the cache. $objects: what it counts as used; $total: all objects of its
+# slabs; $live and $limbo: the module's counts of its descriptors at that moment. The first sample
+# also reads the cache's layout; kernels without sheaves have no sheaf_capacity.
 slab_sample() {
 	[ -r "$FSC_SLABS/folioscale_desc/objects" ] || return 0
 	if [ -z "$layout" ]; then
@@ -132,7 +132,7 @@ slab_sample() {
 	limbo="$limbo${limbo:+,}$limbo_now"
 }
 
-# buddy_sample: the page allocator's free blocks by order into $buddy; the window's last one stays
+# buddy_sample: read the free blocks by order into $buddy; the last sample in the window is kept
 buddy_sample() {
 	buddy=""
 	while read -r line; do
@@ -141,9 +141,9 @@ buddy_sample() {
 	done <"$FSC_BUDDYINFO"
 }
 
-# wait_for_run SECONDS: until the run is over. With SECONDS > 0 (icount) sleep that long and
-# look no earlier: a polling shell's instructions would count. A run that never ends is the
-# runner's timeout to find.
+# wait_for_run SECONDS: wait until the run is over. With SECONDS > 0 (icount), sleep that long
+# before polling, because the instructions of a polling shell would be counted. The runner's
+# timeout ends a run that never is over.
 wait_for_run() {
 	sleep "$1"
 	while :; do
@@ -156,7 +156,7 @@ wait_for_run() {
 	done
 }
 
-# point ID "NAME=VALUE ..." [SECONDS]: one run of the module
+# point ID "NAME=VALUE ..." [SECONDS]: make one run of the module
 point() {
 	objects="" total="" live="" limbo="" layout="" flags="" buddy=""
 	# shellcheck disable=SC2086 # a list of words
@@ -180,8 +180,8 @@ point() {
 	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$1" "$FSC_TMP/rmmod"
 }
 
-# floor ID PATH PROTOCOL LOOKUPS: the hand-written loop, which runs inside insmod. Its module
-# need not be there.
+# floor ID PATH PROTOCOL LOOKUPS: run the hand-written loop, inside insmod. Its module may be
+# missing.
 floor() {
 	if ! insmod "$FSC_FLOOR_KO" path="$2" protocol="$3" lookups="$4" 2>"$FSC_TMP/insmod"; then
 		error "nofloor/$1" "$FSC_TMP/insmod"

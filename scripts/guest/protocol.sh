@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# How a job speaks to the runner (fsc/frames.py), on file descriptor 3; and the life of a guest
-# that has mounted what it needs. Sourced by both guests' init, and with HOST=1 on this machine.
+# How a job talks to the runner (fsc/frames.py), over file descriptor 3; and how a guest runs its
+# job once it has mounted what it needs. Sourced by both guests' init, and with HOST=1 on this
+# machine.
 
 : "${FSC_TMP:=/tmp}"
 
-emit() { # NAME FILE: send a file. By way of a copy: a debugfs file has no length of its own.
+emit() { # NAME FILE: send a copy of a file: debugfs files report no length
 	cat "$2" >"$FSC_TMP/.emit" || return
 	printf '@blob %s %d\n' "$1" "$(wc -c <"$FSC_TMP/.emit")" >&3
 	cat "$FSC_TMP/.emit" >&3
 	echo >&3
 }
 
-say() { # TEXT: a line of progress
+say() { # TEXT: send a line of progress
 	printf '%s' "$*" >"$FSC_TMP/.say"
 	emit say "$FSC_TMP/.say"
 }
 
-send_status() { # RESULT: the last that is sent: what the job's exit status means
+send_status() { # RESULT: send, as the last frame, what the job's exit status means
 	case $1 in
 	0) word=PASS ;;
 	3) word=INCONCLUSIVE ;;
@@ -27,8 +28,8 @@ send_status() { # RESULT: the last that is sent: what the job's exit status mean
 	echo "@status $word job exited $1" >&3
 }
 
-# Nothing leaves the machine but by this port, and only the host decides what it means
-# when nothing comes.
+# This port is the only way out of the machine, and only the host decides what it means if
+# nothing arrives.
 open_port() {
 	status_port=
 	for port in /sys/class/virtio-ports/*; do
@@ -42,8 +43,8 @@ open_port() {
 	exec 3>"$status_port"
 }
 
-# A write to the port returns once the buffer is queued, and a machine that is switched off
-# then takes with it what the host has yet to fetch. Each write is a buffer, they are fetched
+# A write to the port returns once its buffer is queued. If the machine is then switched off,
+# buffers that the host has not fetched yet are lost. Each write is a buffer, buffers are fetched
 # in order, and the queue has room for 128 (QEMU's hw/char/virtio-serial-bus.c): after twice
 # as many, everything before them has arrived. Nobody reads what comes after the status.
 flush_port() {
@@ -54,7 +55,7 @@ flush_port() {
 	done
 }
 
-run_job() { # FILE: run it with emit() and say() at its disposal, then switch the machine off
+run_job() { # FILE: run it with emit() and say(), then switch the machine off
 	open_port
 	# What the kernel has said until here is about the machine, not about the job (fsc/vm.py).
 	echo '<6>folioscale: begin of job' >/dev/kmsg
@@ -64,7 +65,7 @@ run_job() { # FILE: run it with emit() and say() at its disposal, then switch th
 	(. "$1") </dev/null
 	result=$?
 
-	# The host takes the console for complete only if this line has come through.
+	# The host considers the console complete only if this line has arrived.
 	echo '<6>folioscale: end of job' >/dev/kmsg
 	send_status $result
 	flush_port

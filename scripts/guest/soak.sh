@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2154 # "done" is a state; point.sh sets $value
 #
-# soak FILE SECONDS: point after point of FILE until the time is up. Sourced after point.sh and
-# memory.sh. What was found is for the host to judge (fsc/soak.py); what it cannot see there is a
-# trouble.
+# soak FILE SECONDS: run the points of FILE, one after the other, until the time is up. Sourced
+# after point.sh and memory.sh. The host judges what is found (fsc/soak.py); what it cannot see
+# from there is emitted as trouble.
 
-: "${FSC_WARM:=8}"	# points until memory is counted the first time: caches are warm by then
-: "${FSC_PATIENCE:=500}"	# seconds that a run may take longer than it was told to
-# The threads of a run take all there is of the CPUs.
+: "${FSC_WARM:=8}"	# points before memory is first counted: caches are warm by then
+: "${FSC_PATIENCE:=500}"	# seconds to wait for the end of a run
+# The threads of a run use all CPU time.
 renice -n -19 -p $$ >/dev/null
 
 uptime_s() { # into $uptime
@@ -16,7 +16,7 @@ uptime_s() { # into $uptime
 	uptime=${uptime%%.*}
 }
 
-# memory NAME: what is free, in kB, and in slabs
+# memory NAME: emit how much is free, and how much is in slabs, in kB
 memory() {
 	give_back
 	sleep 1
@@ -34,7 +34,7 @@ trouble() { # TEXT
 	emit "trouble/$number" "$FSC_TMP/trouble"
 }
 
-refused() { # FILE: what was said to the one who asked, and by the module
+refused() { # FILE: emit the error message in FILE, and what the module said
 	{
 		cat "$1"
 		dmesg | grep 'folioscale: '
@@ -42,21 +42,21 @@ refused() { # FILE: what was said to the one who asked, and by the module
 	emit "refused/$number" "$FSC_TMP/refused"
 }
 
-# No cache outlives its run.
+# No cache may outlive its run.
 caches_gone() {
 	for cache in "$FSC_SLABS"/folioscale_*; do
 		[ ! -e "$cache" ] || trouble "the cache ${cache##*/} is still there"
 	done
 }
 
-# Every file once more, whatever the run is at
+# Read every file, whatever phase the run is in
 read_all() {
 	for file in "$FSC_DEBUGFS"/* "$FSC_DEBUGFS"/latency/*; do
 		[ -d "$file" ] || [ "${file##*/}" = control ] || cat "$file" >/dev/null || trouble "cannot read $file"
 	done
 }
 
-# ended [COMMAND]: wait until the run is over, with COMMAND again and again; then send what it found
+# ended [COMMAND]: wait until the run is over, repeating COMMAND; then send its run.json
 ended() {
 	uptime_s
 	until_=$((uptime + FSC_PATIENCE))
@@ -81,7 +81,7 @@ again() {
 	fi
 }
 
-one() { # NUMBER HOW SECONDS WORD...: a point
+one() { # NUMBER HOW SECONDS WORD...: run a point
 	number=$1 how=$2 at=$3
 	shift 3
 	emit "begin/$number" /dev/null

@@ -24,11 +24,11 @@ from fsc.verdict import SetupError  # noqa: E402
 from fsc.window import EVENTS, TRACEFS  # noqa: E402
 
 ATTACH_S = 120.0
-# Once the run is done, for the tool to notice that and print its maps.
+# For the tool to notice that the run is done, and to print its maps.
 END_S = 15.0
-# Once it is interrupted, on a host that has other things to do.
+# For the tool to end once it is interrupted, on a busy host.
 INTERRUPTED_S = 60.0
-# bpftrace waits in one of these as soon as all its probes are attached, and not before.
+# System calls: bpftrace waits in one of these once all its probes are attached, and not before.
 EPOLL_WAITS = ("232", "281")
 SYS_BPF, BPF_PROG_GET_FD_BY_ID = 321, 13
 
@@ -45,7 +45,7 @@ def run_to_the_end() -> bool:
 
 
 class Programs:
-    """The BPF programs of a process, kept so that their counts can be read when that is gone."""
+    """The BPF programs of a process, kept open so that their counts can be read after it has ended."""
 
     def __init__(self, pid: int) -> None:
         texts = [path.read_text() for path in Path(f"/proc/{pid}/fdinfo").iterdir()]
@@ -59,7 +59,7 @@ class Programs:
         return ctypes.CDLL(None).syscall(SYS_BPF, BPF_PROG_GET_FD_BY_ID, attributes, ctypes.sizeof(attributes))
 
     def missed(self) -> int | None:
-        """How often one was not run since it ran already on that CPU; None if the kernel does not say."""
+        """How often one was not run because one was running on that CPU; None if the kernel does not report it."""
         texts = [Path(f"/proc/self/fdinfo/{fd}").read_text() for fd in self._descriptors]
         found = [int(count) for text in texts for count in re.findall(r"^recursion_misses:\s*(\d+)", text, re.M)]
         return sum(found) if found else None
@@ -93,7 +93,7 @@ def end(tracer: subprocess.Popen, script: Path) -> None:
 
 
 def bpftrace(script: Path) -> int:
-    """Run @script beside the run; return the exit status."""
+    """Run @script during a run; return the exit status."""
     with subprocess.Popen(["bpftrace", script], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT) as tracer:
         if not attached(tracer):
             return 1
@@ -123,7 +123,7 @@ def triggers(script: Path) -> list[tuple[Path, str]]:
 
 
 def with_names(text: str, form: str) -> str:
-    """A histogram with the names of values in place of their numbers, which is all a key is."""
+    """Replace numbers in the keys of a histogram by the names of the values."""
     for field, pairs in re.findall(r"__print_symbolic\(REC->(\w+), ([^()]*)\)", form):
         names = dict(re.findall(r'\{ (\d+), "(\w+)" \}', pairs))
         text = re.sub(rf"\b{field}: +(\d+)(?=[ ,])",
@@ -141,7 +141,7 @@ def hist(script: Path) -> int:
             except OSError as error:
                 log = (TRACEFS / "error_log").read_text().splitlines()[-3:]
                 sys.exit("\n".join([f"trace: {script.name}: {event.name}: {error.strerror}: {trigger}", *log]))
-            # The module cannot be unloaded while one is set.
+            # The module cannot be unloaded while a trigger is set.
             stack.callback((event / "trigger").write_text, f"!{trigger}")
         if not run_to_the_end():
             return 1
@@ -156,7 +156,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("script", type=Path, help="a .bt for bpftrace, or a .hist")
     script = parser.parse_args().script
-    # What bpftrace writes and what is written here go to one file.
+    # bpftrace and this program write to the same file.
     sys.stdout.reconfigure(line_buffering=True)
     return hist(script) if script.suffix == ".hist" else bpftrace(script)
 

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# trace SCRIPT "NAME=VALUE ...": one run of the module under a script, by trace.py beside this
-# file. Sourced after point.sh. The caller provides emit and $FSC_SCRIPTS, where all of this is.
+# trace SCRIPT "NAME=VALUE ...": one run of the module under a script, with trace.py from this
+# folder. Sourced after point.sh. The caller provides emit and $FSC_SCRIPTS, the scripts' folder.
 
-# has_tracefs: there is one; else emits error
+# has_tracefs: whether there is a tracefs; if not, emit error
 has_tracefs() {
 	[ ! -d /sys/kernel/tracing/events ] || return 0
 	echo 'no tracefs: no /sys/kernel/tracing/events' >"$FSC_TMP/no-tracefs"
@@ -16,7 +16,7 @@ trace() {
 	has_tracefs || return
 	load error "$2" || return
 	emit config "$FSC_DEBUGFS/config"
-	# The PATH's own python3 may be another.
+	# The python3 in PATH may be another one.
 	/usr/bin/python3 -B "$FSC_SCRIPTS/guest/trace.py" "$1" >"$FSC_TMP/output" 2>&1
 	result=$?
 	emit output "$FSC_TMP/output"
