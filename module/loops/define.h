@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Templates of the loops. A path provides always-inline functions:
+ * Templates of the loops. A path provides two always-inline functions and a
+ * const struct fsc_tables:
  *
  *   PATH_section(t, draw, proto, n, general)	n lookups in one section
- *   PATH_remove(t, proto, key)			take key's folio out of its slot
- *						by config.removal; NULL if none
- *   PATH_refreeze(t, proto, key)		freeze and unfreeze it in its slot
- *   PATH_publish(t, proto, folio, key)		put it into the empty slot of key
- *   PATH_turned(t, n)				n folios have been turned over
  *   PATH_refuses(proto)			why the path does not support the
  *						protocol; NULL if it does
+ *   PATH_tables				what it does when a slot changes
  *
  * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol. The
  * protocol's members are constants there, so there are no indirect calls, and
@@ -22,6 +19,24 @@
 
 #include "read.h"
 #include "turn.h"
+
+/* How freers change the slots of a path. */
+#define FSC_DEFINE_SLOTS(path)								\
+static __always_inline void *path##_remove(struct fsc_thread *t,			\
+					   const struct fsc_protocol *proto, u32 key)	\
+{											\
+	return fsc_mapping_remove(t, proto, key, &path##_tables);			\
+}											\
+static __always_inline bool path##_refreeze(struct fsc_thread *t,			\
+					    const struct fsc_protocol *proto, u32 key)	\
+{											\
+	return fsc_mapping_refreeze(t, proto, key, &path##_tables);			\
+}											\
+static int path##_publish(struct fsc_thread *t, const struct fsc_protocol *proto,	\
+			  void *folio, u32 key)						\
+{											\
+	return fsc_mapping_publish(t, proto, folio, key, &path##_tables);		\
+}
 
 #define FSC_DEFINE_LOOPS(path, proto)							\
 static void path##_##proto##_read(struct fsc_thread *t, unsigned int n)			\
@@ -48,7 +63,8 @@ static unsigned int path##_##proto##_turn(struct fsc_thread *t, unsigned int n,	
 	if (!path##_refuses(&fsc_##proto))						\
 		done = fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove,	\
 				      path##_refreeze, path##_publish);			\
-	path##_turned(t, done);								\
+	if (path##_tables.turned)							\
+		path##_tables.turned(t, done);						\
 	return done;									\
 }											\
 static int path##_##proto##_add(struct fsc_thread *t, u32 key)				\

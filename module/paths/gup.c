@@ -319,27 +319,7 @@ static const struct fsc_tables gup_tables = {
 	.unmap		= gup_unmap,
 };
 
-static __always_inline void *gup_remove(struct fsc_thread *t, const struct fsc_protocol *proto,
-					u32 key)
-{
-	return fsc_mapping_remove(t, proto, key, &gup_tables);
-}
-
-static __always_inline bool gup_refreeze(struct fsc_thread *t, const struct fsc_protocol *proto,
-					 u32 key)
-{
-	return fsc_mapping_refreeze(t, proto, key, &gup_tables);
-}
-
-static int gup_publish(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio, u32 key)
-{
-	return fsc_mapping_publish(t, proto, folio, key, &gup_tables);
-}
-
-static __always_inline void gup_turned(struct fsc_thread *t, unsigned int n)
-{
-}
-
+FSC_DEFINE_SLOTS(gup)
 FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, gup)
 
 static const struct fsc_loops gup_loops[] = {

@@ -20,16 +20,17 @@
  * @retire: put the tables for a key
  * @map: map a folio; under xa_lock
  * @unmap: unmap a folio; under xa_lock
+ * @turned: a number of folios have been turned over
+ *
+ * Each may be NULL.
  */
 struct fsc_tables {
 	int (*prepare)(struct fsc_thread *t, u32 key);
 	void (*retire)(struct fsc_thread *t, u32 key);
 	void (*map)(struct fsc_thread *t, unsigned long pfn, unsigned int order, u32 key);
 	void (*unmap)(struct fsc_thread *t, unsigned int order, u32 key);
+	void (*turned)(struct fsc_thread *t, unsigned int n);
 };
-
-/* For paths without tables. */
-static const struct fsc_tables fsc_no_tables = {};
 
 /*
  * Lookup under the lock, as in the slow path of GUP. The slot keeps its

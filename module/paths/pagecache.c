@@ -178,28 +178,9 @@ static __always_inline struct fsc_tally pagecache_section(struct fsc_thread *t,
 	};
 }
 
-static __always_inline void *pagecache_remove(struct fsc_thread *t,
-					      const struct fsc_protocol *proto, u32 key)
-{
-	return fsc_mapping_remove(t, proto, key, &fsc_no_tables);
-}
+static const struct fsc_tables pagecache_tables = {};
 
-static __always_inline bool pagecache_refreeze(struct fsc_thread *t,
-					       const struct fsc_protocol *proto, u32 key)
-{
-	return fsc_mapping_refreeze(t, proto, key, &fsc_no_tables);
-}
-
-static int pagecache_publish(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio,
-			     u32 key)
-{
-	return fsc_mapping_publish(t, proto, folio, key, &fsc_no_tables);
-}
-
-static __always_inline void pagecache_turned(struct fsc_thread *t, unsigned int n)
-{
-}
-
+FSC_DEFINE_SLOTS(pagecache)
 FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, pagecache)
 
 static const struct fsc_loops pagecache_loops[] = {

@@ -256,28 +256,11 @@ static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct
 	return tally;
 }
 
-static __always_inline void *pfn_remove(struct fsc_thread *t, const struct fsc_protocol *proto,
-					u32 key)
-{
-	return fsc_mapping_remove(t, proto, key, &fsc_no_tables);
-}
+static const struct fsc_tables pfn_tables = {
+	.turned		= fsc_arena_turned,
+};
 
-static __always_inline bool pfn_refreeze(struct fsc_thread *t, const struct fsc_protocol *proto,
-					 u32 key)
-{
-	return fsc_mapping_refreeze(t, proto, key, &fsc_no_tables);
-}
-
-static int pfn_publish(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio, u32 key)
-{
-	return fsc_mapping_publish(t, proto, folio, key, &fsc_no_tables);
-}
-
-static __always_inline void pfn_turned(struct fsc_thread *t, unsigned int n)
-{
-	fsc_arena_turned(t, n);
-}
-
+FSC_DEFINE_SLOTS(pfn)
 FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, pfn)
 
 static const struct fsc_loops pfn_loops[] = {
