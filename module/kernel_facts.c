@@ -38,6 +38,7 @@ void fsc_report_kernel_json(struct seq_file *m)
 		{ "kcsan", IS_ENABLED(CONFIG_KCSAN) },
 		{ "lockdep", IS_ENABLED(CONFIG_LOCKDEP) },
 		{ "prove_rcu", IS_ENABLED(CONFIG_PROVE_RCU) },
+		{ "ubsan", IS_ENABLED(CONFIG_UBSAN) },
 		{ "debug_vm", IS_ENABLED(CONFIG_DEBUG_VM) },
 		{ "preempt_rt", IS_ENABLED(CONFIG_PREEMPT_RT) },
 		{ "preempt_rcu", IS_ENABLED(CONFIG_PREEMPT_RCU) },

@@ -15,7 +15,7 @@ UNFAIR_FACTS = {
     "slub_rcu_debug": "use a kernel without CONFIG_SLUB_RCU_DEBUG (it turns typesafe into rcu_desc)",
 }
 # These slow down everything, not one protocol alone.
-HEAVY_FACTS = ("kasan", "kcsan", "lockdep", "prove_rcu", "debug_vm", "debug_pagealloc")
+HEAVY_FACTS = ("kasan", "kcsan", "lockdep", "prove_rcu", "debug_vm", "debug_pagealloc", "ubsan")
 SLAB_FLAGS = ("sanity_checks", "red_zone", "poison", "store_user")
 
 
