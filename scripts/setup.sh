@@ -5,7 +5,7 @@
 # prints what and why before it does anything, and nothing if nothing is missing. On a machine that
 # is not Debian it only prints what is missing.
 # Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/fetch.py):
-# to install a kernel would rebuild initrds and change the boot menu of the user's machine.
+# installing a kernel would rebuild initrds and change the boot menu of the user's machine.
 set -euo pipefail
 # The output of apt and others is parsed below.
 export LC_ALL=C

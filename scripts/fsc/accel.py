@@ -35,8 +35,8 @@ KVM = Accel("kvm", ("-accel", "kvm", "-cpu", "host"), emulated=False)
 # survive. Nothing else patches text after boot: ftrace of text_poke_bp_batch saw its last
 # call before init.
 TCG = Accel("tcg", ("-accel", "tcg,thread=multi", "-cpu", "max"), ("tsc=reliable",))
-# Tracing patches running text. Multi-threaded TCG does not survive that (an oops in int3, or a
-# jump to a wrong address); TCG with all virtual CPUs on one thread does.
+# Tracing patches running text. Multi-threaded TCG does not survive that (int3 oopses, wild
+# jumps); with all virtual CPUs on one thread it does.
 TRACED = Accel("traced", ("-accel", "tcg,thread=single", "-cpu", "max"), ("tsc=reliable",))
 # A nanosecond of guest time is one instruction.
 ICOUNT = Accel("icount", ("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max"),

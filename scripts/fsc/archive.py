@@ -43,8 +43,7 @@ class Mirrors:
 def mirrors_of(targets: str, is_debian: bool) -> Mirrors | None:
     """The mirrors in apt's own configuration. @targets has one source a line: address, release, label, origin.
 
-    Label and origin are known only once apt-get update has read the source. On a Debian machine without lists, use the
-    name of the release instead.
+    Label and origin are known only after apt-get update. On a Debian machine without lists, use the release's name.
     """
     found = {}
     for line in targets.splitlines():
@@ -101,9 +100,9 @@ def _is_debian() -> bool:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Lock @folder: if two processes want to make the same thing, the second waits and then finds it made.
+    """Lock @folder: if two processes want the same thing, the second waits and then finds it there.
 
-    The lock is held as long as any process has its descriptor open, including a child started with close_fds=False.
+    The lock lasts as long as any process has its descriptor, such as a child started with close_fds=False.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w", encoding="utf-8") as lock:
@@ -129,7 +128,7 @@ def _say(text: str) -> None:
 
 
 class Gone(Exception):
-    """apt failed, for example because the lists name a package that the mirror no longer has."""
+    """apt failed: perhaps its lists name a package that the mirror no longer has."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,7 @@ class Suite:
         self._read()
         for folder in (into / "partial", self.folder / "none/partial"):
             folder.mkdir(parents=True, exist_ok=True)
-        # apt-get install prints only packages that Dir::Cache::Archives lacks: point it at an empty folder.
+        # install lists only what Archives lacks: give it an empty folder.
         listed = self._apt(*command, "--print-uris", "-o", f"Dir::Cache::Archives={self.folder}/none")
         wanted = [line.split() for line in listed.splitlines() if line.startswith("'")]
         files = [into / words[1] for words in wanted]

@@ -42,7 +42,7 @@ def expected_s(chosen: Suite) -> float:
 
 
 def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Point], Accel | None]]:
-    """The boots: one for each repetition, or one for each repetition and machine, then one that counts instructions."""
+    """The boots: one for each repetition, or for each of its machines, then one that counts instructions."""
     found: list[tuple[list[Point], Accel | None]] = []
     if chosen.plain() and how is not accel.ICOUNT:
         found += [(points, how) for repetition in range(1, chosen.repetitions + 1)
@@ -157,7 +157,7 @@ def _plan(args: argparse.Namespace) -> Plan:
 
 
 def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> tuple[dict[Path, str], str, bool]:
-    """Run the suites on one kernel, below @folder; return their verdicts by folder, the worst, and if all is complete."""
+    """Run the suites on one kernel, below @folder; return verdicts by folder, the worst, and if all is complete."""
     several = args.suite == ALL
     done: dict[Path, str] = {}
     refused: dict[str, list[str]] = {}      # why suites could not be run, and which
@@ -186,7 +186,7 @@ def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> t
 
 
 def _compared(a: Path, b: Path) -> str:
-    """The comparison of the newer kernel's result @b with the older one's @a, as text."""
+    """The older kernel's result compared with the newer one's."""
     from . import compare  # pylint: disable=import-outside-toplevel # it imports icount, which imports this
 
     try:

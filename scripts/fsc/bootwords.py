@@ -43,7 +43,7 @@ def _cpus(value: str, number: int) -> set[int]:
 
 
 def number(text: str) -> int | None:
-    """A parameter's value as a number, with y as 1 and n as 0; None if it is neither."""
+    """A parameter's value if it is a number or a switch, else None."""
     try:
         return _SWITCH[text.lower()] if text.lower() in _SWITCH else int(text, 0)
     except ValueError:

@@ -63,7 +63,7 @@ _KNOWN = tuple(traits.PROTOCOLS)
 
 
 def style(protocol: str) -> Style:
-    """The style of a protocol. An unknown protocol shares the style of a known one, always the same."""
+    """A protocol's style; an unknown one shares that of a known one, always the same."""
     return STYLES[(_KNOWN.index(protocol) if protocol in _KNOWN else sum(protocol.encode())) % len(STYLES)]
 
 
@@ -97,8 +97,8 @@ def _ticks(low: float, high: float, base: int) -> list[float]:
 
 
 def scale(ax: Axes, which: str, values: Iterable[float], unit: Unit, log: bool = False) -> bool:
-    """Scale an axis (x or y) so that it shows all of @values: linear from zero or, if they span LOG_SPAN or @log is set,
-    logarithmic with an extra place for zero. Return whether it is logarithmic."""
+    """Scale an axis (x or y) to show all of @values: linear from zero or, if they span LOG_SPAN or @log is set,
+    logarithmic with a place for zero. Return whether it is logarithmic."""
     axis = getattr(ax, f"{which}axis")
     found = list(values)
     positive, zero = [value for value in found if value > 0], any(value == 0 for value in found)
@@ -131,7 +131,7 @@ def svg(figure: Figure, name: str, title: str, text: str) -> str:
     box = re.search(r'viewBox="([^"]*)"', whole)
     # Leave out the header of the file, and its style, which would apply to the whole page.
     body = whole[whole.index('<g id="figure_1">'):whole.rindex("</svg>")]
-    # Two decimals: a screen does not show less than a hundredth of a unit.
+    # A screen does not show less than a hundredth of a unit.
     body = re.sub(r'="[^"]*"', lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0]), body)
     # Most ids are never referred to, and line breaks are for a reader of the source: a fifth of the bytes.
     used = set(re.findall(r"#([\w.-]+)", body))

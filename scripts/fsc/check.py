@@ -86,7 +86,7 @@ class Guest:
 
 RT = "rt-amd64"
 OLDEST = next(iter(versions.known().series))
-# Few run at a time: the longest first, with groups that mostly wait next to groups that compute.
+# Few run at a time: the longest first, those that wait next to those that compute.
 GROUPS = (
     Program("host", "unit.py"),
     Guest("lifecycle", "lifecycle"),
@@ -115,7 +115,7 @@ GROUPS = (
     Guest("axes", "rt-axes", flavour=RT, env="FSC_QUICK=1"),
     Guest("matrix", f"{OLDEST}-matrix", series=OLDEST, env="FSC_ORDERS=0 FSC_QUICK=1"),
     Guest("paths", f"{OLDEST}-paths", series=OLDEST, env="FSC_QUICK=1"),
-    # The oldest kernel's kfree_rcu() uses another algorithm.
+    # Its kfree_rcu() has another algorithm.
     Guest("limbo", f"{OLDEST}-limbo", series=OLDEST),
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
@@ -128,7 +128,7 @@ class Machine:
     """What the tests run on."""
     kernel: Kernel
     accel: Accel
-    flags: list[str]              # kernel and accelerator, as options for a Program
+    flags: list[str]              # as options of a Program
     out: Path = OUT               # the output of each group
     series: str = ""              # series of Debian's other kernels; the newest if empty
 
@@ -148,7 +148,7 @@ def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list
 
 
 def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
-    """Choose the kernel and build its modules before the groups run in parallel, so that none builds over another."""
+    """Build what the groups share before they run in parallel, so that none builds over another."""
     where = kernel.choose(args.kdir, args.kernel, args.kver)
     how = accel.choose(args.accel, where)
     if how.max_vcpus:
@@ -187,7 +187,7 @@ def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap
 
 
 def start(out: Path = OUT) -> None:
-    """Prepare the environment, and remove what an earlier check left in @out."""
+    """Set the environment, and empty @out."""
     os.environ |= {repo.INSIDE_CHECK: "1", repo.DIES_WITH_PARENT: "1"}
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)

@@ -35,7 +35,7 @@ _SLEEPER = r"BUG: KCSAN: data-race in hrtimer_wakeup / schedule_hrtimeout_range_
 
 
 def _warning(function: str) -> str:
-    """Match a WARN() in @function. 7.2 prints it right after the source line, older kernels at the end of the message."""
+    """Match a WARN() in @function: 7.2 prints it after the source line, older kernels at the end."""
     return rf"WARNING: .*\b{function}\+0x"
 
 
@@ -47,17 +47,17 @@ _SCANS: dict[str, Any] = {"allow": (r"kmemleak: \d+ new suspected memory leaks",
 # Compiled in, but off by default.
 _POISON = ("page_poison=1",)
 _PAGES = (*_POISON, "page_owner=on")
-# On an emulated, instrumented kernel, next to two other machines, each test takes seconds.
+# Emulated, instrumented, and next to two others, a test takes seconds.
 _TIMEOUT_S = 7200.0
-# These kernels are up to ten times slower, and rare events come late: seqcount falls back after four retries in a row.
+# Up to ten times slower, rare events come late: seqcount falls back after four retries in a row.
 _PATIENCE = "FSC_PATIENCE_S=600"
 
 
 @dataclass(frozen=True)
 class Control(Guest):
     """A bug that a checker of the kernel must report."""
-    report: str = ""              # regular expression of the line that the console must have
-    names: str = ""               # a word that one of the lines below it must have
+    report: str = ""              # the console must have a line like this
+    names: str = ""               # one of the lines below must have this
 
     def shown(self, console_log: str) -> str:
         """The first line of the report; empty if this bug is not reported."""
@@ -83,7 +83,7 @@ class Control(Guest):
                    found or f"INCONCLUSIVE: no line has {self.report}{f' and {self.names} under it' if self.names else ''}")
 
 
-# Search so many lines of a report for Control.names: lockdep names the lock late.
+# Lines of lockdep's report until it names the lock.
 _REPORT_LINES = 60
 
 
@@ -106,8 +106,8 @@ FUNCTIONAL = (
     Guest("axes", "axes", **_NO_KMEMLEAK),
     Guest("churn", "churn", **_SCANS),
 )
-# Since 7.2 a suite runs at module load only with kunit.autorun=1 or if that is the configured default, which allnoconfig
-# turns off. 6.12 does not know the parameter and does not need it.
+# Since 7.2 suites run at module load only with kunit.autorun=1 or if the configured default, off with allnoconfig, says
+# so. 6.12 does not know the word, and needs none.
 KUNIT = Guest("kunit", "kunit", cmdline=(*_NO_KMEMLEAK["cmdline"], "kunit.autorun=1"), allow=_NO_KMEMLEAK["allow"])
 # overlay's descriptors are in the pages: poison overwrites what a recycled one is recognized by.
 POISON = Guest("churn", "poison", cmdline=_POISON, env="FSC_NO_RECYCLING=overlay")
@@ -206,7 +206,7 @@ _TURNS_OFF = re.compile(r"BUG: KASAN|possible |suspicious |inconsistent lock|non
 
 
 def complaints(log: Path, allow: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The kernel's complaints during the job, and before it. Those before it are not the module's: they are no reports."""
+    """The kernel's complaints during the job, and those before it, which are not the module's."""
     text = log.read_text(errors="replace") if log.exists() else ""
     return console.complaints(vm.in_job(text), allow), console.complaints(vm.before_job(text), allow)
 
@@ -238,14 +238,14 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
 
 
 def judge(rows: list[Row]) -> str:
-    """The verdict on all kernels. A failed test is FAIL, whatever the checkers caught."""
+    """The verdict on all kernels. A failure counts whatever was caught."""
     if any(row.failed or row.reports for row in rows):
         return FAIL
     return INCONCLUSIVE if any(row.caught < row.controls or row.unwatched for row in rows) else PASS
 
 
 def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Guest, ...]], ...]:
-    """The kernels, and the groups to run on each; if @only is not empty, just those groups."""
+    """The kernels, and the groups to run on each; with @only, just those."""
     if name not in (*kernels.KERNELS, kernels.ALL):
         raise SetupError(f"KERNEL={name}: allowed: {' '.join(kernels.KERNELS)} {kernels.ALL}")
     names = list(kernels.KERNELS) if name == kernels.ALL else [name]

@@ -100,7 +100,7 @@ def _check(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> None:
         raise SetupError(f"no point is in both: workloads, {known}; results of the same suite have them")
     for side, own in ((a, [pair[0] for pair in pairs]), (b, [pair[1] for pair in pairs])):
         for point in own:
-            # Points with axes are a matrix's, which has one or two boots: show its figures side by side, untested.
+            # Points with axes are a matrix's, with one or two boots: show figures side by side, untested.
             tested = not point.get("axes") and any(not METRICS[name].deterministic for name in point["summary"])
             if tested and len(point["repetitions"]) < ENOUGH_REPETITIONS:
                 raise SetupError(f"{side.letter}: {side.file}: {name_of(point)}: {len(point['repetitions'])} "
@@ -203,7 +203,7 @@ def _flat(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _machine(env: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a machine. Its memory is rounded: 2GB are a few KB more or less with every kernel."""
+    """A machine's facts; memory is rounded, as it differs by a few KB with every kernel."""
     return _flat(env | {"memory": f"{table.size(env['memory'])}B" if env["memory"] else None})
 
 
@@ -228,7 +228,7 @@ def _environment(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, An
     """Facts that differ: of the machine, of the one that counted instructions, of the suite."""
     found = _differences(_machine(a), _machine(b))
     if a["icount"] and b["icount"]:
-        # It boots the same kernel: do not repeat a difference that both machines have.
+        # Do not repeat differences that it shares with the other machine.
         found |= {f"icount {name}": both for name, both in _differences(
             _machine(a["icount"]), _machine(b["icount"])).items() if both != found.get(name)}
     found |= _boots_differ(a, b)

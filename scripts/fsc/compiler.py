@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The compiler that a module is built with: the one that its kernel was configured with.
 
-The host's compiler is used if it has the same major version. If not, gcc and pahole come from Debian's archive (tools.py).
+The host's is used if it has the same major version; if not, gcc and pahole come from Debian's archive (tools.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Toolchain:
-    """The variables and the PATH for make."""
+    """Variables and PATH for make."""
     variables: tuple[str, ...] = ()
     path: tuple[Path, ...] = ()  # folders to put before the host's
 
@@ -124,7 +124,7 @@ def version_of_pahole(program: str) -> int:
 
 
 def _pahole(want: Wanted) -> str:
-    """The pahole of the kernel's BTF, which a module's BTF refers to; if there is none, a newer one. Older ones fail."""
+    """The pahole that made the kernel's BTF, which a module's refers to; or a newer one. An older one fails."""
     here = version_of_pahole("pahole")
     if here == want.pahole:
         return "pahole"

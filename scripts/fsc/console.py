@@ -69,13 +69,13 @@ def printable(text: str) -> list[str]:
 
 
 def _with_modules(lines: list[str], number: int) -> str:
-    """A line. If it begins a KCSAN report, add the callers in modules: it names only the racing functions."""
+    """A line; if it begins a KCSAN report, with callers in modules, as it names only the racing functions."""
     if "BUG: KCSAN: " not in lines[number]:
         return lines[number]
     said, interrupted = [lines[number]], False
     for line in itertools.takewhile(lambda line: not _RULE.search(line), lines[number + 1:]):
         frame = _FRAME.search(line)
-        # Functions below an interrupt's entry are the interrupted code, not callers.
+        # Below an interrupt's entry is interrupted code, not a caller.
         interrupted = bool(frame) and (interrupted or frame["function"].startswith("asm_"))
         if frame and frame["module"] and not interrupted:
             said.append(line)

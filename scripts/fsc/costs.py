@@ -74,14 +74,14 @@ GROUPS = (
 
 @dataclass(frozen=True)
 class Section:
-    """Points that are compared with one another, and the groups of metrics to compare."""
+    """Points that are compared with one another, and by which groups."""
     id: str                        # in HTML; the ids of the plots begin with it
     title: str
     path: str
     points: list[Point]
     groups: tuple[Group, ...]
     x: str = ""                    # the parameter on a curve's x axis
-    counted: bool = False          # the points count instructions
+    counted: bool = False          # it is instructions
     emulated: bool = False         # the clock is emulated
 
     def plot_id(self, group: Group) -> str:
@@ -196,7 +196,7 @@ def _tested(point: Point, metric: str, baseline: str) -> str:
 
 
 def _lookups(section: Section, baseline: str) -> str:
-    """A sentence on lookups per second; empty if the clock is emulated."""
+    """Lookups per second, unless the clock is emulated."""
     points = _believed(section, "lookups_per_second")
     if not points or not all(point["summary"]["lookups_per_second"]["rankable"] for point in points):
         return ""
@@ -205,7 +205,7 @@ def _lookups(section: Section, baseline: str) -> str:
 
 
 def _limbo(section: Section) -> str:
-    """A sentence on the mean bytes in limbo under each protocol."""
+    """The mean bytes in limbo of each protocol."""
     kinds = {"limbo_page_bytes_mean": "of pages", "limbo_descriptor_bytes_mean": "of descriptors"}
     held: dict[str, list[str]] = {}
     for metric, kind in kinds.items():
@@ -222,8 +222,8 @@ def _limbo(section: Section) -> str:
 
 
 def says(found: list[Section], baseline: str = "") -> list[str]:
-    """A few sentences on the sections of one path: figures of points that passed, in the suite's order, with no claim
-    beyond the tests, and no rates if the clock is emulated."""
+    """A few sentences on the sections of one path: figures that passed, in the suite's order, with no claim beyond the
+    tests, and no rates if the clock is emulated."""
     points = [point for section in found for point in section.points]
     sentences = []
     bad = [point for point in points if point["verdict"] != PASS]

@@ -15,8 +15,8 @@ from .verdict import SetupError
 
 SOFTWARE = ("task-clock", "context-switches", "cpu-migrations", "page-faults")
 HARDWARE = ("cycles", "instructions", "cache-misses")
-# perf can only count threads that exist, so it attaches during the run's warm-up. These are the
-# warm-ups of a first and a second try. A machine without a PMU is most likely emulated, and slow.
+# perf can only count threads that exist, so it attaches during the warm-up, with a second try if
+# it is late. A machine without a PMU is most likely emulated.
 ATTACH_MS = {True: (2000, 10_000), False: (6000, 30_000)}
 Counts = dict[str, dict[str, float | None]]
 
@@ -103,7 +103,7 @@ def _value(event: str, value: float | None) -> str:
 
 
 def render(found: dict[str, Any]) -> str:
-    """A table with a line for each event: a column for each role, then one for each thread if a role has several."""
+    """A table: a line for each event, columns for roles, then for threads if a role has several."""
     columns = {f"{role}s": events for role, events in found["roles"].items()}
     if len(found["threads"]) > len(columns):
         columns |= {name.removeprefix("fsc_"): events for name, events in found["threads"].items()}

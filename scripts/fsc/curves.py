@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Text tables of a workload that is a matrix: one for each metric, with a row for each arm and a column for each x."""
+"""Text tables of a workload that is a matrix: one for each metric, with a row for each arm, a column for each x."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _number(value: int | str) -> str:
 
 
 def _cell(point: dict[str, Any], metric: str) -> str:
-    """The median, with a mark if it is not exact, and one if the point did not pass."""
+    """The median, marked if it is not exact or did not pass."""
     figures, bad = point["summary"].get(metric), "" if point["verdict"] == PASS else "!"
     if not figures:
         return point["verdict"] if bad else "-"
@@ -70,7 +70,7 @@ def _cell(point: dict[str, Any], metric: str) -> str:
 
 
 def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]:
-    """The table of a metric, in blocks of as many columns as fit. An arm without the metric has no row."""
+    """A metric's table, in blocks of columns that fit. An arm without the metric has no row."""
     having = {arm(point, x) for point in points if metric in point["summary"]}
     arms: dict[str, dict[int | str, str]] = {}
     for point in points:

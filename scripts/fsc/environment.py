@@ -42,7 +42,7 @@ def _ranges(cpus: list[int]) -> str:
 
 
 def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
-    """RCU's settings, None for those the kernel does not have, and the CPUs whose callbacks are offloaded to kthreads."""
+    """RCU's settings, None for those the kernel does not have, and the CPUs with offloaded callbacks."""
     if "took.rcu_nocbs" not in said:
         return None
     offloaded = sorted(map(int, said["took.rcu_nocbs"].split()))
@@ -102,10 +102,10 @@ def left_out(environment: dict[str, Any]) -> str:
 
 
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
-    """The environment of a result: that of the first ordinary boot, and as "icount" that of the icount boot.
+    """The environment of a result: that of the first ordinary boot, and separately that of the icount boot.
 
-    If there are several machines, take the one that the suite names first, among those that reported anything. The order
-    of the boots cannot decide, because it depends on the seed.
+    Of several machines that reported anything, take the one that the suite names first: the order of boots depends on
+    the seed.
     """
     names = ["", *suite.guests]
     plain = min((boot for boot in boots if boot.accelerator != "icount"),

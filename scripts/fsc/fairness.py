@@ -30,7 +30,7 @@ def complaints(facts: dict[str, int | None], slabs: dict[str, dict[str, int]]) -
 
 
 def check(config: dict[str, Any] | None, slabs: dict[str, dict[str, int]]) -> None:
-    """Raise SetupError with one clear line if it is unfair; config is the module's, None if unknown."""
+    """Raise one clear line if it is unfair; config is the module's, None if unknown."""
     if config is None:
         raise SetupError("comparison refused: the module does not say what kernel this is")
     found = complaints(config["kernel"]["facts"], slabs)

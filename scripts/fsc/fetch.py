@@ -59,7 +59,7 @@ _PASSES = re.compile("resolv|[Cc]onnect|timed out|unreachable|No space left")
 def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None]) -> Found:
     """What @get returns for the first suite that has it.
 
-    Old package lists may name packages that the archive has replaced since. So if @get fails, read the lists again, once.
+    Old package lists may name packages that the archive has replaced since: if @get fails, read them again, once.
     """
     trouble = []
     for suite in map(Suite, suites):
@@ -70,7 +70,7 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
                 suite.update()
                 found = get(suite)
         except (Gone, SetupError) as error:
-            # Do not try the next suite: its kernel would be kept forever because the network failed once.
+            # Another suite's kernel would be kept forever because the network failed once.
             if _PASSES.search(str(error)):
                 raise SetupError(f"{what}: {suite.name}: {error}; try again, or set {archive.MIRROR}=") from None
             trouble.append(str(error) if suite.name in str(error) else f"{suite.name}: {error}")
@@ -84,7 +84,7 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
 
 
 def _kept(target: Path, suites: Iterable[str], what: str, get: Callable[[Suite, Path], bool]) -> Path:
-    """@target, fetched if it does not exist: @get makes it as "root" in a temporary folder, from a suite that has it."""
+    """@target; if it does not exist, @get makes it as "root" in a temporary folder, from a suite that has it."""
     aside = target.with_name(f".{target.name}")
 
     def fetch() -> None:
@@ -143,7 +143,7 @@ def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:
 
 
 def _relocate(headers: Path) -> None:
-    """Change the Makefile of the headers, which has the folders that packages are installed in, to where they are now."""
+    """Make the headers' Makefile relative: it names the folders that the packages are installed in."""
     makefile = headers / "Makefile"
     text = re.sub(r"^include /usr/src/", "include ../", makefile.read_text(), flags=re.MULTILINE)
     # make runs in this folder, wherever it is moved to.

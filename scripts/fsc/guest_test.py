@@ -113,7 +113,7 @@ def work(documents: list[str]) -> dict[str, int]:
 
 
 def complaints(folder: Path, documents: list[str]) -> str:
-    """What is wrong with any run.json, read at any time of a run; empty if nothing is."""
+    """What is wrong with any run.json, read at any time of a run."""
     for number, text in enumerate(documents):
         try:
             found = json.loads(text)
@@ -136,7 +136,7 @@ def not_json(configs: list[str]) -> str:
 
 
 def complaint(found: dict[str, Any]) -> str:
-    """What is wrong with a run.json, regardless of its verdict; empty if nothing is."""
+    """What is wrong with a run.json, whatever its verdict."""
     if found["schema"] != 1 or found["verdict"] not in ("PASS", "FAIL", "INCONCLUSIVE"):
         return f"schema {found['schema']}, verdict {found['verdict']}"
     if found["state"] == "done":

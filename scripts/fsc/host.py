@@ -108,7 +108,7 @@ def _follow(shell: subprocess.Popen, frames: Frames, timeout_s: float) -> str:
 
 
 def _remove_triggers() -> None:
-    """Remove hist: triggers: one that is left keeps the module from being unloaded, and costs time."""
+    """Remove hist: triggers: they prevent rmmod, and cost time."""
     for file in EVENTS.glob("*/trigger"):
         for line in file.read_text().splitlines():
             if not line.startswith("#"):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest's root: busybox, init, a job and the files it needs, as a newc cpio archive.
 
-Written here instead of by cpio(1): that needs no staging folder and no root, and gives the same bytes each time.
+Not written by cpio(1): so no staging folder, no root, and the same bytes each time.
 See Documentation/driver-api/early-userspace/buffer-format.rst.
 """
 

@@ -13,8 +13,8 @@ POINT_SH = repo.SCRIPTS / "guest/point.sh"
 MEMORY_SH = repo.SCRIPTS / "guest/memory.sh"
 FLOOR_LOOKUPS = 1_000_000
 _BOOT_S = 5.0
-# Under icount guest time is instructions: a host second runs about 100 million of them, fewer
-# on a busy host. Idle guest time takes no host time.
+# Guest time under icount is instructions: a host second runs about 100 million, fewer on a busy
+# host. Idle time costs none.
 _ICOUNT_SLOWDOWN = 10.0
 _FLOOR_GUEST_S = 0.2
 _TURNOVER_GUEST_S = 2.5e-6
@@ -45,7 +45,7 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
     icount = accel is not None and accel.name == "icount"
     lines = [f". {quote(point_sh)}", "machine", "fair || exit 1"]
     if icount:
-        # Do not count instructions of what the kernel still runs right after boot.
+        # What runs right after boot would be counted.
         lines.append("sleep 2")
     for point in points:
         sleep = f" {point.seconds + 1:.0f}" if icount else ""

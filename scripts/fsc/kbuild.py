@@ -24,7 +24,7 @@ _CRC = re.compile(r"^(0x[0-9a-f]+)\t(\S+)\tvmlinux\t", re.MULTILINE)
 
 
 def release_of(build: Path) -> str:
-    """The release of a tree that modules can be built in; raise SetupError with what the tree lacks if they cannot."""
+    """The release of a tree that modules can be built in; else raise SetupError with what it lacks."""
     kdir = f"KDIR={build}"
     if not build.is_dir():
         raise SetupError(f"{kdir}: no such folder")
@@ -43,7 +43,7 @@ def release_of(build: Path) -> str:
 
 
 def _source_of(build: Path) -> Path | None:
-    """The source of a build folder that was made with O=; None for any other folder."""
+    """The source of a build folder made with O=, else None."""
     link = build / "source"
     return Path(build / link.readlink()) if link.is_symlink() and not (build / "Kbuild").exists() else None
 
@@ -63,7 +63,7 @@ def check(build: Path) -> None:
 
 
 def _check_versions(build: Path) -> None:
-    """With CONFIG_MODVERSIONS, a module carries the CRCs in Module.symvers, and loads only if they match the kernel's."""
+    """With CONFIG_MODVERSIONS a module has the CRCs in Module.symvers, and loads only if they are the kernel's."""
     kdir = f"KDIR={build}"
     found = dict((name, crc) for crc, name in _CRC.findall((build / "Module.symvers").read_text(encoding="utf-8")))
     if not any(int(crc, 16) for crc in found.values()):
@@ -83,7 +83,7 @@ def warnings(said: str) -> str:
 
 
 def notable(said: str, build: Path) -> str:
-    """kbuild's output without its warnings about other tools, which compiler.py has chosen with care."""
+    """kbuild's output without warnings about tools that compiler.py has chosen with care."""
     said = _COMPILER_DIFFERS.sub("", said)
     return said if compiler.config_of(build).get("DEBUG_INFO_BTF_MODULES") == "y" else _PAHOLE_DIFFERS.sub("", said)
 
@@ -106,7 +106,7 @@ def explain(said: str, build: Path) -> str:
                     f"install pahole {version // 100}.{version % 100:02}, which it was built with")
     if match := _ERROR.search(said):
         return match[0].strip()
-    # The last line of the command that failed is before the first line of make.
+    # The failed command's last line is before make's first.
     failed = _MAKE_FAILS.search(said)
     before = [line for line in said[:failed.start() if failed else None].splitlines()
               if line.strip() and not line.startswith(("make", "  "))]

@@ -95,7 +95,7 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
         raise SetupError(f"kbuild takes no path with a space in it: {repo.ROOT}, {kernel.build}")
     objects = repo.BUILD / "modules" / (kernel.release + (f"-{variant}" if variant else ""))
     objects.mkdir(parents=True, exist_ok=True)
-    # Tests build at the same time; the first builds, and the others have nothing to do.
+    # Tests build at the same time; all but the first have nothing to do.
     with (objects / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _link_sources(root, objects)

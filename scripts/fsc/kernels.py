@@ -20,7 +20,7 @@ from .table import size
 from .verdict import EXIT_STATUS, PASS, SetupError
 
 FRAGMENTS = repo.SCRIPTS / "kernels"
-# Each is base plus these fragments. A fragment for one series, such as base-1.2, is added after the one it is named for.
+# Each is base plus these fragments. One for a single series, such as base-1.2, is added to its namesake.
 KERNELS = {
     "kasan": ("kasan",),
     "recycle": ("recycle",),
@@ -53,7 +53,7 @@ def lost(wanted: str, config: str) -> list[str]:
 
 
 def _run(command: list[str], log: Path, what: str) -> None:
-    """Run a command, with its output in @log; if it fails, raise SetupError with the end of the log."""
+    """Run a command with its output in @log; a failure's SetupError quotes the end."""
     with log.open("a", encoding="utf-8") as out:
         print(" ".join(command), file=out, flush=True)
         done = subprocess.run(command, check=False, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -92,7 +92,7 @@ def _make(make: list[str], build: Path, name: str, settings: str) -> None:
         (build / ".config").unlink()
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
     # make continues where it was interrupted.
-    # The folder's name is part of the release, so a module that was built for another kernel called @name does not load.
+    # The release has the folder's name in it: a module for another kernel of that name does not load.
     _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", "bzImage", "modules"], log,
          f"building {name}")
 
@@ -124,7 +124,7 @@ def build(name: str, series: str) -> Kernel:
 
 
 def prepared(series: str, compiler: str) -> Path:
-    """A tree with Debian's configuration in which our @compiler compiles modules. It has no kernel to link them with."""
+    """A tree with Debian's configuration in which @compiler compiles modules; it has no kernel to link with."""
     debian, found = kernel.debian(series), fetch.source(series)
     where = repo.cache() / f"{compiler}-{debian.release}-of-{found.version}"
 

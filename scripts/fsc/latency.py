@@ -30,7 +30,7 @@ _WAKEUPS = (re.compile(r"comm=.* pid=(?P<tid>\d+) .*"), re.compile(r".*:(?P<tid>
 
 @dataclass
 class Thread:
-    """How long a thread ran, how long it waited for its CPU, and who ran there meanwhile."""
+    """How long a thread ran and waited for its CPU, and who ran there meanwhile."""
     name: str
     cpus: set[int] = field(default_factory=set)
     switches: int = 0
@@ -38,10 +38,10 @@ class Thread:
     ran_ns: int = 0
     delays_ns: list[int] = field(default_factory=list)
     waited_for: Counter = field(default_factory=Counter)    # ns by name
-    since: int | None = None                                # when it became runnable, if it does not run
+    since: int | None = None                                # runnable since, if not running
 
     def delay_ns(self, share: float) -> int:
-        """The smallest delay that a share of @share of all delays does not exceed."""
+        """The quantile @share of the delays."""
         ordered = sorted(self.delays_ns)
         return ordered[max(math.ceil(len(ordered) * share), 1) - 1] if ordered else 0
 

@@ -102,7 +102,7 @@ class Events:
 
 # A protocol without the step has no such metric: its 0 would mean nothing.
 EVENTS = {
-    # A lookup that falls back counts the cause as a fallback instead; under a lock a tryget cannot fail.
+    # A lookup that falls back counts its cause there; under a lock a tryget cannot fail.
     "tryget_zero": Events(("tryget_zero",), ("refcounted",), but=("falls_back", "locked")),
     "recheck_fail": Events(("recheck_moved", "recheck_empty"), ("recheck",), but=("falls_back",)),
     "hazard_moved": Events(("hazard_moved",), ("hazard",)),
@@ -149,13 +149,13 @@ def sampled(limbo: dict[str, Any]) -> bool:
 
 
 def estimated(point: dict[str, Any], metric: str) -> bool:
-    """Whether a figure is kfree_rcu's limbo, which nothing counts."""
+    """Whether it is kfree_rcu's limbo, which nothing counts."""
     return metric.startswith(("limbo_descriptor", "limbo_pointer")) and any(
         rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
 
 
 def at_least(point: dict[str, Any], metric: str) -> bool:
-    """Whether a figure is what the slab has cached while only an upper bound of limbo is known."""
+    """Whether a cached figure is a lower bound, because limbo is an upper bound."""
     return metric.startswith("cached_") and any(
         (rep.get("cached") or {}).get("bound") == "lower" for rep in point["repetitions"])
 
@@ -197,8 +197,8 @@ def quantile(histogram: dict[str, Any] | None, q: float) -> int | None:
 
 
 def mean(histogram: dict[str, Any] | None) -> float | None:
-    """The mean of the middles of buckets, limited to the exact extremes. It is wrong by half a bucket at most, except
-    for the overflow, which counts as the maximum."""
+    """From the middles of buckets, limited to the exact extremes: wrong by half a bucket at most, except for the
+    overflow, which counts as the maximum."""
     if not histogram or not histogram["count"]:
         return None
     least, most = histogram["min_ns"], histogram["max_ns"]
@@ -220,8 +220,8 @@ def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
         "descriptor_objects_mean_milli": round(mean * 1000),
         "descriptor_bytes_peak": peak * size,
         "descriptor_bytes_mean": round(mean * size),
-        # Slabs of CPUs count as full, and so do a slab that is being emptied and what sheaves hold. So the estimate
-        # is too low for a moment at most, but may be too high by up to this.
+        # CPUs' slabs, a slab that is being emptied, and what sheaves hold count as used: too low for a moment at
+        # most, but too high by up to this.
         "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] * (1 + partial) + 1)
                             + (slab.get("sheaf_capacity") or 0) * (SHEAVES_OF_A_CPU * slab["nr_cpus"]
                                                                + SHEAVES_OF_A_BARN * slab.get("nr_nodes", 1)),
@@ -256,7 +256,7 @@ def cached(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any] |
 
 
 def layout(slab: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The layout that the kernel has chosen for the descriptors' cache."""
+    """The kernel's layout of the descriptors' cache."""
     return {name: slab.get(name) for name in LAYOUT} if slab else None
 
 
@@ -283,8 +283,8 @@ def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
 
 
 def _waits(figures: dict[str, Any]) -> dict[str, float]:
-    """The mean time in limbo, and the mean limbo over rate x wait (Little's law). Only if the callback is ours, and with
-    at least a hundred waits and, for the second, one object in limbo: fewer depend on chance."""
+    """The mean time in limbo, and the mean limbo over rate x wait (Little's law). Only if the callback is ours, and
+    with a hundred waits and, for the second, one object in limbo at least: fewer are chance."""
     if not figures.get("released") or (figures.get("waits") or 0) < ENOUGH_WAITS:
         return {}
     values = {"limbo_wait_ns_mean": figures["wait_ns"] / figures["released"]}

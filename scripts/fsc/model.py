@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale model: limbo = free rate x (grace period + batching) x bytes, next to measurements, and beyond them.
+"""scripts/folioscale model: limbo = free rate x (grace period + batching) x bytes, with measurements, and beyond them.
 
-The grace period is the one that was probed. The probe waits for the rest of the current grace period, for a whole one,
-and then for its CPU; a callback waits for the same. But the probe asks for a grace period a jiffy or two after its last
-one has ended, and a callback at any time.
+The grace period is the probe's. Probe and callback wait for the rest of the current one, for a whole one, and for their
+CPU. But the probe asks a jiffy or two after its last grace period has ended, and a callback at any time.
 """
 
 from __future__ import annotations
@@ -59,15 +58,15 @@ def batching_ns(per_cpu: float, hz: int, gp_ns: float) -> float:
 def sheaf_ns(per_cpu: float, capacity: int) -> float:
     """How long kfree_rcu() keeps an object, on average, if the cache has sheaves; @per_cpu: frees a second.
 
-    As in Linux 7.3, mm/slub.c:__kfree_rcu_sheaf(): objects fill a sheaf of the CPU, which is passed to call_rcu() when it
-    is full. The first object waits for all the others, the last for none. No timer flushes a sheaf that is not full.
+    As in Linux 7.3, mm/slub.c:__kfree_rcu_sheaf(): objects fill a sheaf of the CPU; when full, it goes to call_rcu().
+    The first object waits for all the others, the last for none. No timer flushes a sheaf that is not full.
     """
     return 1e9 * (capacity - 1) / 2 / per_cpu
 
 
 @dataclass(frozen=True)
 class Arm:
-    """A protocol with a deferral under a load, and the grace periods that were probed under this load."""
+    """A protocol and deferral under a load, with the grace periods probed there."""
     label: str
     protocol: str
     deferral: str                  # as resolved by the module
@@ -134,7 +133,7 @@ class Extrapolated:
         return self.bytes + self.rate * STALL_S * self.each
 
     def full_s(self, memory: int) -> float:
-        """Seconds until the limbo fills @memory in a grace period that does not end."""
+        """Seconds until limbo fills @memory if a grace period does not end."""
         return max(0.0, memory - self.bytes) / (self.rate * self.each) if self.each else math.inf
 
 
@@ -181,7 +180,7 @@ def _resolved(point: Point) -> dict[str, Any]:
 
 
 def _probes(points: list[Point], protocol: str, deferral: str) -> dict[int, float]:
-    """The probes of the same arm; if there are none, those of the protocol; else those of typesafe, which defers nothing."""
+    """The probes of the same arm, else of the protocol, else of typesafe, which defers nothing."""
     wanted = deferral.removesuffix("_hurry")
     by_arm: dict[tuple[str, str], dict[int, float]] = {}
     for point in points:
@@ -227,7 +226,7 @@ def _point(point: Point, arm: Arm, vcpus: int) -> Iterator[Predicted]:
 def of(found: dict[str, Any]) -> Model | str:
     """The model of a result, or what the result lacks for one."""
     environment = found["environment"]
-    # HZ, command line and grace periods differ between machines, so leave out suites that boot several.
+    # HZ, command line and grace periods differ between machines: leave those out.
     passed = [point for point in found["points"]
               if point["verdict"] == PASS and (axes := point.get("axes") or {}).get(X) and BOOT not in axes
               and point["params"].get("nr_freers")]
@@ -255,7 +254,7 @@ def of(found: dict[str, Any]) -> Model | str:
             left_out[f"{arm.label}: with {nocb[1]} {what} may be lazy, which is not in the model"] = None
             continue
         arms.setdefault(arm.label, arm)
-        # Below half its ceiling, how long rcu_bounded waits depends on how often others ask for a grace period.
+        # Below half its ceiling, rcu_bounded's wait depends on how often others ask for grace periods.
         if arm.protocol != "rcu_bounded":
             predicted.setdefault(table.place(point["path"], point["workload"]), []).extend(
                 _point(point, arm, environment["vcpus"] or 1))

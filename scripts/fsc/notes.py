@@ -11,7 +11,7 @@ from .verdict import PASS
 
 FLOOR_LIMIT = 1.10
 ENOUGH_REPETITIONS = 6
-# By which factor threads' windows may be longer than asked, and the least part that all threads must share.
+# How much longer than asked windows may be, and the least part that all threads share.
 MAX_STRETCH, MIN_OVERLAP = 1.1, 0.95
 # A rate of fewer events per boot says little.
 FEW_EVENTS = 10
@@ -79,7 +79,7 @@ def _miscounted(rep: dict[str, Any]) -> bool:
     found, limbo = rep["metrics"].get("limbo_over_little"), rep["limbo"] or {}
     if found is None or not limbo["exact"] or limbo["window_ns"] < LITTLE_WAITS * rep["metrics"]["limbo_wait_ns_mean"]:
         return False
-    # The mean of a level that swings between 0 and twice its mean has a standard error of half of this.
+    # For a level between 0 and twice its mean, the standard error is half of this.
     return abs(found - 1) > max(LITTLE_LIMIT, (limbo["samples"] or 1) ** -0.5)
 
 
@@ -103,7 +103,7 @@ def _bounded(reps: list[dict[str, Any]]) -> str:
 
 
 def _few_rechecks(points: list[dict[str, Any]]) -> Iterator[str]:
-    """A note if the rate of failed rechecks in a workload is based on few events."""
+    """Workloads in which few rechecks failed."""
     found = {point["protocol"]: [rep["counters"]["recheck_moved"] + rep["counters"]["recheck_empty"]
                                  for rep in point["repetitions"] if rep["counters"]]
              for point in points if "recheck_fail_per_million" in point["summary"]}
@@ -129,7 +129,7 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     if throttled := count(lambda rep: rep["window"]["throttled"]):
         yield (f"limbo_max_mb was reached in {throttled}: freers waited until all was settled, which is this harness's "
                f"own rule, and limbo would be larger{_bounded(reps)}")
-    # Not where instructions are counted: if a tick makes the window longer, its instructions are counted, too.
+    # Not if instructions are counted: those of a tick that makes the window longer are, too.
     wanted_ns = 0 if counted else 1e6 * (point["params"].get("duration_ms") or 0)
     if wanted_ns and not point["params"].get("max_turnovers") and (starved := count(
             lambda rep: rep["window_ns"] > MAX_STRETCH * wanted_ns or rep["overlap"] < MIN_OVERLAP)):

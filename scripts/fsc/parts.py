@@ -186,7 +186,7 @@ def document(recording: Recording) -> dict[str, Any]:
     }
 
 
-# Show these parts even without samples, because that means something; show the others only if they have some.
+# Show these parts even without samples, which means something; the others only with some.
 _ALWAYS = {READER: ("find", "acquire", "hold", "use", "release"), FREER: ("unlink", "free", "allocate"), DEFERRED: ()}
 _TITLE = {READER: "readers", FREER: "freers", DEFERRED: "deferred work, whoever ran it"}
 

@@ -236,7 +236,7 @@ def _told_curve(found: Lines, metric: str, x: str) -> str:
 
 
 def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
-    """Plot lines against a parameter, with intervals. Lines are shifted slightly, so that none hides another."""
+    """Plot lines with intervals, slightly shifted, so that none hides another."""
     metric = next(iter(group.metrics))
     xs = places(found)
     numeric = all(isinstance(x, (int, float)) for x in xs)
@@ -314,8 +314,8 @@ def _run(folder: Path, boot: int, kind: str, point: Point) -> dict[str, Any] | N
 
 
 def _series(folder: Path, point: Point) -> dict[str, Any] | None:
-    """Times in seconds with objects in limbo, from the first boot that has them. kfree_rcu's limbo is the slab's estimate
-    if no markers bound it."""
+    """Times in seconds with objects in limbo, from the first boot that has them. kfree_rcu's is the slab's estimate if
+    no markers bound it."""
     for rep in point["repetitions"]:
         run = _run(folder, rep["boot"], "run", point) or {}
         series = run.get("series") or {}

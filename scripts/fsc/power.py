@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """How often a comparison errs, and which effects it can detect, simulated from how much the boots of a result differ.
 
-Boots are drawn lognormal, with the standard deviation that the logs of the repetitions have within their arms. Effects
-are ratios here and the test uses ranks, so it depends on nothing else, and a dozen boots show no finer shape than a
-spread. They do not show that exactly either, so each draw has its own spread, out of those that the boots leave
-possible. A spread of 0 stays 0. A repetition of 0 has no logarithm; zeros are drawn as often as they occurred. Arms are
-drawn independently, as the test assumes: how often equal arms differ is then the size of a rank test, whatever was
-measured. The test errs less if some boots are slow for both arms, and more if one place in the boot is worse than
-another. Only a run of equal arms shows whether real runs are like that."""
+Boots are drawn lognormal, with the standard deviation that the logs of repetitions have within their arms. Effects are
+ratios here and the test uses ranks, so nothing else matters, and a dozen boots show no finer shape than a spread. They
+do not show that exactly either, so each draw has its own spread, out of those that they leave possible. A spread of 0
+stays 0. A repetition of 0 has no logarithm; zeros are drawn as often as they occurred. Arms are drawn independently, as
+the test assumes: how often equal arms differ is then the size of a rank test, whatever was measured. The test errs less
+if boots are slow for both arms, and more if one place in the boot is worse than another. Only a run of equal arms shows
+whether real runs are like that."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ MOST_TIED = 1000
 
 @dataclass(frozen=True)
 class Arms:
-    """The distribution that pairs of arms are drawn from."""
+    """Pairs of arms are drawn from this."""
     boots: int
     base_boots: int
     spread: float       # standard deviation of the logs
     zeros: float        # share of boots that have a 0
-    freedom: int = 0    # degrees of freedom of the spread; 0: it is known exactly
+    freedom: int = 0    # of the spread's estimate; 0: it is exact
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def p_values(samples: np.ndarray, bases: np.ndarray) -> np.ndarray:
 
 
 def _draw(rng: np.random.Generator, arms: Arms) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the logs of pairs of arms, one pair in each row."""
+    """Logs of pairs of arms, a pair in each row."""
     spread = np.full((DRAWS, 1), arms.spread)
     if arms.freedom:
         spread *= np.sqrt(arms.freedom / rng.chisquare(arms.freedom, (DRAWS, 1)))
@@ -100,8 +100,8 @@ def _draw(rng: np.random.Generator, arms: Arms) -> tuple[np.ndarray, np.ndarray]
 
 @lru_cache
 def family(members: tuple[Arms | None, ...]) -> tuple[Power | None, ...]:
-    """Power of points that Holm adjusts together. One of them has an effect and the others are equal: then the
-    adjustment costs the most. A point without a distribution to draw from still counts in the adjustment."""
+    """Power of points that Holm adjusts together. One has an effect, and the others are equal: then the adjustment
+    costs the most. Points that cannot be drawn are still adjusted for."""
     rng = np.random.default_rng(SEED)
     drawn = [_draw(rng, arms) if arms else None for arms in members]
     equal = np.column_stack([p_values(*pair) if pair else np.ones(DRAWS) for pair in drawn])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The progress of a suite: one line that is rewritten on a terminal, otherwise a line for each point."""
+"""A suite's progress: one line, rewritten, on a terminal, else a line for each point."""
 
 from __future__ import annotations
 

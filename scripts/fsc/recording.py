@@ -51,7 +51,7 @@ def record(folder: Path, params: list[str], event: str = "", period_us: int = 25
 
 @dataclass
 class Recording:
-    """A recording that record() made, read from its folder."""
+    """A recording, read from its folder."""
     script: Script
     lines: dict[Frame, tuple[Inlined, ...]]
     run: dict[str, Any]              # the module's run.json
@@ -60,7 +60,7 @@ class Recording:
     note: str
 
     def name(self, sample: Sample) -> str:
-        """The name of a sample's thread. perf does not see names that kthreads get after it has started."""
+        """The thread's name: perf misses names that kthreads get after it starts."""
         return self.threads.get(sample.tid, sample.comm)
 
     def lost(self) -> str:

@@ -30,7 +30,7 @@ METHOD = (
     "A kernel module has descriptor caches of its own over real page allocations; kernel threads look folios up, "
     "others remove, free, allocate and publish them, and every lookup is checked. A repetition is a boot that runs "
     f"every point once in an order of its own. {metrics.COUNTED}")
-# Not shown as parameters: the path is in a point's name, and the protocol is in the table of options.
+# The path is in a point's name, and the protocol in the table of options.
 _NAMED = ("path", "protocol")
 _PARTS = {"answer": "The answer", "plots": "Plots", "method": "Method", "about": "Machine, fairness, parameters, warnings"}
 
@@ -114,7 +114,7 @@ def _figure(cell: answer.Cell, plot: str) -> Figure:
 
 
 def _verdicts(section: Section, protocols: list[str]) -> list[Row]:
-    """A row of verdicts, if not all points have passed."""
+    """A row, unless all points have passed."""
     found = {protocol: [p["verdict"] for p in section.points if p["protocol"] == protocol] for protocol in protocols}
     if all(verdict == PASS for own in found.values() for verdict in own):
         return []
@@ -130,7 +130,7 @@ def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str
 
 
 def _readers(own: dict[str, list[Point]]) -> list[Row]:
-    """What a reader does under each option, and whether it can hold a folio."""
+    """What a reader does under each option, and if it can hold."""
     return [("a reader does", [_does(found) for found in own.values()]),
             ("can hold a folio past its section", [_holds(found) for found in own.values()])]
 
@@ -227,7 +227,7 @@ def _figures(section: Section, group: Group) -> Table:
 
 
 def _plot(plot: Plot, figures: Table | None) -> dict[str, Any]:
-    """A plot for the template. Without svg it is a sentence that says what the plot would show."""
+    """A plot without svg is a sentence on what it would show."""
     return {"id": plot.id, "title": plot.title, "svg": plot.svg, "caption": plot.caption if plot.svg else plot.text,
             "figures": figures if plot.svg else None}
 
@@ -247,7 +247,7 @@ def _all_plots(source: Source) -> list[dict[str, Any]]:
 # What it was measured on
 
 def _parameters(source: Source) -> dict[str, Any]:
-    """The parameters that are the same everywhere, and by workload those that are not."""
+    """The parameters that are the same everywhere, and the others by workload."""
     found: dict[tuple[str, str], dict[str, list[Any]]] = {}
     for point in source.result["points"]:
         own = found.setdefault((point["workload"], point["path"]), {})
@@ -350,7 +350,7 @@ def _template() -> Template:
 
 
 def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
-    """The wanted plots by their ids; a link to a plot in the page ends with its id."""
+    """Plots by their ids; a link to a plot in the page ends with its id."""
     known = {plot.id: plot.svg for source in sources for plots_of in source.plots.values() for plot in plots_of if plot.svg}
     if unknown := [name for name in wanted if name not in known]:
         raise SetupError(f"--plot {unknown[0]}: no such plot; known: {', '.join(known)}")
@@ -358,7 +358,7 @@ def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
 
 
 def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> list[Path]:
-    """Write the report, and the wanted plots as files of their own, each completely or not at all; return the files."""
+    """Write the report, and the wanted plots as files, each completely or not at all; return the files."""
     sources = [load(folder, number) for number, folder in enumerate(folders, 1)]
     texts = {file: render(sources)} | {file.with_name(f"{name}.svg"): f"{svg}\n"
                                        for name, svg in _svgs(sources, plots_wanted).items()}

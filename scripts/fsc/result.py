@@ -96,7 +96,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
 
 
 def _failed(text: str) -> dict[str, str]:
-    """The verdict of a point that has an error: a module that was not loaded has found nothing, so that is SETUP."""
+    """The verdict of a point with an error: SETUP if the module was not loaded, for it has found nothing."""
     if setup_errors.is_insmod(text):
         return {"verdict": SETUP, "reason": setup_errors.not_loaded(text)}
     return {"verdict": FAIL, "reason": text}
@@ -242,8 +242,8 @@ def write_text(file: Path, text: str) -> None:
 
 
 def dumps(result: dict[str, Any]) -> str:
-    """Indented JSON, with each bucket or other list of plain values on one line. A newline in
-    the text is never inside a string, because JSON escapes those."""
+    """Indented, but a bucket or another list of plain values on one line. A newline in the
+    text is never inside a string, because JSON escapes those."""
     return re.sub(r"\[\n\s+([^\[\]{}\n]*(?:\n[^\[\]{}\n]*)*?)\n\s*\]",
                   lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]",
                   json.dumps(result, indent=1)) + "\n"

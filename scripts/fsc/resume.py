@@ -38,9 +38,9 @@ def keep(record: BootRecord, outdir: Path, made_by: dict[str, str]) -> None:
 
 
 def load(outdir: Path, number: int, points: list[Point], made_by: dict[str, str]) -> BootRecord | None:
-    """Boot @number as it was kept; None if it was not completed (its folder is removed) or lost (its folder is renamed).
+    """Boot @number as it was kept; None if it was not completed or was lost (its folder is removed or renamed).
 
-    A boot that was made otherwise, or failed, is never removed: raise SetupError.
+    A boot that does not belong to the rest is never removed: raise SetupError.
     """
     try:
         found = json.loads((outdir / FILE).read_text(encoding="utf-8"))
@@ -67,7 +67,7 @@ def load(outdir: Path, number: int, points: list[Point], made_by: dict[str, str]
 
 
 def check(folder: Path, command: str) -> None:
-    """Refuse a folder that another command has written, or that is not one of make bench."""
+    """Refuse a folder of another command, or of none of ours."""
     file = folder / "command"
     try:
         kept = file.read_text(encoding="utf-8").splitlines()[-1]

@@ -48,7 +48,7 @@ class Initramfs:
 class HostRoot:
     """This machine's root over virtiofs, for jobs that want its programs: bpftrace, perf, gdb.
 
-    Everything has the same path as on the host, including @files, whatever their guest paths are.
+    Everything has its host path, @files too, whatever their guest paths.
     """
 
     def prepare(self, folder: Path, job: str, files: dict[str, Path], memory_mb: int) -> Prepared:

@@ -105,7 +105,7 @@ class _Event:
 
 
 def _run_ns(events: list[_Event], begin: int, end: int) -> dict[Task, int]:
-    """How long each task ran. An event with @ran means that the task ran since the previous event on its CPU."""
+    """How long each task ran: with @ran, since the previous event on its CPU."""
     found: dict[Task, int] = defaultdict(int)
     last: dict[int, int] = {}
     for event in events:
@@ -161,7 +161,7 @@ class Module:
         found = addr2line(self.file, sorted({*before.values(), *(at + 1 for at in before.values())}))
         lines = {}
         for frame, at in before.items():
-            # A timer interrupt that had to wait comes right after the code that enabled interrupts.
+            # A delayed timer interrupt comes right after interrupts are enabled.
             late = any(_IRQS_ON.fullmatch(step.function) for step in found[at])
             lines[frame] = found[at] if frame.calls or late else found[at + 1]
         return lines

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale schema: write the module's description of itself (traits.py) to files.
+"""scripts/folioscale schema: write the module's own description (traits.py) to files.
 
 These are module/schema.json, and the tables of it in the documents. make check compares
 both with the module.

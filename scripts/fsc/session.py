@@ -35,7 +35,7 @@ def interrupt(number: int, _frame: object) -> None:
 
 
 def new_folder(name: str, out: str | None) -> Path:
-    """Make a folder for results; never write over other results."""
+    """A folder for results, never over others."""
     folder = Path(out) if out else repo.ROOT / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
     try:
         folder.mkdir(parents=True, exist_ok=out is not None)
@@ -75,7 +75,7 @@ def _name(accel: Accel | None) -> str:
 
 @dataclass
 class Session:
-    """The boots of one suite on one kernel. If accel is None, they are passes on this machine itself."""
+    """Boots of one suite on one kernel; accel None: on this machine itself."""
     suite: Suite
     kernel: Kernel
     modules: Path
@@ -208,7 +208,7 @@ class Session:
         return files | {"/fsc_floor.ko": floor for floor in floors}
 
     def _keeper(self, record: BootRecord, outdir: Path, progress: Progress, name: str) -> OnBlob:
-        """Return a function that handles a blob: it writes it to disk at once, and checks that the machine is fair."""
+        """A handler for blobs: it writes them to disk at once, and checks that the machine is fair."""
         runs = outdir / "runs"
         runs.mkdir(parents=True)
         points = {point.id: point for point in record.points}

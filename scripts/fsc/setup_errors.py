@@ -73,7 +73,7 @@ def check_memory(image: Path, memory_mb: int) -> None:
 
 
 def check_machine(text: str, status: int | None, said: str, memory_mb: int) -> None:
-    """Refuse a machine that died before its job, if its console, its exit @status or QEMU's output @said say why."""
+    """Refuse a machine that died before its job, if console, exit @status or QEMU's output @said say why."""
     if line := _NO_MEMORY.search(text):
         raise SetupError(f"MEM={memory_mb}: too little memory to boot ({line[0]}): allowed: more")
     if line := _NO_PORT.search(text):

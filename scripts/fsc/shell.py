@@ -79,7 +79,7 @@ def vmlinux(where: Kernel) -> str:
 
 
 def _has_symbols(file: Path) -> bool:
-    """Whether a vmlinux has debug information. That of Debian's headers has only BTF."""
+    """Debian's headers have a vmlinux, too, but with BTF only."""
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.rfind(b"\0.debug_info\0") >= 0
 

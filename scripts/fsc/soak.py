@@ -54,7 +54,7 @@ class Failure(Exception):
 
 
 def wrong(run: dict[str, Any], point: Point, during: bool = False) -> str:
-    """What is wrong with the run.json of @point, read at its end or @during it; empty if nothing is."""
+    """What is wrong with the run.json of @point, read at its end or @during it."""
     if found := complaint(run):
         return found
     for name, value in point.params.items():
@@ -87,7 +87,7 @@ class Memory:
 
 
 def compared(start: Memory, end: Memory) -> tuple[str, bool]:
-    """The comparison as text, and whether free memory and slabs are the same within 1% of all memory."""
+    """The comparison, and whether memory is the same within 1% of all memory."""
     def differ(before: int, after: int) -> float:
         return (after - before) / start.total_kb
 
@@ -118,7 +118,7 @@ class Tally:
     _begin: float = 0.0           # when the first point began
 
     def on_blob(self, name: str, data: bytes) -> None:
-        """Take a blob of the guest. Raise Failure if it shows a failure."""
+        """Take a blob of the guest. Raises Failure."""
         kind, _, which = name.partition("/")
         text = data.decode(errors="replace")
         if kind == "memory":
@@ -192,7 +192,7 @@ def counted(counts: Counter[str]) -> str:
 
 
 def judge(tally: Tally, boot: vm.Boot | None, why: str) -> tuple[str, str]:
-    """Verdict and reason of a soak that ended, or was interrupted (then @why says so, and @boot is None)."""
+    """Verdict and reason of a soak that ended, or was interrupted (@why, and no @boot)."""
     if boot and boot.state != PASS:
         return boot.state, boot.reason
     if {"start", "end"} <= tally.memory.keys():
@@ -231,7 +231,7 @@ def render(tally: Tally) -> str:
 
 
 def again(args: argparse.Namespace, seed: int, number: int | None) -> str:
-    """The command that runs point @number of @seed again or, if it is None, the whole soak."""
+    """The command that runs point @number of @seed again, or all points."""
     words = [f"SEED={seed}"]
     words += [f"POINT={number}"] if number is not None else [f"MINUTES={args.minutes}"] if args.minutes else []
     machine = Machine()

@@ -28,14 +28,14 @@ DEFAULTS: dict[str, Value] = {name: one["default"] for name, one in traits.PARAM
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine that points are drawn for; another machine has other points."""
+    """What points are drawn for; another machine has other points."""
     vcpus: int = 2
     memory_mb: int = 2048
 
 
 @dataclass(frozen=True)
 class Point:
-    """Parameters for a run of the module, and what is done with it."""
+    """A run's parameters, and what is done with it."""
     number: int
     how: str                      # of HOWS
     at_s: float                   # when to stop or unload
@@ -86,8 +86,7 @@ def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
     path, protocol = draw.choice(list(traits.PATHS)), draw.choice(list(traits.PROTOCOLS))
     if draw.often(0.85):
         protocol = draw.choice([name for name, one in traits.PROTOCOLS.items() if path in one["paths"]])
-    traits = traits.PROTOCOLS[protocol]
-    counted, deferred = traits["trygets"][1:], traits["deferrals"]
+    counted, deferred = traits.PROTOCOLS[protocol]["trygets"][1:], traits.PROTOCOLS[protocol]["deferrals"]
     readers, freers = draw.randint(0, 8), draw.randint(0, 8)
     tryget = (draw.either(0.4, counted, "cas") if counted else
               draw.either(0.02, ("xadd", "rcuref"), "cas"))

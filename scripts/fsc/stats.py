@@ -27,7 +27,7 @@ class Interval:
 
 @lru_cache
 def _order_rank(n: int) -> tuple[int, float]:
-    """The largest k for which [x_(k), x_(n+1-k)] covers the median often enough, and its coverage."""
+    """The largest k for which [x_(k), x_(n+1-k)] covers the median often enough."""
     def coverage(k: int) -> float:
         return float(1 - 2 * stats.binom.cdf(k - 1, n, 0.5))
     enough = [k for k in range(1, n // 2 + 1) if coverage(k) >= CONFIDENCE]

@@ -71,7 +71,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """A workload that is a matrix: the metrics that are shown, and the axis that they are shown against."""
+    """A workload that is a matrix: its x axis, and the metrics to show."""
     x: str
     show: tuple[str, ...]
 

@@ -176,7 +176,7 @@ class _Loader:
         return listed
 
     def curve(self, table: str, found: dict[str, Any], matrix: dict[str, list[int | str]]) -> Curve | None:
-        """What is shown of a matrix; a workload without one must not have show, exclude or override."""
+        """What is shown of a matrix; others must not have show, exclude or override."""
         if not matrix:
             for key in ("exclude", "override", "show"):
                 if key in found:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale suites: list the suites, the question of each, and how long it takes."""
+"""scripts/folioscale suites: all suites, the question of each, and how long it takes."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _deferring(said: Figures) -> list[str]:
 
 
 def _common_deferring(env: Figures) -> list[str]:
-    """The parts of _deferring() that are the same for all boots."""
+    """The parts of that that all boots share."""
     told = [_deferring(boot) for boot in env["boots"] if boot.get("rcu") and boot["accelerator"] != "icount"]
     told = told or [_deferring(env)]
     return [text for text in told[0] if all(text in other for other in told)]
@@ -201,7 +201,7 @@ def ratio(figures: Figures, baseline: bool) -> str:
 
 
 def _objects(point: Figures, name: str) -> str:
-    """The median number of objects over repetitions, from the same source as the bytes."""
+    """The median of objects, from the same source as the bytes."""
     found = []
     for rep in point["repetitions"]:
         limbo = rep["limbo"] or {"exact": 1}
@@ -223,7 +223,7 @@ def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list
 
 
 def holds(point: Figures) -> bool:
-    """Whether readers can hold a folio past their section; True for a point that never ran."""
+    """Whether its readers can hold a folio; True for a point that never ran."""
     return all(rep["resolved"].get("holds", 1) for rep in point["repetitions"] if rep["resolved"])
 
 
@@ -255,7 +255,7 @@ def _sub_table(points: list[Figures], columns: list[Column], baseline: str, agai
 
 
 def _workload(name: str, title: str, points: list[Figures], baseline: str, against: str) -> list[str]:
-    """The tables of a workload; @against is another workload that replaces the baseline."""
+    """@against is another workload, which replaces the baseline."""
     baseline = "" if against else baseline
     tables = [_sub_table(points, columns, baseline, against) for columns in SUB_TABLES]
     for columns in OWN_TABLES:
@@ -278,7 +278,7 @@ def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
 
 
 def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> list[str]:
-    """The tables of verdicts. A protocol that no workload of a group has gets no row there."""
+    """A protocol that no workload of a group has gets no row there."""
     found = {(workload, protocol): worst(own) for workload in workloads for protocol in protocols
              if (own := [p["verdict"] for p in result["points"]
                          if (p["workload"], p["protocol"]) == (workload, protocol)])}
@@ -293,7 +293,7 @@ def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> lis
     return lines
 
 
-# Parameters that change the size of a point, but not what a lookup or a turnover does.
+# These change a point's size, not what a lookup or a turnover does.
 _EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms"}
 
 

@@ -18,7 +18,7 @@ from .verdict import EXIT_SETUP, SetupError
 
 
 def parser(text: str, params: bool = True) -> argparse.ArgumentParser:
-    """A parser whose help is @text, the docstring of the script; with @params it takes words of NAME=VALUE."""
+    """A parser whose help is @text, the script's docstring; with @params it takes NAME=VALUE words."""
     found = argparse.ArgumentParser(description=text, usage=argparse.SUPPRESS,
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     if params:

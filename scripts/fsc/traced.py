@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A run of the module under a tracing tool: the machine that it runs on, and the folder that keeps it."""
+"""A run of the module under a tool: the machine it runs on, and the folder that keeps it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _milliseconds(params: str) -> int:
 
 @dataclass
 class Traced:
-    """One traced run. If accel is None, it is on this machine itself."""
+    """One traced run. accel None: on this machine itself."""
     kernel: Kernel
     accel: Accel | None
     module: Path

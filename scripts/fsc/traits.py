@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The module's description of itself: protocols, paths, parameters, counters.
 
-The module prints it in debugfs, in the file schema. module/schema.json is a copy, so that
-nobody needs a machine to read it. `scripts/folioscale schema` renews the copy.
+debugfs' schema prints it. module/schema.json is a copy, so that nobody needs a machine to
+read it. `scripts/folioscale schema` renews the copy.
 """
 
 import json

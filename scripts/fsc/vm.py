@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 _NAME = os.environ.get("QEMU") or "qemu-system-x86_64"
 QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # absolute: it is started in another folder
 
-# init_on_alloc=0: otherwise slab zeroes objects in all caches except TYPESAFE_BY_RCU ones.
+# init_on_alloc=0: slab would zero objects in all caches except TYPESAFE_BY_RCU ones.
 # printk.time=1: the console check recognizes the kernel's lines by their time.
-# loglevel=7: the lines that begin and end the job must be printed, whatever the kernel's default.
-# random.trust_cpu=1: otherwise "crng init done" patches kernel text seconds after boot.
+# loglevel=7: print the lines around the job, whatever the kernel's default is.
+# random.trust_cpu=1: "crng init done" would patch kernel text seconds after boot.
 _CMDLINE = ("console=ttyS0", "init_on_alloc=0", "panic=-1", "oops=panic",
             "printk.time=1", "loglevel=7", "random.trust_cpu=1")
 
@@ -80,7 +80,7 @@ class Boot:
     began: bool = True            # the job began; if not, the machine died before it
     first: str = ""               # how earlier attempts died
     at_boot: list[str] = field(default_factory=list)  # what the kernel complained of before the job
-    complained: bool = False      # the kernel complained during the job
+    complained: bool = False      # the kernel, in the job
 
 
 def boot(spec: BootSpec) -> Boot:
@@ -268,7 +268,7 @@ def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path
                 ended, limit = True, heard + _POWER_OFF_S
         if time.monotonic() - heard > spec.quiet_s:
             return f"nothing was heard of the machine for {spec.quiet_s:.0f} s"
-        # After this error QEMU dumps registers and keeps running, with the guest stopped forever.
+        # QEMU dumps registers and keeps running, with the guest stopped forever.
         for line in _said(errors).splitlines():
             if "KVM internal error" in line:
                 return f"QEMU: {line}"

@@ -116,7 +116,7 @@ def threads() -> dict[int, str]:
     """The readers and freers of the current run: names by thread id."""
     wanted = int(param("nr_readers")) + int(param("nr_freers"))
     found: dict[int, str] = {}
-    # They are among the newest threads. Look at few others, as each look takes CPU time from them.
+    # They are the newest, or nearly, and each look takes time from them.
     for tid in sorted((int(name) for name in os.listdir("/proc") if name.isdecimal()), reverse=True):
         if len(found) == wanted:
             break
@@ -136,7 +136,7 @@ class Perf:
         self._pipes = []
         for name in ("control", "answer"):
             os.mkfifo(folder / name)
-            # For reading and writing: then open() does not wait for the other end.
+            # Read and write: then open() does not wait.
             self._pipes.append(os.open(folder / name, os.O_RDWR | os.O_NONBLOCK))
         self._log = folder / "log"
         control = f"--control=fifo:{folder / 'control'},{folder / 'answer'}"

@@ -35,7 +35,7 @@ slab_flags() {
 	flags="\"$1\":{$flags}"
 }
 
-# error NAME FILE: emit the messages of insmod in FILE, and the kernel's reasons for them
+# error NAME FILE: emit insmod's messages in FILE, and the kernel's reasons
 error() {
 	{ cat "$2"; dmesg | grep -E 'folioscale|fsc_|Lockdown: |Loading of .*module' | tail -n 8; } >"$FSC_TMP/error"
 	emit "$1" "$FSC_TMP/error"
@@ -76,8 +76,8 @@ machine() {
 	emit machine "$FSC_TMP/machine"
 }
 
-# rcu: print RCU's settings; there is no file for a setting that the kernel does not know. took()
-# prints the CPUs whose callbacks are offloaded.
+# rcu: RCU's settings; a setting that the kernel does not know has no file. took() has the CPUs
+# whose callbacks are offloaded.
 rcu() {
 	for file in kernel/rcu_expedited kernel/rcu_normal module/rcutree/parameters/rcu_normal_wake_from_gp \
 		module/rcutree/parameters/enable_rcu_lazy; do
@@ -142,8 +142,8 @@ buddy_sample() {
 }
 
 # wait_for_run SECONDS: wait until the run is over. With SECONDS > 0 (icount), sleep that long
-# before polling, because the instructions of a polling shell would be counted. The runner's
-# timeout ends a run that never is over.
+# first: a polling shell's instructions would be counted. The runner's timeout ends a run that
+# hangs.
 wait_for_run() {
 	sleep "$1"
 	while :; do

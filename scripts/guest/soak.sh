@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2154 # "done" is a state; point.sh sets $value
 #
-# soak FILE SECONDS: run the points of FILE, one after the other, until the time is up. Sourced
-# after point.sh and memory.sh. The host judges what is found (fsc/soak.py); what it cannot see
-# from there is emitted as trouble.
+# soak FILE SECONDS: run the points of FILE in turn until the time is up. Sourced after point.sh and
+# memory.sh. The host judges what is found (fsc/soak.py); what it cannot see is emitted as trouble.
 
 : "${FSC_WARM:=8}"	# points before memory is first counted: caches are warm by then
 : "${FSC_PATIENCE:=500}"	# seconds to wait for the end of a run
@@ -16,7 +15,7 @@ uptime_s() { # into $uptime
 	uptime=${uptime%%.*}
 }
 
-# memory NAME: emit how much is free, and how much is in slabs, in kB
+# memory NAME: emit free memory and slabs, in kB
 memory() {
 	give_back
 	sleep 1
@@ -34,7 +33,7 @@ trouble() { # TEXT
 	emit "trouble/$number" "$FSC_TMP/trouble"
 }
 
-refused() { # FILE: emit the error message in FILE, and what the module said
+refused() { # FILE: emit the error in FILE, and what the module said
 	{
 		cat "$1"
 		dmesg | grep 'folioscale: '

@@ -4,7 +4,7 @@
 # trace SCRIPT "NAME=VALUE ...": one run of the module under a script, with trace.py from this
 # folder. Sourced after point.sh. The caller provides emit and $FSC_SCRIPTS, the scripts' folder.
 
-# has_tracefs: whether there is a tracefs; if not, emit error
+# has_tracefs: emit error if there is none
 has_tracefs() {
 	[ ! -d /sys/kernel/tracing/events ] || return 0
 	echo 'no tracefs: no /sys/kernel/tracing/events' >"$FSC_TMP/no-tracefs"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale bench from the command line to its files and its exit status. KTAP."""
+"""Test scripts/folioscale bench, from the command line to files and exit status. KTAP."""
 
 import json
 import signal
@@ -20,7 +20,7 @@ from fsc import kernel, repo  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 
 FOLIOSCALE = str(SCRIPTS / "folioscale")
-# Runs folioscale with a guest that does something else than the suite.
+# Run folioscale with another job in the guest than the suite's.
 BROKEN = """
 import runpy, sys
 from dataclasses import replace
@@ -32,8 +32,8 @@ vm.boot = lambda spec: boot(replace(spec, job={job!r}, timeout_s={timeout_s}, fi
 sys.argv = {argv!r}
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-# What becomes of the machine: what it does, the seconds it has for that, which a busy host may
-# need to boot it, the exit status, and what is said of it.
+# What happens to the machine: the job that it runs, the job's timeout in seconds, the exit status,
+# and what the summary says.
 DISASTERS = (
     ("a panic", "echo c >/proc/sysrq-trigger", 120, 1, "Kernel panic - not syncing"),
     ("an oops", "insmod /fsc_crash.ko how=oops", 120, 1, "NULL pointer dereference"),
@@ -85,7 +85,7 @@ def files(out: Ktap, run: Bench) -> None:
 
 
 def boots(out: Ktap, run: Bench) -> None:
-    """A suite of two machines."""
+    """A suite with two machines."""
     said = {boot["name"]: boot for boot in run.result()["environment"]["boots"]}
     words = {name: [word in (boot["cmdline"] or "").split() for word in ("preempt=full", "rcupdate.rcu_expedited=1")]
              for name, boot in said.items()}

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""The module builds without a warning for every supported kernel, and by gcc of two releases of Debian and clang. KTAP."""
+"""The module builds without a warning for every supported kernel, with gcc of two Debian releases and clang. KTAP."""
 
 import shutil
 import sys
@@ -18,13 +18,13 @@ from fsc.verdict import SetupError  # noqa: E402
 from static import LEAST_LOOPS, NO_DEBUG_INFO, build, calls  # noqa: E402
 
 
-# Debian 13's, which Debian 12 has, too; elsewhere what there is.
+# Debian 13's clang, which Debian 12 has, too; elsewhere any clang.
 CLANG = next((name for name in ("clang-19", "clang") if shutil.which(name)), "clang-19")
 UNLINKED = ("KBUILD_MODPOST_WARN=1",)
 
 
 def tree_of_clang(series: str, flavour: str, suite: str) -> Kernel:
-    """Debian makes none: its configuration, prepared by clang. What the kernel exports is not known there."""
+    """Debian's configuration, prepared with clang: Debian has no such kernel. What it would export is unknown."""
     del flavour, suite
     return kernel.tree(str(kernels.prepared(series, CLANG)))
 
@@ -33,8 +33,8 @@ def main() -> int:
     """Return the exit status."""
     known = versions.known()
     oldest, *between, newest = known.series
-    # Beside those that are booted; the newest by gcc is for static.py. The last of gcc is of another release of Debian,
-    # and so by another compiler.
+    # Kernels that no test boots; static.py has the newest with gcc. The last one for gcc is from another release of
+    # Debian, and needs another gcc.
     wanted = [*((series, "rt-amd64", "", kernel.debian) for series in (oldest, newest)),
               *((series, "amd64", "", kernel.debian) for series in between),
               (oldest, "amd64", known.series[oldest][-1], kernel.debian), (newest, "amd64", CLANG, tree_of_clang)]
@@ -47,7 +47,7 @@ def main() -> int:
         except SetupError as error:
             out.result(False, name, str(error))
             continue
-        # Only what is compiled is warned about.
+        # Only compiled files give warnings.
         shutil.rmtree(repo.BUILD / f"modules/{where.release}-builds", ignore_errors=True)
         folder, said = build(where, "builds", "W=1", *NO_DEBUG_INFO, "FSC_FLOOR=1", *(UNLINKED if get is tree_of_clang else ()))
         loops, indirect, ours = calls(sorted((folder / "module").rglob("*.o")))

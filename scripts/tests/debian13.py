@@ -22,9 +22,9 @@ from fsc.verdict import SetupError  # noqa: E402
 SUITE = "trixie"
 TREE = "/folioscale"
 RESULT = "/result"
-# All that a user has beside a bare Debian.
+# All that a user has in addition to a bare Debian.
 PACKAGES = "apt,ca-certificates,git,make"
-# In namespaces of its own, which take with them what was started and mounted.
+# Run in separate namespaces: all that was started and mounted there goes with them.
 INSIDE = """set -e
 mount --rbind /dev "$1/dev"
 mount -t proc none "$1/proc"
@@ -35,7 +35,7 @@ exec chroot "$1" /bin/sh -c "cd $3 && $2"
 
 
 def root() -> Path:
-    """A Debian 13 with little in it; made once, then copied for each run."""
+    """A minimal Debian 13; made once, then copied for each run."""
     target = repo.cache() / "roots" / SUITE
     archive.once(target, lambda: make_root(target))
     return target
@@ -58,14 +58,14 @@ def make_root(target: Path) -> None:
 
 
 def connect(root_folder: Path) -> None:
-    """The net as this machine has it today."""
+    """Set up the network as this machine has it today."""
     for file in filter(Path.is_file, (Path("/etc/resolv.conf"), Path("/etc/hosts"))):
         shutil.copyfile(file, root_folder / file.relative_to("/"))
     (root_folder / "etc/apt/apt.conf.d/99proxy").write_text(archive.proxies())
 
 
 def copy_tree(target: Path) -> None:
-    """The sources as they are, with changes that are not committed, without what was built."""
+    """Copy the sources, with uncommitted changes, without what was built."""
     listed = subprocess.run(["git", "-C", repo.ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--",
                              *environment.SOURCES], check=True, stdout=subprocess.PIPE).stdout
     for name in filter(None, listed.decode().split("\0")):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""What make icount promises: near the floor, and the same in every boot. KTAP."""
+"""Test what make icount promises: near the floor, and the same in every boot. KTAP."""
 
 import json
 import subprocess

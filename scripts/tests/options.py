@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What check gives a program of this folder that takes a kernel (fsc/check.py, Machine.flags)."""
+"""The options that check gives programs of this folder that take a kernel (fsc/check.py, Machine.flags)."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from fsc import accel
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """One that takes the flags."""
+    """A parser that takes these options."""
     found = argparse.ArgumentParser(description=description)
     found.add_argument("--kdir")
     found.add_argument("--kernel")

@@ -29,12 +29,12 @@ FSC_AS=sched.; perf_tool sched "protocol=typesafe nr_readers=2 nr_freers=2 durat
 FSC_AS=full.; perf_tool record "protocol=rcu_full {threads} hold_ns=200 duration_ms=2000" || exit
 """
 BOOT_S = 2000.0
-# What the parts of a role may differ from what the module says that its threads ran.
+# How much a role's parts may differ from the CPU time that the module reports.
 APART = 0.05
 
 
 def adds_up(out: Ktap, name: str, found: dict[str, Any]) -> None:
-    """The parts of a role are its threads' time, by the module's account of that."""
+    """The parts of a role add up to the CPU time that the module reports for its threads."""
     recorded = found["recorded_ns"] / found["window_ns"]
     out.result(abs(recorded - 1) <= APART, f"{name}: the window is recorded", f"{recorded}")
     for role in ("reader", "freer"):
@@ -44,7 +44,7 @@ def adds_up(out: Ktap, name: str, found: dict[str, Any]) -> None:
 
 
 def present(out: Ktap, name: str, found: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> None:
-    """None of the parts that there have to be is without a sample."""
+    """Each of the @wanted parts has samples."""
     for role, parts in wanted.items():
         samples = {part: share["samples"] for part, share in found["roles"][role]["parts"].items()}
         out.result(all(samples[part] for part in parts), f"{name}: {role}: there is {', '.join(parts)}", f"{samples}")
@@ -83,10 +83,10 @@ def by_hand(out: Ktap, where_to: kernel.Kernel, how: accel.Accel, folder: Path) 
     module = folder / "folioscale.ko"
     module.write_bytes((kernel.build_module(where_to) / module.name).read_bytes())
     job = traced.prologue(module) + JOB.format(threads=THREADS)
-    # One CPU, so that the threads' time is the window's. preempt=full: elsewhere the time from the
-    # wakeup that wants a CPU until a batch lets it go is not charged to the batch's thread, but to
-    # the one that was woken (kernel/sched/core.c:wakeup_preempt, rq_clock_skip_update): in rcu_full
-    # 14% of that of a reader which held for 2 us.
+    # One CPU, so that the threads' time is the window's. preempt=full: with other models, the time
+    # from a wakeup that wants the CPU until a batch gives it up is charged not to the batch's thread
+    # but to the woken one (kernel/sched/core.c:wakeup_preempt, rq_clock_skip_update). In rcu_full
+    # that was 14% of the time of a reader that held for 2 us.
     boot = vm.boot(vm.BootSpec(kernel=where_to, job=job, accel=how, vcpus=1, timeout_s=BOOT_S, outdir=folder,
                                root=HostRoot(), files={module.name: module}, cmdline=["preempt=full"]))
     blobs = dict(boot.blobs)

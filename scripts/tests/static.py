@@ -21,37 +21,36 @@ from options import parser  # noqa: E402
 
 PLANTED = TESTS / "planted"
 CHECKPATCH = repo.BUILD / f"checkpatch-{versions.known().default}"
-# The loops that are measured: on each path three of each protocol with each of its trygets, and
-# of each negative control. Names that begin with fsc_ are not loops, and a loop of what a path
-# refuses has no branch in it.
+# The measured loops: on each path three for each protocol with each of its trygets, and for each
+# negative control. Names that begin with fsc_ are not loops, and a loop that its path refuses has
+# no branch in it.
 LOOP = re.compile(r"(?!fsc_)\w+_(read|read_general|turn)(\.\w+)*")
 LEAST_LOOPS = 3 * (sum(len(one["paths"]) * len(one["trygets"]) for one in traits.PROTOCOLS.values())
                    + sum(len(one["paths"]) for one in traits.BUSTED.values()))
 BRANCH = re.compile(r"\tj(?!mp)[a-z]+ ")
 INDIRECT = re.compile(r"__x86_indirect_thunk|\b(call|jmp)q? +\*")
-# Interrupts off and on: written as an indirect call, and patched into one instruction.
+# Interrupts off and on: compiled as an indirect call, and patched into one instruction.
 PATCHED = re.compile(r"R_X86_64_PC32\s+pv_ops\b")
-# Debug information takes a third of a compiler's time, and nobody looks at what is built here with a debugger. BTF is
-# made of it.
+# Debug information takes a third of a compiler's time, and nobody debugs what is built here. BTF is made from it.
 NO_DEBUG_INFO = ("KCFLAGS=-g0", "CONFIG_DEBUG_INFO_BTF_MODULES=")
-# Debian's headers of 7.3 have no checker-valid.sh, by which kbuild asks whether sparse will do: here the planted bug
-# tells. Sparse up to 0.6.4 does not know two builtins that these headers use; after an error it is silent.
+# Debian's headers of 7.3 lack checker-valid.sh, with which kbuild checks that sparse works: here the planted bug does
+# that. Sparse up to 0.6.4 does not know two builtins that these headers use; after an error it is silent.
 CHECKED = ("W=1", *NO_DEBUG_INFO, "C=2", "KBUILD_CHECKSRC=2", "CF=-D__typeof_unqual__=__typeof__ "
                                               "-D'__builtin_strlen(string)=(sizeof(string)-1)'")
-# A call of the module's own: to a function of the same file, or of another.
+# A call of one of the module's functions, in the same file or in another.
 _OURS = r"((?:fsc|pagecache|gup|pfn(?!_valid\b))_\w+)"
 OURS = re.compile(rf"\bcallq? +[0-9a-f]+ <{_OURS}[.\w]*>|R_X86_64_PLT32\s+{_OURS}")
 # Memory that is cleared for each lookup, by a call or by one long instruction.
 CLEARED = re.compile(r"R_X86_64_PLT32\s+(?:__)?memset\b|\brep stos")
-# What a plain loop may call: what a lookup does when something went wrong, or was its last
-# holder, or is sampled; what a walker does once a block; and what a control does wrongly.
+# Functions that a plain loop may call: for a lookup that goes wrong, drops the last reference or
+# is sampled; for a walker once per block; and for the bug of a negative control.
 SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fell|hist_record|"
                     r"xadd_sweep|arena_touch|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
                     r"pagecache_section_break|pfn_decide_other")
 
 
 def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) -> tuple[Path, str]:
-    """Build; return the folder and what was said of the sources."""
+    """Build; return the folder, and the warnings and errors."""
     try:
         folder = kernel.build_module(where, variant, variables, root)
     except SetupError as error:
@@ -61,12 +60,12 @@ def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) 
 
 
 def plain_loop(name: str) -> bool:
-    """Whether it is a loop of plain lookups, and not what the compiler has put aside of one as cold."""
+    """Whether it is a loop of plain lookups, and not the cold part that the compiler has split off one."""
     return LOOP.fullmatch(name)[1] == "read" and not name.endswith(".cold")
 
 
 def calls(objects: list[Path]) -> tuple[int, str, str]:
-    """How many loops there are in @objects, their indirect calls, and the plain ones' calls of ours and of memset()."""
+    """The number of loops in @objects, their indirect calls, and calls of ours and of memset() in plain loops."""
     loops, found, ours, name = set(), [], set(), ""
     for path in objects:
         listing = subprocess.run(["objdump", "-dr", path], check=True, text=True,
@@ -88,16 +87,16 @@ def calls(objects: list[Path]) -> tuple[int, str, str]:
     return len(loops), "\n".join(found), "\n".join(sorted(ours))
 
 
-# It says the first two of nearly every trace header of the kernel, and the others of those that
-# name values by EM() tables (huge_memory.h, rxrpc.h, writeback.h): that is how these look.
+# checkpatch reports the first two for nearly every trace header of the kernel, and the others for
+# headers that name values with EM() tables (huge_memory.h, rxrpc.h, writeback.h), as ours does.
 TRACE_HEADER = "OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT,COMPLEX_MACRO,MACRO_ARG_UNUSED,TRAILING_SEMICOLON"
 
-# It says these of a table of rows that others expand, and of those that expand it, each what it needs of a row.
+# checkpatch reports these for tables of rows, and for files that expand them, because each uses only some columns.
 ROWS = "COMPLEX_MACRO,MACRO_ARG_UNUSED,MACRO_ARG_REUSE,TRAILING_SEMICOLON"
 
 
 def checkpatch(file: Path, root: Path) -> str:
-    """What checkpatch says of a file."""
+    """The output of checkpatch for a file."""
     ignored = (["--ignore", TRACE_HEADER] if file.parent == root / "include/trace/events" else
                ["--ignore", ROWS] if b".def>" in file.read_bytes() or file.name == "table.h" else [])
     done = subprocess.run(
@@ -108,7 +107,7 @@ def checkpatch(file: Path, root: Path) -> str:
 
 
 def fetch_checkpatch() -> None:
-    """Take the few files that it needs from Debian's kernel source."""
+    """Take checkpatch and its files from Debian's kernel source."""
     if CHECKPATCH.exists():
         return
     aside = CHECKPATCH.with_name(f"{CHECKPATCH.name}.new")
@@ -123,7 +122,7 @@ def fetch_checkpatch() -> None:
 
 
 def shell_files() -> list[Path]:
-    """Every file that a shell reads, by its name or by its first line."""
+    """All shell scripts, recognized by name or first line."""
     files = [path for folder in (SCRIPTS, repo.ROOT / ".ci") for path in sorted(folder.rglob("*")) if path.is_file()]
     return [path for path in files if path.suffix == ".sh"
             or re.match(rb"#!\S*(/env bash|/bash|/sh|busybox sh)\b", path.read_bytes()[:64])]
@@ -140,7 +139,7 @@ def main() -> int:
     where = kernel.choose(args.kdir, args.kernel, args.kver)
     fetch_checkpatch()
     for name in ("static", "planted"):
-        # Only what is compiled is warned about.
+        # Only compiled files give warnings.
         shutil.rmtree(repo.BUILD / f"modules/{where.release}-{name}", ignore_errors=True)
 
     sources = sorted(path for folder in ("module", "include") for path in (repo.ROOT / folder).rglob("*.[ch]"))

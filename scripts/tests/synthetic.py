@@ -34,14 +34,14 @@ def histogram(values: list[int]) -> dict[str, Any]:
 
 
 def deferral(point: Point) -> str:
-    """What the module makes of auto."""
+    """A point's deferral, with auto resolved."""
     asked = point.params.get("deferral", "auto")
     auto = {"rcu_desc": "kfree_rcu", "rcu_full": "call_rcu"}.get(point.protocol, "none")
     return auto if asked == "auto" else str(asked)
 
 
 def resolved(point: Point) -> dict[str, Any]:
-    """What the module says that a protocol does on a path."""
+    """What the module reports about a protocol on a path."""
     protocol = point.protocol
     counts = protocol != "rcu_full"
     return {"deferral": deferral(point), "descriptor_bytes": 80, "page_struct_bytes": 64, "page_bytes": 4096, "refcounted": int(counts), "holds": int(protocol not in ("rcu_full", "seqcount")),
@@ -52,7 +52,7 @@ def resolved(point: Point) -> dict[str, Any]:
 
 
 def events(lookups: int, turnovers: int) -> dict[str, int]:
-    """Counters of what only some readers do, each another share of the lookups."""
+    """Counters of events that only some readers have, each a different share of the lookups."""
     seen = lookups if turnovers else 0
     return {"hazard_moved": seen // 1000, "seq_retries": seen // 500, "seq_fallbacks": seen // 10_000,
             "fallback_zero": seen // 2000, "fallback_memdesc": seen // 4000, "fallback_pmd": seen // 100_000,
@@ -61,7 +61,7 @@ def events(lookups: int, turnovers: int) -> dict[str, int]:
 
 
 def run(point: Point, seed: int = 1, **changes: Any) -> dict[str, Any]:
-    """A plausible finished run; changes go over its top level."""
+    """A plausible finished run; @changes replace members at its top level."""
     rng = random.Random(f"{point.id}/{seed}")
     params = {"nr_readers": 1, "nr_freers": 1, "nr_folios": 1024, "bounded_max": 512, "max_turnovers": 0, "path": point.path,
               "protocol": point.protocol} | point.params
@@ -116,7 +116,7 @@ def slab(objects: list[int]) -> dict[str, Any]:
 
 
 def floor(point: Point, **changes: Any) -> dict[str, Any]:
-    """The loop written by hand; a walker's uses some of the frames that it decides about."""
+    """The hand-written loop; a walker's uses some of the frames that it decides about."""
     hits = 600 if point.path == "pfn" else 1000
     return {"path": point.path, "protocol": point.protocol, "lookups": 1000, "hits": hits, "good": 1,
             "ns": SPEED[point.protocol] * 1000 - 4000} | changes
@@ -138,7 +138,7 @@ took.rcu_nocbs="""
 
 
 def boot(number: int, points: list[Point], accelerator: str = "tcg") -> BootRecord:
-    """A boot that went well; the CPU is what QEMU's emulation calls it, or a real one's name."""
+    """A boot that passed; its CPU has the name that QEMU's emulation gives it, or another one."""
     record = BootRecord(number, points, accelerator, state="PASS", reason="job exited 0", seconds=30.0)
     put(record, "config", {"kernel": KERNEL, "params": {}})
     said = MACHINE if accelerator in ("tcg", "icount") else MACHINE.replace("QEMU TCG CPU", "A real CPU")
@@ -157,7 +157,7 @@ def put(record: BootRecord, name: str, value: dict[str, Any]) -> None:
 
 
 def with_curves(found: dict[str, Any], readers: tuple[int, ...] = (1, 2)) -> dict[str, Any]:
-    """A result that has a matrix, too: made of churn, against free_rate (and readers). One point of it was lost."""
+    """A result that also has a matrix, made from churn, over free_rate (and readers). One of its points was lost."""
     found = copy.deepcopy(found)
     settings = found["environment"]["suite"]
     settings["workloads"]["rates"] = "1 freer, ever faster"
@@ -181,7 +181,7 @@ def with_curves(found: dict[str, Any], readers: tuple[int, ...] = (1, 2)) -> dic
 
 
 def put_folder(folder: Path, found: dict[str, Any], of: list[BootRecord]) -> None:
-    """What a suite leaves behind: its result, and the blobs of its boots."""
+    """Write what a suite leaves behind: its result, and the blobs of its boots."""
     folder.mkdir(exist_ok=True)
     (folder / "result.json").write_text(json.dumps(found))
     (folder / "command").write_text("# at revision test, in the top folder:\nscripts/folioscale bench --suite default\n")

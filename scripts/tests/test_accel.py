@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""ACCEL=auto: a trial boot decides, with a stand-in for QEMU that behaves as some hosts make it."""
+"""ACCEL=auto: a trial boot decides, with stand-ins for QEMU that behave as QEMU does on some hosts."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ from fsc import accel, repo, vm
 from fsc.kernel import Kernel
 from fsc.verdict import SetupError
 
-# A guest that runs: the job's end on the console, the status on the port.
+# A guest that works: begin and end of the job on the console, the status on the port.
 WORKS = """
 printf '[    1.000000] folioscale: %s of job\\n' begin end >console.log
 echo @begin
@@ -24,7 +24,7 @@ ABORTS = """
 echo 'qemu-system-x86_64: error: failed to set MSR 0x10a to 0x0' >&2
 kill -ABRT $$
 """
-# Other CPU models there: a register dump, and then nothing, for ever.
+# Other CPU models on these hosts: a register dump, and then nothing, forever.
 SITS_THERE = """
 echo 'KVM internal error. Suberror: 1' >&2
 echo 'emulation failure' >&2

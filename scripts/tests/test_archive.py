@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What of Debian's archive is taken for a kernel, and from where."""
+"""Which packages of Debian's archive are taken for a kernel, and from where."""
 
 import os
 import shutil
@@ -59,10 +59,10 @@ class NewestTest(unittest.TestCase):
 
 
 class LookTest(unittest.TestCase):
-    """In which suite a thing is found."""
+    """Which suite a package is taken from."""
 
     def look(self, has: dict[str, list[object]]) -> tuple[object, list[str]]:
-        """What is found, and the suites whose lists were read again; @has is what each look into a suite gives."""
+        """What is found, and the suites whose lists were read again; @has lists what each look into a suite gives."""
         read: list[str] = []
 
         def get(suite: Suite) -> object:
@@ -86,7 +86,7 @@ class LookTest(unittest.TestCase):
         self.assertEqual(self.look({"a": [SetupError("expired")], "b": ["y"]}), ("y", []))
 
     def test_a_trouble_of_the_network_is_told(self) -> None:
-        """The kernel of another suite would be kept for good."""
+        """No other suite is tried: its kernel would be kept forever."""
         for said in ("Temporary failure resolving 'm.test'", "Could not connect to m.test:80", "Connection timed out",
                      "write error: No space left on device"):
             with self.assertRaisesRegex(SetupError, r"^kernel: a: .*; try again, or set DEBIAN_MIRROR=$"):
@@ -227,7 +227,7 @@ class WrapTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             root = Path(name) / "before"
             (root / "lib/x86_64-linux-gnu").mkdir(parents=True)
-            # What stands for the loader prints what it is asked to do.
+            # The stand-in for the loader prints its arguments.
             loader = root / "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
             loader.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
             loader.chmod(0o755)

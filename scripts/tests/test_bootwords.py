@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whether words on the command line took, told from what a guest sends."""
+"""Whether words on the command line took effect, from what a guest sends."""
 
 import unittest
 
@@ -45,7 +45,7 @@ class BootWordsTest(unittest.TestCase):
                 ("rcupdate.rcu_expedited=1", "took.rcupdate.rcu_expedited=0", "rcupdate.rcu_expedited=1 did not take: it is 0"),
                 ("rcutree.enable_rcu_lazy=0", "took.rcutree.enable_rcu_lazy=Y", "rcutree.enable_rcu_lazy=0 did not take: it is Y"),
                 ("foo=bar quiet", NEW, "foo=bar did not take: the kernel does not know it"),
-                # What cannot be told is believed.
+                # Words that cannot be checked are accepted.
                 ("rcutree.hidden=1 mitigations=off printk.devkmsg=on a.b=0x10 a.c", "took.a.b=16\ntook.printk.devkmsg=yes", "")):
             self.assertEqual(self.wrong(cmdline, machine), wrong)
 

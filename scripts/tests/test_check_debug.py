@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""check-debug: what is run on which kernel, and what it comes to."""
+"""check-debug: what is run on which kernel, and the verdict."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ INVERSION = """[    9.100000] WARNING: possible circular locking dependency dete
 [    5.1] ffffffffc0a3 (fsc_inverted_a){+.+.}-{3:3}, at: fsc_lock_inversion_set_up+0x60/0xa0 [folioscale]
 """
 
-# Of a host that is too busy to boot in time.
+# From a host that is too busy to boot in time.
 AT_BOOT = "[    4.000000] BUG: workqueue lockup - pool cpus=1 node=0 flags=0x0 nice=0 stuck for 32s!"
 
 
@@ -44,7 +44,7 @@ class ReportsTest(unittest.TestCase):
 
 class SilentTest(unittest.TestCase):
     def test_a_silent_checker_is_no_failure(self) -> None:
-        """Of the whole way from the lists of the machines to the verdict."""
+        """The whole way from the lists of the machines to the verdict."""
         line = "BUG: KASAN: slab-use-after-free in pagecache_early_free_read+0x63a/0xa40 [folioscale]"
         for said, machine_ok, verdict in ((line, True, PASS), ("", True, INCONCLUSIVE), (line, False, FAIL), ("", False, FAIL)):
             with self.subTest(said=said, machine_ok=machine_ok), tempfile.TemporaryDirectory() as folder, \
@@ -67,7 +67,7 @@ class SilentTest(unittest.TestCase):
 
     @staticmethod
     def machine(out: Ktap, where: Path, said: str, good: bool, at_boot: str = AT_BOOT) -> None:
-        """What a machine prints that was told to show its bug."""
+        """Print what a machine prints that has to show its bug."""
         (where / "console.log").write_text(f"{at_boot}\n[    8.000000] folioscale: begin of job\n[    9.876543] {said}\n")
         for part in ("KTAP version 1", "1..1", f"{'ok' if good else 'not ok'} 1 the machine and its console"):
             out.feed(part)
@@ -94,7 +94,7 @@ class ControlTest(unittest.TestCase):
 
 class PlanTest(unittest.TestCase):
     def test_warnings_of_the_kernels_own(self) -> None:
-        """Of 6.12 and of 7.2 and later; of no other function."""
+        """As 6.12, and as 7.2 and later print them; of no other function."""
         for group, function in (("failslab", "alloc_vmap_area"), ("hotplug", "sched_cpu_dying"), ("fuzz", "full_proxy_open_regular")):
             allow = next(one.allow for one in PLANS["kasan"].groups(False) if one.name == group)
             for line in (f"WARNING: CPU: 1 PID: 77 at mm/a.c:5 {function}+0x1/0x2", f"WARNING: mm/a.c:5 at {function}+0x1/0x2, CPU#1: sh/77"):
@@ -102,7 +102,7 @@ class PlanTest(unittest.TestCase):
                 self.assertTrue(console.complaints(f"[    9.100000] {line.replace(function, 'fsc_' + function)}", allow), line)
 
     def test_kmemleak(self) -> None:
-        """Its boot line is allowed where it is off, and there alone."""
+        """Its boot line is allowed if it is off, and only then."""
         off = "[    0.000000] kmemleak: Kernel memory leak detector disabled"
         for name, plan in PLANS.items():
             for least in (False, True):
@@ -111,7 +111,7 @@ class PlanTest(unittest.TestCase):
         self.assertTrue(console.complaints(off.replace("0.000000", "9.000000"), LOCK_INVERSION.allow))
 
     def test_races_that_a_caller_cannot_help(self) -> None:
-        """The clock's, where KCSAN saw one side alone, and a sleeper's with its timer; no others of theirs."""
+        """The clock's, if KCSAN saw only one side, and a sleeper's with its timer; no others of theirs."""
         for race, found in (("ktime_get_mono_fast_ns+0x8f/0x180", 0), ("ktime_get_mono_fast_ns / update_fast_timekeeper", 1),
                             ("hrtimer_wakeup / schedule_hrtimeout_range_clock", 0), ("hrtimer_active / hrtimer_wakeup", 1),
                             ("hrtimer_wakeup / fsc_worker [folioscale]", 1),

@@ -21,7 +21,7 @@ from fsc.verdict import EXIT_SETUP, SetupError
 
 FOLIOSCALE = Path(__file__).resolve().parents[1] / "folioscale"
 LOW, HIGH = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [11.0, 12.0, 13.0, 14.0, 15.0, 16.0]
-# Six against six: nothing is less likely than that all of one are below all of the other.
+# The least p of six against six: all of one are below all of the other.
 LEAST = 2 / 924
 POINTS = (("read-only", "overlay"), ("churn", "overlay"), ("churn", "typesafe"), ("churn", "rcu_full"),
           ("icount-lookup", "overlay"), ("icount-turnover", "overlay"))
@@ -29,7 +29,7 @@ POINTS = (("read-only", "overlay"), ("churn", "overlay"), ("churn", "typesafe"),
 
 @functools.cache
 def built(accelerator: str, repetitions: int = 6) -> dict[str, Any]:
-    """Some points of the default suite; to be copied before it is spoilt."""
+    """Some points of the default suite; copy them before changing them."""
     suite = synthetic.suite()
     suite = replace(suite, points=tuple(point for point in suite.points if (point.workload, point.protocol) in POINTS))
     boots = synthetic.boots(suite, accelerator, repetitions)
@@ -41,7 +41,7 @@ def point_of(found: dict[str, Any], workload: str, protocol: str) -> dict[str, A
 
 
 def measured(point: dict[str, Any], name: str, values: list[float]) -> None:
-    """Let a point have measured these; fewer than its repetitions leave the last without."""
+    """Give a point these values; if they are fewer than its repetitions, the last have none."""
     for rep in point["repetitions"]:
         rep["metrics"].pop(name, None)
     for rep, value in zip(point["repetitions"], values):
@@ -53,7 +53,7 @@ def measured(point: dict[str, Any], name: str, values: list[float]) -> None:
 
 def bare(name: str, values: list[float], protocol: str = "typesafe",
          axes: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A point that has one metric, and nothing that a comparison does not look at."""
+    """A point that has one metric, and only what a comparison looks at."""
     point = {"workload": "churn", "path": "pagecache", "protocol": protocol, "axes": axes or {},
              "repetitions": [{"metrics": {}} for _ in values], "summary": {}}
     measured(point, name, values)
@@ -65,7 +65,7 @@ def verdict(name: str, a: list[float], b: list[float]) -> str:
 
 
 class PairTest(unittest.TestCase):
-    """Two results that are the same, on real hardware unless the class says other, to be spoilt."""
+    """Two equal results, on real hardware unless the class says otherwise, for tests to change."""
     ACCELERATOR = "kvm"
 
     def setUp(self) -> None:
@@ -75,7 +75,7 @@ class PairTest(unittest.TestCase):
         return compare.compare(compare.Side("A", Path("old"), self.a), compare.Side("B", Path("new"), self.b), force)
 
     def text(self, force: bool = False) -> str:
-        """Rewrapped, as lines end anywhere."""
+        """On one line, as lines end anywhere."""
         return " ".join(compare.render(self.compare(force)).split())
 
     def figures(self, workload: str, protocol: str, name: str) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class HolmTest(unittest.TestCase):
     NAME = "lookups_per_second"
 
     def pairs(self, protocols: int, axes: int = 1) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """One that differs as much as six can, and others that are the same."""
+        """One pair that differs as much as six boots can, and others that are equal."""
         return [(bare(self.NAME, LOW, f"p{i}", {"n": j}), bare(self.NAME, LOW if i or j else HIGH, f"p{i}", {"n": j}))
                 for i in range(protocols) for j in range(axes)]
 
@@ -161,7 +161,7 @@ class HolmTest(unittest.TestCase):
             self.assertEqual(list(notes), said)
 
     def test_not_over_workloads(self) -> None:
-        """Nor does compare() take a family for larger or smaller than it is."""
+        """compare() adjusts over all points of a family, and over no others."""
         found, other = (copy.deepcopy(built("kvm")) for _ in range(2))
         for one, values in ((found, LOW), (other, HIGH)):
             measured(point_of(one, "churn", "typesafe"), self.NAME, values)
@@ -173,7 +173,7 @@ class SimulationTest(unittest.TestCase):
     NAME = "lookups_per_second"
 
     def share_called_different(self, draws: int, protocols: int, factor: float) -> float:
-        """Of so many draws those in which any protocol was called another than it was."""
+        """The share of draws in which any protocol was called different."""
         rng, found = np.random.default_rng(7), 0
         for _ in range(draws):
             pairs = [(bare(self.NAME, list(rng.lognormal(0, 0.1, 6))),
@@ -192,7 +192,7 @@ class SimulationTest(unittest.TestCase):
 
 
 class MeasuredOtherwiseTest(PairTest):
-    """Alike in name only, so neither ratio nor verdict."""
+    """Different measures have neither ratio nor verdict."""
     POINT = ("churn", "rcu_full")
 
     def compared(self, metric: str) -> bool:
@@ -313,7 +313,7 @@ class RefusalTest(PairTest):
         self.refused("A: old: .*: 5 repetitions")
 
     def test_a_matrix_of_one_boot_is_not_tested(self) -> None:
-        """Its suite tests nothing, either: what two kernels have stands side by side."""
+        """As in its suite, nothing is tested: the figures of two kernels are side by side."""
         self.a, self.b = (copy.deepcopy(built("kvm", 1)) for _ in range(2))
         for found in self.a, self.b:
             found["points"] = [point | {"axes": {"free_rate": 10}} for point in found["points"] if point["workload"] == "churn"]
@@ -389,7 +389,7 @@ class RefusalTest(PairTest):
 
 
 class MachinesTest(PairTest):
-    """Suites that boot several."""
+    """Suites that boot several machines."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -521,7 +521,7 @@ class CommandTest(PairTest):
         self.assertEqual([file.name for file in self.folder.glob(".*")], [])
 
     def test_compressed(self) -> None:
-        """As results are kept that are not to be large."""
+        """Results may be compressed."""
         shown = self.run_it(self.folder, self.folder / "b.json").stdout.split()
         for name in ("result.json", "b.json"):
             subprocess.run(["xz", self.folder / name], check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What counts as a complaint of the kernel's."""
+"""What counts as a complaint of the kernel."""
 
 import unittest
 
@@ -66,7 +66,7 @@ GOOD = (
 
 
 def stamped(line: str) -> str:
-    """Return @line as it stands in a console log, with the serial line's return."""
+    """Return @line as in a console log, with a time and the serial line's carriage return."""
     return f"[   12.345678] {line}\r"
 
 
@@ -96,7 +96,7 @@ class ConsoleTest(unittest.TestCase):
         self.assertEqual(complaints(text, allow=(r"NULL pointer",)), [stamped(BAD[0]).strip()])
 
     def test_race_is_of_who_called(self) -> None:
-        """What races may be a helper of the kernel's; the rule ends the report."""
+        """The racing functions may be helpers of the kernel; the rule ends the report."""
         others = r"BUG: KCSAN: (?!.*\[folioscale\])"
         race = ("=" * 66, "BUG: KCSAN: data-race in xas_load / xas_store", "read to 0xffffffffa01e3db0 of 8 bytes by task 53:",
                 " xas_load+0x1a/0x50", "%s", "", " kthread+0x1cd/0x210", "=" * 66, " fsc_worker+0x4e0/0xac0 [folioscale]")

@@ -25,13 +25,13 @@ class CurvesTest(unittest.TestCase):
             text = summary.render(self.build(chosen))
             self.assertEqual([line for line in text.splitlines() if len(line) > 72], [], name)
             for workload, curve in chosen.curves.items():
-                # The runs that are made up say nothing of waits.
+                # Made-up runs have no waits.
                 for metric in set(curve.show) - {"limbo_wait_ns_mean"}:
                     title = " ".join(text.split())
                     self.assertIn(curves.title(metric), title, f"{name} {workload} {metric}")
 
     def test_machines(self) -> None:
-        """No line says of all boots what is true of one."""
+        """No line says about all boots what is true only for one."""
         found = self.build(self.suites["rcu"], 2)
         told = {"lazy": ("6.12.0-test", "preempt=none rcu_nocbs=all"), "rt": ("6.12.0-rt", "preempt=none")}
         for boot in found["environment"]["boots"]:
@@ -52,7 +52,7 @@ class CurvesTest(unittest.TestCase):
         # A workload without that axis has a machine of its own, too.
         found["environment"]["boots"][0]["name"] = ""
         self.assertRegex(summary.render(found), r"\n-  +6\.12\S+, preempt voluntary, 1.91GB; rcu_normal 0, no\s+callbacks offloaded; of workloads that\s+name no boot\n")
-        # Of one machine all is said in one place, and nothing if the result does not have it.
+        # With one machine all facts are in one place, without those that the result lacks.
         found = self.build(self.suites["limbo"])
         text = summary.render(found)
         self.assertNotIn("boots, each", text)

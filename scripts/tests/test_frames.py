@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The stream that comes over the status port."""
+"""The stream of frames from the status port."""
 
 import unittest
 

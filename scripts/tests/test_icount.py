@@ -9,7 +9,7 @@ from fsc.notes import FLOOR_LIMIT
 
 def point(protocol: str, lookup: tuple[float, float] = (150.0, 150.1), ratio: float | None = 1.05,
           path: str = "pagecache", **params: str) -> dict:
-    """One point of two boots."""
+    """A point with two boots."""
     summary = {icount.HARNESS: {"median": sum(lookup) / 2, "low": lookup[0], "high": lookup[1], "n": 2}}
     if ratio is not None:
         summary[icount.RATIO] = {"median": ratio}

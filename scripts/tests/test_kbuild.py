@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The compiler that a kernel wants, and what is said of a tree in which no module can be built."""
+"""The compiler that a kernel needs, and the messages about trees in which no module can be built."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ CLANG = ("CONFIG_CC_IS_CLANG=y\nCONFIG_GCC_VERSION=0\nCONFIG_CLANG_VERSION=19010
 
 
 class Tree(unittest.TestCase):
-    """A folder that looks like a kernel's, and one with programs that say what they are told to."""
+    """A folder that looks like a kernel tree, and one with programs that print what a test wants."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -88,7 +88,7 @@ class CompilerTest(Tree):
         fetched.assert_called_once_with("gcc-14")
         self.assertEqual(found, compiler.Toolchain(("CC=x86_64-linux-gnu-gcc-14",), (Path("/tools"),)))
         self.assertEqual(found.env({"PATH": "/bin"})["PATH"], "/tools:/bin")
-        # Without the tools of the name that the headers want, the host's compiler is of no use.
+        # Without the binutils that the headers name, the host's compiler is of no use.
         self.program("gcc-14", "14")
         self.write(".kernelvariables", "override CROSS_COMPILE = x86_64-linux-gnu-\n")
         with mock.patch.object(tools, "folder", return_value=Path("/tools")) as fetched:

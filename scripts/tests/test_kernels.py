@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debug kernels: what is asked of Kconfig, and what is said when it is not had."""
+"""Debug kernels: what is asked of Kconfig, and the message if Kconfig does not take it."""
 
 import os
 import re

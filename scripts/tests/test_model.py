@@ -42,7 +42,7 @@ def _made() -> dict[str, Any]:
 
 
 def made() -> dict[str, Any]:
-    """One that may be spoilt."""
+    """A copy that tests may change."""
     return copy.deepcopy(_made())
 
 
@@ -56,11 +56,11 @@ class BatchingTest(unittest.TestCase):
     def test_a_timer_of_five_seconds(self) -> None:
         # 50 objects and the one that started it: (5 + 50 * 2.5) / 51 s.
         self.assertAlmostEqual(model.batching_ns(10, 250, GP_NS) / 1e9, 130 / 51)
-        # Who is alone waits for all of it.
+        # A single object waits for all of it.
         self.assertAlmostEqual(model.batching_ns(1e-6, 250, GP_NS) / 1e9, 5, places=3)
 
     def test_a_full_page_and_a_jiffy(self) -> None:
-        # 507 of them, and a jiffy and a half of 4 ms: half of that.
+        # 507 objects, and a jiffy and a half of 4 ms: half of that.
         self.assertAlmostEqual(model.batching_ns(10_000, 250, GP_NS) / 1e6, (50.7 + 6) / 2, delta=0.1)
         self.assertAlmostEqual(model.batching_ns(10_000, 1000, GP_NS) / 1e6, (50.7 + 1.5) / 2, delta=0.1)
 
@@ -73,7 +73,7 @@ class BatchingTest(unittest.TestCase):
 
 
 def with_sheaves() -> dict[str, Any]:
-    """The same, of a kernel whose kfree_rcu() fills sheaves of 60."""
+    """The same, for a kernel whose kfree_rcu() fills sheaves of 60."""
     found = made()
     for point in found["points"]:
         for rep in point["repetitions"]:
@@ -100,7 +100,7 @@ class PredictedTest(unittest.TestCase):
     def test_rate_times_wait_times_bytes(self) -> None:
         rows = self.rows(made())
         low, *_, high = rows["rcu_desc call_rcu", False]
-        # Below the lowest rate that was probed its nearest counts.
+        # Below the lowest probed rate, that rate's probe counts.
         self.assertAlmostEqual(low.bytes, 10 * 0.020 * 80)
         self.assertAlmostEqual(high.bytes, 1_000_000 * 0.050 * 80)
         self.assertAlmostEqual(low.error, 16 / 1000 - 1)
@@ -131,7 +131,7 @@ class PredictedTest(unittest.TestCase):
         self.assertIn("lazy", " ".join(model.legend(of(found))))
 
     def test_a_sheaf_is_filled(self) -> None:
-        # The mean of what 59, 58 ... 0 others take to come, at a thousand a second.
+        # The mean time that 59, 58 ... 0 others take to arrive, at a thousand a second.
         self.assertAlmostEqual(model.sheaf_ns(1000, 60), sum(range(60)) / 60 * 1e6)
         found = with_sheaves()
         row = self.rows(found)["rcu_desc kfree_rcu", False][2]
@@ -329,7 +329,7 @@ class MetricsTest(unittest.TestCase):
         self.assertTrue(self.noted())
         self.assertTrue(self.noted(descriptor_objects_mean_milli=18_000))
         self.assertFalse(self.noted(descriptor_objects_mean_milli=20_900))
-        # A window of few waits, or few samples: chance.
+        # Few waits in the window, or few samples: chance.
         self.assertFalse(self.noted(window_ns=1_900_000_000))
         self.assertFalse(self.noted(samples=20))
         self.assertFalse(self.noted(exact=0))

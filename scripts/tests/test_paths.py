@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What paths and protocols that are not the default suite's add to metrics, tables and notes."""
+"""What paths and protocols outside the default suite add to metrics, tables and notes."""
 
 import functools
 import json
@@ -14,13 +14,13 @@ from fsc import environment, metrics, notes, result, summary, table
 from fsc.suite import Point
 
 README = Path(result.SCHEMA_FILE).parents[2] / "results/README.md"
-# The metrics of readers that not every point has.
+# The metrics of readers that only some points have.
 OWN = {f"{name}_per_million" for name in metrics.EVENTS} | {"expedited_per_second"}
 GUP = {f"{name}_per_million" for name in ("fallbacks", "fallback_pmd", "fallback_pte")}
 
 
 def point(path: str, protocol: str, **params: int | str) -> Point:
-    """A reader and a freer."""
+    """A point with a reader and a freer."""
     return Point("w", "t", path, protocol, {"nr_readers": 1, "nr_freers": 1, "duration_ms": 2000} | params)
 
 
@@ -109,7 +109,7 @@ class MetricsTest(unittest.TestCase):
 
 @functools.cache
 def paths() -> tuple[dict[str, Any], str]:
-    """Its result, not to be changed, and its table."""
+    """Its result, which tests must not change, and its table."""
     suite = synthetic.suite("paths")
     boots = synthetic.boots(suite, "kvm")
     found = result.build(suite, boots, environment.gather(suite, boots, False, ""))
@@ -118,13 +118,13 @@ def paths() -> tuple[dict[str, Any], str]:
 
 
 class PathsTest(unittest.TestCase):
-    """The suite of all paths, on a machine whose clock can be believed."""
+    """The suite of all paths, on a machine with a real clock."""
 
     def setUp(self) -> None:
         self.found, self.text = paths()
 
     def section(self, start: str, title: str = "") -> list[str]:
-        """The lines of a sub-table of what is headed @start, its title first."""
+        """The lines of a sub-table below the head @start, from @title on."""
         part = self.text[self.text.index(start):]
         part = part.split("\n--- ")[0]
         return part[part.index(title):].split("\n\n")[0].splitlines()
@@ -148,7 +148,7 @@ class PathsTest(unittest.TestCase):
         self.assertEqual(self.rows(tables["gup:"]),
                          ["overlay", "typesafe", "rcu_desc", "hazptr", "rcu_bounded", "locked"])
         self.assertEqual(self.rows(tables[xadd]), ["typesafe", "rcu_desc", "rcu_bounded"])
-        # Nothing that would rank arms by them.
+        # Nothing ranks arms by them.
         self.assertFalse(any("1.00x" in line for line in tables[xadd]), tables[xadd])
         self.assertIn("frame", tables["pfn:"][1])
         self.assertIn("lookup", tables["gup:"][1])
@@ -223,7 +223,7 @@ class PathsTest(unittest.TestCase):
         self.assertIn("ratio", head, title)
         self.assertEqual([line.split()[0] for line in lines if re.search(r"n\.d\.|\dx", line)],
                          ["typesafe", "rcu_desc", "rcu_bounded"])
-        # And of limbo no counts in its place.
+        # And limbo has no counts in place of ratios.
         self.assertNotIn("count", "\n".join(self.section("--- pagecache, xadd-churn", "descriptors in limbo")))
         self.assertIn("ratio: to overlay, in xadd-churn to the same protocol of pagecache-churn, in xadd-lookup to the "
                       "same protocol of pagecache-lookup, Hodges", " ".join(self.text.split()))

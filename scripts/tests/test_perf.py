@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is made of perf's output: parts, flame graphs, counts, delays. All of it made up."""
+"""What is made from perf's output: parts, flame graphs, counts, delays. The output is made up."""
 
 import re
 import tempfile
@@ -17,8 +17,8 @@ from fsc.verdict import SetupError
 TEXT = 0xffffffffc0001000
 READER, FREER, KWORKER = 101, 102, 33
 NAMES = {READER: "fsc_reader/0", FREER: "fsc_freer/0"}
-# On CPU 0 the reader, which a softirq interrupts and idle follows; on CPU 1 the freer, which a
-# kworker preempts. Switches are there before and behind the window, as perf has them.
+# On CPU 0 the reader, which a softirq interrupts, and then idle; on CPU 1 the freer, which a
+# kworker preempts. There are switches before and after the window, as perf records them.
 SCRIPT = """\
 swapper     0 [000]     0.900000000: PERF_RECORD_SWITCH_CPU_WIDE OUT          next pid/tid:   101/101
 kthreadd   101 [000]     0.900001000: PERF_RECORD_SWITCH_CPU_WIDE IN           prev pid/tid:     0/0
@@ -69,7 +69,7 @@ LINES = {
 
 
 def recorded(lines: dict | None = None, refcounted: int = 1) -> Recording:
-    """SCRIPT, read."""
+    """The recording of SCRIPT."""
     script = samples.parse(SCRIPT.splitlines())
     with mock.patch.object(samples, "addr2line", lambda file, offsets: {at: (lines or LINES)[at] for at in offsets}):
         found = Module(TEXT, TEXT + 0x100, Path("x.ko")).lines(script)

@@ -11,7 +11,7 @@ import synthetic  # noqa: F401  # pylint: disable=unused-import
 from fsc.job import POINT_SH
 
 SHELLS = (["busybox", "ash"], ["sh"])
-# The state changes as time goes by, that is with every sleep.
+# The state changes with every sleep.
 STUBS = """
 FSC_TMP=$TOP/tmp FSC_DEBUGFS=$TOP/debugfs
 . "$POINT_SH"
@@ -66,7 +66,7 @@ class PointTest(unittest.TestCase):
             self.assertEqual((log[0], log[-1]), ("insmod /folioscale.ko order=0 nr_freers=1", "rmmod folioscale"))
 
     def test_a_sample_is_whole_or_none(self) -> None:
-        """What cannot be read of one moment leaves no gap in one list alone."""
+        """If one value cannot be read, no list gets any of that moment."""
         for shell in SHELLS:
             for file in ("$FSC_DEBUGFS/descriptors", "$FSC_SLABS/folioscale_desc/total_objects"):
                 out, _ = self.run_job(shell, f"""
@@ -111,7 +111,7 @@ class PointTest(unittest.TestCase):
         make = "".join(f'mkdir -p "$TOP/sys/{file.rpartition("/")[0]}"; echo {i} >"$TOP/sys/{file}"; ' for i, file in enumerate(files))
         for shell in SHELLS:
             out, _ = self.run_job(shell, f"{make} machine; insmod x y")
-            # There is no line for what the kernel has no file for.
+            # There is no line for a setting that has no file.
             self.assertEqual([line for line in out["machine"].splitlines() if line.startswith("rcu.")],
                              ["rcu.rcu_expedited=0", "rcu.rcu_normal=1", "rcu.rcu_normal_wake_from_gp=2"])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Power: against scipy on drawn boots, and what the summary says of it."""
+"""Power: compared with scipy on drawn boots, and what the summary says about it."""
 
 import tempfile
 import unittest
@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 
 
 def directly(spread: float, effect: float, draws: int = 2000, n: int = 6) -> float:
-    """How often scipy's test sees an effect in normal logs."""
+    """How often scipy's test detects an effect in normal logs."""
     rng = np.random.default_rng(99)
     samples, bases = rng.normal(np.log(effect), spread, (draws, n)), rng.normal(0, spread, (draws, n))
     return float(np.mean(scipy_stats.mannwhitneyu(samples, bases, method="exact", axis=1).pvalue < stats.ALPHA))
@@ -35,7 +35,7 @@ class SimulationTest(unittest.TestCase):
             self.assertLessEqual(found.equal, 0.05, (spread, zeros))
 
     def test_family(self) -> None:
-        """Of three points that Holm adjusts together an effect is seen less often than of one."""
+        """Holm detects an effect in one of three points less often than in a single point."""
         one = power.Arms(6, 6, 0.06, 0.0)
         alone, of_three = power.family((one,))[0], power.family((one, one, one))
         self.assertLess(of_three[0].planted, alone.planted - 0.1)
@@ -49,7 +49,7 @@ class SimulationTest(unittest.TestCase):
         self.assertLess(of_two.planted, power.family((one,))[0].planted - 0.05)
 
     def test_a_spread_that_is_hardly_known(self) -> None:
-        """By ten degrees of freedom: as with draws of scipy's."""
+        """Ten degrees of freedom, compared with draws from scipy."""
         rng = np.random.default_rng(5)
         spreads = 0.04 * np.sqrt(10 / scipy_stats.chi2(10).rvs((2000, 1), random_state=rng))
         samples, bases = (center + spreads * rng.standard_normal((2000, 6)) for center in (np.log(1.1), 0))
@@ -63,7 +63,7 @@ class SimulationTest(unittest.TestCase):
         self.assertEqual((found.equal, found.planted, found.least), (0, 1, power.EFFECTS[0]))
 
     def test_zeros_hide_an_effect(self) -> None:
-        """As often as in draws of their own: 0 or a value that hardly differs."""
+        """As often as in separate draws: 0, or a value that hardly varies."""
         rng, seen = np.random.default_rng(7), []
         for effect in (1.0, power.PLANTED):
             samples, bases = (np.where(rng.random((2000, 6)) < 0.3, 0, factor * rng.lognormal(0, 0.02, (2000, 6)))
@@ -88,17 +88,17 @@ class SimulationTest(unittest.TestCase):
 
     def test_measured(self) -> None:
         base = np.exp([0.1, 0.2, 0.3, 0.1, 0.2, 0.3])
-        found = power.measured(list(7 * base), list(base))      # an effect is no spread
+        found = power.measured(list(7 * base), list(base))      # an effect is not spread
         self.assertAlmostEqual(found.spread, np.std(np.log(base)) * np.sqrt(6 / 5))
         self.assertEqual((found.boots, found.base_boots, found.zeros, found.freedom), (6, 6, 0, 10))
         self.assertAlmostEqual(power.measured([0, 0, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5]).zeros, 4 / 12)
         self.assertEqual(power.measured([5] * 6, [5] * 6).spread, 0)
         self.assertIsNone(power.measured([0, 0, 1], [0, 0, 1]))
-        self.assertIsNone(power.measured([0] + [5] * 9, [5] * 10))    # too many ways for ties to fall
+        self.assertIsNone(power.measured([0] + [5] * 9, [5] * 10))    # too many patterns of ties
 
 
 class ResultTest(unittest.TestCase):
-    """The suite itself, from made-up boots."""
+    """The suite aa, from made-up boots."""
 
     def setUp(self) -> None:
         self.suite = synthetic.suite("aa")
@@ -129,7 +129,7 @@ class ResultTest(unittest.TestCase):
                 self.assertEqual([row.metric for row in rows], tested)
                 self.assertEqual([row.differs for row in rows],
                                  [point["summary"][name]["p"] < stats.ALPHA for name in tested])
-        self.assertNotIn("lookups/s", self.part())      # its time is emulated
+        self.assertNotIn("lookups/s", self.part())      # because time is emulated
         for workload in ("b", "planted"):
             self.assertIn(f"pagecache, {workload} against a, rcu_bounded:\n", self.part())
             self.assertRegex(self.part(), rf"In this run {workload} was called different from a in \d of 5 tests")

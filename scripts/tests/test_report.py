@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""report.html, from made-up boots: what it has, what it says, and what it must not."""
+"""report.html, from made-up boots: what it has, what it says, and what it must not say."""
 
 import argparse
 import contextlib
@@ -62,7 +62,7 @@ class Page(HTMLParser):
 
 
 class ReportCase(unittest.TestCase):
-    """A folder with six boots and an icount one, to be spoilt."""
+    """A folder with six boots and an icount one, for tests to change."""
 
     def setUp(self) -> None:
         self.suite = synthetic.suite()
@@ -85,7 +85,7 @@ class ReportCase(unittest.TestCase):
 
 @functools.cache
 def drawn(kind: str) -> str:
-    """The text of a page, made once: a plain one, or a full one, which has all that a page can have."""
+    """The text of a page, made once: a plain page, or a full one with all that a page can have."""
     suite = synthetic.suite()
     boots = synthetic.boots(suite)
     found = result.build(suite, boots, environment.gather(suite, boots, True, ""))
@@ -201,7 +201,7 @@ class StructureTest(ReportCase):
         page = Page(self.text())
         # Both passed, so one line says it.
         self.assertEqual(sum(text.startswith("Suites default, paths: PASS; 6.12.0-test, ") for text in page.texts("p")), 1)
-        # The first table of all, with the options of both, and each row of the suite that has it for the most.
+        # The first table has the options of both, and each row from the suite that has the most of it.
         self.assertEqual(page.texts("h3")[0], "The options in one table")
         self.assertEqual(page.texts("thead")[0], "".join(["cost", *report.OPTIONS]))
         clock = "(rate x grace period, both emulated)"
@@ -209,7 +209,7 @@ class StructureTest(ReportCase):
         self.assertIn("n/a", page.rows(f"pages in limbo, mean B, 1.00k frees/s asked for {clock}; default: throttled, 6 boots")[0])
         self.assertNotIn("revisions", " ".join(page.texts("p")))
         self.assertLessEqual({attrs["href"][1:] for _, attrs, _ in page.all("a")}, set(page.ids()))
-        # A suite by itself has its own table, and no second one.
+        # A single suite has only its own table.
         self.assertNotIn("The options in one table", self.page().texts("h3"))
 
     def test_no_result(self) -> None:
@@ -358,7 +358,7 @@ class EmulationTest(ReportCase):
 
 
 class ClaimsTest(ReportCase):
-    """Sentences have their figure in the result, and compare nothing without a test."""
+    """The figures of sentences are in the result, and sentences compare nothing without a test."""
 
     def says(self) -> tuple[dict, list[str]]:
         found = self.build()
@@ -457,7 +457,7 @@ class CurvesTest(ReportCase):
         lost = Page(plots.of_section(section, self.folder)[1].svg).all("use")
         found["points"][-1]["summary"] = found["points"][-2]["summary"]
         whole = Page(plots.of_section(section, self.folder)[1].svg).all("use")
-        # Its marker, and the two ends of its interval.
+        # The point's marker, and the two ends of its interval.
         self.assertEqual(len(whole) - len(lost), 3)
 
     def test_no_test_in_curves(self) -> None:
@@ -484,7 +484,7 @@ class CurvesTest(ReportCase):
     def test_nothing_but_curves(self) -> None:
         found, _ = self.curves()
         found["points"] = [point for point in found["points"] if point["workload"] == "rates"]
-        # Its ends would be at different places of the matrix.
+        # The ends of a range would be at different places of the matrix.
         self.assertNotIn(" to ", " ".join(costs.says(costs.sections(found))))
         self.assertEqual(len(self.page(found).all("svg")), 2)
 
@@ -498,7 +498,7 @@ class LimboOverTimeTest(ReportCase):
         peak = max(row[3] for row in synthetic.run(self.suite.plain()[7], 1)["series"]["rows"])
         self.assertIn(f"rcu_full up to {table.si(peak)}", churn)
         self.assertIn("None at any time: overlay, typesafe", churn)
-        # Not the module's bound, which is what the series has, but the slab's objects less the folios.
+        # Not the module's bound, which is in the series, but the slab's objects minus the folios.
         self.assertIn(f"rcu_desc up to ~{table.si(9010 - 1024)}", churn)
         self.assertNotIn("rcu_desc up to", said["s1-2-time-pages-desc"])
 

@@ -16,7 +16,7 @@ from fsc import environment, icount, metrics, notes, result, stats, summary, tab
 
 
 class BootsTest(unittest.TestCase):
-    """Six boots and an icount one, to be spoilt."""
+    """Six boots and an icount one, for tests to change."""
 
     def setUp(self) -> None:
         self.suite = synthetic.suite()
@@ -64,14 +64,14 @@ class ResultTest(BootsTest):
         found = self.build()
         self.assertEqual(found["environment"]["suite"]["against"], {"throttled": "churn"})
         self.assertEqual(tryget(found, "churn", "rcu_desc"), tryget(before, "churn", "rcu_desc"))
-        # The baseline protocol as well, and Holm over all of the workload that take references.
+        # The baseline protocol, too, and Holm over all that take references.
         protocols = ("overlay", "typesafe", "rcu_desc")
         pairs = [[result.values_of(self.point(found, workload, protocol), "tryget_zero_per_million")
                   for workload in ("throttled", "churn")] for protocol in protocols]
         self.assertEqual([tryget(found, "throttled", protocol)["p"] for protocol in protocols],
                          stats.holm([stats.p_value(*pair) for pair in pairs]))
         self.assertEqual(tryget(found, "throttled", "typesafe")["ratio"], stats.ratio(*pairs[1]).centre)
-        del found["environment"]["suite"]["against"]       # as older ones have it
+        del found["environment"]["suite"]["against"]       # as in older results
         result.validate(found)
         self.assertNotIn("how often", summary.render(found))
 
@@ -94,11 +94,11 @@ class ResultTest(BootsTest):
         self.assertEqual(metrics.slab_limbo(synthetic.slab([1000]), 1024)["descriptor_objects_peak"], 0)
 
     def test_accuracy_of_the_slabs_count(self) -> None:
-        """What CPUs hold: 120 objects are five partial slabs of 51, half full as SLUB takes them to be."""
+        """What CPUs hold: 120 objects are five partial slabs of 51, because SLUB assumes that they are half full."""
         for held, objects in ((120, 51 * (2 * 6 + 1)), (0, 51 * 3), (None, 51 * 3)):
             slab = synthetic.slab([1000]) | {"cpu_partial": held}
             self.assertEqual(metrics.slab_limbo(slab, 1024)["accuracy_objects"], objects, held)
-        # PREEMPT_RT has no markers, but sheaves: two of each CPU, and ten of the node.
+        # PREEMPT_RT has no markers but has sheaves: two for each CPU, and ten for the node.
         slab = synthetic.slab([1000]) | {"cpu_partial": 0, "sheaf_capacity": 60}
         self.assertEqual(metrics.slab_limbo(slab, 1024)["accuracy_objects"], 51 * 3 + 60 * (2 * 2 + 10))
 
@@ -123,7 +123,7 @@ class ResultTest(BootsTest):
         self.assertEqual(self.cached(slab), {
             "bound": "exact", "samples": 2, "objects_mean_milli": 276_000, "bytes_mean": 276 * 80,
             "percpu_objects_mean_milli": 176_000, "percpu_bytes_mean": 176 * 80})
-        # Samples of limbo that lag behind the slab's: a mean is not cut where one of them is below 0.
+        # Samples of limbo may lag behind the slab's: a sample below 0 counts in the mean as it is.
         lagging = slab | {"total_objects": [1000, 1400], "objects": [1000, 1400]}
         self.assertEqual(self.cached(lagging)["objects_mean_milli"], 126_000)
 
@@ -131,9 +131,9 @@ class ResultTest(BootsTest):
         slab = synthetic.slab([1200]) | {"total_objects": [1300], "live": [1024], "limbo": [226]}
         found = self.cached(slab, exact=0, bound="markers")
         self.assertEqual((found["bound"], found["objects_mean_milli"]), ("lower", 50_000))
-        # More than there can be: nothing is known to be in sheaves.
+        # The bound is more than is used: nothing is known to be in sheaves.
         self.assertEqual(found["percpu_bytes_mean"], 0)
-        # The module's bound is all that was ever queued: the slab's `objects` are live and limbo.
+        # The module's bound is all that was ever queued, so the slab's `objects` stands for live and limbo.
         found = self.cached(slab | {"limbo": [800_000]}, exact=0, bound="settled")
         self.assertEqual((found["bound"], found["objects_mean_milli"]), ("lower", 100_000))
         self.assertIsNone(found["percpu_bytes_mean"])
@@ -142,14 +142,14 @@ class ResultTest(BootsTest):
         found = self.build()
         typesafe, desc, overlay = (self.point(found, "churn", name) for name in ("typesafe", "rcu_desc", "overlay"))
         rep = typesafe["repetitions"][0]
-        # Of (1024 + 9010 + 5000) / 3 used ones and 200 more, less 1000 live and 20 in limbo
+        # (1024 + 9010 + 5000) / 3 used ones and 200 more, minus 1000 live and 20 in limbo
         self.assertEqual(rep["metrics"]["cached_bytes_mean"], round((15034 / 3 + 200 - 1020) * 80))
         self.assertEqual(rep["metrics"]["cached_percpu_bytes_mean"], round((15034 / 3 - 1020) * 80))
         self.assertEqual(desc["summary"]["cached_bytes_mean"]["median"], 200 * 80)
         self.assertNotIn("cached_percpu_bytes_mean", desc["summary"])
         self.assertNotIn("cached_bytes_mean", overlay["summary"])
         self.assertIsNone(overlay["repetitions"][0]["cached"])
-        # It ranks nothing where the clock has made the limbo that it comes of.
+        # Not ranked: the limbo that it comes from depends on the emulated clock.
         self.assertFalse(typesafe["summary"]["cached_bytes_mean"]["rankable"])
 
     def test_samples_of_an_older_guest(self) -> None:
@@ -206,7 +206,7 @@ class ResultTest(BootsTest):
         self.assertEqual(self.build()["verdict"], "FAIL")
 
     def test_machine_that_could_not_be_had(self) -> None:
-        """What had been measured before stays; no error of a point is a finding."""
+        """What was measured before is kept; an error of a point is not a finding."""
         one, other, *_ = self.suite.plain()
         for point in self.suite.plain():
             if point is not other:
@@ -341,7 +341,7 @@ class QuantileTest(unittest.TestCase):
 
 
 class PressureTest(unittest.TestCase):
-    """What is told of freers that are short of memory."""
+    """Metrics of freers that are short of memory."""
 
     def test_free_blocks(self) -> None:
         # 5 pages, one of 2 pages, one of 2 MiB, none of 4 MiB
@@ -399,7 +399,7 @@ class SummaryTest(BootsTest):
             self.assertEqual(point["summary"]["limbo_page_bytes_mean"]["rankable"], not emulated)
             part = self.section(summary.render(self.build(emulated)).partition("throttled: ")[2], "pages in limbo")
             self.assertEqual(bool(re.search(r"\dx|n\.d\.", part)), not emulated, part)
-        # A batch and a ceiling are no matter of the clock.
+        # A batch and a ceiling do not depend on the clock.
         self.assertTrue(metrics.ranks("limbo_descriptor_bytes_mean", "hazptr", True))
         self.assertTrue(metrics.ranks("limbo_descriptor_bytes_mean", "rcu_bounded", True))
         self.assertFalse(metrics.ranks("reuse_ns_p50", "hazptr", True))
@@ -422,7 +422,7 @@ class SummaryTest(BootsTest):
             self.assertLess(text.rindex("pages in limbo"), head)
             part = text[head:text.index("median [interval]: of")]
             self.assertIn(metrics.COUNTED, " ".join(part.split()))
-            self.assertIn("1.029x", part)       # of the one written by hand
+            self.assertIn("1.029x", part)       # of the hand-written one
             self.assertNotIn("ratio", part)
             self.assertNotIn("1.40x", part)     # of overlay
 

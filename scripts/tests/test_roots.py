@@ -11,7 +11,7 @@ from fsc import accel, repo, roots, vm
 from fsc.kernel import Kernel
 from fsc.verdict import PASS, SetupError
 
-# Says what it finds beside itself, and who serves.
+# Reports if the socket is there, and the server's PID.
 QEMU = """#!/bin/sh
 [ -S root.sock ] || { echo '@status FAIL no socket'; exit; }
 printf '[    1.000000] folioscale: %s of job\\n' begin end >console.log
@@ -19,7 +19,7 @@ echo @begin
 printf '@blob server %d\\n%s\\n' "$(printf %s "$(cat pid)" | wc -c)" "$(cat pid)"
 echo '@status PASS job exited 0'
 """
-# A socket, and then nothing, for ever.
+# Makes the socket, and then does nothing.
 SERVER = """#!/usr/bin/python3
 import os, pathlib, socket, sys, time
 pathlib.Path("root").mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ class SessionTest(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "out"
         self.booted = 0
         self.specs: list[vm.BootSpec] = []
-        self.takes: dict[str, str] = {}     # words of which the kernel makes something else
+        self.takes: dict[str, str] = {}     # words that the kernel turns into something else
 
     def fake_boot(self, spec: vm.BootSpec, slabs: dict = OFF, spoil: Callable[[int, str], None] | None = None) -> vm.Boot:
         self.booted += 1
@@ -48,7 +48,7 @@ class SessionTest(unittest.TestCase):
         return vm.Boot("PASS", "", [], spec.outdir / "console.log", 30.0)
 
     def kernel(self, spec: vm.BootSpec) -> dict:
-        """What the module says of the kernel."""
+        """What the module reports about the kernel."""
         asked = next((word for word in spec.cmdline if word.startswith("preempt=")), "")
         model = self.takes.get(asked, asked.partition("=")[2])
         return synthetic.KERNEL | ({"preempt": model} if model else {})
@@ -64,7 +64,7 @@ class SessionTest(unittest.TestCase):
                                     folder or session.new_folder("default", str(self.folder)), {"rt-amd64": (RT, rt)})
             return found.run(bench.passes(self.suite, TCG, True))
 
-    # The first blob of every boot is slabs: the config must be known by then.
+    # fake_boot() sends slabs first, and the config must be known by then.
     def fake_config_first(self) -> None:
         plain = self.fake_boot
 
@@ -111,7 +111,7 @@ class SessionTest(unittest.TestCase):
         cut = self.run_session(spoil=spoil)
         self.assertEqual(cut["verdict"], "LOST")
         kept = (self.folder / "boot-1/runs").stat().st_mtime_ns
-        self.booted = 2     # the made-up figures of a boot are those of its number
+        self.booted = 2     # the made-up figures of a boot depend on its number
         found = self.run_session(folder=self.folder)
         self.assertEqual((found["verdict"], self.booted), ("PASS", 7))
         self.assertEqual((self.folder / "boot-1/runs").stat().st_mtime_ns, kept)
@@ -131,7 +131,7 @@ class SessionTest(unittest.TestCase):
             file.write_text(json.dumps(good | {"made": good["made"] | {name: "other"}}))
             with self.assertRaisesRegex(SetupError, f"boot-2 was made with other {name}: allowed"):
                 self.run_session(folder=self.folder)
-            self.assertTrue((self.folder / "boot-2/runs").is_dir())     # what is there is not thrown away
+            self.assertTrue((self.folder / "boot-2/runs").is_dir())     # it is not removed
 
     def test_each_boot_has_its_machine(self) -> None:
         self.fake_config_first()
@@ -145,11 +145,11 @@ class SessionTest(unittest.TestCase):
                          {name: guest.cmdline for name, guest in self.suite.guests.items()})
         self.assertEqual([specs[name].memory_mb for name in ("none", "full")], [256, 512])
         self.assertEqual([specs[name].kernel.release for name in ("rt", "full")], ["t-rt", "t"])
-        # The module of the flavour is kept beside the other: RESUME= has nowhere else to take it from.
+        # The module of the flavour is kept next to the other one: RESUME= has no other source for it.
         self.assertEqual(specs["rt"].files["/folioscale.ko"], self.folder.resolve() / "rt-amd64/folioscale.ko")
         self.assertEqual(specs["rt"].files["/folioscale.ko"].read_text(), "rt")
         self.assertEqual(specs["full"].files["/folioscale.ko"], self.folder.resolve() / "folioscale.ko")
-        # What is said of all is of the machine that the suite names first, not of the first one booted.
+        # The environment is of the machine that the suite names first, not of the one booted first.
         self.assertNotEqual(names[0], "none")
         self.assertEqual(found["environment"]["cmdline"], "quiet preempt=none")
         said = next(boot for boot in found["environment"]["boots"] if boot["name"] == "lazy")
@@ -179,7 +179,7 @@ class SessionTest(unittest.TestCase):
         file.write_text(json.dumps(found | {"state": "FAIL", "reason": "on the console:\nWARNING"}))
         with self.assertRaisesRegex(SetupError, "boot-2 is FAIL .on the console:.: a finding stays"):
             self.run_session(folder=self.folder)
-        # A machine that was lost is none: another is tried, and what it left is kept.
+        # A lost machine is no finding: another is tried, and its files are kept.
         file.write_text(json.dumps(found | {"state": "LOST", "reason": "silent"}))
         self.booted = 1
         self.run_session(folder=self.folder)
@@ -202,7 +202,7 @@ class SessionTest(unittest.TestCase):
             self.assertNotEqual(resume.sources(), before)
 
     def test_word_that_did_not_take(self) -> None:
-        """The others go on; the boot is refused by name, and not tried again."""
+        """The other boots go on; this one is refused by name, and not tried again."""
         self.fake_config_first()
         self.suite = replace(synthetic.suite("rcu").on("6.12"), repetitions=2)
         self.takes = {"preempt=none": "lazy", "rcutree.enable_rcu_lazy=0": "Y"}
@@ -212,14 +212,14 @@ class SessionTest(unittest.TestCase):
         self.assertEqual({name: boot["reason"] for name, boot in boots.items()}, {
             "none": "preempt=none did not take: the kernel's model is lazy: allowed: other lazy",
             "nocb": "rcutree.enable_rcu_lazy=0 did not take: it is Y"})
-        self.assertEqual(self.booted, 14 - 2 - 2)   # those that are refused get no further than their config
+        self.assertEqual(self.booted, 14 - 2 - 2)   # refused boots end at their config
         summary = (self.folder / "summary.txt").read_text()
         self.assertRegex(summary, r"\nnone +not available")
         self.assertRegex(summary, r"\(none, tcg\) SETUP: preempt=none did not take")
         self.assertIn("none", [p["axes"]["boot"] for p in found["points"] if p["verdict"] == "SETUP"])
 
     def not_had(self, cause: str, *blobs: tuple[str, bytes], **boot: object) -> None:
-        """A session of which no machine is available: one line, no table, and no machine is tried twice."""
+        """A session without any available machine: one line, no table, and no machine is tried twice."""
         tried = []
 
         def fake(spec: vm.BootSpec, **_how: object) -> vm.Boot:
@@ -293,7 +293,7 @@ class PassesTest(unittest.TestCase):
         self.assertEqual([how for _, how in bench.passes(suite, ICOUNT, True)], [ICOUNT])
 
     def here(self, **how: object) -> tuple[suite.Suite, str]:
-        """What is left of the suite rcu, and what is said of it."""
+        """What is left of the suite rcu, and what is printed about it."""
         with redirect_stdout(io.StringIO()) as said:
             found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "kdir": None, "kernel": None, "kver": None} | how))
         return found, said.getvalue()
@@ -314,7 +314,7 @@ class PassesTest(unittest.TestCase):
         fetched.assert_not_called()
 
     def test_boots_by_kernel(self) -> None:
-        """What another kernel refuses is left out, with the reason, of Debian's and of the user's own."""
+        """Machines for other kernels are left out, with the reason, on Debian's kernels and on the user's own."""
         why = "For kernels before 7.0, this is 7.3: rcu leaves out what is booted in none, voluntary\n"
         with mock.patch.object(kernel, "debian"):
             found, said = self.here(kver="7.3")
@@ -341,12 +341,12 @@ class PassesTest(unittest.TestCase):
         self.assertEqual((found.points, found.curves, found.guests), ((), {}, {}))
         self.assertEqual(bench.passes(found, None, True), [])
         args = Namespace(suite="rcu", host=True, yes=True, kdir=None, kernel=None, kver=None, vcpus=2, repetitions=None)
-        # Before anybody is asked whether nothing may be run.
+        # The user is not asked for consent to run nothing.
         with mock.patch.object(host, "consent_to") as asked, redirect_stdout(io.StringIO()), \
                 self.assertRaisesRegex(SetupError, "suite rcu has nothing to run here"):
             bench.main(args)
         asked.assert_not_called()
-        # Of all suites it is merely one that is left out.
+        # With SUITE=all, only this suite is left out.
         with mock.patch.object(host, "consent_to", side_effect=SetupError("asked")) as asked, \
                 redirect_stdout(io.StringIO()), self.assertRaisesRegex(SetupError, "asked"):
             bench.main(Namespace(**vars(args) | {"suite": "all"}))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Machines on which the module cannot run: what is said of each."""
+"""Machines on which the module cannot run: the message for each."""
 
 import re
 import struct
@@ -12,7 +12,7 @@ from fsc import setup_errors
 from fsc.verdict import SetupError
 
 INSMOD = "insmod: can't insert '/folioscale.ko': "
-# What guests and hosts send of a module that is not there, and what has to be said of it.
+# What guests and hosts send if the module is not loaded, and the required message.
 NOT_LOADED = (
     (INSMOD + "Operation not permitted\n[    5.0] Lockdown: insmod: unsigned module loading is restricted; see man x\n",
      r"^lockdown lets no unsigned module in: boot without lockdown=.*\(Lockdown: insmod: unsigned"),
@@ -60,12 +60,12 @@ class SetupErrorsTest(unittest.TestCase):
             Path(image.name).write_bytes(head)
             self.assertIn("MEM=71: the kernel alone needs 72 MB", self.refused("check_memory", Path(image.name), 71))
             self.assertEqual(self.refused("check_memory", Path(image.name), 72), "")
-            struct.pack_into("<H", head, 0x206, 0x209)      # before it said so
+            struct.pack_into("<H", head, 0x206, 0x209)      # a version without these fields
             Path(image.name).write_bytes(head)
             self.assertEqual(self.refused("check_memory", Path(image.name), 1), "")
 
     def test_machine_that_went_down(self) -> None:
-        """Console, exit status, QEMU's words; what has no known cause is no error of the set-up."""
+        """Console, exit status, QEMU's output; without a known cause it is no setup error."""
         smp = "qemu-system-x86_64: Invalid SMP CPUs 300. The max CPUs supported by machine 'pc-i440fx-7.2' is 255"
         for text, status, said, cause in (
                 ("[    2.0] Initramfs unpacking failed: out of memory\r\n[    3.0] Kernel panic", 0, "", r"^MEM=74: too little .*\(Initramfs unpacking failed"),
@@ -87,7 +87,7 @@ class SetupErrorsTest(unittest.TestCase):
                 self.assertRegex(self.refused("check_host"), cause)
 
     def test_causes_are_regular_expressions(self) -> None:
-        """Each has a text above that no row before it takes."""
+        """Each row matches a text above that no earlier row matches."""
         rows = setup_errors._NOT_LOADED     # pylint: disable=protected-access
         seen = {next((row for row, (pattern, _) in enumerate(rows) if re.search(pattern, text)), None) for text, _ in NOT_LOADED}
         self.assertEqual(seen - {None}, {*range(len(rows))})

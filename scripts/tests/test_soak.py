@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A soak's points, what is made of what the guest says of them, and how it ends."""
+"""A soak's points, how the guest's reports on them are judged, and how it ends."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from fsc import accel, kernel, repo, soak, soakpoint, traits, vm
 from fsc.soakpoint import Machine, Point
 from fsc.verdict import SetupError
 
-# What the machine complains of before the job is no finding.
+# A complaint before the job is no finding.
 AT_BOOT = "[    1.000000] WARNING: at boot\n[    3.000000] folioscale: begin of job\n"
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
 LINE = ("17 run 0.626 path=pfn protocol=rcu_bounded freeptr=outside nr_readers=7 nr_freers=0 "
@@ -62,17 +62,17 @@ class PointTest(unittest.TestCase):
         self.assertFalse({point.words for point in points} & {point.words for point in self.points(20, seed=2)})
 
     def test_the_same_tomorrow(self) -> None:
-        """A seed that somebody has written down means what it meant, with whatever Python."""
+        """A seed gives the same points forever, with any version of Python."""
         self.assertEqual(soakpoint.point(1, 17, Machine()).line, LINE)
 
     def test_names(self) -> None:
-        """All that the module has, but what breaks it and what the soak does by itself."""
+        """All parameters of the module, except busted and autorun."""
         for point in self.points(50):
             self.assertEqual(traits.PARAMETERS.keys() - point.params.keys(), {"busted", "autorun"})
             self.assertFalse(point.params.keys() - traits.PARAMETERS.keys())
 
     def test_every_choice_occurs(self) -> None:
-        """Within an hour's points, those that the module has, too."""
+        """Every choice that the module has is drawn within a thousand points."""
         points = self.points(1000)
         choices = {name: set(one["choices"]) for name, one in traits.PARAMETERS.items() if one["kind"] == "choice"}
         self.assertLess(8, len(choices))
@@ -88,7 +88,7 @@ class PointTest(unittest.TestCase):
         self.assertEqual(len(pairs), 24)
 
     def test_in_range(self) -> None:
-        """What a parameter may be by itself; what goes together is the module's to say."""
+        """Each parameter is within its own range; the module decides which values go together."""
         ranges = {name: (one["min"], one["max"]) for name, one in traits.PARAMETERS.items() if "min" in one}
         self.assertLess(18, len(ranges))
         for machine in (Machine(), Machine(1, 512), Machine(8, 65536)):
@@ -104,7 +104,7 @@ class PointTest(unittest.TestCase):
                 self.assertRegex(point.line, r"^\d+ \w+ \d+\.\d{3}( \w+=[\w:,-]+)+$")
 
     def test_folios_fit(self) -> None:
-        """Of whatever size they are, and up to a third of the memory."""
+        """They fit whatever their size, and take up to a third of the memory."""
         most = max(int(point.params["nr_folios"]) for point in self.points(1000) if point.params["order"] == 0)
         self.assertTrue(50_000 < most < 200_000, most)
 
@@ -161,7 +161,7 @@ class SoakTest(unittest.TestCase):
         self.spec: vm.BootSpec | None = None
 
     def soak(self, blobs: Iterable[tuple[str, Any]], state: str = "PASS", **given: Any) -> tuple[int, str]:
-        """Exit status and output of a soak in which the guest says @blobs."""
+        """Exit status and output of a soak in which the guest sends @blobs."""
         def boot(spec: vm.BootSpec) -> vm.Boot:
             self.spec = spec
             (spec.outdir / "console.log").write_text(AT_BOOT)
@@ -192,7 +192,7 @@ class SoakTest(unittest.TestCase):
         return f"memory/{when}", {"total_kb": 2_000_000, "free_kb": free, "slab_kb": 50_000}
 
     def failed(self, *between: tuple[str, Any], state: str = "PASS", **given: Any) -> str:
-        """What is said of a soak whose point 5 is spoilt."""
+        """The output of a soak whose point 5 fails."""
         blobs = [*self.point(4, ("run", run())), *self.point(5, *between)]
         if state != "PASS":
             blobs.pop()

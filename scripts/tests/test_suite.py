@@ -50,7 +50,7 @@ exclude = [{ protocol = "overlay", boot = "rt" }]
 override = [{ when = { boot = "none" }, params = { duration_ms = 100 } }]
 show = ["limbo_page_bytes_peak"]
 """
-# What makes sense on each path.
+# The protocols of each path.
 PROTOCOLS = {path: {name for name, one in traits.PROTOCOLS.items() if path in one["paths"]} for path in traits.PATHS}
 
 
@@ -95,7 +95,7 @@ class SuiteTest(unittest.TestCase):
         self.refused(GOOD + own.replace('["locked"]', "[]"), 15, "protocols")
         self.refused(GOOD + own.replace('"gup"', '"pfn"'), 14, "twice")
         self.refused(GOOD.replace('["pagecache"]', "[]"), 1, "paths")   # the top ones stay required
-        # A baseline may belong to a workload alone.
+        # A baseline may be a protocol of a single workload.
         self.load(GOOD.replace('baseline = "overlay"', 'baseline = "locked"') + own)
 
     def test_values_that_are_lists(self) -> None:
@@ -120,7 +120,7 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual(points[3].id, "rate.pagecache.typesafe.free_rate=10.deferral=call_rcu")
         self.assertEqual(points[3].module_args,
                          "path=pagecache protocol=typesafe order=0 duration_ms=2000 free_rate=10 deferral=call_rcu")
-        # What overrides wins over the workload's params, and only where it holds.
+        # An override wins over the workload's params, but only where its condition holds.
         self.assertEqual([p.params["duration_ms"] for p in points], [15000, 2000, 15000, 2000, 2000, 2000])
         self.assertEqual(found.curves, {"rate": suite.Curve("free_rate", ("limbo_page_bytes_peak",))})
         self.assertEqual(len({p.id for p in found.points}), len(found.points))
@@ -161,7 +161,7 @@ class SuiteTest(unittest.TestCase):
                 ('"churn"\n', '"churn"\nmatrix = { order = [0, 2] }\nshow = ["drain_ns"]\n', "without a matrix")):
             with self.subTest(word):
                 more = MATRIX if wrong == '"rate"' else ""
-                # The matrix has an axis of the name that is common to all.
+                # order is the matrix's axis, so it must not be common.
                 text = GOOD.replace("order = 0", "") if "matrix" in wrong else GOOD
                 self.refused(text + own.replace(right, wrong) + more, 14, word)
 
@@ -181,7 +181,7 @@ class SuiteTest(unittest.TestCase):
         points = [p for p in found.points if p.workload == "models"]
         self.assertEqual([p.boot for p in points], ["usual", "none"] * 2 + ["usual", "none", "rt"] * 2)
         self.assertEqual(points[1].id, "models.pagecache.overlay.free_rate=10.boot=none")
-        # The module knows nothing of it.
+        # The module does not get the axis boot.
         self.assertEqual(points[1].module_args, "path=pagecache protocol=overlay order=0 free_rate=10 duration_ms=100")
         self.assertEqual(points[0].module_args, "path=pagecache protocol=overlay order=0 free_rate=10")
         self.assertEqual(found.curves["models"].x, "free_rate")
@@ -238,11 +238,11 @@ class SuiteTest(unittest.TestCase):
         self.assertNotEqual([[p.id for p in points] for points in boots], [[p.id for p in points] for points in found.boots(2)])
         self.assertEqual(len(bench.passes(found, ICOUNT, True)), 0)
         self.assertEqual([points for points, _ in bench.passes(found, None, True)], found.boots(1) + found.boots(2))
-        # Without a table there is one boot, of all points in their order.
+        # Without [boot.NAME] there is one boot, with all points in their order.
         self.assertEqual(synthetic.suite().boots(3), [synthetic.suite().order(3)])
 
     def test_alone(self) -> None:
-        """A point that is alone has a boot to itself, in its machine; the others share theirs."""
+        """A point that is alone has a boot of its own, in its machine; the others share boots."""
         right = "[workload.models]\n"
         self.assertIn(right, BOOTS)
         found = self.load(GOOD + BOOTS.replace(right, f"{right}alone = true\n"))
@@ -273,7 +273,7 @@ class SuiteTest(unittest.TestCase):
         self.assertLess(sum(bench.expected_s(s) for name, s in found.items() if name != "icount"), 0.9 * 3600,
                         "make bench SUITE=all has an hour, and hosts are busy")
         for name, one in found.items():
-            # Who opens the file reads the question first.
+            # The question comes first in the file.
             self.assertEqual(one.file.read_text().splitlines()[1], f"# {one.question}", name)
             self.assertEqual(len({p.id for p in one.points}), len(one.points), name)
 

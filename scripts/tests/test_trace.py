@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is refused before anything is traced; and what gdb is told."""
+"""What is refused before anything is traced, and the commands for gdb."""
 
 import importlib.util
 import tempfile

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is made of the module's schema: tables of documents, rows of tests."""
+"""What is made from the module's schema: tables of documents, rows of tests."""
 
 import unittest
 
@@ -15,7 +15,7 @@ PARAMETERS = {
 
 class TablesTest(unittest.TestCase):
     def test_documents(self) -> None:
-        """Every table of a document is what the schema makes of it, and each is in one."""
+        """Every table in a document matches the schema, and each table is in a document."""
         found = []
         for name in schema.DOCUMENTS:
             text = (repo.ROOT / name).read_text(encoding="utf-8")

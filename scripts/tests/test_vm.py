@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is made of a machine's status, its console and its end; and what boots at all."""
+"""How a machine is judged by its status, console and end; and which kernels can be booted."""
 
 import contextlib
 import io
@@ -43,7 +43,7 @@ class JudgeTest(unittest.TestCase):
                          ("LOST", "timeout; on the console: [    9.000000] folioscale: end of job"))
 
     def test_what_a_lost_machine_said_last(self) -> None:
-        """A complaint says more than the line that happens to be the last; bytes that are no UTF-8 are shown, too."""
+        """A complaint says more than the last line; lines with bytes that are not UTF-8 are shown, too."""
         self.assertEqual(vm.judge(None, WARNING + "[    1.100000] end trace\n", (), "gone"), ("LOST", f"gone; on the console: {WARNING.strip()}"))
         odd = b"[    1.000000] d\xfcsseldorf \x1b\xff\r\n\xff\n\n".decode(errors="replace")
         self.assertEqual(vm.judge(None, odd, (), "gone")[1], "gone; on the console: [    1.000000] d?sseldorf ?")

@@ -31,9 +31,9 @@ PARAMS = "protocol=rcu_full nr_readers=1 nr_freers=1 nr_folios=256 warmup_ms=100
 RETRYING = PARAMS.replace("rcu_full", "typesafe") + " gap_ns=2000"
 BOOT_S = 600.0
 
-# What the guest mounts read-only, its root mounts again; the host must be out of reach yet.
-# {tree} is below /tmp on some hosts, {outdir} on all. /proc and what is mounted on the host
-# are seen once the guest's own are out of the way.
+# The guest's root user can remount what is mounted read-only, and must not reach the host by that.
+# {tree} is below /tmp on some hosts, {outdir} on all. The /proc and the mounts of the host are seen
+# once those of the guest are unmounted.
 WRITES = """
 mount -o remount,rw / || exit 10
 umount -l /tmp && umount -l /proc || exit 11
@@ -57,7 +57,7 @@ emit tools /tmp/tools
 
 @dataclass(frozen=True)
 class Where:
-    """What all are run on."""
+    """What the tests run on."""
     kernel: kernel.Kernel
     accel: accel.Accel
     flags: list[str]
@@ -68,7 +68,7 @@ class Where:
                                    outdir=self.folder / name, root=HostRoot(), **more))
 
     def trace(self, script: str, *more: str, params: str = PARAMS) -> tuple[int, str, Path]:
-        """Exit status, what was said, and the folder."""
+        """Exit status, output, and the folder."""
         folder = Path(tempfile.mkdtemp(prefix="trace-", dir=self.folder))
         done = subprocess.run([FOLIOSCALE, "trace", *self.flags, "--params", params, "--out", folder, *more, script],
                               check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -76,7 +76,7 @@ class Where:
 
 
 def root(out: Ktap, where: Where) -> None:
-    """The host's root in a guest: what is there, and that it is out of reach."""
+    """The host's root in a guest: its programs are there, and its files cannot be written."""
     module = kernel.build_module(where.kernel) / "folioscale.ko"
     boot = where.boot("tools", TOOLS.format(module=module), files={"/folioscale.ko": module})
     out.result(boot.state == "PASS" and b"/bpftrace\n" in boot.blobs[0][1], "the host's programs are there",
@@ -101,7 +101,7 @@ def wrong(out: Ktap, where: Where) -> None:
                    f"{script} {params[:9]}: exit status {status}, one line", f"exit status {found}\n{said}")
 
 
-# Ends with the run; counts what is a counter, too.
+# Ends with the run; counts events that the module counts, too.
 COUNTS = """
 BEGIN { printf("from the beginning\\n"); }
 tracepoint:folioscale:fsc_retry { @retries = count(); }
@@ -118,7 +118,7 @@ def _counters(folder: Path) -> dict[str, int]:
 
 
 def trace(out: Ktap, where: Where) -> None:
-    """One run beside hist: triggers, and beside bpftrace."""
+    """Runs with hist: triggers and with bpftrace."""
     status, said, folder = where.trace("retries", params=RETRYING)
     out.result(status == 0, "make trace SCRIPT=retries: exit status 0", f"exit status {status}\n{said}")
     wanted = {"retries.txt", "run.json", "counters", "config", "command", "console.log"}
@@ -174,7 +174,7 @@ def _until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def gdb(out: Ktap, where: Where) -> None:
-    """What is printed is what gdb wants: it finds a line, and a string in the guest's memory."""
+    """gdb works with what is printed: it finds a line, and a string in the guest's memory."""
     said, commands = where.folder / "gdb.said", where.folder / "gdb.commands"
     with said.open("w") as log, subprocess.Popen(
             [FOLIOSCALE, "shell", *where.flags, "--gdb", str(_free_port())], stdin=subprocess.DEVNULL,
@@ -193,7 +193,7 @@ def gdb(out: Ktap, where: Where) -> None:
     out.result(ready and len(lines) >= 3 and done.returncode == 0, "gdb takes the lines that are printed", detail)
     out.result(re.search(r'Line \d+ of "(.*/)?module/run\.c" .*<fsc_run_start>', done.stdout) is not None,
                "gdb knows the module's lines", detail)
-    # A pointer to a function, as the guest has it, is at that function as gdb has it.
+    # A function pointer in the guest's memory points where gdb has that function.
     out.result('"lookups"' in done.stdout and "<control_write>" in done.stdout,
                "gdb reads the module's data in the guest", detail)
 
@@ -236,10 +236,10 @@ class Terminal:
 
 
 def shell(out: Ktap, where: Where) -> None:
-    """A prompt where the tools are and the module is loaded."""
+    """A prompt with the tools, and with the module loaded."""
     terminal = Terminal(FOLIOSCALE, "shell", *where.flags, "--trace", "--params", PARAMS)
     started = terminal.until(b"folioscale:/tmp# ", BOOT_S)
-    # What is typed comes back: so what is looked for is not in it.
+    # The terminal echoes what is typed: it must not contain the text to look for.
     terminal.type("cat /sys/kernel/debug/folioscale/state | sed s/^/state-/; cd /sys/kernel/debug/folioscale")
     idle = terminal.until(b"state-idle", 30)
     terminal.type("bpftrace -e 'BEGIN { printf(\"sum-%d\\n\", 40 + 2); exit(); }'; exit")

@@ -30,18 +30,18 @@ CRASH = Path(__file__).resolve().parent / "crash"
 
 @dataclass(frozen=True)
 class Case:
-    """A job, and what has to be said of it."""
+    """A job, and the outcome that must be reported."""
     name: str
     job: str
     state: str
     reason: str                    # a regular expression
-    timeout_s: float = 300         # from the begin of the job; a few seconds for those that have to reach it
+    timeout_s: float = 300         # from the begin of the job; a few seconds for jobs that must time out
     allow: tuple[str, ...] = ()
     cmdline: tuple[str, ...] = ()
-    at_boot: str = ""              # what the kernel complains of before the job, another one
+    at_boot: str = ""              # a regular expression, for the kernel's complaint before the job
 
 
-# The kernel warns that it has none, long before there is a module.
+# Without tracefs the kernel warns, long before there is a module.
 _NO_TRACEFS = "initcall_blacklist=tracefs_init"
 CASES = (
     Case("pass", "emit busybox /bin/busybox", "PASS", "job exited 0"),
@@ -76,7 +76,7 @@ _TINY = str(Path(__file__).with_name("tiny.toml"))
 _FOLIOSCALE = str(SCRIPTS / "folioscale")
 _BENCH = [_FOLIOSCALE, "bench", "--suite", _TINY]
 _REFUSED = str(Path(__file__).with_name("refused.toml"))
-# What is said of each machine of refused.toml that is not available.
+# The message for each machine of refused.toml that is not available.
 CAUSES = {
     "lockdown": "lockdown lets no unsigned module in: boot without lockdown=",
     "signed": "module.sig_enforce=1 lets no unsigned module in: boot without it",
@@ -84,19 +84,19 @@ CAUSES = {
     "debugfs-kept": "there is no debugfs, where the module's results are: boot without debugfs=off and debugfs=no-mount",
     "word": "preempt=nonsense did not take: the kernel's model is ",
 }
-# Machines that no suite can have, and the line that is said of each.
+# Machines that cannot be started at all, and the line that is printed for each.
 NONE = (
     ("MEM=64", ["--memory", "64"], r"MEM=64: the kernel alone needs \d+ MB to unpack itself: allowed: more"),
     ("VCPUS=300", ["--vcpus", "300"], r"VCPUS=300: QEMU's machine has at most \d+ CPUs: allowed: 1 to \d+$"),
 )
-# HOST=1 in a guest that has the host's root: what is known before anything is loaded.
+# The checks of HOST=1 before anything is loaded, in a guest that has the host's root.
 _CHECK_HOST = f"""
 mount -t securityfs none /sys/kernel/security
 cd {SCRIPTS} && /usr/bin/python3 -B -c 'from fsc import setup_errors; setup_errors.check_host()' 2>/tmp/said
 emit said /tmp/said
 """
 _TRACE = ". /point.sh\n. /trace.sh\ntrace none ''\n"
-# Machines in which something is missing: command line, root, job, and the last line or the cause that comes of it.
+# Machines that lack something: name, command line, root, job, and the resulting last line or cause.
 MISSING = (
     ("HOST=1, lockdown", "lockdown=integrity", HostRoot(), _CHECK_HOST, "SetupError: lockdown lets no unsigned module in"),
     ("HOST=1, sig_enforce", "module.sig_enforce=1", HostRoot(), _CHECK_HOST, "SetupError: module.sig_enforce=1 lets no"),
@@ -105,7 +105,8 @@ MISSING = (
     ("trace, tracefs", _NO_TRACEFS, Initramfs(), _TRACE, "there is no tracefs, where the module's events are: mount"),
     ("trace, debugfs", "debugfs=off tracefs=", Initramfs(), "mount -t tracefs none /sys/kernel/tracing\n" + _TRACE, "there is no debugfs"),
 )
-# Scripts that have a machine, trace a daemon, too; and what is there when they are killed. The last is a script's, as check's tests are.
+# Scripts that run a machine (trace: a daemon, too), and the file that exists when they are killed. A script starts the
+# last one, as it does check's tests.
 KILLED = (
     ("bench", _BENCH, "console.log"),
     ("bench", _BENCH, "boot.json"),
@@ -140,7 +141,7 @@ def _bench(folder: Path, *flags: str) -> tuple[int, str]:
 
 
 def goes_on(flags: dict[str, str | Path | None]) -> tuple[bool, str]:
-    """A suite of which one machine is available: it is measured, the summary says why the others are not there, status 2."""
+    """A suite with one available machine: it is measured, the summary says why the others are missing, status 2."""
     with tempfile.TemporaryDirectory(prefix="folioscale-refused-") as name:
         folder = Path(name) / "out"
         status, said = _bench(folder, *_flags("folioscale", flags), "--suite", _REFUSED)
@@ -154,7 +155,7 @@ def goes_on(flags: dict[str, str | Path | None]) -> tuple[bool, str]:
 
 
 def has_none(more: list[str], line: str, flags: dict[str, str | Path | None]) -> tuple[bool, str]:
-    """A suite that has no machine at all: status 2, one line, and no table."""
+    """A suite without any machine: status 2, one line, and no table."""
     with tempfile.TemporaryDirectory(prefix="folioscale-refused-") as name:
         status, said = _bench(Path(name) / "out", *_flags("folioscale", flags), *more, "--suite", _TINY)
         table = (Path(name) / "out/summary.txt").exists()
@@ -165,7 +166,7 @@ def has_none(more: list[str], line: str, flags: dict[str, str | Path | None]) ->
 
 def misses(name: str, cmdline: str, root: HostRoot | Initramfs, work: str, cause: str, where: kernel.Kernel,
            how: accel.Accel) -> tuple[bool, str]:
-    """What a machine in which something is missing says of it."""
+    """Whether a machine that lacks something reports it."""
     module = kernel.build_module(where) / "folioscale.ko"
     boot = vm.boot(vm.BootSpec(
         kernel=where, job=work, accel=how, memory_mb=512, timeout_s=300, root=root, cmdline=cmdline.split(),
@@ -179,7 +180,7 @@ def misses(name: str, cmdline: str, root: HostRoot | Initramfs, work: str, cause
 
 
 def barely(where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
-    """Memory for the kernel and hardly for its root: it fails to unpack that, and what is said is the cause; or it manages."""
+    """Memory for the kernel, but hardly for its root: either the cause is reported, or it boots."""
     least = next(mb for mb in range(1, 4096) if not _too_little(where, mb))
     try:
         boot = vm.boot(vm.BootSpec(kernel=where, job="true\n", accel=how, vcpus=1, memory_mb=least + 2, timeout_s=300,
@@ -199,7 +200,7 @@ def _too_little(where: kernel.Kernel, memory_mb: int) -> bool:
 
 
 def dies_with_its_script(command: list[str], flags: dict[str, str | Path | None], when: str) -> tuple[bool, str]:
-    """Kill what has machines, with SIGKILL, when there is a file: all that it started goes, and no result is half there."""
+    """SIGKILL a script when there is a file @when: all that it started dies, and no result is half written."""
     with tempfile.TemporaryDirectory(prefix="folioscale-killed-") as name:
         folder = Path(name)
         env = {**kernel.clean_env(), repo.INSIDE_CHECK: "1"}
@@ -208,7 +209,7 @@ def dies_with_its_script(command: list[str], flags: dict[str, str | Path | None]
                               env=env, preexec_fn=vm.die_with(os.getpid())) as script:
             started = _wait(lambda: any(file.stat().st_size for file in folder.rglob(when)), 120)
             started = started and script.poll() is None
-            # Between two of its machines it has none.
+            # Between two machines there is none.
             _wait(lambda: bool(_of(folder)), 10)
             machines = _of(folder)
             script.kill()
@@ -221,7 +222,7 @@ def dies_with_its_script(command: list[str], flags: dict[str, str | Path | None]
 
 
 def _flags(program: str, flags: dict[str, str | Path | None]) -> list[str]:
-    """Those that have a value, as @program takes them: make has variables."""
+    """The options that have a value, as @program takes them: make takes variables."""
     form = "{}={}" if program == "make" else "--{}={}"
     return [form.format(name.upper() if program == "make" else name, value) for name, value in flags.items() if value]
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC2154 # module.sh is sourced too
 #
-# One negative control of one of the kernel's checkers (FSC_ARMED), until the kernel has said
-# what it is to say (FSC_REPORT). A checker reports once in a boot, so each control has its own.
+# Run one negative control of one of the kernel's checkers (FSC_ARMED), until the kernel has
+# printed the report (FSC_REPORT). A checker reports once per boot, so each control has its own.
 
 control() {
 	case $FSC_ARMED in
-	# Few folios, half of them freed at a time: their pages stay free while readers have them.
+	# Few folios, half of them freed at a time: their pages stay free while readers use them.
 	early_pages) echo protocol=rcu_full hold_ns=100000 nr_folios=16 burst=8 ;;
 	early_free) echo protocol=rcu_desc gap_ns=10000 ;;
 	plain_race) echo protocol=typesafe nr_freers=2 ;;
@@ -21,7 +21,7 @@ shown() {
 	wait_state measure
 	deadline=$(($(uptime_s) + 120))
 	until dmesg | grep -qE "$FSC_REPORT"; do
-		# That is not this list's failure: the host looks for the report (Control.run).
+		# This is not a failure here: the host looks for the report (Control.run).
 		[ "$(uptime_s)" -lt "$deadline" ] || {
 			note "no report in 120 s"
 			break

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC2034,SC2154 # module.sh is sourced too
 #
-# Every way to vary a run that came after those of matrix.sh, once on each path where it means
-# something, and each until the counters say that it did what it is there for. FSC_QUICK: fewer.
+# Every way to vary a run that matrix.sh does not test, once on each path where it makes sense,
+# until the counters show that it took effect. FSC_QUICK: fewer.
 
-# paths|what the counters must say|protocol and parameters. Three freers make a reader rare on
-# two CPUs, so there are two at most.
+# paths|what the counters must say|protocol and parameters. With three freers on two CPUs a
+# reader hardly runs, so there are two at most.
 cat >/tmp/axes <<'END'
 pagecache gup pfn|same_cpu > 0 && turnovers > 50|typesafe nr_freers=2 cross_cpu=1
 pagecache|same_cpu > 0 && turnovers > 50|rcu_bounded nr_freers=2 cross_cpu=1 removal=truncate
@@ -63,7 +63,7 @@ gup|expedited > 0 && turnovers > 50|rcu_bounded bounded_max=4
 gup|stalls > 2 && turnovers > 50|typesafe stall_ms=100 stall_every_ms=1
 END
 
-# A folio that a reader has got where it looked for another: its descriptor was recycled.
+# Here a reader gets another folio than it looked for, because the descriptor was recycled.
 recycling_shows typesafe || sed -i '/fallback_memdesc > 0/d' /tmp/axes
 
 axis() { # PATH EXPRESSION PROTOCOL NAME=VALUE...
@@ -81,14 +81,14 @@ axis() { # PATH EXPRESSION PROTOCOL NAME=VALUE...
 	case "$*" in
 	*bounded_max*)
 		peak=$run_limbo_descriptor_objects_peak
-		# On each CPU the ceiling, and what the freers there have just put on top.
+		# The ceiling on each CPU, and what threads there have just added to it.
 		most=$(((run_params_bounded_max + run_params_nr_freers + run_params_nr_readers) * CPUS))
 		[ "$peak" -le $most ] || fail "$peak descriptors in limbo, not at most $most"
 		;;
 	esac
 }
 
-# Among so many keys, of which most are vacant, a lookup that is not of the one folio misses.
+# With so many keys, most of them vacant, a lookup of any but the one hot folio would miss.
 hot() { # PATH PROTOCOL NAME=VALUE...
 	path=$1
 	shift
@@ -97,7 +97,7 @@ hot() { # PATH PROTOCOL NAME=VALUE...
 	expect counters misses 0
 }
 
-# The lists go round, each for its role
+# A role's threads take its list's CPUs in turn
 lists_of_cpus() { # PATH
 	path=$1
 	point typesafe path="$path" nr_readers=2 nr_freers=2 reader_cpus=1 freer_cpus=0

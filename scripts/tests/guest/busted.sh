@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# The negative controls: the oracle sees each of them within 10 s, sees nothing in the
-# unbroken protocols under the same load, and a run that could not have shown anything does
-# not pass. FSC_QUICK: fewer of the unbroken.
+# The negative controls: the oracle sees each of them within 10 s and sees nothing in the
+# unbroken protocols under the same load, and a run that cannot show anything does not pass.
+# FSC_QUICK: fewer of the unbroken.
 
-# What each control needs to be seen: its own delay, in every arm alike. A violation wants a
-# freer to hit the very folio that a reader has: among 100,000 uniform keys every other second,
-# and on a busy host not even in ten; with popular ones, hundreds of times a second. noreload
-# needs a batch of retired descriptors to fill meanwhile.
+# The load that shows each control: its own delay, the same in every arm. For a violation a freer
+# must hit the very folio that a reader has. With 100,000 uniform keys that happens every other
+# second, on a busy host not even in ten; with popular keys, hundreds of times a second. For
+# noreload a batch of retired descriptors must fill meanwhile.
 load_of() { # BUSTED NR_FOLIOS
 	case $1 in
 	early_pages) echo hold_ns=10000 ;;
@@ -20,7 +20,7 @@ load_of() { # BUSTED NR_FOLIOS
 	[ "$2" = 1024 ] || echo popularity=zipf
 }
 
-# What it is a bug of
+# The protocol that it is a bug of
 unbroken() { # BUSTED
 	case $1 in
 	early_pages) echo protocol=rcu_full ;;
@@ -33,7 +33,7 @@ unbroken() { # BUSTED
 	esac
 }
 
-# Where it is not refused (params.sh)
+# The paths on which it is not refused (params.sh)
 paths_of() { # BUSTED
 	case $1 in
 	noseq) echo pagecache ;;
@@ -59,13 +59,13 @@ is_seen() { # BUSTED NR_FOLIOS NAME=VALUE...
 	found=$(violations)
 	note "$found violations in $((run_window_window_ns / 1000000)) ms: $(sed -n 2p "$DIR/violations")"
 	[ "$found" -gt 0 ] || fail "no violation in 10 s"
-	# The first ones are kept, each with what was expected and what was found.
+	# The first violations are kept, each with what was expected and what was found.
 	sed 1d "$DIR/violations" | grep -qE '^(identity|pfn|stamp|generation|line|limbo_bound) key [0-9]+ generation [0-9]+ expected (0|0x[0-9a-f]+) found (0|0x[0-9a-f]+)$' ||
 		fail "no violation is described"
 	unload
 }
 
-# For a while of the load that at 10 s of it must show the bug
+# For a while under the load that must show the bug within 10 s
 is_clean() { # BUSTED NR_FOLIOS NAME=VALUE...
 	busted=$1 nr_folios=$2
 	shift 2
@@ -76,7 +76,7 @@ is_clean() { # BUSTED NR_FOLIOS NAME=VALUE...
 		wait_state done
 		keep
 		unload
-		# A busy host may give a virtual CPU nothing for so long; that is no finding.
+		# A busy host may not run a virtual CPU for so long; that is no finding.
 		[ "${run_state_reason-}" = 'a thread did not run in the window' ] || break
 	done
 	expect_kept_verdict PASS
@@ -84,8 +84,8 @@ is_clean() { # BUSTED NR_FOLIOS NAME=VALUE...
 	expect_balance
 }
 
-# At this rate a turnover comes when the freer starts and the next a second later: there is
-# none in the window, unless the machine stood still for that long.
+# At this rate the first turnover is when the freer starts and the next a second later: none is
+# in the window, unless the machine stood still for that long.
 vacuous_without_turnover() { # PROTOCOL
 	for attempt in 1 2 3 4 5; do
 		load protocol="$1" free_rate=1 warmup_ms=200 duration_ms=200 || return
@@ -98,7 +98,7 @@ vacuous_without_turnover() { # PROTOCOL
 	expect state verdict INCONCLUSIVE
 }
 
-# A control that nobody looks at
+# A control that no reader sees
 vacuous_without_readers() { # BUSTED
 	path=$(paths_of "$1")
 	# shellcheck disable=SC2046 # a list of words
@@ -119,13 +119,13 @@ stopped_early() {
 }
 
 BUSTED='norecheck early_pages early_publish noseq noreload early_reuse ignore_locked touch_slab'
-# What the sampler sees, with readers and without; refused on PREEMPT_RT
+# The sampler sees this bug, with readers and without; it is refused on PREEMPT_RT
 case $(uname -v) in
 *PREEMPT_RT*) NO_READER='' ;;
 *) NO_READER=early_confirm ;;
 esac
 
-seen() { # a line each: BUSTED NR_FOLIOS NAME=VALUE...
+seen() { # print lines: BUSTED NR_FOLIOS NAME=VALUE...
 	for busted in $BUSTED $NO_READER; do
 		for path in $(paths_of "$busted"); do
 			echo "$busted 1024 path=$path"
@@ -136,8 +136,8 @@ seen() { # a line each: BUSTED NR_FOLIOS NAME=VALUE...
 	done
 }
 
-# Every protocol under the load of every control on the page cache; its other paths, ways to
-# count, sizes and removals by pairs with loads. The same form
+# Every protocol on the page cache under three of the loads; other paths, trygets, sizes and
+# removals in pairs with loads. The lines are like those of seen()
 clean() {
 	for busted in norecheck early_pages early_publish; do
 		for protocol in $PROTOCOLS; do

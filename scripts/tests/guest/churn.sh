@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Every path x protocol x removal for so long each that all together take FSC_CHURN_S seconds of
-# measured windows: readers and freers on all CPUs, delays in every place that has one.
+# Every path x protocol x removal, each for the same time, together FSC_CHURN_S seconds of
+# measured windows: readers and freers on all CPUs, with every kind of delay.
 
 : "${FSC_CHURN_S:=120}"
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
@@ -27,7 +27,7 @@ churn() { # PATH.PROTOCOL REMOVAL
 	unload
 }
 
-# Until the run is done somebody reads what there is of it
+# Read the run's files until it is done
 read_all() { # SECONDS
 	deadline=$(($(uptime_s) + $1))
 	while state && [ "$state" != done ] && [ "$(uptime_s)" -lt $deadline ]; do
@@ -38,7 +38,7 @@ read_all() { # SECONDS
 	done
 }
 
-# Poisoned pages, and who has them
+# Page poisoning and page_owner
 asked_for() {
 	load autorun=0 || return
 	if grep -q page_poison=1 /proc/cmdline; then

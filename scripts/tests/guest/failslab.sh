@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Allocations fail at random, slabs' and pages', 1, 10 and 50 of a hundred, from insmod to
-# rmmod: a load is refused or works, a run goes on, counts what failed and ends as any other.
-# Only in tasks that ask for it, or the shell would suffer, too. For kernels with fault
-# injection. FSC_QUICK: fewer protocols.
+# Allocations of slab objects and of pages fail at random, 1, 10 and 50 of a hundred, from insmod
+# to rmmod: a load is refused or works, a run goes on, counts failures and ends as any other. They
+# fail only in tasks that ask for it, to spare the shell. For kernels with fault injection.
+# FSC_QUICK: fewer protocols.
 
 PERCENTS='1 10 50'
 publishing=
 LOADS=2
 LOADS_AT_MOST=40
 
-# Whether threads of the kernel that are made from here on fail, too: they inherit make-it-fail
-# from kthreadd, which forks them, and fails to fork some. Kernel workers that are made
-# meanwhile have it likewise.
+# Whether allocations fail in kernel threads made from here on: they inherit make-it-fail from
+# kthreadd, which forks them, and fails to fork some. So do kernel workers made meanwhile.
 threads_made_fail() { # 1|0
 	echo "$1" >/proc/2/make-it-fail
 }
 
-# ... nor those that have been made
+# Nothing fails in new or existing threads
 no_thread_fails() {
 	threads_made_fail 0
 	for task in /proc/[0-9]*; do
@@ -26,14 +25,14 @@ no_thread_fails() {
 	done 2>/dev/null
 }
 
-# Until something failed, and of pages at 1%, where most loads work, until a freer failed as well:
-# pages are what freers of every protocol want.
+# Something must have failed and, for pages at 1%, where most loads work, a freer as well: freers of
+# every protocol allocate pages.
 enough_loads() {
 	[ "$number" -ge "$LOADS" ] && [ "$injected" -gt 0 ] || return
 	[ "$fault.$percent" != fail_page_alloc.1 ] || [ "$in_runs" -gt 0 ]
 }
 
-# Loads while allocations fail, and nothing that does so when they are over
+# Loads while allocations fail; nothing fails any more when they are over
 loads_fail() { # PATH.PROTOCOL
 	threads_made_fail 1
 	try_loads "$1"
@@ -42,8 +41,8 @@ loads_fail() { # PATH.PROTOCOL
 	nothing_left
 }
 
-# Loads while allocations fail, theirs, their threads' and those of rmmod: most of them are refused,
-# with ENOMEM or what a thread was refused with, and of those that are not the run ends well.
+# Loads while allocations of insmod, of the run's threads and of rmmod fail: most loads are
+# refused, with ENOMEM or the error of a thread's creation; the runs of the others end well.
 try_loads() { # PATH.PROTOCOL
 	refused=0 worked=0 all=0 in_runs=0
 	for fault in $FAULTS; do
@@ -52,13 +51,13 @@ try_loads() { # PATH.PROTOCOL
 			number=0 injected=0
 			until enough_loads || [ $number -ge $LOADS_AT_MOST ]; do
 				number=$((number + 1))
-				# Where the loader is through: its trace events warn when they get no memory.
+				# Fail nothing of the loader's: its trace events would warn.
 				cat "/tmp/space.$fault" >"/sys/kernel/debug/$fault/space"
 				failing make-it-fail 1 insmod "path=${1%.*} protocol=${1#*.} nr_folios=16 warmup_ms=0 duration_ms=100" || return
 				case $error in
 				0)
 					worked=$((worked + 1))
-					# Files of debugfs may be missing; the module does without.
+					# debugfs files may be missing; the module can do without.
 					if [ -e "$DIR/state" ] && [ -e "$DIR/run.json" ]; then
 						wait_state done
 						keep
@@ -68,7 +67,7 @@ try_loads() { # PATH.PROTOCOL
 					fi
 					rmmod_failing
 					;;
-				# EAGAIN: a thread's struct kthread that is not had (kernel/fork.c:copy_process)
+				# EAGAIN: no struct kthread (kernel/fork.c:copy_process)
 				11 | 12) refused=$((refused + 1)) ;;
 				*) fail "$fault $percent: errno $error" ;;
 				esac
@@ -89,12 +88,12 @@ rmmod_failing() {
 	[ "$error" = 0 ] || fail "rmmod: errno $error"
 }
 
-# A run whose threads fail to allocate, more and more of them, and that ends meanwhile. What a
-# freer of overlay wants of slabs is the xarray's nodes alone, and those stay.
+# A run in which more and more allocations of its threads fail, and which ends meanwhile. With
+# overlay freers allocate only nodes of the xarray from slabs, and these are kept.
 run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
 	run=$1
 	shift
-	# Those of the run, and as yet nothing fails.
+	# For the threads of the run; nothing fails yet.
 	threads_made_fail 1
 	load path="${run%.*}" protocol="${run#*.}" nr_folios=256 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 sample_ms=5 "$@"
 	loaded=$?
@@ -117,7 +116,7 @@ run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
 			injected "$fault"
 			said="$said $fault $percent%: $injected;"
 		done
-		# The last one goes on to the end.
+		# The last fault goes on to the end.
 		[ "$fault" = fail_page_alloc ] || fail_nothing
 	done
 	failing make-it-fail 1 write "$DIR/control" stop
@@ -132,9 +131,9 @@ run_goes_on() { # PATH.PROTOCOL NAME=VALUE...
 	nothing_left
 }
 
-# Where few folios have many keys, most of them vacant: a slot wants a node of the xarray, or a
-# table of gup's.
-publishing_fails() { # FAULT.PERCENT PATH.PROTOCOL NAME=VALUE...: what that fails
+# With few folios and many keys, most of them vacant, a slot needs a new node of the xarray, or on
+# gup a page table.
+publishing_fails() { # FAULT.PERCENT PATH.PROTOCOL NAME=VALUE...: FAULT.PERCENT fails it
 	publishing=$1
 	shift
 	run_goes_on "$@"
@@ -142,8 +141,8 @@ publishing_fails() { # FAULT.PERCENT PATH.PROTOCOL NAME=VALUE...: what that fail
 	[ "$publish_failed" -gt 0 ] || fail "publishing never failed"
 }
 
-# The descriptors' cache alone, whoever allocates; from when the run has made it. Not by
-# busybox's insmod, which tries again.
+# Only allocations from the descriptors' cache fail, in any task, once it exists. Not with busybox's
+# insmod, which tries again.
 cache_fails() { # PERCENT PROTOCOL
 	fail_allocations failslab 0
 	echo N >/sys/kernel/debug/failslab/task-filter
@@ -152,7 +151,7 @@ cache_fails() { # PERCENT PROTOCOL
 	/tests/failing fail-nth 0 insmod "protocol=$2 nr_folios=20000" >/tmp/failing &
 	deadline=$(($(uptime_s) + 60))
 	until [ -e /sys/kernel/slab/folioscale_desc/failslab ] || [ "$(uptime_s)" -ge "$deadline" ]; do :; done
-	# The run may fail before this is through.
+	# The run may fail before this write.
 	(echo 1 >/sys/kernel/slab/folioscale_desc/failslab) 2>/dev/null
 	wait $!
 	read -r error left </tmp/failing
@@ -164,8 +163,8 @@ cache_fails() { # PERCENT PROTOCOL
 	nothing_left
 }
 
-# ... and while freers want descriptors of it, to the end of the module; those of other memory
-# that pfn has, too
+# ... and while freers allocate descriptors, until rmmod; on pfn also from the caches for other
+# memory
 cache_fails_later() { # PROTOCOL NAME=VALUE...
 	protocol=$1
 	shift
@@ -198,8 +197,8 @@ LOAD_RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pfn.rcu_full 
 CACHES='typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
 ktap_plan $(($(echo "$RUNS $LOAD_RUNS $CACHES" | wc -w) + $(echo "$PERCENTS" | wc -w) * $(echo "$CACHES" | wc -w) + 6))
 
-# What the loader takes before the module has its turn, of bytes of slabs and of pages: what a
-# load without a run takes. Its files in debugfs are too much, but little.
+# The bytes of slabs or pages that the loader allocates before it calls the module: measured by a
+# load without a run. That includes the module's debugfs files, which are few.
 space_of_a_load() { # FAULT
 	fail_allocations "$1" 100
 	echo 2000000000 >"/sys/kernel/debug/$1/space"

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC2034,SC2154 # variables come from elsewhere and go there
 #
-# What scripts of failures and of leaks share. Needs ktap.sh and module.sh.
+# Shared by the scripts that test failures and leaks. Needs ktap.sh and module.sh.
 
 FAULTS='failslab fail_page_alloc'
 KMEMLEAK=/sys/kernel/debug/kmemleak
 OWNERS=/sys/kernel/debug/page_owner_stacks/show_stacks
 
-# What recycles must have, or the run was vacuous: KASAN keeps descriptors from coming back.
+# A protocol that recycles must have done so, or the run is vacuous: KASAN prevents recycling.
 expect_sound_verdict() {
 	expect counters violations 0
 	expect_balance
@@ -22,7 +22,7 @@ expect_sound_verdict() {
 	fi
 }
 
-# Stop a run, and what it has to say after that. The counters are wanted from the run's begin.
+# Stop a run and check its verdict, with counters since the run's begin.
 stop_soundly() {
 	stop
 	counters
@@ -30,7 +30,7 @@ stop_soundly() {
 	expect_sound_verdict
 }
 
-# Tasks that asked for it fail so many of their allocations, from here on
+# From here on PERCENT of the allocations fail in tasks that asked for it
 fail_allocations() { # failslab|fail_page_alloc PERCENT
 	attr=/sys/kernel/debug/$1
 	echo "$2" >"$attr/probability"
@@ -51,21 +51,21 @@ fail_nothing() {
 	done
 }
 
-# Do a thing under fault injection: see failing.c
-failing() { # ARGUMENTS: into $error, and what is left of a count into $left
+# Do one thing under fault injection: see failing.c
+failing() { # ARGUMENTS: its errno into $error, and the rest of a count into $left
 	error='' left=''
 	/tests/failing "$@" >/tmp/failing || { fail "failing $*: exit status $?"; return 1; }
 	read -r error left </tmp/failing
 }
 
-# how many have failed since fail_allocations
+# how many allocations have failed since fail_allocations
 injected() { # failslab|fail_page_alloc: into $injected
 	read -r left <"/sys/kernel/debug/$1/times"
 	injected=$((MANY - left))
 }
 
-# Of each leak its size, and who calls whom in the kernel, up to the module, which has no names
-# any more: a line each, how many there are of it in front
+# For each kind of leak a line: how often, its size, and its callers in the kernel up to the module,
+# whose functions have no names any more
 sum_up_leaks() {
 	awk '
 		function flush() { if (size) print size ": " who; size = who = ""; ours = 0 }
@@ -75,12 +75,12 @@ sum_up_leaks() {
 		END { flush() }' "$1" | sed 's/+0x[0-9a-f]*\/0x[0-9a-f]*//g' | sort | uniq -c
 }
 
-# What 6.12 loses by itself where allocations fail: the name of a cache for which it gets no kobject
+# What 6.12 itself leaks if allocations fail: the name of a cache that it gets no kobject for
 LEAKS_OF_THE_KERNEL=' sysfs_slab_add'
 
-# kmemleak knows of no page that was taken as such. page_owner does: stacks and how many pages each
-# has. Ours are those whose allocator was called from the module, which has no name once it is gone.
-# Those of slabs and of vmalloc() have more between, and kmemleak.
+# kmemleak does not track pages as such. page_owner does: stacks, and the pages of each. Ours are
+# those whose allocator was called from the module, whose functions have no names once it is gone.
+# Pages of slabs and vmalloc() have functions between; kmemleak tracks them.
 pages_of_the_module() { # into $pages
 	awk '
 		!NF { next }
@@ -92,13 +92,13 @@ pages_of_the_module() { # into $pages
 	read -r pages </tmp/sum
 }
 
-# With a look at whether page_owner sees those that are there
+# First check that page_owner sees the pages of a run
 no_page_left() {
 	if [ ! -e "$OWNERS" ]; then
 		note "no page_owner: pages that are lost were not looked for"
 		return
 	fi
-	# By folio_alloc(), by alloc_pages()
+	# by folio_alloc(), by alloc_pages()
 	for protocol in overlay typesafe; do
 		load protocol=$protocol nr_folios=64 duration_ms=0 || return
 		wait_state measure
@@ -111,8 +111,8 @@ no_page_left() {
 	[ "$pages" = 0 ] || fail "$pages pages are lost: $(cat /tmp/pages)"
 }
 
-# Twice: a pointer may be in a register, or on its way. What is younger than 5 s is passed over.
-no_leak() { # [PATTERN]: leaks that may be
+# Scan twice: a pointer may be in a register or in transit. Objects younger than 5 s are skipped.
+no_leak() { # [PATTERN]: leaks that are allowed
 	no_page_left
 	if [ ! -e "$KMEMLEAK" ] || grep -q kmemleak=off /proc/cmdline; then
 		skip "no kmemleak"
@@ -134,7 +134,7 @@ note_free() {
 	free_before=$(free_kb)
 }
 
-nothing_is_gone() { # KB: more than what the machine itself takes meanwhile
+nothing_is_gone() { # KB: more than what the machine itself may use meanwhile
 	give_back
 	gone=$((free_before - $(free_kb)))
 	note "$gone kB of free memory less than before"

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Rubbish in everything that can be written, reads by steps that no cat makes, starts and stops
-# by many at once, files held open: errors come of it, and a run after that is as good as any.
-# FSC_SEED: of the rubbish.
+# Write rubbish to all files, read in steps that cat does not make, start and stop from many tasks
+# at once, hold files open: that must only give errors, and a run after it must pass. FSC_SEED: the
+# seed of the rubbish.
 
 SEED=${FSC_SEED:-1}
 FILES='config state counters threads limbo descriptors violations run.json
 latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
 WRITERS=8
 
-# Bytes of SEED, by way of printf
+# Print random bytes, determined by SEED
 bytes() { # COUNT FROM TO
 	SEED=$((SEED + 1))
 	awk -v seed="$SEED" -v n="$1" -v from="$2" -v to="$3" 'BEGIN {
@@ -20,8 +20,8 @@ bytes() { # COUNT FROM TO
 	}'
 }
 
-# Rubbish into /tmp/rubbish.*: NULs, almost words, a byte, pages and a MiB; dd writes no nothing,
-# that is for poke
+# Write rubbish to /tmp/rubbish.*: NULs, near misses of words, a byte, pages and a MiB. dd cannot
+# write zero bytes; poke does
 make_rubbish() {
 	rm -f /tmp/rubbish.*
 	printf '\n' >/tmp/rubbish.newline
@@ -33,21 +33,21 @@ make_rubbish() {
 	printf '0x' >/tmp/rubbish.hex
 	printf '99999999999999999999999999999999' >/tmp/rubbish.digits
 	printf '0:1,0:1,0:,:' >/tmp/rubbish.list
-	# A number would be none: the first is of no number's.
+	# None may be a number: the first byte is not one of a number's.
 	for size in 1 2 7 15 16 17 63 64 255; do
 		{ bytes 1 128 255; bytes $((size - 1)) 1 255; } >/tmp/rubbish.random_$size
 	done
 	bytes 4095 33 126 >/tmp/rubbish.page_less
 	bytes 4096 33 126 >/tmp/rubbish.page
 	bytes 4097 33 126 >/tmp/rubbish.page_more
-	# Of awk's a MiB would take minutes.
+	# A MiB from awk would take minutes.
 	bytes 8192 1 255 | tr -d '\n' >/tmp/rubbish.some
 	for piece in $(seq 128); do cat /tmp/rubbish.some; done >/tmp/rubbish.mib
 	head -c 1048576 /dev/zero >/tmp/rubbish.mib_zero
 	head -c 1048576 /dev/zero | tr '\0' 7 >/tmp/rubbish.mib_digits
 }
 
-write_rubbish() { # FILE FROM: in one write, whose error is into /tmp/error
+write_rubbish() { # FILE FROM: in one write; its error goes to /tmp/error
 	dd if="$2" of="$1" bs=1048576 count=1 2>/tmp/error
 }
 
@@ -59,7 +59,7 @@ rubbish_in_control() {
 	done
 	state
 	[ "$state" = idle ] || fail "the state is $state"
-	# Nothing that a word has around it, nor half of it
+	# Neither half a word, nor one with blanks around it, nor two
 	for word in st 'start ' ' start' 'start
 start'; do
 		(printf '%s' "$word" >"$DIR/control") 2>/dev/null && fail "control took '$word'"
@@ -76,11 +76,11 @@ start'; do
 	unload
 }
 
-# Whatever is written, what a parameter has after that is a value that it takes
+# Whatever is written, a parameter must then have a value that it accepts
 rubbish_in_parameters() {
 	load autorun=0 || return
 	taken=0
-	# What a list of CPUs may have around its numbers, if one asks the kernel alone
+	# Blanks that the kernel's own parser of CPU lists allows around numbers
 	for space in '\t' '\v' '\f' '\r' '\240' ' '; do
 		(printf '0%b' "$space" >"$PARAMS/reader_cpus") 2>/dev/null && fail "reader_cpus took '0$space'"
 	done
@@ -103,12 +103,12 @@ rubbish_in_parameters() {
 
 keep_config() {
 	[ "$(head -c 11 "$DIR/config")" = '{"params": ' ] || fail "config is $(head -c 100 "$DIR/config")"
-	# Whether it is JSON the host says.
+	# The host checks that it is JSON.
 	cat "$DIR/config" >/tmp/config
 	emit config /tmp/config
 }
 
-# While a run lasts: what is read is of no moment, that it is read is
+# During a run only that reading works matters, not what is read
 odd_reads() {
 	load duration_ms=0 warmup_ms=0 sample_ms=1 gp_probe_ms=1 nr_readers=2 nr_freers=2 || return
 	wait_state measure
@@ -120,7 +120,7 @@ odd_reads() {
 		/tests/poke "$DIR/$file" >>"$WHY" || fail "see above"
 	done
 	stop
-	# Nothing changes any more
+	# Now nothing changes any more
 	for file in $FILES; do
 		cat "$DIR/$file" >/tmp/whole
 		dd if="$DIR/$file" of=/tmp/odd bs=1 2>/dev/null
@@ -130,7 +130,7 @@ odd_reads() {
 		cmp -s /tmp/rest /tmp/odd || fail "$file from byte 91 is another"
 	done
 	for file in "$PARAMS"/*; do
-		# sysfs says what is new by poll.
+		# sysfs: poll reports changes only.
 		/tests/poke "$file" >/tmp/poked || grep -v ': poll 0$' /tmp/poked >>"$WHY"
 	done
 	keep
@@ -153,10 +153,10 @@ many_writers() {
 		done 2>/dev/null &
 		others="$others $!"
 	done
-	# What they start is of whatever the parameters are by then.
+	# They start runs with whatever the parameters are by then.
 	while [ ! -e /tmp/enough ]; do
 		for protocol in typesafe rcu_desc hazptr overlay; do
-			# Refused while a run lasts
+			# This is refused during a run.
 			until echo "$protocol" >"$PARAMS/protocol" || [ -e /tmp/enough ]; do :; done
 			[ -e /tmp/enough ] || echo x >>/tmp/changes
 			echo $((number = number % 100 + 16)) >"$PARAMS/nr_folios"
@@ -179,8 +179,8 @@ many_writers() {
 	stop_the_last
 }
 
-# A file of debugfs that is open keeps the module, also half read and while it is read; one of
-# sysfs does not, and has nothing to say any more.
+# An open file of debugfs keeps the module loaded, also half read and while it is read. An open
+# file of sysfs does not, and then cannot be read any more.
 held_open() {
 	load duration_ms=0 warmup_ms=0 || return
 	wait_state measure
@@ -211,7 +211,7 @@ held_open() {
 	nothing_left
 }
 
-# The files are opened and read all the while that the module comes and goes
+# The files are opened and read while the module is loaded and unloaded
 read_while_it_goes() {
 	rm -f /tmp/enough
 	while [ ! -e /tmp/enough ]; do

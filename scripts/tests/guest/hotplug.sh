@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Every CPU but one goes offline and comes back, while a run lasts and while runs come and go:
-# the threads go on elsewhere, the result says so, and nothing hangs. On four CPUs.
+# Every CPU but one goes offline and comes back, during a run and while runs start and end: the
+# threads go on elsewhere, the result says so, and nothing hangs. On four CPUs.
 
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 OTHERS=$(seq 1 $((CPUS - 1)))
@@ -13,16 +13,16 @@ all_cpus() { # 0|1
 	done
 }
 
-# 6.12 warns of a CPU that goes while its deadline server is queued, which it counts as a task;
-# and of tasks that are left there, which it lists.
+# 6.12 warns of a CPU that goes offline while its deadline server is queued, which it counts as a
+# task; and of tasks that are left there, which it lists.
 left_behind() {
 	dmesg -c >/tmp/dmesg
 	! grep 'name: fsc_' /tmp/dmesg >>"$WHY" || return
 	! grep -q 'Dying CPU not properly vacated' /tmp/dmesg || note "the kernel warns of a CPU, which has no thread of ours"
 }
 
-# how many threads were bound to a CPU that went, and how many say that they moved, into $bound
-# and $moved
+# count threads that were bound to a CPU that went offline, and threads that say that they moved,
+# into $bound and $moved
 count_threads() {
 	bound=$(grep -vc ' cpu 0 ' "$DIR/threads")
 	moved=$(grep -c ' moved$' "$DIR/threads")
@@ -50,7 +50,7 @@ during_a_run() { # NAME=VALUE...
 	[ "$(grep -c '"moved": 1' "$JSON")" = "$bound" ] || fail "run.json: $(grep -c '"moved": 1' "$JSON") of $bound moved"
 	expect counters violations 0
 	expect_balance
-	# CPUs were less for a while: none has given back time.
+	# With fewer CPUs the sum must not come out negative.
 	used=$(sed -n 's/^"cpu": {.*"system_ns": \([0-9]*\),.*/\1/p' "$JSON")
 	case ${#used} in
 	0 | 1[5-9] | 2?) fail "system_ns is $used" ;;
@@ -59,7 +59,7 @@ during_a_run() { # NAME=VALUE...
 	left_behind
 }
 
-# Those of a CPU that nobody is bound to may go
+# CPUs that no thread is bound to may go offline
 elsewhere() {
 	load protocol=rcu_full reader_cpus=0 freer_cpus=0 warmup_ms=0 duration_ms=0 || return
 	wait_state measure
@@ -73,7 +73,7 @@ elsewhere() {
 	unload
 }
 
-# In every phase: CPUs come and go by themselves here
+# In every phase: a background loop takes CPUs off and on
 while_runs_come_and_go() {
 	rm -f /tmp/enough /tmp/gone
 	while [ ! -e /tmp/enough ]; do

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# KTAP for guest scripts, line by line over the status port (fd 3, see guest/init), so that
-# what was said before a machine dies is not lost. Only one process may talk: not what runs
-# in the background.
+# KTAP for guest scripts, line by line over the status port (fd 3, see guest/protocol.sh), so that
+# what precedes a machine's death is not lost. Only one process may write, none in the background.
 
 WHY=/tmp/why
 ktap_nr=0
@@ -12,19 +11,19 @@ ktap() { # LINE
 	printf '@blob ktap %d\n%s\n' "${#1}" "$1" >&3
 }
 
-# The number of tests, before the first
+# Print the number of tests, before the first
 ktap_plan() { # N
 	ktap "KTAP version 1"
 	ktap "1..$1"
 }
 
-# A test fails by saying why, as often as it likes, or by its exit status
+# A test fails by calling this, as often as it likes, or by its exit status
 fail() { # TEXT
 	echo "$*" >>"$WHY"
 	return 1
 }
 
-# A test says that it shows nothing here
+# A test calls this if it cannot show anything here
 skip() { # WHY
 	skipped=$*
 }
@@ -41,7 +40,7 @@ ktap_test() { # NAME COMMAND...
 	skipped=
 	"$@" || [ -s "$WHY" ] || fail "exit status $? of $*"
 	if [ -s "$WHY" ]; then
-		# Plain ASCII, or the lengths above would be wrong.
+		# Plain ASCII: otherwise the lengths in ktap() would be wrong.
 		tr -c '\n -~' '?' <"$WHY" >/tmp/why.ascii
 		while read -r line; do
 			note "$line"
@@ -52,7 +51,7 @@ ktap_test() { # NAME COMMAND...
 	fi
 }
 
-# What the script's exit status stands for is that it came to its end
+# The script's exit status only says that it came to its end
 ktap_end() {
 	exit 0
 }

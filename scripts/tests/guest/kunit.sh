@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 #
 # The KUnit suites of module/tests/, on a kernel that has KUnit. They run when their module is
-# loaded, and say what came of it in the kernel log, each case indented below its suite.
+# loaded, and print their results to the kernel log, each case indented below its suite.
 
 SUITES='fsc_hist fsc_memdesc fsc_stream fsc_limbo fsc_params'
 
@@ -25,7 +25,7 @@ loaded() {
 	done
 }
 
-# Of the line that KUnit wrote about a case, after those in /tmp/said
+# A case's result, from KUnit's line; /tmp/said has the lines before it
 result() { # LINE
 	case $1 in
 	*'# SKIP'*) fail "KUnit left it out: $1" ;;
@@ -55,7 +55,7 @@ each_case() {
 : >/tmp/kunit
 run_suites
 mv "$WHY" /tmp/trouble
-# A case that is planned and has no result is missed by who reads this.
+# A case without a result is in the plan, so the reader of this list misses it.
 ktap_plan $((1 + $(sed -n 's/^    1\.\.//p' /tmp/kunit | awk '{ sum += $1 } END { print sum + 0 }')))
 ktap_test "the modules load, the suites run, the modules unload" loaded
 each_case

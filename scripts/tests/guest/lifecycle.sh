@@ -61,7 +61,7 @@ rmmod_with_a_file_open() { # FILE
 	exec 4>&-
 }
 
-cycle() { # NUMBER: the module goes at any moment of its run
+cycle() { # NUMBER: the module is unloaded at any moment of its run
 	case $(($1 % 3)) in
 	0) path=pagecache ;;
 	1) path=gup ;;
@@ -75,10 +75,10 @@ cycle() { # NUMBER: the module goes at any moment of its run
 	done
 }
 
-# A run that left its folios behind would cost 4 to 16 MiB; nothing else is near a MiB.
+# A run that leaked its folios would cost 4 to 16 MiB; nothing else is near a MiB.
 cycles() {
 	hogs='' number=0 round=0
-	# The first ones fill the kernel's own caches.
+	# The first cycles fill the kernel's own caches.
 	cycle 0
 	cycle 1
 	cycle 2
@@ -87,7 +87,7 @@ cycles() {
 	for hog in 1 2; do
 		# Starts processes, allocates and frees memory, and never stops.
 		while :; do dd if=/dev/zero of=/tmp/hog.$hog bs=64k count=64 2>/dev/null; done &
-		# As nice as the threads of a run, which would starve beside a child of this shell
+		# As nice as the threads of a run: at this shell's priority it would starve them
 		renice -n 19 -p $! >/dev/null
 		hogs="$hogs $!"
 	done
@@ -98,7 +98,7 @@ cycles() {
 	# shellcheck disable=SC2086 # a list of words
 	kill $hogs
 	wait
-	# What they had started last is nobody's child now.
+	# Their last processes are not our children.
 	while pidof dd >/dev/null; do sleep 0.1; done
 	rm /tmp/hog.*
 	gone
@@ -128,7 +128,7 @@ start_and_stop() {
 		expect params path "${run%.*}"
 		expect_balance
 	done
-	# Of what a finished run reports nothing changes with the parameters.
+	# What a finished run reports does not change with the parameters.
 	echo overlay >"$PARAMS/protocol"
 	keep
 	expect params protocol rcu_bounded
@@ -162,7 +162,7 @@ modes() {
 	unload
 }
 
-# run.json in each phase that can be caught; what the runner makes of them stands below
+# Read run.json in each phase that can be caught; the runner checks them afterwards
 run_json_any_time() {
 	for run in $JSON_RUNS; do
 		load path="${run%.*}" protocol="${run#*.}" warmup_ms=200 duration_ms=0 sample_ms=1 gp_probe_ms=1 nr_readers=2 nr_freers=2 || return
@@ -202,8 +202,8 @@ all_at_once() {
 	for starter in 1 2; do
 		while [ "$(uptime_s)" -lt $end ]; do
 			for run in $JSON_RUNS; do
-				# The other starter's run may be under way, or what the two have made of path
-				# and protocol refused.
+				# Refused during the other starter's run, or if the two have
+				# set a path and a protocol that do not fit.
 				echo "${run%.*}" >"$PARAMS/path"
 				echo "${run#*.}" >"$PARAMS/protocol"
 				echo start >"$DIR/control" && echo x >>/tmp/started

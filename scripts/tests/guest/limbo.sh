@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# What is freed and not yet reusable: its cap, and its accounts.
+# Limbo, what is freed and not yet reusable: its cap, and its counters.
 
-# A MiB of descriptors is 13,107 of them: rcu_desc frees 20,000 in one go, beside sections of a tenth of a second,
-# which is more than a grace period can give back.
+# A MiB is 13,107 descriptors. rcu_desc frees 20,000 in one go while sections last a tenth of a
+# second: that is more than a grace period can give back.
 reaches_its_cap() { # NAME=VALUE...
-	# Without a warm-up: a freer that waited through the edges has no window.
+	# Without a warm-up: a freer that waits through the edges of the window has none.
 	load limbo_max_mb=1 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 "$@" || return
 	wait_state measure
-	# Seconds where the host has nothing else to do
+	# On an idle host this takes seconds
 	deadline=$(($(uptime_s) + 900))
 	while counters; [ "$limbo_waits" -lt 2 ] && [ "$(uptime_s)" -lt $deadline ]; do
 		sleep 0.2
 	done
-	# It goes on after that.
+	# The run must go on after that.
 	wait_work 0 $((turnovers + 1000))
 	stop
 	expect_verdict PASS
@@ -37,7 +37,7 @@ reaches_its_cap() { # NAME=VALUE...
 	unload
 }
 
-# Who looks at the limbo is the sampler, every 10 ms of the window.
+# The sampler looks at the limbo every 10 ms of the window.
 wait_samples() {
 	wait_state measure
 	wait_work 1000 1000
@@ -49,8 +49,8 @@ wait_samples() {
 	sleep 0.3
 }
 
-# Where the callbacks are ours the truth is known: the markers' bound is never below it (that is a
-# violation), and never above it by more than a sheaf's worth on each CPU.
+# If the callbacks are ours, the true limbo is known: the markers' bound is never below it (that is
+# a violation), and never above it by more than a sheaf's worth on each CPU.
 bound_holds() { # NAME=VALUE...
 	load protocol=rcu_desc deferral=call_rcu check_bound=1 sample_ms=1 warmup_ms=0 duration_ms=0 "$@" || return
 	wait_state measure
@@ -67,7 +67,7 @@ bound_holds() { # NAME=VALUE...
 	unload
 }
 
-# kfree_rcu's limbo is bounded by markers where the kernel has sheaves that kfree_rcu() fills.
+# Markers bound kfree_rcu's limbo if the kernel has sheaves that kfree_rcu() fills.
 bounded_by() { # markers|settled
 	load protocol=rcu_desc deferral=kfree_rcu warmup_ms=0 duration_ms=0 || return
 	wait_samples some
@@ -89,7 +89,7 @@ bound_here() {
 	if [ "$sheaf" = 0 ]; then echo settled; else echo markers; fi
 }
 
-# Those that free at once have none. One freer has at most one of 1024 folios out of its slot.
+# Protocols that free at once have none. One freer has at most one of 1024 folios out of its slot.
 no_limbo() { # PROTOCOL
 	load protocol="$1" limbo_max_mb=1 nr_folios=1024 warmup_ms=0 duration_ms=0 || return
 	wait_samples none
@@ -128,8 +128,8 @@ both() {
 	unload
 }
 
-# Each burst's memory is back before the next one is freed, so there is never more in limbo;
-# and it is waited for where, and only where, pages wait.
+# Each burst's memory is back before the next one is freed, so there is never more in limbo; and
+# freers wait for it if, and only if, pages wait.
 reclaims() { # PROTOCOL PEAK
 	load protocol="$1" churn=reclaim burst=512 nr_folios=2048 hold_ns=1000000 warmup_ms=0 duration_ms=0 || return
 	wait_state measure
@@ -146,8 +146,8 @@ reclaims() { # PROTOCOL PEAK
 	unload
 }
 
-# Those that keep back descriptors without asking limbo.c have ceilings of their own, under
-# which they stay although sections are long, for any time, and so under limbo_max_mb.
+# Protocols that keep back descriptors without limbo.c have ceilings of their own. They always stay
+# below them, even if sections are long, and so below limbo_max_mb.
 has_its_ceiling() { # PROTOCOL MOST ITS-COUNTER NAME=VALUE...
 	protocol=$1 most=$2 counter=$3
 	shift 3
@@ -169,7 +169,7 @@ has_its_ceiling() { # PROTOCOL MOST ITS-COUNTER NAME=VALUE...
 	unload
 }
 
-# rcu_bounded's: bounded_max on each CPU, and what each freer is just putting there.
+# rcu_bounded's ceiling: bounded_max on each CPU, and what each thread is just adding to it.
 bounded() { # BOUNDED_MAX NAME=VALUE...
 	max=$1
 	shift
@@ -178,7 +178,7 @@ bounded() { # BOUNDED_MAX NAME=VALUE...
 		bounded_max="$max" nr_readers=2 nr_freers=2 "$@"
 }
 
-# hazptr's: a batch of each thread that frees, which under truncate are readers, too.
+# hazptr's ceiling: a batch of each thread that frees; under truncate readers free, too.
 hazards() { # THREADS NAME=VALUE...
 	threads=$1
 	shift
@@ -212,9 +212,9 @@ ktap_test "rcu_desc reclaims pages at once" reclaims rcu_desc 0
 ktap_test "typesafe reclaims at once" reclaims typesafe 0
 ktap_test "rcu_bounded stays under bounded_max" bounded 512
 ktap_test "rcu_bounded stays under a small bounded_max" bounded 16 path=gup removal=truncate
-# Half of limbo_max_mb, which with one for each thread is the most that is allowed
+# The most that is allowed: half of limbo_max_mb, including one descriptor for each thread
 ktap_test "rcu_bounded stays under a bounded_max of half the cap" bounded 3274 path=gup gap_ns=100000000 burst=8000 nr_folios=16384
-# Nobody allocates while they free, so a list that one free in two leaves longer would grow.
+# Nobody allocates during a burst of frees: a list that got longer with every other free would grow.
 ktap_test "rcu_bounded stays under bounded_max with two freers a CPU" bounded 16 nr_freers=4 burst=8000 nr_folios=40000
 ktap_test "hazptr stays under a batch a thread" hazards 2
 ktap_test "hazptr stays under a batch a thread, under truncate" hazards 4 removal=truncate hold_ns=10000

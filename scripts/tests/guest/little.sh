@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# What can be asked of one CPU that counts instructions, whose clock they are. Little's law: the mean limbo, by looks at
-# the accounts, is the rate of frees times the mean wait, by the clock where a descriptor becomes reusable; the looks come
-# in time. What a turnover's callbacks take. And that what populates takes as long for each folio of many as of few.
+# Tests on one CPU that counts instructions and uses them as its clock. Little's law: the mean
+# limbo, sampled from the counters, is the rate of frees times the mean wait, which is clocked when
+# a descriptor becomes reusable; the samples are on time. A turnover's callbacks are counted. And
+# populating takes the same time for each folio, of many as of few.
 
-# predict NAME=VALUE...: a run, and what rate and wait make of it, in thousandths of an object
+# predict NAME=VALUE...: make a run; predict limbo from rate and wait, in thousandths of an object
 predict() {
 	load nr_folios=256 sample_ms=1 warmup_ms=200 "$@" || return
 	wait_state done 600
@@ -13,7 +14,7 @@ predict() {
 	expect limbo exact 1
 	[ "${run_limbo_waits:-null}" != null ] || { fail "no free was timed"; return 1; }
 	wait_us=$((run_limbo_wait_ns / run_limbo_released / 1000))
-	# In thousandths, as the sampler's mean is
+	# In thousandths, like the sampler's mean
 	objects=$((run_limbo_waited_ns / (run_limbo_window_ns / 1000)))
 	predicted=$((objects * run_limbo_frees / run_limbo_waits))
 	measured=$run_limbo_descriptor_objects_mean_milli
@@ -29,22 +30,22 @@ expect_predicted() { # OBJECTS-MILLI
 	fi
 }
 
-# In windows of a hundred waits and more, within 5%
+# Within 5%, in windows of at least a hundred waits
 law() { # NAME=VALUE...
 	predict "$@" && expect_predicted "$measured"
 }
 
-# At full rate the sampler only gets in between the freer's batches, which are in step with those
-# of hazptr. But these are known: from none to 63.
+# At full rate the sampler only runs between the freer's batches, in step with those of hazptr. But
+# the size of the latter is known: from 0 to 63.
 half_a_batch() { # NAME=VALUE...
 	predict "$@" && expect_predicted 31500
 }
 
-# The nanoseconds, which are instructions, that a turnover takes: all of them but the idle ones
+# Measure the nanoseconds, which are instructions, of a turnover: all except idle ones
 per_turnover() { # CALLBACK_NS
 	load protocol=rcu_desc deferral=call_rcu nr_readers=0 nr_freers=1 nr_folios=1024 sample_ms=0 \
 		max_turnovers=20000 warmup_ms=0 callback_ns="$1" || return
-	# A shell that looks whether the run has ended is work, too: it looks when that has.
+	# A shell that polls for the end is counted, too: poll only after the run has ended.
 	sleep 3
 	wait_state done 600
 	expect_verdict PASS
@@ -52,20 +53,20 @@ per_turnover() { # CALLBACK_NS
 	unload
 }
 
-# Most of these callbacks run when the freer has ended, in softirqs that come out of idle.
+# Most of these callbacks run after the freer has ended, in softirqs that interrupt idle.
 deferred_work_is_counted() {
 	per_turnover 0 || return
 	without=$took
 	per_turnover 20000 || return
 	more=$((took - without))
 	note "$without a turnover, and $more more where each callback takes 20000 more"
-	# The ticks and grace periods of the longer run are instructions, too.
+	# The longer run also has more ticks and grace periods.
 	if [ $more -lt 20000 ] || [ $more -gt 21600 ]; then
 		fail "$more is not 20000 and up to 8% more"
 	fi
 }
 
-# How many ms insmod takes that populates this many folios
+# Measure how many ms insmod takes to populate this many folios
 populating() { # PROTOCOL NR_FOLIOS
 	read -r before _ </proc/uptime
 	load protocol="$1" nr_folios="$2" autorun=1 warmup_ms=0 duration_ms=1 nr_freers=0 || return
@@ -78,7 +79,7 @@ populating() { # PROTOCOL NR_FOLIOS
 populates_many_like_few() { # PROTOCOL
 	populating "$1" 1000 && few=$took && populating "$1" 100000 && some=$took && populating "$1" 300000 || return
 	note "$few ms for 1000, $some ms for 100000, $took ms for 300000"
-	# The clock's 10 ms are a tenth of what 100000 take.
+	# The clock's step of 10 ms is a tenth of the time for 100000.
 	[ $((took - few)) -le $(((some - few) * 299 * 3 / 99 / 2)) ] || fail "each of 300000 takes over 1.5 times as long as of 100000"
 }
 
@@ -90,11 +91,11 @@ ktap_test "rcu_desc, call_rcu_hurry, 10,000 frees a second" law protocol=rcu_des
 ktap_test "rcu_full, 1,000 frees a second" law protocol=rcu_full free_rate=1000 nr_readers=0 duration_ms=6000
 ktap_test "rcu_full under truncate" law protocol=rcu_full removal=truncate free_rate=10000 nr_readers=0 duration_ms=4000
 ktap_test "hazptr, 10,000 frees a second" law protocol=hazptr free_rate=10000 nr_readers=0 duration_ms=4000
-# Of its batch of 64 every free must have its turn to be timed.
+# Every place in its batch of 64 must be timed at some time.
 ktap_test "hazptr at full rate has half a batch" half_a_batch protocol=hazptr nr_readers=0 duration_ms=2000
 ktap_test "rcu_bounded, 10,000 frees a second" law protocol=rcu_bounded free_rate=10000 nr_readers=0 duration_ms=8000
 ktap_test "what is deferred is counted as a turnover's" deferred_work_is_counted
-# What populates is the same for all that have descriptors of their own.
+# Populating is the same for all that have descriptors of their own.
 for protocol in overlay typesafe rcu_desc rcu_full; do
 	ktap_test "$protocol populates 300000 folios like 100000" populates_many_like_few "$protocol"
 done

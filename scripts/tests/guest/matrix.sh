@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# The four protocols of the page cache x deferral x removal x order, and every other way to
-# vary a run, each with oracle and exit balance; other paths and protocols are for paths.sh and
-# axes.sh. FSC_ORDERS: the orders. FSC_QUICK: fewer of the other ways.
+# Four protocols on the page cache x deferral x removal x order, and other ways to vary a run, each
+# with oracle and exit balance; paths.sh and axes.sh test other paths and protocols. FSC_ORDERS:
+# the orders. FSC_QUICK: fewer of the other ways.
 
 : "${FSC_ORDERS:=0 2 9}"
 PROTOCOLS='overlay typesafe rcu_desc rcu_full'
@@ -35,7 +35,7 @@ matrix_point() { # PROTOCOL DEFERRAL REMOVAL ORDER
 	expect resolved page_bytes $((4096 << $4))
 }
 
-# Each of these is another branch of the loops.
+# Each of these takes another branch of the loops.
 variants='
 nr_readers=2 nr_freers=0
 nr_readers=2 nr_freers=2 reuse_distance=1
@@ -75,8 +75,8 @@ variant() { # PROTOCOL NAME=VALUE...
 	esac
 }
 
-# The keys depend on seed and popularity, and on nothing else: with one freer and no reader
-# the victims that it misses are those of its stream.
+# The keys depend only on seed and popularity: with one freer and no reader, the number of missing
+# victims depends only on its stream of keys.
 missed() { # NAME=VALUE...: victim_missing into $missing
 	missing=
 	load nr_readers=0 nr_freers=1 reuse_distance=256 max_turnovers=4000 duration_ms=10000 "$@" || return
@@ -98,12 +98,12 @@ same_streams() { # POPULARITY
 	[ "$missing" != "$first" ] || fail "another seed, and the same $first victims missing"
 }
 
-# One turnover, and the slab that this CPU allocates from still has objects that were never
-# used: the descriptor that was freed does not come back. A sheaf gives back what was freed last.
+# After one turnover the slab that this CPU allocates from still has objects that were never used,
+# so the freed descriptor does not come back. But a sheaf gives back what was freed last.
 vacuous_without_recycling() { # NAME=VALUE...
 	load duration_ms=0 "$@" || return
 	wait_state measure
-	# While a run lasts it has its cache.
+	# The cache exists only during a run.
 	read -r sheaf 2>/dev/null </sys/kernel/slab/folioscale_desc/sheaf_capacity || sheaf=0
 	stop
 	unload

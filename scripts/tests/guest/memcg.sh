@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Little memory: the shell and what it loads are in a memory cgroup of a few MiB, the machine
-# may be small, too. What a run wants is refused or had; nobody is killed. A run's folios are the
+# Little memory: the shell and what it loads are in a memory cgroup of a few MiB, and the machine
+# may be small. A run's memory is refused or allocated; nobody is killed. A run's folios are the
 # kernel's own and charged to nobody.
 
 CGROUP=/sys/fs/cgroup
@@ -20,8 +20,8 @@ survived() {
 	note "peak of the cgroup: $(($(cat "$SMALL/memory.peak") >> 10)) kB of $((MAX_MB << 10))"
 }
 
-# As much as is accepted, and a little more: of folios, and with what may be in limbo
-to_the_brim() { # BYTES WANTED NAME=VALUE...: of a folio, with all that it has; of its counters
+# More folios than are accepted, then as many as are, with what may be in limbo
+to_the_brim() { # BYTES WANTED NAME=VALUE...: bytes of a whole folio; what its counters must say
 	bytes=$1 wanted=$2
 	shift 2
 	dmesg -c >>/tmp/said
@@ -29,7 +29,7 @@ to_the_brim() { # BYTES WANTED NAME=VALUE...: of a folio, with all that it has; 
 	grep -q 'Cannot allocate memory' /tmp/insmod || fail "$(cat /tmp/insmod)"
 	half_mb=$(dmesg | sed -n 's/.*allowed: half of the free memory, \([0-9]*\) MiB.*/\1/p' | head -n 1)
 	[ "${half_mb:-0}" -gt 0 ] || { fail "no limit was said: $(dmesg | tail -n 3)"; return 1; }
-	# The limbo has an eighth of RAM.
+	# limbo: an eighth of free memory.
 	load protocol=rcu_full nr_folios=$((half_mb * 1000000 / bytes)) limbo_max_mb=$((half_mb / 4)) \
 		nr_readers=2 nr_freers=2 hold_ns=100000 warmup_ms=0 duration_ms=0 "$@" || return
 	wait_state measure
@@ -46,7 +46,7 @@ to_the_brim() { # BYTES WANTED NAME=VALUE...: of a folio, with all that it has; 
 	unload
 }
 
-# More than the cgroup may have
+# More folios than the cgroup may have
 more_than_the_cgroup() { # PATH.PROTOCOL
 	load path="${1%.*}" protocol="${1#*.}" nr_folios=$((MAX_MB * 512)) nr_freers=2 warmup_ms=0 duration_ms=0 || return
 	wait_state measure
@@ -63,7 +63,7 @@ in_a_cgroup() {
 	echo +memory >$CGROUP/cgroup.subtree_control || fail "no memory controller"
 	mkdir $SMALL
 	echo ${MAX_MB}M >$SMALL/memory.max
-	# 0: who writes it. $$ is another, as jobs are run in a subshell.
+	# 0: the writing process. $$ is another, as jobs run in a subshell.
 	echo 0 >$SMALL/cgroup.procs
 	grep -qx 0::/small /proc/self/cgroup || fail "$(cat /proc/self/cgroup)"
 	note "$(sed -n 's/ \+/ /; /^Mem/p' /proc/meminfo | tr '\n' ' ')"
@@ -77,8 +77,8 @@ done
 for path in pagecache pfn; do
 	ktap_test "half of what is free, on $path" to_the_brim 4600 'turnovers > 2000 && lookups > 2000' path=$path
 done
-# Readers that hold on for a second keep in limbo what is freed meanwhile, until it is full and freers
-# wait. A section of pfn is one lookup's, and as long as 1024 of them may be: a small limbo is full.
+# Readers that hold on for a second keep in limbo what is freed meanwhile, until it is full and
+# freers wait. On pfn a section has many lookups, and each holds for less: use a small limbo.
 ktap_test "half of what is free and a full limbo, on pagecache" \
 	to_the_brim 67000 'limbo_waits > 1 && lookups > 10' order=4 hold_ns=1000000000 limbo_max_mb=32
 ktap_test "half of what is free and a full limbo, on pfn" \

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; variables come from elsewhere and go there
 #
-# Loading the module, following a run, reading what it says. Needs ktap.sh.
+# Load the module, follow a run, read its results. Needs ktap.sh.
 #
-# A virtual CPU of a busy host may stand still for a tenth of a second and more: nothing here
-# waits for a time when it can wait for a thing to happen.
+# On a busy host a virtual CPU may stand still for a tenth of a second and more: wait for events
+# here, and for a time only if there is no event to wait for.
 
 KO=/folioscale.ko
 DIR=/sys/kernel/debug/folioscale
 PARAMS=/sys/module/folioscale/parameters
 JSON=/tmp/run.json
-# The threads of a run take all there is of the CPUs; a script that waits for its turn there
-# takes thrice as long.
+# The threads of a run use all CPU time; a script that has to wait for its turn takes three times
+# as long.
 renice -n -19 -p $$ >/dev/null
 PROTOCOLS='overlay typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
 PATHS='pagecache gup pfn'
 
-# What goes with what; that the rest is refused is for params.sh to see
+# The protocols of each path; params.sh tests that others are refused
 protocols_of() { # PATH
 	case $1 in
 	gup) echo overlay typesafe rcu_desc hazptr rcu_bounded locked ;;
@@ -67,9 +67,9 @@ unload() {
 	rmmod folioscale || fail "rmmod failed"
 }
 
-# FSC_NO_RECYCLING: protocols of which no descriptor comes back that a reader knows. A kernel
-# with SLUB_RCU_DEBUG keeps freed objects of TYPESAFE caches for a grace period, and KASAN for
-# longer; page poison overwrites those of overlay.
+# FSC_NO_RECYCLING: protocols whose recycled descriptors do not show on this kernel. SLUB_RCU_DEBUG
+# keeps freed objects of TYPESAFE caches for a grace period, and KASAN for longer; page poison
+# overwrites descriptors of overlay.
 recycling_shows() { # PROTOCOL
 	case " ${FSC_NO_RECYCLING:-} " in
 	*" $1 "*) return 1 ;;
@@ -95,7 +95,7 @@ uptime_s() {
 	echo "${seconds%%.*}"
 }
 
-# What is counted of the run so far, without a fork: the threads have the CPUs
+# Read the counters of the run so far, without a fork: the threads use the CPUs
 counters() { # into $lookups, $turnovers, ...
 	while read -r name_ value_; do
 		eval "$name_=$value_"
@@ -114,8 +114,8 @@ stop() {
 	[ "$state" = done ] || fail "stopped, and the state is $state"
 }
 
-# Keep run.json and let the runner look at it. Its numbers and words are variables from then
-# on: $run_counters_lookups, $run_state_verdict.
+# Save run.json and send it to the runner. Its numbers and words become variables, such as
+# $run_counters_lookups and $run_state_verdict.
 run_names=
 keep() {
 	cat "$DIR/run.json" >"$JSON"
@@ -144,7 +144,7 @@ keep() {
 	. /tmp/run.sh
 }
 
-field() { # SECTION NAME: a number or word of what keep() kept, into $found
+field() { # SECTION NAME: a number or word that keep() saved, into $found
 	eval "found=\${run_$1_$2-}"
 }
 
@@ -172,7 +172,7 @@ expect_kept_verdict() {
 	[ "${run_state_verdict-}" = "$1" ] || fail "verdict ${run_state_verdict-} (${run_state_reason-}), not $1"
 }
 
-# Of many starts the last run: it may be over, or have shown nothing, but is no FAIL.
+# Stop the last of many runs: it may be over or have shown nothing, but must not be FAIL.
 stop_the_last() {
 	echo stop >"$DIR/control"
 	wait_state done
@@ -192,8 +192,8 @@ expect_balance() {
 	done
 }
 
-# Wait until every thread has gone on twice: the first time may have been what it did before
-# it saw the window begin.
+# Wait until every thread has made progress twice: it may have made the first before it saw the
+# window begin.
 wait_threads() {
 	deadline=$(($(uptime_s) + 60))
 	for round in 1 2; do
@@ -208,7 +208,7 @@ wait_threads() {
 	done
 }
 
-# Wait until the counters say so: EXPRESSION is arithmetic with their names
+# Wait until EXPRESSION is true: arithmetic with the names of counters
 wait_counters() { # EXPRESSION
 	deadline=$(($(uptime_s) + ${FSC_PATIENCE_S:=60}))
 	while counters; [ $(($1)) = 0 ]; do
@@ -220,17 +220,17 @@ wait_counters() { # EXPRESSION
 	done
 }
 
-# Wait until a run, in its window, has done something worth a verdict
+# Wait until a run has done enough in its window for a verdict
 wait_work() { # LOOKUPS TURNOVERS [RECYCLED]
 	wait_threads && wait_counters "lookups >= $1 && turnovers >= $2 && recycled_other_key >= ${3:-0}"
 }
 
-# A run that ends well once it has done enough. The window lasts for that, not for a time.
+# A run that passes. Its window ends once it has done enough, not after a fixed time.
 point() { # PROTOCOL NAME=VALUE...
 	point_until 'lookups >= 2000 && turnovers >= 50' "$@"
 }
 
-# ... and once its counters say so, too: see wait_counters()
+# ... and once EXPRESSION is true, too: see wait_counters()
 point_until() { # EXPRESSION PROTOCOL NAME=VALUE...
 	until=$1 protocol=$2
 	shift 2
@@ -243,7 +243,7 @@ point_until() { # EXPRESSION PROTOCOL NAME=VALUE...
 	wait_state measure
 	wait_threads
 	wait_counters "hits > 0 && recycled_other_key >= $least && $until"
-	# What is said of threads and latencies while they are there
+	# Save what is reported of the threads while they exist
 	cat "$DIR/threads" >/tmp/threads
 	stop
 	expect_verdict PASS

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
-# Each allocation of a load, and of a start by control, fails once: nothing but ENOMEM comes
-# of it, or where the kernel does without a run as any other, and nothing is lost. What kthreadd
-# allocates for the threads is not this task's. For kernels with fault injection. FSC_QUICK:
+# Each allocation of a load, and of a start through control, fails once: the result is ENOMEM or,
+# if the kernel can do without the memory, a run like any other; and nothing is leaked. Allocations
+# by kthreadd for the threads are not this task's. For kernels with fault injection. FSC_QUICK:
 # fewer of each.
 
 FEW='nr_folios=4 reuse_distance=2 nr_readers=1 nr_freers=1 warmup_ms=0 duration_ms=1 sample_ms=1'
@@ -11,7 +11,7 @@ SETUPS='pagecache.overlay pagecache.rcu_desc pagecache.seqcount gup.hazptr pfn.r
 
 [ -z "${FSC_QUICK:-}" ] || SETUPS=pagecache.rcu_desc
 
-# Which setup has what others have not
+# Parameters for what only one setup has
 more_of() { # PATH.PROTOCOL
 	case $1 in
 	pagecache.overlay) echo gp_probe_ms=1 popularity=zipf order=0:1,2:1 ;;
@@ -21,8 +21,8 @@ more_of() { # PATH.PROTOCOL
 	esac
 }
 
-# each N behind FROM, until the N-th is none any more
-each_allocation() { # COMMAND FROM: fails the N-th, of $n, says so in $error and $left
+# fail each N-th allocation after FROM, until there is none
+each_allocation() { # COMMAND FROM: COMMAND fails allocation $n and sets $error and $left
 	n=$2 refused=0 taken=0
 	while n=$((n + 1)); do
 		"$1" || return
@@ -37,8 +37,8 @@ each_allocation() { # COMMAND FROM: fails the N-th, of $n, says so in $error and
 	[ $refused -ge "${least_refused:-10}" ] || fail "only $refused failures refused"
 }
 
-# Without a fork: there are many. FAIL has the balance in it, but where there are violations,
-# which a control may show.
+# Without a fork: there are many. FAIL includes a wrong balance; check that separately if a control
+# shows violations, which are FAIL, too.
 judge_nth() {
 	wait_state done
 	{ read -r line && read -r line; } <"$DIR/run.json"
@@ -54,7 +54,7 @@ judge_nth() {
 load_nth() {
 	failing fail-nth "$n" insmod "$parameters" || return
 	if [ "$error" = 0 ]; then
-		# The module does without files of debugfs.
+		# The module works without files of debugfs.
 		[ "$parameters" = autorun=0 ] || [ ! -e "$DIR/state" ] || [ ! -e "$DIR/run.json" ] || judge_nth
 		unload
 	elif [ -e /sys/module/folioscale ] || [ -e /sys/kernel/slab/folioscale_desc ]; then
@@ -62,8 +62,8 @@ load_nth() {
 	fi
 }
 
-# Not what the loader needs before it comes to the module: its trace events warn when they get
-# no memory. What a load without a run can do without is at its end, the files in debugfs.
+# Skip what the loader allocates before it calls the module: its trace events warn if they get no
+# memory. The allocations that a load without a run can do without, for debugfs, are the last.
 find_first() { # into $n
 	failing fail-nth 100000 insmod autorun=0 || return
 	unload
@@ -80,7 +80,7 @@ each_of_a_load() { # failslab|fail_page_alloc PATH.PROTOCOL
 	find_first || return
 	note "the module's begin behind the ${n}th allocation"
 	first=$n
-	# The last of the loader's are among them, and of a load without a run's: they do not count.
+	# Those of the loader and of a load without a run are among them: they do not count.
 	least_refused=0
 	each_allocation load_nth "$first"
 	without_a_run=$refused
@@ -90,7 +90,7 @@ each_of_a_load() { # failslab|fail_page_alloc PATH.PROTOCOL
 	for pass in 1 2 3; do
 		each_allocation load_nth "$first"
 		[ $refused -le $most ] || most=$refused
-		# Of slabs' there are many, and each is found at once.
+		# Slab allocations are many, and one pass finds each.
 		[ "$1" = fail_page_alloc ] || break
 	done
 	least_refused=
@@ -99,7 +99,7 @@ each_of_a_load() { # failslab|fail_page_alloc PATH.PROTOCOL
 	nothing_left
 }
 
-# With the figures of a run before it, which are to stay
+# If the start fails, the state must stay as the run before left it
 start_nth() {
 	failing fail-nth "$n" write "$DIR/control" start || return
 	if [ "$error" = 0 ]; then
@@ -113,20 +113,20 @@ start_nth() {
 	[ ! -s "$WHY" ]
 }
 
-# What is counted, and fails in its turn, whatever the chance
+# Make fail-nth count and fail all allocations, regardless of probability
 count_all() {
 	for fault in $FAULTS; do
 		fail_allocations "$fault" 0
 	done
 }
 
-# Slabs take new pages at another place each time. Counted with theirs, an allocation may be past
-# the number that was to be its own.
+# Slabs take new pages at another place each time. Counting those would change the number of an
+# allocation, and might skip it.
 count_only() { # failslab|fail_page_alloc
 	count_all
 	case $1 in
 	failslab) echo 20 >/sys/kernel/debug/fail_page_alloc/min-order ;;
-	# Of no cache that is to fail
+	# No cache is marked to fail
 	fail_page_alloc) echo Y >/sys/kernel/debug/failslab/cache-filter ;;
 	esac
 }
@@ -139,7 +139,7 @@ each_of_a_start() { # PATH.PROTOCOL
 	count_only failslab
 	each_allocation start_nth 0
 	count_only fail_page_alloc
-	# The module's are few among those of slabs, and a pass may miss them.
+	# Few of the pages are the module's, most are slabs', and a pass may miss them.
 	least_refused=0 pages_refused=0
 	for pass in 1 2 3; do
 		each_allocation start_nth 0
@@ -152,13 +152,13 @@ each_of_a_start() { # PATH.PROTOCOL
 	nothing_left
 }
 
-# The files and what is printed for them
+# Open the files and print their contents
 read_nth() {
 	failing fail-nth "$n" read "$DIR/$file"
 }
 
 each_of_a_read() {
-	# One that grows no more
+	# A run that is over: its files do not grow
 	load nr_folios=16 duration_ms=1 warmup_ms=0 || return
 	wait_state done
 	for file in config counters threads limbo descriptors violations run.json latency/lookup; do

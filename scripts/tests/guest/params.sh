@@ -3,13 +3,14 @@
 #
 # Each parameter's bad values at insmod, between runs and during one, and what is refused
 # only in combination: the error, and the one line that the kernel log gets. FSC_MANY_CPUS: only
-# what is refused on six of them.
+# what is refused on six CPUs.
 
 # For each parameter: its name, a good value that is not the default, what is allowed, bad values
-# (guest_test.py makes them of the schema). Each bad one also empty, but for lists of CPUs, and not a number.
+# (guest_test.py makes them from the schema). Also bad are x and, except for lists of CPUs, the
+# empty value.
 TABLE=/tests/params.table
 
-# what the module has said since the last call, one line each; not the kernel's own words on it
+# print the lines that the module has logged since the last call, without the kernel's own about it
 new_lines() {
 	dmesg -c | sed -n "s/^\[[^]]*\] //
 /^folioscale: \`/d
@@ -19,16 +20,16 @@ new_lines() {
 /^: allowed/p" | sort -u
 }
 
-# said LINE: since the last call the module has said this line, once or (busybox insmod tries
-# twice) more often, and no other. Lines in which the kernel adds its own word on a parameter
-# are left out; they quote the value as in folioscale: `x' invalid for parameter `order'.
+# said LINE: since the last call the module has logged this line and no other, once or (busybox
+# insmod tries twice) more often. Lines of the kernel about a parameter are left out, such as
+# folioscale: `x' invalid for parameter `order'.
 said() {
 	new_lines >/tmp/said
 	[ "$(cat /tmp/said)" = "$1" ] || fail "it said '$(tr '\n' '|' </tmp/said)', not '$1'"
 }
 
-# begins LINE: the same, for a line that ends in figures of this machine, which may have
-# changed until busybox tried again
+# begins LINE: the same, for a line that ends with figures of this machine, which may change before
+# busybox tries again
 begins() {
 	new_lines >/tmp/said
 	while read -r line_; do
@@ -56,7 +57,7 @@ refused() { # ERROR NAME=VALUE...: by insmod
 write_refused() { # ERROR NAME VALUE: through sysfs
 	before=$(cat "$PARAMS/$2")
 	dmesg -c >/dev/null
-	# ash reports the failed write on the stderr of the shell that it is.
+	# ash reports a failed write on the stderr of the shell itself: use a subshell.
 	if (echo "$3" >"$PARAMS/$2") 2>/tmp/error; then
 		fail "$2 took '$3'"
 		return
@@ -69,7 +70,7 @@ takes_nothing() { # NAME: the empty value is a good one
 	[ "${1%_cpus}" != "$1" ]
 }
 
-# The last BAD of a row: what looks at it is what looks at all of them between runs
+# Only the last BAD of a row: the same code checks all of them between runs
 bad_at_insmod() { # NAME ALLOWED BAD...
 	name_=$1 allowed=$2
 	shift $(($# - 1))
@@ -111,7 +112,7 @@ every_parameter_has_a_row() {
 	[ "$(find "$PARAMS" -type f | wc -l)" = "$(grep -c . "$TABLE")" ] || fail "a row here is no parameter"
 }
 
-# Scripts and documents read the copy; on a debug kernel there are bugs for its checkers, too.
+# Scripts and documents read the copy. On a debug kernel the schema also has bugs for its checkers.
 schema_as_written() {
 	diff -u /tests/schema.json "$DIR/schema" >/tmp/diff || fail "module/schema.json (scripts/folioscale schema): $(head -n 9 /tmp/diff)"
 }
@@ -131,7 +132,7 @@ combination() { # ERROR LINE NAME=VALUE...
 	state
 	[ "$state" = idle ] || fail "the state is $state"
 	unload
-	# Before anything was allocated
+	# Refused before anything was allocated
 	left=$(free_kb)
 	[ $((free - left)) -lt 32768 ] || fail "$((free - left)) kB of free memory are gone"
 	[ $(($(uptime_s) - begin)) -lt 20 ] || fail "that took $(($(uptime_s) - begin)) s"
@@ -227,7 +228,7 @@ Cannot allocate memory|limbo_max_mb=900 nr_folios=150000: allowed: together thre
 END
 }
 
-# What more CPUs than two are refused
+# Refused on more than two CPUs
 many_cpus() {
 	cat <<'END'
 Invalid argument|nr_readers=31: allowed: with sections of 1000000000 ns up to 30 on 6 CPUs|nr_readers=31 hold_ns=1000000000
@@ -244,7 +245,7 @@ all_combinations() {
 	done </tmp/combinations
 }
 
-# A list is good while its CPUs are online; with them it is read again when a run starts.
+# A list is good while its CPUs are online; it is checked again when a run starts.
 offline() {
 	load autorun=0 reader_cpus=5 || return
 	echo 0 >/sys/devices/system/cpu/cpu5/online || fail "CPU 5 stays online"

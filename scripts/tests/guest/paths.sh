@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash disable=SC2154 # module.sh is sourced too
 #
-# Every path x protocol x tryget x removal that goes together at order 0, and orders 2 and 9 by
-# pairs on the paths to which a folio's pages are its own; each with oracle and exit balance.
-# What matrix.sh has is left out. FSC_QUICK: by pairs, and what is delicate with PREEMPT_RT.
+# Every allowed path x protocol x tryget x removal at order 0, and orders 2 and 9 in pairs on the
+# paths that look up single pages of a folio; each with oracle and exit balance. What matrix.sh
+# tests is left out. FSC_QUICK: in pairs, and what is delicate with PREEMPT_RT.
 
-# Every protocol, tryget and removal with both orders. Order 9 is 2 MiB a folio, and under GUP
-# a table of its own.
+# Every protocol, tryget and removal with both orders. At order 9 a folio is 2 MiB and, on gup, has
+# a page table of its own.
 pairs='
 overlay cas truncate 2
 overlay cas reclaim 9
@@ -24,8 +24,8 @@ locked cas truncate 2
 locked cas reclaim 9
 '
 
-# Under GUP interrupts are off; rcu_bounded has a local lock, seqcount spins where a writer may
-# have been preempted, xadd sweeps inside of RCU.
+# gup turns interrupts off, rcu_bounded has a local lock, seqcount spins while a writer may be
+# preempted, xadd sweeps inside an RCU section.
 quick='
 gup overlay cas reclaim 0
 gup typesafe cas truncate 2
@@ -52,7 +52,7 @@ in_matrix() { # PATH PROTOCOL TRYGET
 	esac
 }
 
-points() { # a line each: PATH PROTOCOL TRYGET REMOVAL ORDER
+points() { # print lines: PATH PROTOCOL TRYGET REMOVAL ORDER
 	if [ -n "${FSC_QUICK:-}" ]; then
 		echo "$quick" | grep .
 		return
@@ -74,13 +74,13 @@ path_point() { # PATH PROTOCOL TRYGET REMOVAL ORDER
 	nr_folios=1024
 	[ "$5" -lt 9 ] || nr_folios=32
 	until='lookups >= 2000 && turnovers >= 50'
-	# So that what it had to do was done
+	# hazptr must also have scanned
 	[ "$2" != hazptr ] || until="$until && hazard_scans > 0"
 	point_until "$until" "$2" path="$1" tryget="$3" removal="$4" order="$5" nr_folios=$nr_folios
 	expect params path "$1"
 	expect params protocol "$2"
 	expect resolved page_bytes $((4096 << $5))
-	# Where pages of folios are looked up, the plain loop is for folios of one.
+	# On gup the plain loop is for folios of one page.
 	case $1.$5 in
 	gup.[1-9]) expect resolved reader_loop general ;;
 	*) expect resolved reader_loop plain ;;

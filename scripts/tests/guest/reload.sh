@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# Loading and unloading as fast as a program can: see reload.c. On one CPU. In turn on each
-# path, with a protocol that keeps something for its threads.
+# Load and unload as fast as a program can: see reload.c. On one CPU. In turn on each path, also
+# with protocols that keep something for each thread.
 
 reload() {
 	/tests/reload 60 0 '' 'path=gup protocol=hazptr' 'path=pfn protocol=rcu_bounded' >/dev/null || fail "reload ended with $?"

@@ -2,12 +2,12 @@
 # shellcheck shell=dash disable=SC1010,SC2034,SC2154 # "done" is a state; module.sh is sourced too
 #
 # Readers on every CPU with the longest sections that are accepted: no stall, no soft lockup,
-# no hung task. Those are for the console check to see; here it is told to look sooner than
-# it would, and each run outlasts that.
+# no hung task. The console check finds those; here the kernel's timeouts are shortened, and each
+# run outlasts them.
 
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
-# A section may be a second long. The kthread of grace periods waits for one whenever it is to look,
-# and where it is moved meanwhile for one more: four in a row have been seen, eight are a stall.
+# A section may last a second. The grace-period kthread waits for one whenever it has to run, and
+# for one more if it is moved meanwhile: four in a row have been seen, eight are a stall.
 echo 8 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
 echo 3 >/proc/sys/kernel/watchdog_thresh # a soft lockup is twice that
 echo 10 >/proc/sys/kernel/hung_task_timeout_secs
@@ -36,8 +36,8 @@ long_until() { # EXPRESSION NAME=VALUE...
 	unload
 }
 
-# The limits: params.sh. seqcount's copies have gap and hold each. Under GUP interrupts are off
-# for the gaps, which are 0.1 s of the 1 s.
+# params.sh has the limits. Each copy of seqcount has a gap and a hold. On gup interrupts are off
+# during the gaps, which are 0.1 s of the 1 s.
 longest() { # PATH.PROTOCOL
 	case $1 in
 	*.seqcount) echo gap_ns=229779 hold_ns=3906250 lookups_per_section=32 ;;
@@ -49,7 +49,7 @@ longest() { # PATH.PROTOCOL
 
 SECTIONS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pagecache.rcu_full pagecache.seqcount
 pagecache.hazptr pagecache.rcu_bounded pagecache.locked gup.typesafe gup.rcu_bounded pfn.rcu_full pfn.hazptr'
-# A second, and where readers wait for each other that for all CPUs together
+# A second; if readers wait for each other, for all CPUs together; on gup 0.1 s
 STALLS="pagecache.rcu_full.1000 pagecache.seqcount.1000 pagecache.locked.$((1000 / CPUS)) gup.rcu_desc.100
 gup.locked.100 pfn.rcu_bounded.1000"
 ktap_plan $(($(echo "$SECTIONS $STALLS" | wc -w) + 2))
@@ -62,7 +62,7 @@ done
 for run in $STALLS; do
 	ktap_test "${run%.*} with the longest stalls" stalls "$run"
 done
-# Of fifty blocks one has a folio to stall at
+# Only one of fifty blocks has a folio to stall at
 ktap_test "pfn with stalls that rarely meet a folio" long_until 'stalls > 1' path=pfn protocol=hazptr mix=3:0:100:0:0 \
 	nr_folios=4 order=9 removal=truncate stall_ms=1 stall_every_ms=1 lookups_per_section=13
 ktap_test "rcu_full with the longest holds" long_sections protocol=rcu_full hold_ns=1000000000
