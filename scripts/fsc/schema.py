@@ -19,8 +19,7 @@ from .verdict import EXIT_STATUS, PASS, SetupError
 DOCUMENTS = ("README.md", "module/README.md")
 _JOB = """
 insmod /folioscale.ko autorun=0 || exit
-printf '@blob schema %d\\n' $(wc -c </sys/kernel/debug/folioscale/schema) >&3
-cat /sys/kernel/debug/folioscale/schema >&3
+emit schema /sys/kernel/debug/folioscale/schema
 """
 _TIMEOUT_S = 60.0
 _TABLE = re.compile(r"(?P<begin><!-- schema: (?P<name>\w+) -->\n).*?(?P<end><!-- end -->)", re.S)
@@ -82,4 +81,6 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def _said(meaning: str, misleads: str) -> str:
-    return f"{meaning}. {misleads[:1].upper()}{misleads[1:]}" if misleads else meaning
+    """Two sentences. The second may begin with a name, which stays as it is."""
+    first, _, rest = misleads.partition(" ")
+    return f"{meaning}. {first.capitalize() if first.isalpha() else first} {rest}" if misleads else meaning

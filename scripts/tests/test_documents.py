@@ -39,13 +39,6 @@ class DocumentsTest(unittest.TestCase):
                     dead.append(f"{document.relative_to(repo.ROOT)}: {path}#{anchor}")
         self.assertEqual(dead, [])
 
-    def test_parameters(self) -> None:
-        """Every parameter of the module has a row, and no row is of anything else."""
-        named = set(re.findall(r"^module_param_cb\((\w+),", (repo.ROOT / "module/params.c").read_text(), re.M))
-        section = re.search(r"^## Parameters\n(.*?)^## ", (repo.ROOT / "module/README.md").read_text(), re.S | re.M)[1]
-        told = {name for row in re.findall(r"^\| (`[^|]+) \|", section, re.M) for name in re.findall(r"`(\w+)`", row)}
-        self.assertEqual(told, named)
-
 
 if __name__ == "__main__":
     unittest.main()
