@@ -105,10 +105,10 @@ struct fsc_bug {
 /**
  * struct fsc_protocol - traits and operations, in parts
  * @name: what protocol= takes
- * @says: in words
  * @own_descriptor: struct fsc_folio from a cache, not struct folio
- * @refs: how references are counted; without @reader.refcounted only the slot has one
  * @cas_only: why it supports only tryget=cas; NULL if no reason of its own
+ * @refs: how references are counted; without @reader.refcounted only the slot has one
+ * @says: in words
  * @reader: what a reader must do
  * @freeing: how a folio is allocated and freed
  * @bug: of a negative control
@@ -120,10 +120,14 @@ struct fsc_bug {
  */
 struct fsc_protocol {
 	const char *name;
-	struct fsc_says says;
 	bool own_descriptor;
-	struct fsc_refs refs;
 	const char *cas_only;
+	/*
+	 * The first of the structs: gcc looks for a function to inline in the first nested
+	 * initialiser alone (gcc/ipa-prop.cc:find_constructor_constant_at_offset).
+	 */
+	struct fsc_refs refs;
+	struct fsc_says says;
 	struct fsc_reader reader;
 	struct fsc_freeing freeing;
 	struct fsc_bug bug;
