@@ -4,7 +4,7 @@
 # setup.sh bench|trace|check|kernels: install the missing Debian packages that a target needs. It
 # prints what and why before it does anything, and nothing if nothing is missing. On a machine that
 # is not Debian it only prints what is missing.
-# Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/fetch.py):
+# Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/vm/fetch.py):
 # installing a kernel would rebuild initrds and change the boot menu of the user's machine.
 set -euo pipefail
 # The output of apt and others is parsed below.

@@ -85,7 +85,7 @@ rcu() {
 	done
 }
 
-# took: print what the kernel made of its command line; fsc/bootwords.py compares it with the words
+# took: print what the kernel made of its command line; fsc/vm/bootwords.py compares it with the words
 took() {
 	echo "took.unknown=$(dmesg | sed -n 's/.*Unknown kernel command line parameters "\(.*\)", will be.*/\1/p')"
 	[ ! -r /sys/kernel/debug/sched/preempt ] || echo "took.preempt=$(cat /sys/kernel/debug/sched/preempt)"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# How a job talks to the runner (fsc/frames.py), over file descriptor 3; and how a guest runs its
+# How a job talks to the runner (fsc/vm/frames.py), over file descriptor 3; and how a guest runs its
 # job once it has mounted what it needs. Sourced by both guests' init, and with HOST=1 on this
 # machine.
 
@@ -57,7 +57,7 @@ flush_port() {
 
 run_job() { # FILE: run it with emit() and say(), then switch the machine off
 	open_port
-	# What the kernel has said until here is about the machine, not about the job (fsc/vm.py).
+	# What the kernel has said until here is about the machine, not about the job (fsc/vm/vm.py).
 	echo '<6>folioscale: begin of job' >/dev/kmsg
 	echo '@begin' >&3
 	# A subshell, so that the job may exit and its variables and traps are its own.

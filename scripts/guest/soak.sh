@@ -3,7 +3,7 @@
 # shellcheck shell=dash disable=SC1010,SC2154 # "done" is a state; point.sh sets $value
 #
 # soak FILE SECONDS: run the points of FILE in turn until the time is up. Sourced after point.sh and
-# memory.sh. The host judges what is found (fsc/soak.py); what it cannot see is emitted as trouble.
+# memory.sh. The host judges what is found (fsc/cmd/soak.py); what it cannot see is emitted as trouble.
 
 : "${FSC_WARM:=8}"	# points before memory is first counted: caches are warm by then
 : "${FSC_PATIENCE:=500}"	# seconds to wait for the end of a run

@@ -19,9 +19,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # pylint: disable=wrong-import-position
-from fsc import window  # noqa: E402
+from fsc.cmd.perf import window  # noqa: E402
+from fsc.perf.window import EVENTS, TRACEFS  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
-from fsc.window import EVENTS, TRACEFS  # noqa: E402
 
 ATTACH_S = 120.0
 # For the tool to notice that the run is done, and to print its maps.

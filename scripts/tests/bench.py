@@ -16,8 +16,9 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import kernel, repo  # noqa: E402
+from fsc import repo  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
+from fsc.vm import kernel  # noqa: E402
 
 FOLIOSCALE = str(SCRIPTS / "folioscale")
 # Run folioscale with another job in the guest than the suite's.
@@ -26,7 +27,7 @@ import runpy, sys
 from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {scripts!r})
-from fsc import vm
+from fsc.vm import vm
 boot = vm.boot
 vm.boot = lambda spec: boot(replace(spec, job={job!r}, timeout_s={timeout_s}, files={{"fsc_crash.ko": Path({crash!r})}}))
 sys.argv = {argv!r}
@@ -65,7 +66,7 @@ def files(out: Ktap, run: Bench) -> None:
     out.result(run.status == 0, "a suite that passes: exit status 0", f"exit status {run.status}\n{run.said}")
     found = run.result()
     try:
-        jsonschema.validate(found, json.loads((SCRIPTS / "fsc/result.schema.json").read_text()))
+        jsonschema.validate(found, json.loads((SCRIPTS / "fsc/result/result.schema.json").read_text()))
         wrong = ""
     except jsonschema.ValidationError as error:
         wrong = str(error)

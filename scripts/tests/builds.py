@@ -11,10 +11,12 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import compiler, kernel, kernels, repo, versions  # noqa: E402
-from fsc.kernel import Kernel  # noqa: E402
+from fsc import repo  # noqa: E402
+from fsc.cmd import kernels  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
+from fsc.vm import compiler, kernel, versions  # noqa: E402
+from fsc.vm.kernel import Kernel  # noqa: E402
 from static import LEAST_LOOPS, NO_DEBUG_INFO, build, calls  # noqa: E402
 
 

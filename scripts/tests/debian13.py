@@ -15,9 +15,11 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import archive, environment, repo, versions  # noqa: E402
+from fsc import repo  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
+from fsc.result import environment  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
+from fsc.vm import archive, versions  # noqa: E402
 
 SUITE = "trixie"
 TREE = "/folioscale"

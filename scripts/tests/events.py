@@ -15,9 +15,12 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import accel, kernel, metrics, repo, traced, vm  # noqa: E402
+from fsc import repo  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
-from fsc.roots import HostRoot  # noqa: E402
+from fsc.perf import traced  # noqa: E402
+from fsc.result import metrics  # noqa: E402
+from fsc.vm import accel, kernel, vm  # noqa: E402
+from fsc.vm.roots import HostRoot  # noqa: E402
 from options import parser  # noqa: E402
 
 BPFTRACE = SCRIPTS / "bpftrace"

@@ -13,7 +13,7 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import bench  # noqa: E402
+from fsc.cmd import bench  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 
 LIMIT = 1.10

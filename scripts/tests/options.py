@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The options that check gives programs of this folder that take a kernel (fsc/check.py, Machine.flags)."""
+"""The options that check gives programs of this folder that take a kernel (fsc/cmd/check.py, Machine.flags)."""
 
 import argparse
 
-from fsc import accel
+from fsc.vm import accel
 
 
 def parser(description: str) -> argparse.ArgumentParser:

@@ -17,12 +17,13 @@ from selenium.webdriver.chrome.service import Service
 
 TESTS = Path(__file__).resolve().parent
 SCRIPTS = TESTS.parent
-sys.path.insert(0, str(SCRIPTS))
+sys.path[:0] = [str(SCRIPTS), str(TESTS / "unit")]
 
 # pylint: disable=wrong-import-position
 import synthetic  # noqa: E402
-from fsc import environment, repo, result  # noqa: E402
+from fsc import repo  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
+from fsc.result import environment, result  # noqa: E402
 
 OUT = repo.BUILD / "check/report"
 REFERENCE = repo.ROOT / "results/reference/7.3"

@@ -13,10 +13,11 @@ SCRIPTS = TESTS.parent
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import fetch, kernel, repo, traits, versions  # noqa: E402
-from fsc.kernel import Kernel  # noqa: E402
+from fsc import repo, traits  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
+from fsc.vm import fetch, kernel, versions  # noqa: E402
+from fsc.vm.kernel import Kernel  # noqa: E402
 from options import parser  # noqa: E402
 
 PLANTED = TESTS / "planted"

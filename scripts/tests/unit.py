@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Every test_*.py of this folder, as KTAP."""
+"""Every test_*.py of unit/, as KTAP."""
 
 import sys
 import unittest
@@ -24,7 +24,7 @@ def each(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 def main() -> int:
     """Return the exit status."""
-    tests = list(each(unittest.TestLoader().discover(str(TESTS), "test_*.py")))
+    tests = list(each(unittest.TestLoader().discover(str(TESTS / "unit"), "test_*.py")))
     out = Ktap(lambda line: print(line, flush=True), len(tests))
     for test in tests:
         found = unittest.TestResult()

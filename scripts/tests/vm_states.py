@@ -20,9 +20,11 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
-from fsc import accel, initramfs, job, kernel, repo, setup_errors, vm  # noqa: E402
-from fsc.roots import HostRoot, Initramfs  # noqa: E402
+from fsc import repo  # noqa: E402
+from fsc.suite import job  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
+from fsc.vm import accel, initramfs, kernel, setup_errors, vm  # noqa: E402
+from fsc.vm.roots import HostRoot, Initramfs  # noqa: E402
 from options import parser  # noqa: E402
 
 CRASH = Path(__file__).resolve().parent / "crash"
@@ -92,7 +94,7 @@ NONE = (
 # The checks of HOST=1 before anything is loaded, in a guest that has the host's root.
 _CHECK_HOST = f"""
 mount -t securityfs none /sys/kernel/security
-cd {SCRIPTS} && /usr/bin/python3 -B -c 'from fsc import setup_errors; setup_errors.check_host()' 2>/tmp/said
+cd {SCRIPTS} && /usr/bin/python3 -B -c 'from fsc.vm import setup_errors; setup_errors.check_host()' 2>/tmp/said
 emit said /tmp/said
 """
 _TRACE = ". /point.sh\n. /trace.sh\ntrace none ''\n"

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The answer of several suites: one table, and what it does not say. The report and README show the same."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import traits
+from ..result import metrics, result
+from ..result.environment import left_out, releases
+from ..result.result import against_of
+from ..show import changes, costs, summary, table
+from ..show.costs import Point, Section
+from ..verdict import EXIT_STATUS, PASS
+
+PATH = "pagecache"
+X = "free_rate"
+# Protocols in the order of the table. Each is defined by what frees its descriptor; None: there is no choice.
+DEFERRAL = {name: one["deferral"] if one["deferrals"] else None for name, one in traits.PROTOCOLS.items()}
+LIMBO = {"limbo_descriptor_bytes_mean": "descriptors in limbo, mean B", "limbo_page_bytes_mean": "pages in limbo, mean B"}
+GRACE_PERIOD = "gp_ns_mean"
+# Where the clock is real.
+SPEED = {"lookups_per_second": "lookups/s", "turnovers_per_second": "turnovers/s"}
+OPTIONS = "Options 1, 2 and 3 (typesafe, rcu_desc, rcu_full)"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A suite's result, and what of it is compared."""
+    result: dict[str, Any]
+    sections: list[Section]
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        return self.result["environment"]
+
+    @property
+    def name(self) -> str:
+        return self.environment["suite"]["name"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, and beside it its interval and what a test said."""
+    text: str
+    more: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cost of all options."""
+    title: str
+    source: Measured
+    where: str                     # suite and workload
+    plot: str                      # its id in the report
+    cells: dict[str, Cell]         # by protocol
+
+
+def _deferral(point: Point) -> str | None:
+    return next((rep["resolved"]["deferral"] for rep in point["repetitions"] if rep["resolved"]), None)
+
+
+def _own(section: Section, metric: str) -> dict[str, list[Point]]:
+    """Points that passed and defer as the option does, by protocol."""
+    found: dict[str, list[Point]] = {}
+    for point in section.having(metric):
+        if point["verdict"] == PASS and DEFERRAL.get(point["protocol"]) in (None, _deferral(point)):
+            found.setdefault(point["protocol"], []).append(point)
+    return {name: found[name] for name in DEFERRAL if name in found}
+
+
+def cell(points: list[Point], metric: str) -> Cell:
+    """Of one point its median and interval; of several the smallest and the largest median."""
+    ordered = sorted(points, key=lambda point: point["summary"][metric]["median"])
+    texts = [costs.told(point, metric) for point in (ordered[0], ordered[-1])]
+    if len(points) > 1:
+        return Cell(" to ".join(dict.fromkeys(text.partition(" ")[0] for text in texts)))
+    text, _, interval = texts[0].partition(" ")
+    figures = points[0]["summary"][metric]
+    # Instructions are compared with those written by hand alone.
+    how = summary.ratio(figures, False) if "ratio" in figures and not metrics.METRICS[metric].deterministic else ""
+    return Cell(text, tuple(filter(None, (interval, how.strip("-")))))
+
+
+def _row(source: Measured, section: Section, metric: str, title: str) -> Row | None:
+    own = _own(section, metric)
+    group = next((group for group in section.present() if metric in group.metrics), None)
+    if not own or not group:
+        return None
+    boots = max(point["summary"][metric]["n"] for points in own.values() for point in points)
+    emulated = any(not point["summary"][metric]["rankable"] for points in own.values() for point in points)
+    return Row(f"{title}{f' ({metrics.why_not(metric)})' * emulated}", source,
+               f"{source.name}: {section.title.partition(':')[0]}, {boots} boot{'s' * (boots != 1)}",
+               section.plot_id(group), {name: cell(points, metric) for name, points in own.items()})
+
+
+def _curves(source: Measured) -> Iterator[tuple[Section, str]]:
+    """Sections over the free rate, and the rates in words."""
+    for section in source.sections:
+        rates = [point["axes"][X] for point in section.points if X in (point.get("axes") or {})]
+        if section.path == PATH and section.x == X and rates:
+            yield section, f"{table.si(min(rates))} to {table.si(max(rates))} frees/s asked for"
+
+
+def _plain(sources: Sequence[Measured]) -> list[tuple[Measured, Section, str]]:
+    """For each free rate the section with most options, the first of those."""
+    best: dict[int, tuple[Measured, Section]] = {}
+    for source in sources:
+        against = against_of(source.environment["suite"])
+        for section in source.sections:
+            first = section.points[0]
+            if section.path != PATH or section.x or first["workload"] in against or not _own(section, next(iter(LIMBO))):
+                continue
+            rate = first["params"].get(X) or 0
+            if rate not in best or len(_own(section, next(iter(LIMBO)))) > len(_own(best[rate][1], next(iter(LIMBO)))):
+                best[rate] = (source, section)
+    return [(*best[rate], f"{table.si(rate)} frees/s asked for" if rate else "full rate")
+            for rate in sorted(best, key=lambda rate: rate or float("inf"))]
+
+
+def rows(sources: Sequence[Measured]) -> list[Row]:
+    """What of the suites decides between the options, and may be said."""
+    found: list[Row | None] = []
+    plain = _plain(sources)
+    for metric, title in SPEED.items():
+        if not any(source.environment["times_emulated"] for source in sources):
+            found += [_row(source, section, metric, f"{title}, {where}") for source, section, where in plain]
+    for metric, title in LIMBO.items():
+        found += [_row(source, section, metric, f"{title}, {where}")
+                  for source in sources for section, where in _curves(source)]
+        found += [_row(source, section, metric, f"{title}, {where}") for source, section, where in plain]
+    found += [_row(source, section, GRACE_PERIOD, f"grace period, mean, {where}")
+              for source in sources for section, where in _curves(source)]
+    return [row for row in found if row]
+
+
+def protocols(of: list[Row]) -> list[str]:
+    """All that have a figure, in the order of the table."""
+    return [name for name in DEFERRAL if any(name in row.cells for row in of)]
+
+
+def revisions(sources: Sequence[Measured]) -> str:
+    """That one answer is made of several revisions, if it is."""
+    by_revision: dict[str, list[str]] = {}
+    for source in sources:
+        by_revision.setdefault(source.environment["revision"], []).append(source.name)
+    if len(by_revision) < 2:
+        return ""
+    told = "; ".join(f"{name} ({', '.join(names)})" for name, names in by_revision.items())
+    return f"These suites ran at {len(by_revision)} revisions of folioscale, between which its code changed: {told}."
+
+
+def says(of: list[Row]) -> list[str]:
+    """What the table is of, and what it does not say; a paragraph each."""
+    sources = [row.source for number, row in enumerate(of) if row.source not in [one.source for one in of[:number]]]
+    envs = [source.environment for source in sources]
+    emulated = any(env["times_emulated"] for env in envs)
+    kernels = list(dict.fromkeys(name for env in envs for name in releases(env)))
+    baselines = dict.fromkeys(env["suite"]["baseline"] for env in envs if env["suite"]["baseline"])
+    found = [f"Of {', '.join(kernels) or 'an unknown kernel'} with path={PATH}, "
+             + ("under emulation (QEMU without KVM)." if emulated else "on a real CPU's clock.")]
+    if emulated:
+        found.append("Not known: which option is faster on a real CPU, for a lookup or for a turnover, and how long "
+                     "memory takes to come back there.")
+    if revisions(sources):
+        found.append(revisions(sources))
+    missing = dict.fromkeys(left_out(env) for env in envs)
+    found.append(f"Not in these figures: {' | '.join(missing)}.")
+    if emulated:
+        found.append(costs.LIMBO_CLOCK)
+    if baselines:
+        found.append(f"{OPTIONS} are not tested against each other, only against {', '.join(baselines)}, whose limbo is 0: "
+                     "no order of them is claimed.")
+    found.append("[ ]: interval of the median over the boots of one run; a run on another day may lie outside. a to b: "
+                 "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "Rates "
+                 "asked for are not always reached (summary.txt has what was). full rate: what the freer of each arm reached, "
+                 "which is not the same rate. Empty: not measured there."
+                 + " n.d.: no difference shown." * (not emulated))
+    return found
+
+
+def _inexact(sources: Sequence[Measured]) -> str:
+    """What a ~ stands for here."""
+    limbos = [rep["limbo"] for source in sources for point in source.result["points"] for rep in point["repetitions"]
+              if rep["limbo"] and not rep["limbo"]["exact"]]
+    ways = {metrics.sampled(limbo) for limbo in limbos}
+    said = ["an upper bound, up to two sheaves a CPU too high"] * (False in ways)
+    said += ["an estimate, from samples of the slab 0.1 s apart"] * (True in ways)
+    return f"~: {' or '.join(said)}. " if said else ""
+
+
+def markdown(sources: Sequence[Measured]) -> str:
+    """The answer as README.md has it."""
+    of = rows(sources)
+    names = protocols(of)
+    lines = [f"| | {' | '.join(f'`{name}`' for name in names)} |", "|---" * (len(names) + 1) + "|"]
+    for row in of:
+        cells = [" ".join((row.cells[name].text, *row.cells[name].more)) if name in row.cells else "" for name in names]
+        lines.append(f"| {row.title}; {row.where} | {' | '.join(cells)} |")
+    return "\n".join([*lines, *(f"\n{text}" for text in says(of))]) + "\n"
+
+
+def load(folders: Sequence[str]) -> list[Measured]:
+    found = [result.read(result.file_of(Path(folder))) for folder in folders]
+    return [Measured(one, costs.sections(one, f"s{number}")) for number, one in enumerate(found, 1)]
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    sources = load(args.folder)
+    if args.before:
+        print(changes.markdown([source.result for source in load(args.before)], [source.result for source in sources]), end="")
+    else:
+        print(markdown(sources), end="")
+    return EXIT_STATUS[PASS]

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale bench: suites, from the module's build to the table."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import repo
+from ..show import summary
+from ..suite import job, resume, suitefile
+from ..suite.session import Flavours, Session, again, keep_command, new_folder
+from ..suite.suite import Point, Suite
+from ..verdict import EXIT_STATUS, SETUP, SetupError, worst
+from ..vm import accel, host, kernel, versions
+from ..vm.accel import Accel
+from ..vm.kernel import Kernel
+from . import report
+
+SUITES = repo.SCRIPTS / "suites"
+ALL = "all"
+# icount has its own command, and measures nothing that the others do not.
+_NOT_IN_ALL = ("icount",)
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in SUITES.glob("*.toml"))
+
+
+def find_suite(name: str, cpus: int = 2) -> Suite:
+    """Load a suite, given by its name in scripts/suites or by its file."""
+    known = SUITES / f"{name}.toml"
+    file = known if known.is_file() else Path(name)
+    if not file.is_file():
+        raise SetupError(f"SUITE={name}: no such suite or file; known: {', '.join(names())}, {ALL}")
+    return suitefile.load(file, cpus)
+
+
+def expected_s(chosen: Suite) -> float:
+    """Seconds that a suite takes under emulation, boots included."""
+    return sum(sum(job.plan(points)) for points, _ in passes(chosen, accel.TCG, True))
+
+
+def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Point], Accel | None]]:
+    """The boots: one for each repetition, or for each of its machines, then one that counts instructions."""
+    found: list[tuple[list[Point], Accel | None]] = []
+    if chosen.plain() and how is not accel.ICOUNT:
+        found += [(points, how) for repetition in range(1, chosen.repetitions + 1)
+                  for points in chosen.boots(repetition)]
+    if chosen.icount() and image:
+        found.append((chosen.icount(), accel.ICOUNT))
+    return found
+
+
+def choose(name: str, args: argparse.Namespace) -> Suite:
+    chosen = find_suite(name, (os.cpu_count() or 1) if getattr(args, "host", False) else args.vcpus)
+    return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
+
+
+def _missing(series: str, flavour: str) -> str:
+    """Why that kernel of Debian's is not available; empty if it is."""
+    try:
+        kernel.debian(series, flavour)
+    except SetupError as error:
+        return str(error)
+    return ""
+
+
+def _series(args: argparse.Namespace) -> str:
+    """The series of the kernel that is booted."""
+    return versions.of(kernel.tree(args.kdir, args.kernel).release) if args.kdir else versions.chosen(args.kver)[0]
+
+
+def here(chosen: Suite, args: argparse.Namespace) -> Suite:
+    """The suite without the machines that are not available. Print and keep the reason for each."""
+    if args.host:
+        left = dict.fromkeys(chosen.guests, "HOST=1 is one machine")
+    else:
+        series = _series(args)
+        left = {}
+        for name, guest in chosen.guests.items():
+            why = guest.not_on(series)
+            if not why and guest.flavour:
+                why = "KDIR= and KERNEL= are one kernel" if args.kdir or args.kernel else _missing(series, guest.flavour)
+            if why:
+                left[name] = why
+    for why in dict.fromkeys(left.values()):
+        names = sorted(name for name, own in left.items() if own == why)
+        print(f"{why[0].upper()}{why[1:]}: {chosen.name} leaves out what is booted in {', '.join(names)}", flush=True)
+    return chosen.without(left)
+
+
+def flavours(chosen: Suite, series: str) -> Flavours:
+    """Debian's other flavours of kernel @series that a suite boots, and the modules built for them."""
+    kernels = {guest.flavour: kernel.debian(series, guest.flavour) for guest in chosen.guests.values() if guest.flavour}
+    return {name: (where, kernel.build_module(where)) for name, where in kernels.items()}
+
+
+def where_it_is(folder: Path) -> Path:
+    return folder.relative_to(repo.ROOT) if folder.is_relative_to(repo.ROOT) else folder
+
+
+def _folder(name: str, args: argparse.Namespace) -> Path:
+    """The folder for all output of this command."""
+    if not args.resume:
+        return new_folder(name, args.out)
+    if args.out:
+        raise SetupError("RESUME= continues in its own folder: OUT= is not allowed with it")
+    resume.check(Path(args.resume), again(sys.argv))
+    return Path(args.resume).resolve()
+
+
+def _run(chosen: Suite, where: Kernel, modules: Path, others: Flavours, how: Accel | None, args: argparse.Namespace,
+         folder: Path) -> tuple[str, bool]:
+    """Run one suite and print its table; return its verdict, and whether it was completed."""
+    session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder, others)
+    found = session.run(passes(chosen, how, where.image.is_file()))
+    print(summary.render(found))
+    report.write([session.folder], session.folder / report.NAME)
+    print(f"{found['verdict']}: {where_it_is(session.folder)} has {report.NAME} to open, result.json, summary.txt, "
+          "the raw runs, the console logs, and the command", flush=True)
+    return found["verdict"], not found["environment"]["interrupted"]
+
+
+def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
+    if not chosen:
+        raise SetupError(f"suite {args.suite} has nothing to run here")
+    return chosen
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The suites to run on one kernel, and all that running them needs."""
+    chosen: list[Suite]
+    where: Kernel
+    how: Accel | None
+    modules: Path
+    others: dict[str, Flavours]   # by suite
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """Fetch and build all that the suites need on one kernel."""
+    # The default suite answers the main question: run it first.
+    every = sorted(names(), key=lambda name: (name != "default", name))
+    wanted = [name for name in every if name not in _NOT_IN_ALL] if args.suite == ALL else [args.suite]
+    chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
+    if args.host:
+        host.consent_to(chosen, args.yes)
+        where, how = kernel.running(), None
+    else:
+        where = kernel.choose(args.kdir, args.kernel, args.kver)
+        how = accel.choose(args.accel, where)
+    chosen = _some([one for one in chosen if passes(one, how, where.image.is_file())], args)
+    modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    series = versions.chosen(args.kver)[0]
+    return Plan(chosen, where, how, modules, {one.name: flavours(one, series) for one in chosen})
+
+
+def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> tuple[dict[Path, str], str, bool]:
+    """Run the suites on one kernel, below @folder; return verdicts by folder, the worst, and if all is complete."""
+    several = args.suite == ALL
+    done: dict[Path, str] = {}
+    refused: dict[str, list[str]] = {}      # why suites could not be run, and which
+    whole = True
+    for one in plan.chosen:
+        below = folder / one.name if several else folder
+        below.mkdir(exist_ok=True)
+        try:
+            done[below], whole = _run(one, plan.where, plan.modules, plan.others[one.name], plan.how, args, below)
+        except SetupError as error:
+            refused.setdefault(str(error), []).append(one.name)
+            continue
+        if not whole:
+            print(f"Cut short; what is missing is made by {again(sys.argv)} --resume {where_it_is(top)}")
+            break
+    causes = [f"{', '.join(suites)}: {why}" if several else why for why, suites in refused.items()]
+    if not done:
+        raise SetupError("; ".join(causes))
+    verdict = worst([*done.values(), *[SETUP] * len(causes)])
+    if several:
+        report.write(list(done), folder / report.NAME)
+        for cause in causes:
+            print(f"{SETUP}: {cause}")
+        print(f"{verdict}: {where_it_is(folder)} has {report.NAME} of all of them, and a folder for each")
+    return done, verdict, whole
+
+
+def _compared(a: Path, b: Path) -> str:
+    """The older kernel's result compared with the newer one's."""
+    from . import compare
+
+    try:
+        return compare.render(compare.compare(compare.load("A", str(a)), compare.load("B", str(b))))
+    except SetupError as error:
+        return f"The kernels are not compared: {error}\n"
+
+
+def _on_each(series: list[str], args: argparse.Namespace) -> int:
+    """Run the suites on several kernels, oldest first, and compare each with the next one that has results."""
+    plans = {one: _plan(argparse.Namespace(**vars(args) | {"kver": one})) for one in series}
+    folder = _folder(args.suite if args.suite == ALL else plans[series[0]].chosen[0].name, args)
+    keep_command(folder)
+    verdicts: list[str] = []
+    results: dict[str, list[Path]] = {}
+    for one, plan in plans.items():
+        print(f"Kernel {one}: {plan.where.release}", flush=True)
+        (folder / one).mkdir(exist_ok=True)
+        try:
+            done, verdict, whole = _measure(plan, args, folder / one, folder)
+        except SetupError as error:
+            print(f"{SETUP}: kernel {one}: {error}")
+            done, verdict, whole = {}, SETUP, True
+        verdicts.append(verdict)
+        results[one] = list(done)
+        if not whole:
+            return EXIT_STATUS[worst(verdicts)]
+    by_suite: dict[Path, list[tuple[str, Path]]] = {}
+    for one, done in results.items():
+        for result in done:
+            by_suite.setdefault(result.relative_to(folder / one), []).append((one, result))
+    for suite_of, found in by_suite.items():
+        for (before, old), (after, new) in itertools.pairwise(found):
+            text = _compared(old, new)
+            words = [*([suite_of.name] if args.suite == ALL else []), *([before, after] if len(series) > 2 else [])]
+            (folder / f"{'-'.join(['compare', *words])}.txt").write_text(text, encoding="utf-8")
+            print(text, end="")
+    print(f"{worst(verdicts)}: {where_it_is(folder)} has a folder for each of {', '.join(series)}")
+    return EXIT_STATUS[worst(verdicts)]
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    kernel.refuse_both(args.kdir, args.kernel, args.kver)
+    if args.host:
+        host.refuse_kver(args.kver)
+    series = versions.chosen(args.kver, several=True)
+    if len(series) > 1:
+        return _on_each(series, args)
+    plan = _plan(args)
+    several = args.suite == ALL
+    folder = _folder(args.suite if several else plan.chosen[0].name, args)
+    if several:
+        keep_command(folder)
+    _, verdict, _ = _measure(plan, args, folder, folder)
+    return EXIT_STATUS[verdict]

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale check: the tests, as one KTAP stream; build/check/ keeps what each printed."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import repo
+from ..ktap import Ktap
+from ..verdict import EXIT_STATUS, FAIL, PASS, SetupError
+from ..vm import accel, guest_test, kernel, versions, vm
+from ..vm.accel import Accel
+from ..vm.kernel import Kernel
+
+TESTS = repo.SCRIPTS / "tests"
+OUT = repo.BUILD / "check"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A group of tests: a program in scripts/tests that prints KTAP."""
+    name: str
+    file: str
+    takes_kernel: bool = False
+    timeout_s: float = 6000       # for a hang: five times what the longest group takes
+    alone: bool = False           # nothing else runs at the same time
+    asked: bool = False           # runs only if it is named: it takes long
+
+    def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
+        command = [str(TESTS / self.file)]
+        if self.takes_kernel:
+            command += machine.flags
+        with (folder / "stderr").open("w") as errors, subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True,
+                preexec_fn=vm.die_with(os.getpid())) as program:
+            try:
+                said, _ = program.communicate(timeout=self.timeout_s)
+                late = False
+            except subprocess.TimeoutExpired:
+                program.terminate()
+                said, _ = program.communicate()
+                late = True
+        for line in said.splitlines():
+            out.feed(line)
+        if late:
+            out.result(False, f"{self.file} ends", f"not finished after {self.timeout_s:.0f} s: {out.count}")
+            return
+        if program.returncode not in (0, 1) or (program.returncode and not out.count.failed):
+            out.result(False, f"{self.file} ends", f"exit status {program.returncode}\n"
+                       + (folder / "stderr").read_text())
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A group of tests: a script in scripts/tests/guest, in a virtual machine of its own."""
+    script: str
+    name: str = ""
+    series: str = ""              # Debian's kernel series and flavour; if both are empty, the kernel under test
+    flavour: str = ""
+    env: str = ""                 # variables for the script
+    vcpus: int = 2
+    memory_mb: int = 2048
+    timeout_s: float = 6000       # as above
+    cmdline: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()   # regular expressions of allowed console lines
+    alone: bool = False           # it tests times in the guest
+    icount: bool = False          # a nanosecond is an instruction in it
+    asked: bool = False           # as above
+
+    def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
+        where = machine.kernel_of(self.flavour, self.series)
+        guest_test.run(out, where, accel.ICOUNT if self.icount else machine.accel, folder, script=self.script, env=self.env,
+                       vcpus=self.vcpus, memory_mb=self.memory_mb, timeout_s=self.timeout_s,
+                       cmdline=self.cmdline, allow=self.allow)
+
+
+RT = "rt-amd64"
+OLDEST = next(iter(versions.known().series))
+# Few run at a time: the longest first, those that wait next to those that compute.
+GROUPS = (
+    Program("host", "unit.py"),
+    Guest("lifecycle", "lifecycle"),
+    Program("vmstates", "vm_states.py", takes_kernel=True),
+    Guest("busted", "busted"),
+    Program("icount", "icount.py", takes_kernel=True),
+    Guest("params", "params"),
+    Program("trace", "trace.py", takes_kernel=True),
+    Program("events", "events.py", takes_kernel=True),
+    Program("perf", "perf.py", takes_kernel=True),
+    Program("bench", "bench.py", takes_kernel=True),
+    Guest("matrix", "matrix"),
+    Guest("stress", "stress", vcpus=4, alone=True),
+    Guest("paths", "paths"),
+    Guest("limbo", "limbo"),
+    Guest("little", "little", vcpus=1, memory_mb=4096, icount=True),
+    Guest("axes", "axes"),
+    Program("debian13", "debian13.py", timeout_s=3600, asked=True),
+    Program("builds", "builds.py"),
+    Program("report", "report.py"),
+    Program("static", "static.py", takes_kernel=True),
+    Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1", asked=True),
+    Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),
+    Guest("matrix", "rt-matrix", flavour=RT, env="FSC_ORDERS=0 FSC_QUICK=1"),
+    Guest("paths", "rt-paths", flavour=RT, env="FSC_QUICK=1"),
+    Guest("axes", "rt-axes", flavour=RT, env="FSC_QUICK=1"),
+    Guest("matrix", f"{OLDEST}-matrix", series=OLDEST, env="FSC_ORDERS=0 FSC_QUICK=1"),
+    Guest("paths", f"{OLDEST}-paths", series=OLDEST, env="FSC_QUICK=1"),
+    # Its kfree_rcu() has another algorithm.
+    Guest("limbo", f"{OLDEST}-limbo", series=OLDEST),
+    Guest("small", "small", memory_mb=1024),
+    Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
+    Guest("reload", "reload", vcpus=1),
+)
+
+
+@dataclass
+class Machine:
+    """What the tests run on."""
+    kernel: Kernel
+    accel: Accel
+    flags: list[str]              # as options of a Program
+    out: Path = OUT               # the output of each group
+    series: str = ""              # series of Debian's other kernels; the newest if empty
+
+    def kernel_of(self, flavour: str = "", series: str = "") -> Kernel:
+        """The kernel under test, or another one of Debian's."""
+        if not flavour and not series:
+            return self.kernel
+        return kernel.debian(series or self.series or versions.known().default, flavour)
+
+
+def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list[Program | Guest]:
+    names = [group.name for group in among]
+    for name in only:
+        if name not in names:
+            raise SetupError(f"ONLY={name}: no such group; known: {' '.join(names)}")
+    return [group for group in among if (group.name in only if only else not group.asked)]
+
+
+def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
+    """Build what the groups share before they run in parallel, so that none builds over another."""
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
+    how = accel.choose(args.accel, where)
+    if how.max_vcpus:
+        raise SetupError(f"ACCEL={args.accel}: allowed for check: auto kvm tcg; it counts instructions by itself")
+    flags = ["--accel", how.name]
+    flags += ["--kdir", args.kdir] if args.kdir else []
+    flags += ["--kernel", args.kernel] if args.kernel else []
+    flags += ["--kver", args.kver] if args.kver else []
+    machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
+    for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups):
+        kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_FLOOR)
+    return machine
+
+
+def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap, float]:
+    """Run a group; return its lines for the KTAP stream, its list, and its seconds."""
+    folder = machine.out / group.name
+    folder.mkdir(parents=True)
+    begin = time.monotonic()
+    with (folder / "ktap").open("w") as log:
+        lines: list[str] = []
+
+        def write(line: str) -> None:
+            lines.append(line)
+            print(line, file=log, flush=True)
+
+        below = Ktap(write)
+        try:
+            group.run(below, machine, folder)
+        except SetupError as error:
+            below.result(False, "can be run", str(error))
+        except Exception:  # pylint: disable=broad-exception-caught # of a group, not of all
+            below.result(False, "can be run", traceback.format_exc())
+        below.close()
+    return lines, below, time.monotonic() - begin
+
+
+def start(out: Path = OUT) -> None:
+    """Set the environment, and empty @out."""
+    os.environ |= {repo.INSIDE_CHECK: "1", repo.DIES_WITH_PARENT: "1"}
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+
+
+def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> dict[str, Ktap]:
+    """Run the groups, several at a time; print their lists in order, and return the lists by name."""
+    lists: dict[str, Ktap] = {}
+    jobs = (os.cpu_count() or 1) + 1  # some of them wait most of their time
+    done = {group.name: run_group(group, machine) for group in groups if group.alone}
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        pending = {group.name: pool.submit(run_group, group, machine) for group in groups if group.name not in done}
+        try:
+            for group in groups:
+                lines, below, seconds = done.get(group.name) or pending[group.name].result()
+                out.show(lines)
+                out.note(f"{group.name}: {below.count}, {seconds:.0f} s, {shlex.quote(str(machine.out / group.name))}")
+                out.end(below, group.name)
+                lists[group.name] = below
+        except (KeyboardInterrupt, SystemExit):
+            # The pool would wait for its machines. If this process exits, they die at once.
+            print("folioscale: interrupted", file=sys.stderr)
+            os._exit(128 + signal.SIGINT)
+    return lists
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    groups = chosen(args.only)
+    start()
+    machine = set_up(args, groups)
+    begin = time.monotonic()
+    out = Ktap(lambda line: print(line, flush=True), len(groups))
+    run_groups(out, groups, machine)
+    print(f"# {time.monotonic() - begin:.0f} s")
+    if not args.only:
+        print(f"# Not run, as they take long: make check ONLY=\"{' '.join(group.name for group in GROUPS if group.asked)}\"")
+    out.repeat_failures()
+    print(out.count)
+    return EXIT_STATUS[FAIL if out.count.failed else PASS]

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale icount: the harness's instructions per lookup, compared with a hand-written floor."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..show.notes import FLOOR_LIMIT
+from ..suite.session import Session, new_folder
+from ..verdict import EXIT_STATUS, FAIL, PASS
+from ..vm import accel, kernel
+from . import bench
+
+# Two boots count the same, except for code that timer interrupts run.
+BOOTS_LIMIT = 0.001
+HARNESS, FLOOR = "instructions_per_lookup", "floor_instructions_per_lookup"
+RATIO = "instructions_per_lookup_over_floor"
+NAME_WIDTH = 29     # "pagecache rcu_bounded rcuref" and a blank
+
+
+def _tryget(point: dict[str, Any]) -> str:
+    return point["params"].get("tryget", "cas")
+
+
+def _name(point: dict[str, Any]) -> str:
+    """The parameters that choose a lookup's code. cas, the kernel's own tryget, is not named."""
+    words = (point["path"], point["protocol"], _tryget(point))
+    return " ".join(words[:2] if words[2] == "cas" else words)
+
+
+def complaints(found: dict[str, Any]) -> list[str]:
+    """What is wrong with the figures: over the limit, without a floor, or not reproducible."""
+    wrong = []
+    for point in found["points"]:
+        name, figures = _name(point), point["summary"]
+        over = figures.get(RATIO)
+        if over and over["median"] > FLOOR_LIMIT:
+            wrong.append(f"{name}: {over['median']:.3f}x of its floor, above {FLOOR_LIMIT:.2f}")
+        if HARNESS in figures and not over and _tryget(point) == "cas":     # only cas has a hand-written floor
+            wrong.append(f"{name}: no floor to compare with")
+        for metric in (HARNESS, FLOOR):
+            seen = figures.get(metric)
+            if seen and seen["low"] and seen["high"] / seen["low"] - 1 > BOOTS_LIMIT:
+                wrong.append(f"{name}: {metric} is {seen['low']:.2f} in one boot, "
+                             f"{seen['high']:.2f} in another")
+    return wrong
+
+
+def render(found: dict[str, Any]) -> str:
+    lines = [f"{'instructions per lookup':<{NAME_WIDTH}}{'harness':>9}{'floor':>9}{'ratio':>8}{'boots differ by':>17}"]
+    for point in found["points"]:
+        name, figures = f"{_name(point):<{NAME_WIDTH}}", point["summary"]
+        if HARNESS not in figures:
+            lines.append(f"{name}{point['verdict']}: {point['reason']}")
+            continue
+        harness, floor, ratio = (figures.get(metric) for metric in (HARNESS, FLOOR, RATIO))
+        spread = f"{100 * (harness['high'] / harness['low'] - 1):.3f}%" if harness["low"] else ""
+        lines.append(f"{name}{harness['median']:>9.2f}"
+                     + (f"{floor['median']:>9.2f}{ratio['median']:>8.3f}" if floor else f"{'-':>9}{'-':>8}")
+                     + f"{spread:>17}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    chosen = bench.choose("icount", args)
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
+    session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_FLOOR), accel.ICOUNT, 1, args.memory,
+                      new_folder(chosen.name, args.out))
+    found = session.run([(chosen.icount(), accel.ICOUNT)] * chosen.repetitions)
+    print(f"kernel {where.release}")
+    print(render(found))
+    wrong = complaints(found) if found["verdict"] == PASS else []
+    for line in wrong:
+        print(f"FAIL {line}")
+    verdict = FAIL if wrong else found["verdict"]
+    print(f"{verdict}: {bench.where_it_is(session.folder)}")
+    return EXIT_STATUS[verdict]

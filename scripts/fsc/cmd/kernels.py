@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale kernels: debug kernels, built from Debian's source into a cache outside the tree."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from .. import repo
+from ..show.table import size
+from ..verdict import EXIT_STATUS, PASS, SetupError
+from ..vm import archive, fetch, kernel, versions
+from ..vm.fetch import Source
+from ..vm.kernel import Kernel
+
+FRAGMENTS = repo.SCRIPTS / "kernels"
+# Each is base plus these fragments. One for a single series, such as base-1.2, is added to its namesake.
+KERNELS = {
+    "kasan": ("kasan",),
+    "recycle": ("recycle",),
+    "kcsan": ("kcsan",),
+    "rt": ("rt",),
+    "strict": ("kasan", "strict"),
+}
+ALL = "all"
+# What a build takes on two idle CPUs, and of the disk; printed before it begins.
+_MINUTES, _DISK = 6, "0.5G"
+_SOURCE_DISK = "1.7G"
+# The host's compiler: modules are built with the same one later.
+_COMPILER = "gcc"
+_SETTING = re.compile(r"(CONFIG_\w+)=(.+)")
+
+
+def fragment(name: str, series: str) -> str:
+    """All settings of a kernel."""
+    files = [FRAGMENTS / f"{part}{own}.config" for part in ("base", *KERNELS[name]) for own in ("", f"-{series}")]
+    return "".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
+
+
+def lost(wanted: str, config: str) -> list[str]:
+    """Settings that Kconfig did not take: a dependency is off, or the setting no longer exists.
+
+    If a setting is wanted twice, the later one counts, as it does for Kconfig.
+    """
+    found = dict(_SETTING.findall(config))
+    return [f"{name}={value}" for name, value in dict(_SETTING.findall(wanted)).items() if found.get(name, "n") != value]
+
+
+def _run(command: list[str], log: Path, what: str) -> None:
+    """Run a command with its output in @log; a failure's SetupError quotes the end."""
+    with log.open("a", encoding="utf-8") as out:
+        print(" ".join(command), file=out, flush=True)
+        done = subprocess.run(command, check=False, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                              env=kernel.clean_env(), close_fds=False)
+    if done.returncode:
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise SetupError(f"{what} failed ({log}):\n{end}")
+
+
+def _unpacked(found: Source) -> Path:
+    """The source, shared by all kernels; complete or absent."""
+    source = repo.cache() / f"source-{found.version}"
+
+    def unpack() -> None:
+        print(f"Unpacking {found.tar.name} {found.version} into {source}: {_SOURCE_DISK} of disk", file=sys.stderr, flush=True)
+        aside = source.with_name(f".{source.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        _run(["tar", "-xJf", str(found.tar), "-C", str(aside), "--strip-components=1"], source.with_name("unpack.log"), "unpacking")
+        aside.rename(source)
+
+    archive.once(source, unpack)
+    return source
+
+
+def _kbuild(found: Source, build: Path, compiler: str = _COMPILER) -> list[str]:
+    return ["make", "-C", str(_unpacked(found)), f"O={build}", f"CC={compiler}", f"HOSTCC={_COMPILER}"]
+
+
+def _make(make: list[str], build: Path, name: str, settings: str) -> None:
+    log, wanted = build / "build.log", build / "fragment"
+    if not (build / ".config").is_file():
+        wanted.write_text(settings, encoding="utf-8")
+        _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}")
+    if gone := lost(settings, (build / ".config").read_text(encoding="utf-8")):
+        (build / ".config").unlink()
+        raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
+    # make continues where it was interrupted.
+    # The release has the folder's name in it: a module for another kernel of that name does not load.
+    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", "bzImage", "modules"], log,
+         f"building {name}")
+
+
+def _build(name: str, found: Source, settings: str, where: Path) -> None:
+    make = _kbuild(found, where)
+    print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
+          f"{', going on where it was interrupted' if (where / '.config').is_file() else ''}", flush=True)
+    begin = time.monotonic()
+    _make(make, where, name, settings)
+    (where / "done").touch()
+    used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
+    print(f"{name}: {(time.monotonic() - begin) / 60:.1f} minutes, {size(used)}B", flush=True)
+
+
+def _place(name: str, series: str, version: str) -> Path:
+    key = hashlib.sha256(f"{version}\n{fragment(name, series)}".encode()).hexdigest()[:12]
+    return repo.cache() / f"{name}-{key}"
+
+
+def build(name: str, series: str) -> Kernel:
+    """Return a debug kernel of a series; build it if it does not exist."""
+    if name not in KERNELS:
+        raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {ALL}")
+    found = fetch.source(series)
+    where = _place(name, series, found.version)
+    archive.once(where / "done", lambda: _build(name, found, fragment(name, series), where))
+    return kernel.tree(str(where))
+
+
+def prepared(series: str, compiler: str) -> Path:
+    """A tree with Debian's configuration in which @compiler compiles modules; it has no kernel to link with."""
+    debian, found = kernel.debian(series), fetch.source(series)
+    where = repo.cache() / f"{compiler}-{debian.release}-of-{found.version}"
+
+    def prepare() -> None:
+        make, log = _kbuild(found, where, compiler), where / "build.log"
+        shutil.copy(debian.build / ".config", where)
+        _run([*make, "olddefconfig"], log, f"the configuration for {compiler}")
+        _run([*make, f"-j{os.cpu_count()}", "modules_prepare"], log, f"modules_prepare by {compiler}")
+        (where / "Module.symvers").touch()
+        (where / "done").touch()
+
+    archive.once(where / "done", prepare)
+    return where
+
+
+def table() -> str:
+    """All kernels that are available, and which of them are on this machine."""
+    lines = [f"{'KVER':<8}{'kernel':<12}here"]
+    for series in versions.known().series:
+        for flavour in (kernel.DEFAULT, *kernel.FLAVOURS):
+            here = fetch.kernel_folder(series, flavour)
+            lines.append(f"{series:<8}{flavour:<12}"
+                         + (kernel.debian(series, flavour).release if here.is_dir() else "not fetched"))
+        version = fetch.source(series).version if fetch.has_source(series) else None
+        for name in KERNELS:
+            where = _place(name, series, version) if version else None
+            built = where is not None and (where / "done").is_file()
+            lines.append(f"{series:<8}{name:<12}" + (kernel.tree(str(where)).release if built else "not built"))
+    default = versions.known().default
+    return "\n".join([*lines, "", f"Default: KVER={default}. {', '.join((kernel.DEFAULT, *kernel.FLAVOURS))}: Debian's, for "
+                      f"bench and the like. The others: KERNEL= of make kernels and make check-debug."])
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    if args.list:
+        print(table())
+        return EXIT_STATUS[PASS]
+    [series] = versions.chosen(args.kver)
+    names = list(KERNELS) if args.name == ALL else [args.name]
+    for name in names:
+        found = build(name, series)
+        print(f"{name}: {found.release}, KDIR={found.build}")
+    return EXIT_STATUS[PASS]

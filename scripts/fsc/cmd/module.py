@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Build the module and say where it is."""
+
+import argparse
+
+from .. import repo
+from ..vm import kernel, versions
+
+
+def main(args: argparse.Namespace) -> int:
+    """Build; return the exit status."""
+    kernel.refuse_both(args.kdir, None, args.kver)
+    build = kernel.tree(args.kdir) if args.kdir else kernel.debian(versions.chosen(args.kver)[0])
+    module = kernel.build_module(build) / "folioscale.ko"
+    print(f"{module.relative_to(repo.ROOT)} (for {build.release})")
+    return 0

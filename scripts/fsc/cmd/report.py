@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale report: report.html, results for readers who have neither this tree nor the time to read it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from .. import traits
+from ..result import fairness, metrics, power, result
+from ..result.environment import left_out, releases
+from ..show import costs, curves, plots, summary
+from ..show.costs import Group, Point, Section
+from ..show.notes import notes
+from ..show.plots import Plot
+from ..show.table import place
+from ..verdict import PASS, SetupError, worst
+from . import answer, model
+from .answer import Measured
+
+CSS = Path(__file__).with_name("report.css")
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+NAME = "report.html"
+# The protocols by the module's names, and what each does.
+OPTIONS = {name: f"descriptor: {one['descriptor']}; pages: {one['pages']}; a reader: {one['reader']}"
+           for name, one in traits.PROTOCOLS.items()}
+METHOD = (
+    "A kernel module has descriptor caches of its own over real page allocations; kernel threads look folios up, "
+    "others remove, free, allocate and publish them, and every lookup is checked. A repetition is a boot that runs "
+    f"every point once in an order of its own. {metrics.COUNTED}")
+# The path is in a point's name, and the protocol in the table of options.
+_NAMED = ("path", "protocol")
+_PARTS = {"answer": "The answer", "plots": "Plots", "method": "Method", "about": "Machine, fairness, parameters, warnings"}
+
+
+@dataclass(frozen=True)
+class Source(Measured):
+    """One folder, and what is in it."""
+    folder: Path
+    plots: dict[str, list[Plot]]     # by the id of their section
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A table cell that is more than text: a figure that links to its plot or, without a plot, a text to highlight."""
+    text: str
+    plot: str = ""
+    more: Sequence[str] = ()
+
+
+Cell = str | Figure
+Row = tuple[str, list[Cell]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first of @heads is above the heads of the rows; a group of rows may have a title."""
+    caption: str
+    heads: list[str]
+    groups: list[tuple[str, list[Row]]]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the answer: tables, and the text before and after them."""
+    title: str = ""
+    before: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    after: Sequence[str] = ()
+
+
+def load(folder: Path, number: int) -> Source:
+    """Read a folder and draw what is in it."""
+    found = result.read(result.file_of(folder))
+    sections = costs.sections(found, f"s{number}")
+    return Source(found, sections, folder, {section.id: plots.of_section(section, folder) for section in sections})
+
+
+# The answer
+
+def _does(points: list[Point]) -> str:
+    """What a lookup does to be sure of its folio."""
+    resolved = next((rep["resolved"] for point in points for rep in point["repetitions"] if rep["resolved"]), None)
+    if resolved is None:
+        return "unknown"
+    if resolved.get("locked"):
+        return "takes a lock"
+    if resolved.get("copies"):
+        return "copies, looks at a sequence"
+    steps = [word for key, word in (("hazard", "hazard"), ("refcounted", "tryget"), ("recheck", "recheck"))
+             if resolved.get(key)]
+    return ", ".join(steps) or "nothing"
+
+
+def _holds(points: list[Point]) -> str:
+    ran = [point for point in points if any(rep["resolved"] for rep in point["repetitions"])]
+    return "unknown" if not ran else "yes" if all(map(summary.holds, ran)) else "no"
+
+
+def _cell(section: Section, group: Group, metric: str, protocol: str) -> Cell:
+    """A figure with its interval and a link to its plot; for a curve, the smallest and the largest median."""
+    points = section.having(metric, protocol)
+    if not points:
+        lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
+        return worst(lost) if lost else "n/a"
+    return _figure(answer.cell(points, metric), section.plot_id(group))
+
+
+def _figure(cell: answer.Cell, plot: str) -> Figure:
+    return Figure(cell.text, plot, cell.more)
+
+
+def _verdicts(section: Section, protocols: list[str]) -> list[Row]:
+    """A row, unless all points have passed."""
+    found = {protocol: [p["verdict"] for p in section.points if p["protocol"] == protocol] for protocol in protocols}
+    if all(verdict == PASS for own in found.values() for verdict in own):
+        return []
+    return [("verdict", [Figure(worst(own)) if own and worst(own) != PASS else PASS if own else "n/a"
+                         for own in found.values()])]
+
+
+def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str]) -> Row:
+    """A row of figures."""
+    unranked = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
+    head = section.words(group.metrics[metric]) + f" ({metrics.why_not(metric)})" * unranked
+    return head, [_cell(section, group, metric, protocol) for protocol in protocols]
+
+
+def _readers(own: dict[str, list[Point]]) -> list[Row]:
+    """What a reader does under each option, and if it can hold."""
+    return [("a reader does", [_does(found) for found in own.values()]),
+            ("can hold a folio past its section", [_holds(found) for found in own.values()])]
+
+
+def _answer(source: Measured, path: str, title: str) -> Part:
+    """The table of one path."""
+    sections = [section for section in source.sections if section.path == path]
+    points = [point for point in source.result["points"] if point["path"] == path]
+    own = {name: [p for p in points if p["protocol"] == name] for name in dict.fromkeys(p["protocol"] for p in points)}
+    baseline = source.environment["suite"]["baseline"]
+    groups = [("", _readers(own))]
+    for section in sections:
+        head = section.title + (f", over {section.x}: smallest to largest median" if section.x else "")
+        rows = [_metric(section, group, metric, own) for group in section.present() for metric in group.metrics
+                if section.having(metric)]
+        groups.append((head + f". {metrics.COUNTED}" * section.counted, _verdicts(section, list(own)) + rows))
+    pairs = result.against_of(source.environment["suite"])
+    others = any(point["workload"] in pairs for point in points)
+    to = " or ".join([baseline] * bool(baseline) + ["the same of the workload that a title says against"] * others)
+    compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
+    caption = (f"{path}: what each option costs. Median, [interval]{compared if to else ''}. n/a: no such step, "
+               "or not in this workload. ~: an estimate. Figures lead to their plots.")
+    return Part(title, costs.says(sections, baseline), [Table(caption, ["cost", *own], groups)])
+
+
+def _overview(sources: Sequence[Measured]) -> list[Part]:
+    """One table for several suites, which README shows as well."""
+    of = answer.rows(sources)
+    if len(sources) < 2 or not of:
+        return []
+    names = answer.protocols(of)
+    points = [point for source in sources for section in source.sections if section.path == answer.PATH
+              for point in section.points]
+    rows = _readers({name: [point for point in points if point["protocol"] == name] for name in names})
+    rows += [(f"{row.title}; {row.where}", [_figure(row.cells[name], row.plot) if name in row.cells else "n/a" for name in names])
+             for row in of]
+    table = Table("What the options keep in limbo. Figures lead to their plots.", ["cost", *names], [("", rows)])
+    return [Part("The options in one table", tables=[table], after=answer.says(of))]
+
+
+def _errs(source: Measured) -> list[Part]:
+    """How often comparisons between workloads err."""
+    rows, pairs = list(power.rows(source.result, summary.SHOWN)), result.against_of(source.environment["suite"])
+    if not rows:
+        return []
+    groups: dict[str, list[Row]] = {}
+    for one in rows:
+        head = f"{place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}"
+        groups.setdefault(head, []).append((curves.title(one.metric), [*power.cells(one.power), "yes" if one.differs else "no"]))
+    heads = ["metric", *power.HEADS, "called different here"]
+    return [Part(tables=[Table("How often this comparison errs", heads, [*groups.items()])], after=power.words(source.result, rows))]
+
+
+def _model(source: Measured) -> list[Part]:
+    """The tables of the model for this suite, if there are any."""
+    said = model.of(source.result)
+    if isinstance(said, str):
+        return []
+    tables = [Table(found.title, found.head, [(title, [(row[0], list(row[1:])) for row in rows]) for title, rows in found.groups.items()])
+              for found in model.tables(said)]
+    return [Part(tables=tables, after=model.legend(said))]
+
+
+def _answers(sources: Sequence[Measured]) -> list[Part]:
+    parts = _overview(sources)
+    for source in sources:
+        paths = list(dict.fromkeys(section.path for section in source.sections))
+        for path in paths:
+            where = f", {path}" if len(paths) > 1 or path != "pagecache" else ""
+            parts.append(_answer(source, path, f"{source.environment['suite']['question']} ({source.name + where})"))
+        parts += _errs(source)
+        if not paths:
+            parts.append(Part(source.name, ["Nothing was measured."]))
+        parts += _model(source)
+    return parts
+
+
+def answers(sources: Sequence[Measured]) -> str:
+    """The HTML of all parts before the plots."""
+    return str(_template().module.answer(_answers(sources)))    # type: ignore[attr-defined]
+
+
+# Plots
+
+def _figures(section: Section, group: Group) -> Table:
+    """A curve's figures as a table, for readers who want them exactly."""
+    metric = next(iter(group.metrics))
+    found = plots.lines(section, metric)
+    groups: list[tuple[str, list[Row]]] = [
+        (plots.line_label(line), [(str(x), [costs.told(by_x[x], metric) if by_x[x] else "none"])
+                                  for x in plots.places(found) if x in by_x])
+        for line, by_x in found.items()]
+    return Table(f"{section.words(group.title)}, by {section.x}", [str(section.x), "median [interval]"], groups)
+
+
+def _plot(plot: Plot, figures: Table | None) -> dict[str, Any]:
+    """A plot without svg is a sentence on what it would show."""
+    return {"id": plot.id, "title": plot.title, "svg": plot.svg, "caption": plot.caption if plot.svg else plot.text,
+            "figures": figures if plot.svg else None}
+
+
+def _all_plots(source: Source) -> list[dict[str, Any]]:
+    several = len({section.path for section in source.sections}) > 1
+    found = []
+    for section in source.sections:
+        groups = {section.plot_id(group): group for group in section.present() if group.kind == "curve"}
+        found.append({"id": section.id, "title": f"{section.path}, {section.title}" if several else section.title,
+                      "said": [metrics.COUNTED] if section.counted else [],
+                      "plots": [_plot(plot, _figures(section, groups[plot.id]) if plot.id in groups else None)
+                                for plot in source.plots[section.id]]})
+    return found
+
+
+# What it was measured on
+
+def _parameters(source: Source) -> dict[str, Any]:
+    """The parameters that are the same everywhere, and the others by workload."""
+    found: dict[tuple[str, str], dict[str, list[Any]]] = {}
+    for point in source.result["points"]:
+        own = found.setdefault((point["workload"], point["path"]), {})
+        for name, value in point["params"].items():
+            if name not in _NAMED and value not in own.setdefault(name, []):
+                own[name].append(value)
+    # A lost point has only the parameters that the suite sets.
+    names = list(dict.fromkeys(name for own in found.values() for name in own))
+    values = {name: {str(v) for own in found.values() for v in own.get(name, [])} for name in names}
+    common = {name: next(iter(values[name])) for name in names if len(values[name]) == 1}
+    differing = [name for name in names if name not in common]
+    rows: list[Row] = [(f"{workload}, {path}", [", ".join(map(str, own.get(name, []))) for name in differing])
+                       for (workload, path), own in found.items()]
+    return {"parameters": Table("Parameters of the module that differ", ["workload, path", *differing], [("", rows)]),
+            "common": " ".join(f"{name}={value}" for name, value in common.items())}
+
+
+def _facts(facts: dict[str, Any]) -> Table:
+    """The facts that decide whether a comparison is fair, and the other facts of the kernel."""
+    rows: list[Row] = []
+    for name in (*fairness.UNFAIR_FACTS, *(name for name in facts if name not in fairness.UNFAIR_FACTS)):
+        wanted = ("must be off" if name in fairness.UNFAIR_FACTS else
+                  "slows everything down" if name in fairness.HEAVY_FACTS else "")
+        rows.append((name, [{1: "on", 0: "off"}.get(facts.get(name), "unknown"), wanted]))
+    return Table("Kernel facts", ["fact", "is", "for a comparison"], [("", rows)], "text")
+
+
+def _fair(source: Source) -> dict[str, Any]:
+    facts = (source.environment["kernel"] or {}).get("facts") or {}
+    unfair = fairness.complaints(facts, {})
+    unknown = [name for name in fairness.UNFAIR_FACTS if facts.get(name) is None]
+    said = [f"Not known: {', '.join(unknown)}."] if unknown else []
+    if not unfair and not unknown:
+        said.append(f"Off, as a comparison needs: {', '.join(fairness.UNFAIR_FACTS)}.")
+    said.append(f"What slows every option down: {', '.join(fairness.heavy(facts)) or 'nothing that is known'}.")
+    said.append("slab_debug is looked for before the first run and after each: with it there is no result.")
+    return {"unfair": unfair, "fair": said, "kernel_facts": _facts(facts)}
+
+
+def _boots(source: Source) -> Table:
+    keys = ["accelerator", "state", "seconds", "reason"]
+    if source.environment["suite"].get("boots"):
+        keys.insert(0, "name")
+    rows: list[Row] = [(str(boot["boot"]), [str(boot[key]) for key in keys]) for boot in source.environment["boots"]]
+    return Table("Boots", ["boot", *keys], [("", rows)], "text")
+
+
+def _command(source: Source) -> str:
+    try:
+        return (source.folder / "command").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _suite(source: Source) -> dict[str, Any]:
+    """A suite's plots, and all about it that is not a figure."""
+    layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
+    return {"name": source.name, "sections": _all_plots(source),
+            "timed": any("-time-" in plot.id for found in source.plots.values() for plot in found),
+            "facts": summary.facts(source.result) | {"CPU layout": layout or "unknown"},
+            "machines": summary.all_machines(source.environment), "boots": _boots(source),
+            "notes": [" ".join(text.split()) for text in notes(source.result)],
+            "command": _command(source)} | _fair(source) | _parameters(source)
+
+
+def _of_runs(sources: list[Source]) -> str:
+    """A line on suites that have the same verdict: the verdict, machines, revisions and dates."""
+    envs = [source.environment for source in sources]
+
+    def all_of(values: Iterable[str]) -> str:
+        return ", ".join(dict.fromkeys(values))
+
+    dates = sorted(env["date"] for env in envs)
+    line = (f"Suite{'s' * (len(sources) > 1)} {all_of(source.name for source in sources)}: {sources[0].result['verdict']}; "
+            f"{all_of(name for env in envs for name in releases(env)) or 'an unknown kernel'}, "
+            f"{all_of(env['cpu'] or 'unknown CPU' for env in envs)}; folioscale {all_of(env['revision'] for env in envs)}, "
+            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}.")
+    return line + "".join(f" Cut short: {env['interrupted']}." for env in envs if env["interrupted"])
+
+
+def render(sources: list[Source]) -> str:
+    """The page: self-contained, without scripts."""
+    emulated = [source for source in sources if source.environment["times_emulated"]]
+    whose = "" if len(emulated) == len(sources) else f" ({', '.join(source.name for source in emulated)})"
+    well = [source for source in sources if source.result["verdict"] == PASS and not source.environment["interrupted"]]
+    used = list(dict.fromkeys(point["protocol"] for source in sources for point in source.result["points"]))
+    return _template().render(
+        title=summary.TITLE, names=", ".join(source.name for source in sources), css=CSS.read_text(encoding="utf-8"), parts=_PARTS,
+        emulated=" ".join(summary.EMULATED) + whose if emulated else "", well=[_of_runs(well)] if well else [],
+        warnings=[*filter(None, [answer.revisions(sources)]), *(_of_runs([source]) for source in sources if source not in well)],
+        answers=_answers(sources), suites=[_suite(source) for source in sources],
+        method=METHOD, options={name: OPTIONS.get(name, "not described here") for name in used},
+        legends=dict.fromkeys(text for source in sources for text in summary.legend(source.result)),
+        left_out=dict.fromkeys(left_out(source.environment) for source in sources)) + "\n"
+
+
+def _template() -> Template:
+    found = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
+    return found.get_template(TEMPLATE.name)
+
+
+def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
+    """Plots by their ids; a link to a plot in the page ends with its id."""
+    known = {plot.id: plot.svg for source in sources for plots_of in source.plots.values() for plot in plots_of if plot.svg}
+    if unknown := [name for name in wanted if name not in known]:
+        raise SetupError(f"--plot {unknown[0]}: no such plot; known: {', '.join(known)}")
+    return {name: known[name] for name in wanted}
+
+
+def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> list[Path]:
+    """Write the report, and the wanted plots as files, each completely or not at all; return the files."""
+    sources = [load(folder, number) for number, folder in enumerate(folders, 1)]
+    texts = {file: render(sources)} | {file.with_name(f"{name}.svg"): f"{svg}\n"
+                                       for name, svg in _svgs(sources, plots_wanted).items()}
+    for path, text in texts.items():
+        result.write_text(path, text)
+    return list(texts)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    folders = [Path(folder) for folder in args.folder]
+    first = folders[0] if folders[0].is_dir() else folders[0].parent
+    file = Path(args.out) if args.out else first / NAME
+    print("\n".join(str(path) for path in write(folders, file, args.plot)))
+    return 0

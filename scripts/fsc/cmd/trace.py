@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/folioscale trace: one run of the module under a bpftrace script or hist: triggers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from shlex import quote
+
+from .. import repo
+from ..perf import traced
+from ..verdict import SetupError
+
+_FOLDERS = {".bt": repo.SCRIPTS / "bpftrace", ".hist": repo.SCRIPTS / "hist"}
+
+
+def find(name: str) -> Path:
+    """A script by its name in scripts/bpftrace or scripts/hist, or by its file."""
+    own = [folder / f"{name}{suffix}" for suffix, folder in _FOLDERS.items()]
+    for file in (*own, Path(name)):
+        if file.is_file() and file.suffix in _FOLDERS:
+            return file.resolve()
+    known = sorted(path.stem for suffix, folder in _FOLDERS.items() for path in folder.glob(f"*{suffix}"))
+    raise SetupError(f"SCRIPT={name}: no such script, nor a .bt or .hist file; known: {' '.join(known)}")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Return the exit status."""
+    script = find(args.script)
+    run = traced.prepare(args, f"trace-{script.stem}")
+    boot = run.boot(f"trace {quote(str(script))} {quote(run.params)}\n", files=(script,),
+                    names={"output": f"{script.stem}.txt"})
+    print(run.text("output"), end="")
+    return run.conclude(boot)

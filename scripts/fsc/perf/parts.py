@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Assign samples to the parts of a lookup or a turnover, by the functions in their call chains."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..show.table import wrap
+from .recording import Recording
+from .samples import Sample
+
+READER, FREER, DEFERRED = "reader", "freer", "deferred"
+# The loop around the parts, clocks, histograms, and all that is not listed; and interrupts.
+OTHER, INTERRUPTS = "other", "interrupts"
+
+# All delays use the same function; this caller of it identifies a gap.
+_GAP = "fsc_delay"
+# By role and part: patterns of its functions, including inlined ones. A sample belongs to the
+# innermost function of its call chain that is listed here; what a part calls is in the part.
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    READER: {
+        "find": (r"xas_(load|reset|retry|start|descend)", "fsc_mapping_find_locked", r"pagecache_(find|lookups?|section\w*)",
+                 r"gup_(walk|page|section\w*|finish)", r"pfn_(choose|try|block_\w+|section|decide_other)",
+                 r"fsc_memdesc_(next_block|unmark)", r"fsc_arena_\w+"),
+        "gap": (_GAP,),
+        "acquire": (r"fsc_\w+_tryget", r"fsc_hazptr_(un)?protect", "xas_reload", r"(gup|pfn)_\w+_again", "gup_pin",
+                    "gup_fall_back", "pagecache_section_break", "raw_read_seqcount", "read_seqcount_retry"),
+        "irqs off": (r"(arch|raw)_local_irq_(enable|restore)", "native_irq_enable"),
+        "hold": ("fsc_spin", "fsc_spin_resched"),
+        "use": ("fsc_use", "pfn_use", "fsc_check_stamp", "fsc_seq_judge", "fsc_seq_read_copied"),
+        "release": ("fsc_reader_put", "fsc_reader_free", "gup_put_testzero", r"fsc_\w+_put_testzero"),
+        OTHER: ("fsc_draw_key", "fsc_slot_of", r"fsc_stream_\w+", r"fsc_read_(batch\w*|stalled)", "fsc_timed_section"),
+    },
+    FREER: {
+        "unlink": (r"(pagecache|gup|pfn)_(remove|refreeze)", r"fsc_mapping_(remove|refreeze)", "fsc_refreeze"),
+        "free": ("fsc_evict", "fsc_put"),
+        "allocate": ("fsc_refill", "fsc_allocate", r"(pagecache|gup|pfn)_publish", "fsc_mapping_publish"),
+        "gap": ("fsc_spin", "fsc_spin_resched"),
+        OTHER: (r"fsc_limbo_\w+", "fsc_draw_key", "fsc_ring_exchange", r"(pagecache|gup|pfn)_turned", "fsc_turn_batch"),
+    },
+    DEFERRED: {
+        "callbacks": (r"fsc_\w+_callback",),
+        "kfree_rcu": (r"kv?free_rcu_\w+",),
+        "grace periods": ("rcu_do_batch", "rcu_core", r"rcu_gp_\w+", r"rcu_exp_\w+", "wait_rcu_exp_gp",
+                          r"sync_rcu_exp_\w+", "rcu_sched_clock_irq"),
+    },
+}
+# If readers take a reference, the RCU section is part of finding. If they take none, it is what keeps the folio.
+_SECTION = {"rcu_read_lock": "acquire", "rcu_read_unlock": "release"}
+_ENTRY = re.compile(r"asm_(sysvec_\w+|common_interrupt)")
+_PATTERNS = {role: [(re.compile("|".join(patterns)), part) for part, patterns in parts.items()]
+             for role, parts in PARTS.items()}
+
+
+def role_of(name: str) -> str:
+    """A thread's role by its name; "" if it is not a thread of the run."""
+    return READER if name.startswith("fsc_reader/") else FREER if name.startswith("fsc_freer/") else ""
+
+
+def part_of(role: str, functions: list[str], refcounted: bool = True) -> str | None:
+    """The part of @role that a chain of @functions, the innermost first, belongs to."""
+    # A static function may have a suffix: .isra.0, .constprop.0.
+    names = [name.partition(".")[0] for name in functions]
+    if role == READER and _GAP in names:
+        return "gap"
+    for name in names:
+        if role == READER and not refcounted and name in _SECTION:
+            return _SECTION[name]
+        for pattern, part in _PATTERNS[role]:
+            if pattern.fullmatch(name):
+                return part
+    return None
+
+
+@dataclass
+class Share:
+    samples: int = 0
+    ns: float = 0
+
+    def add(self, ns: float) -> None:
+        self.samples += 1
+        self.ns += ns
+
+
+@dataclass
+class Split:
+    """Where the time went. Each sample of a reader or freer is in one part of its role, or deferred work."""
+    parts: dict[str, dict[str, Share]] = field(default_factory=lambda: {
+        role: {part: Share() for part in (*parts, *([INTERRUPTS, DEFERRED] if role != DEFERRED else []))}
+        for role, parts in PARTS.items()})
+    lines: dict[tuple[str, str, str, str], Share] = field(default_factory=lambda: defaultdict(Share))
+    ran_on: dict[str, float] = field(default_factory=lambda: defaultdict(float))    # ns of deferred work by thread
+
+
+def functions_of(recording: Recording, sample: Sample) -> list[str]:
+    found = []
+    for frame, inlined in recording.chain(sample):
+        found += [step.function for step in inlined] or [frame.symbol]
+    return found
+
+
+def line_of(recording: Recording, sample: Sample) -> tuple[str, str]:
+    """The symbol that runs, and the innermost line of the module's sources that it runs for."""
+    symbol, place = "?", ""
+    for frame, inlined in recording.chain(sample):
+        if symbol == "?":
+            symbol = inlined[0].function if inlined else frame.symbol
+        for step in inlined:
+            if re.search(r"/(module|include/folioscale)/", step.file):
+                return symbol, step.place
+        if inlined:
+            place = place or inlined[0].place
+    return symbol, place
+
+
+def _deferred(functions: list[str]) -> str | None:
+    return part_of(DEFERRED, functions)
+
+
+def where_is(name: str, functions: list[str], refcounted: bool) -> tuple[str, str]:
+    """Role and part of a sample of thread @name; "" and "" if it has nothing to do with the run."""
+    role = role_of(name)
+    entry = next((at for at, symbol in enumerate(functions) if _ENTRY.fullmatch(symbol)), None)
+    if entry is not None:
+        # An interrupt is charged to the thread that it interrupts, except deferred work.
+        deferred = _deferred(functions[:entry])
+        if deferred:
+            return DEFERRED, deferred
+        return (role, INTERRUPTS) if role else ("", "")
+    if role:
+        return role, part_of(role, functions, refcounted) or OTHER
+    deferred = _deferred(functions)
+    return (DEFERRED, deferred) if deferred else ("", "")
+
+
+def split(recording: Recording) -> Split:
+    """Assign every sample to its role and part."""
+    found, refcounted = Split(), bool(recording.run["resolved"]["refcounted"])
+    for sample in recording.script.samples:
+        name, ns = recording.name(sample), recording.script.time_ns(sample)
+        functions = functions_of(recording, sample)
+        role, part = where_is(name, functions, refcounted)
+        own = role_of(name)
+        if not role:
+            continue
+        found.parts[role][part].add(ns)
+        if role == DEFERRED:
+            found.ran_on[name] += ns
+            if own:
+                # It ran in the thread's time, so it is charged to the thread, too.
+                found.parts[own][DEFERRED].add(ns)
+        symbol, place = line_of(recording, sample)
+        found.lines[role, part, symbol, place].add(ns)
+    return found
+
+
+def document(recording: Recording) -> dict[str, Any]:
+    """The split as JSON."""
+    found, script = split(recording), recording.script
+    counted = {f"fsc_{thread['name']}": thread["cpu_ns"] for thread in recording.run["threads"]}
+    ran: dict[str, int] = defaultdict(int)
+    for (_, tid), ns in script.run_ns.items():
+        ran[recording.threads.get(tid, "")] += ns
+    threads = [{"name": name, "tid": tid, "recorded_ns": ran[name], "cpu_ns": counted[name]}
+               for tid, name in recording.threads.items()]
+    roles = {}
+    for role, parts in found.parts.items():
+        members = [thread for thread in threads if role_of(thread["name"]) == role]
+        roles[role] = {
+            "threads": len(members),
+            "cpu_ns": sum(thread["cpu_ns"] for thread in members) if role != DEFERRED else None,
+            "parts_ns": round(sum(share.ns for share in parts.values())),
+            "parts": {part: {"samples": share.samples, "ns": round(share.ns)} for part, share in parts.items()},
+        }
+    lines = sorted(found.lines.items(), key=lambda item: -item[1].ns)
+    return {
+        "event": recording.event, "note": recording.note, "lost_samples": script.lost,
+        "recorded_ns": script.recorded_ns, "window_ns": recording.run["window"]["window_ns"],
+        "params": recording.run["params"], "threads": threads, "roles": roles,
+        "deferred_on": {name: round(ns) for name, ns in sorted(found.ran_on.items(), key=lambda item: -item[1])},
+        "lines": [{"role": role, "part": part, "symbol": symbol, "line": place, "samples": share.samples,
+                   "ns": round(share.ns)} for (role, part, symbol, place), share in lines],
+    }
+
+
+# Show these parts even without samples, which means something; the others only with some.
+_ALWAYS = {READER: ("find", "acquire", "hold", "use", "release"), FREER: ("unlink", "free", "allocate"), DEFERRED: ()}
+_TITLE = {READER: "readers", FREER: "freers", DEFERRED: "deferred work, whoever ran it"}
+
+
+def _role(role: str, found: dict[str, Any]) -> list[str]:
+    total = found["parts_ns"]
+    title = _TITLE[role]
+    if found["cpu_ns"] is not None:
+        title += (f", {found['threads']}: {total / 1e6:,.1f} ms in all parts; the kernel's account: "
+                  f"{found['cpu_ns'] / 1e6:,.1f} ms")
+    lines = [*wrap(title, rest="  "), "", f"  {'part':<16}{'samples':>9}{'ms':>12}{'%':>8}"]
+    for part, share in found["parts"].items():
+        if share["samples"] or part in _ALWAYS[role]:
+            percent = 100 * share["ns"] / total if total else 0
+            lines.append(f"  {part:<16}{share['samples']:>9,}{share['ns'] / 1e6:>12,.1f}{percent:>8.1f}")
+    return [*lines, ""]
+
+
+def _lines(role: str, found: dict[str, Any], top: int) -> list[str]:
+    total = found["roles"][role]["parts_ns"] or 1
+    own = [line for line in found["lines"] if line["role"] == role][:top]
+    lines = [f"  {'%':>5}  {'part':<14}{'symbol':<27}line"] if own else []
+    for line in own:
+        lines.append(f"  {100 * line['ns'] / total:>5.1f}  {line['part']:<14}{line['symbol'][:26]:<27}{line['line']}")
+    return [*lines, ""] if own else []
+
+
+def render(found: dict[str, Any], top: int) -> str:
+    """The split as text, with @top source lines for each role."""
+    params = found["params"]
+    lines = [f"path={params['path']} protocol={params['protocol']} nr_readers={params['nr_readers']} "
+             f"nr_freers={params['nr_freers']}",
+             f"recorded  {found['recorded_ns'] / 1e6:,.0f} ms of a window of {found['window_ns'] / 1e6:,.0f} ms",
+             *wrap(found["note"] or found["event"], "event     "), ""]
+    if found["lost_samples"]:
+        lines += [f"LOST {found['lost_samples']} samples: perf could not keep up; what is below lacks them", ""]
+    for role, parts in found["roles"].items():
+        if parts["threads"] or parts["parts_ns"]:
+            lines += _role(role, parts)
+            if role == DEFERRED:
+                where = [f"{name} {100 * ns / parts['parts_ns']:.0f}%" for name, ns in found["deferred_on"].items()]
+                lines += [*wrap(", ".join(where[:6]), "  on "), ""]
+            lines += _lines(role, found, top)
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+"""perf stat over the measured window, for each reader and freer and for each role."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from ..perf import window
+from ..perf.parts import FREER, READER, role_of
+from ..verdict import SetupError
+
+SOFTWARE = ("task-clock", "context-switches", "cpu-migrations", "page-faults")
+HARDWARE = ("cycles", "instructions", "cache-misses")
+# perf can only count threads that exist, so it attaches during the warm-up, with a second try if
+# it is late. A machine without a PMU is most likely emulated.
+ATTACH_MS = {True: (2000, 10_000), False: (6000, 30_000)}
+Counts = dict[str, dict[str, float | None]]
+
+
+def parse(text: str) -> Counts:
+    """Parse perf stat -j --per-thread, by thread and event; None if perf could not count the event."""
+    found: Counts = {}
+    for line in text.splitlines():
+        if not line.startswith("{"):
+            continue
+        entry = json.loads(line)
+        name = entry["thread"].rpartition("-")[0]
+        value = entry["counter-value"]
+        found.setdefault(name, {})[entry["event"]] = None if value.startswith("<") else float(value)
+    return dict(sorted(found.items()))
+
+
+def by_role(counts: Counts) -> Counts:
+    """The sums of each role; None if one of its threads has no count."""
+    found: Counts = {}
+    for role in (READER, FREER):
+        members = [events for name, events in counts.items() if role_of(name) == role]
+        for event in dict.fromkeys(event for events in members for event in events):
+            values = [events[event] for events in members]
+            found.setdefault(role, {})[event] = None if None in values else sum(values)
+    return found
+
+
+class TooLate(SetupError):
+    """perf had not attached when the window began."""
+
+
+def _attached(warmup_ms: int) -> tuple[str, dict[str, Any]]:
+    """Make a run and count its threads; return perf's output and run.json."""
+    events = SOFTWARE + (HARDWARE if window.has_pmu() else ())
+    with tempfile.NamedTemporaryFile("r", prefix="folioscale-stat-") as said, ExitStack() as stack:
+        stack.enter_context(window.started())
+        threads = ",".join(map(str, window.threads()))
+        try:
+            running = stack.enter_context(window.perf(
+                "stat", ["-j", "--per-thread", "-e", ",".join(events), "-o", said.name, "-t", threads]))
+        except SetupError:
+            if window.state() in ("start", "warmup"):
+                raise
+            running = None
+        if not running or window.state() not in ("start", "warmup"):
+            window.run_json()    # the run has to end before there can be another
+            raise TooLate(f"perf did not attach in a warm-up of {warmup_ms} ms: --warmup-ms takes more")
+        window.measured(running)
+        running.end()
+        return Path(said.name).read_text(), window.run_json()
+
+
+def count(params: list[str], warmup_ms: int | None) -> dict[str, Any]:
+    """Make a run with @params and count its threads; return both. On a busy machine this takes two runs."""
+    window.set_params(params)
+    if window.param("max_turnovers") != "0":
+        raise SetupError(f"max_turnovers={window.param('max_turnovers')}: allowed: 0, as else there is no warm-up "
+                         "in which perf could attach")
+    before = int(window.param("warmup_ms"))
+    tries = [warmup_ms] if warmup_ms else list(ATTACH_MS[window.has_pmu()])
+    try:
+        while True:
+            longest = max(before, tries.pop(0))
+            window.set_params([f"warmup_ms={longest}"])
+            try:
+                said, run = _attached(longest)
+                break
+            except TooLate:
+                if not tries:
+                    raise
+    finally:
+        window.set_params([f"warmup_ms={before}"])
+    counts = parse(said)
+    return {"threads": counts, "roles": by_role(counts), "window_ns": run["window"]["window_ns"],
+            "counters": run["counters"], "params": run["params"],
+            "not_counted": [] if window.has_pmu() else list(HARDWARE)}
+
+
+def _value(event: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.1f} ms" if event == "task-clock" else f"{value:,.0f}"
+
+
+def render(found: dict[str, Any]) -> str:
+    """A table: a line for each event, columns for roles, then for threads if a role has several."""
+    columns = {f"{role}s": events for role, events in found["roles"].items()}
+    if len(found["threads"]) > len(columns):
+        columns |= {name.removeprefix("fsc_"): events for name, events in found["threads"].items()}
+    names = dict.fromkeys(event for events in columns.values() for event in events)
+    lines = [f"{found['window_ns'] / 1e6:,.0f} ms measured, {found['counters']['lookups']:,} lookups, "
+             f"{found['counters']['turnovers']:,} turnovers", "",
+             f"{'':<18}" + "".join(f"{name:>16}" for name in columns)]
+    lines += [f"{name:<18}" + "".join(f"{_value(name, events.get(name)):>16}" for events in columns.values())
+              for name in names]
+    if found["not_counted"]:
+        lines += ["", f"no PMU: {', '.join(found['not_counted'])} cannot be counted here"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a result was measured on."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import subprocess
+from typing import Any
+
+from .. import repo
+from ..suite.suite import Suite
+from ..vm import bootwords
+from .result import NOT_MEASURED, BootRecord
+
+
+# What an emulated clock cannot show, in addition to NOT_MEASURED.
+_EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
+# RCU's settings, by the kernel's names: guest/point.sh, rcu().
+RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
+SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(repo.ROOT), *words],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.strip()
+
+
+@functools.cache
+def revision() -> str:
+    """The revision of folioscale at the first call; "unknown" in a tree without git."""
+    found = _git("describe", "--always") or "unknown"
+    # Untracked files count as changes, too.
+    return found + ("-dirty" if _git("status", "--porcelain", "--", *SOURCES) else "")
+
+
+def _ranges(cpus: list[int]) -> str:
+    """CPUs as the kernel lists them: 0-2,5."""
+    starts = [cpu for cpu in cpus if cpu - 1 not in cpus]
+    ends = [cpu for cpu in cpus if cpu + 1 not in cpus]
+    return ",".join(f"{start}" if start == end else f"{start}-{end}" for start, end in zip(starts, ends))
+
+
+def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
+    """RCU's settings, None for those the kernel does not have, and the CPUs with offloaded callbacks."""
+    if "took.rcu_nocbs" not in said:
+        return None
+    offloaded = sorted(map(int, said["took.rcu_nocbs"].split()))
+    return {name: bootwords.number(said.get(f"rcu.{name}", "")) for name in RCU} | {"nocb_cpus": _ranges(offloaded)}
+
+
+def _sheaf_capacity(boot: BootRecord | None) -> str | None:
+    """Objects in a sheaf of the descriptors' cache: one number, unless the caches of the protocols differ."""
+    layouts = [boot.json(name) or {} for name in boot.blobs if name.startswith("slab/")] if boot else []
+    found = {layout["sheaf_capacity"] for layout in layouts if layout.get("sheaf_capacity") is not None}
+    return ", ".join(map(str, sorted(found))) or None
+
+
+def machine(boot: BootRecord | None) -> dict[str, Any]:
+    """What one boot reported about its machine; None for what it did not report."""
+    lines = boot.text("machine").splitlines() if boot else []
+    said = dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def number(key: str) -> int | None:
+        return int(said[key]) if said.get(key, "").isdigit() else None
+
+    config = boot.json("config") if boot else None
+    memory_kb = number("memory_kb")
+    return {
+        "uname": said.get("uname"), "cmdline": said.get("cmdline"),
+        "accelerator": boot.accelerator if boot else None,
+        "cpu": said.get("cpu"), "vcpus": number("vcpus"),
+        "memory": memory_kb * 1024 if memory_kb else None,
+        "clocksource": said.get("clocksource"),
+        "cpu_layout": {key: value for key, value in said.items()
+                       if key == "online" or key[3:].isdigit()},
+        "kernel": config["kernel"] if config else None,
+        "rcu": _rcu(said), "sheaf_capacity": _sheaf_capacity(boot),
+    }
+
+
+def _said(boot: BootRecord) -> dict[str, Any]:
+    """The facts of a boot that may differ in the next one."""
+    found = machine(boot)
+    kernel = found["kernel"] or {}
+    return {"uname": found["uname"], "release": kernel.get("release"), "preempt": kernel.get("preempt"),
+            "cmdline": found["cmdline"], "memory": found["memory"], "rcu": found["rcu"],
+            "sheaf_capacity": found["sheaf_capacity"]}
+
+
+def releases(environment: dict[str, Any]) -> list[str]:
+    """The kernels that a result was measured on: one, or those of the suite's machines."""
+    found = [environment["kernel"]["release"]] if environment["kernel"] else []
+    if environment["suite"].get("boots"):
+        found += [boot["release"] for boot in environment["boots"] if boot["release"]]
+    return list(dict.fromkeys(found))
+
+
+def left_out(environment: dict[str, Any]) -> str:
+    """What the figures do not cover, as text."""
+    return "; ".join([*(_EMULATED_LEAVES_OUT if environment["times_emulated"] else ()), *environment["not_measured"]])
+
+
+def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
+    """The environment of a result: that of the first ordinary boot, and separately that of the icount boot.
+
+    Of several machines that reported anything, take the one that the suite names first: the order of boots depends on
+    the seed.
+    """
+    names = ["", *suite.guests]
+    plain = min((boot for boot in boots if boot.accelerator != "icount"),
+                key=lambda boot: ("config" not in boot.blobs, names.index(boot.name)), default=None)
+    icount = next((boot for boot in boots if boot.accelerator == "icount"), None)
+    found = machine(plain or icount)
+    # HOST=1 on a machine that is itself emulated has no better clock.
+    emulated = emulated or "QEMU TCG" in (found["cpu"] or "")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return found | {
+        "icount": machine(icount) if icount else None,
+        "times_emulated": emulated, "revision": revision(),
+        "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "interrupted": interrupted,
+        "suite": {"name": suite.name, "question": suite.question, "seed": suite.seed,
+                  "repetitions": suite.repetitions, "baseline": suite.baseline,
+                  "workloads": {point.workload: point.title for point in suite.points},
+                  "curves": {workload: {"x": curve.x, "show": list(curve.show)}
+                             for workload, curve in suite.curves.items()},
+                  "against": suite.against,
+                  "boots": {name: {key: getattr(guest, key) for key in ("title", "cmdline", "flavour", "memory_mb")}
+                            for name, guest in suite.guests.items()},
+                  "left_out": suite.left_out},
+        "boots": [{"boot": boot.number, "name": boot.name, "accelerator": boot.accelerator, "state": boot.state,
+                   "reason": boot.reason, "first": boot.first, "at_boot": boot.at_boot, "seconds": round(boot.seconds, 1),
+                   "order": [point.id for point in boot.points]} | _said(boot) for boot in boots],
+        "not_measured": NOT_MEASURED,
+    }

@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The metrics of one repetition, from run.json and the runner's slab samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import traits
+from ..show import table
+
+# struct kvfree_rcu_bulk_data: a page with a header of 40 bytes, and a pointer for each object.
+POINTERS_PER_PAGE = 507
+MEMDESC_WORD = 8
+# Files of /sys/kernel/slab/folioscale_desc; kernels without sheaves have no sheaf_capacity.
+LAYOUT = ("slab_size", "object_size", "objs_per_slab", "order", "sheaf_capacity", "cpu_partial")
+# The most full sheaves: the main and the spare one of each CPU, and MAX_FULL_SHEAVES of a node (mm/slub.c).
+SHEAVES_OF_A_CPU, SHEAVES_OF_A_BARN = 2, 10
+PAGE, HUGE = 4096, 2 << 20
+ENOUGH_WAITS = 100
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric may be used; plain() and icount() compute it."""
+    time: bool = False             # depends on the clock: no ranking if that is emulated
+    deterministic: bool = False    # counted, not sampled: no test
+    clocked: bool = False          # free rate x grace period, and both depend on the clock
+
+
+METRICS = {
+    "lookups_per_second": Metric(time=True),
+    "instructions_per_lookup": Metric(deterministic=True),
+    "floor_instructions_per_lookup": Metric(deterministic=True),
+    "instructions_per_lookup_over_floor": Metric(deterministic=True),
+    "instructions_per_turnover": Metric(deterministic=True),
+    "tryget_zero_per_million": Metric(),
+    "recheck_fail_per_million": Metric(),
+    "hazard_moved_per_million": Metric(),
+    "seq_retries_per_million": Metric(),
+    "seq_fallbacks_per_million": Metric(),
+    "fallbacks_per_million": Metric(),
+    "fallback_zero_per_million": Metric(),
+    "fallback_memdesc_per_million": Metric(),
+    "fallback_pmd_per_million": Metric(),
+    "fallback_pte_per_million": Metric(),
+    "trygets_per_million": Metric(),
+    "trygets_avoided_per_million": Metric(),
+    "turnovers_per_second": Metric(time=True),
+    "expedited_per_second": Metric(time=True),
+    "limbo_descriptor_bytes_peak": Metric(clocked=True),
+    "limbo_descriptor_bytes_mean": Metric(clocked=True),
+    "limbo_page_bytes_peak": Metric(clocked=True),
+    "limbo_page_bytes_mean": Metric(clocked=True),
+    "limbo_pointer_bytes_bound": Metric(clocked=True),
+    "cached_bytes_mean": Metric(clocked=True),
+    "cached_percpu_bytes_mean": Metric(clocked=True),
+    "limbo_wait_ns_mean": Metric(time=True),
+    "limbo_over_little": Metric(),
+    "rest_bytes_per_folio": Metric(),
+    "reused_other_key_share": Metric(),
+    "tries_worst": Metric(),
+    "reuse_ns_p50": Metric(time=True),
+    "reuse_ns_p99": Metric(time=True),
+    "lookup_ns_p50": Metric(time=True),
+    "lookup_ns_p99": Metric(time=True),
+    "lookup_ns_p999": Metric(time=True),
+    "lookup_ns_max": Metric(time=True),
+    "allocate_ns_p50": Metric(time=True),
+    "allocate_ns_p99": Metric(time=True),
+    "reclaim_ns_p50": Metric(time=True),
+    "reclaim_ns_p99": Metric(time=True),
+    "reclaim_ns_max": Metric(time=True),
+    "throttled_share": Metric(time=True),
+    "alloc_failed_per_million": Metric(),
+    "largest_free_bytes": Metric(),
+    "free_in_2m_share": Metric(),
+    "gp_ns_mean": Metric(time=True),
+    "gp_ns_p50": Metric(time=True),
+    "gp_ns_p99": Metric(time=True),
+    "gp_ns_max": Metric(time=True),
+    "drain_ns": Metric(time=True),
+}
+
+# The limbo of these protocols is a batch (hazptr) or has a ceiling (rcu_bounded), whatever the clock.
+CONSTANT_LIMBO = tuple(name for name, one in traits.PROTOCOLS.items() if one["keeps_back"])
+COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as much as an add, cache misses and contention "
+           "cost nothing. Their order of the arms is not a real CPU's.")
+
+CACHED = ("cached: free and reusable, but not given back by the slab; not in limbo. per CPU and barn: of it what is in sheaves "
+          "and barns, before 7.0 in slabs that CPUs hold. >=: a lower bound, see the notes.")
+
+_FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
+
+
+@dataclass(frozen=True)
+class Events:
+    """Counters that make a metric per million lookups, and the steps a reader must have for it."""
+    counters: tuple[str, ...]
+    steps: tuple[str, ...]         # members of `resolved`, all of them 1
+    but: tuple[str, ...] = ()      # and all of these 0
+
+
+# A protocol without the step has no such metric: its 0 would mean nothing.
+EVENTS = {
+    # A lookup that falls back counts its cause there; under a lock a tryget cannot fail.
+    "tryget_zero": Events(("tryget_zero",), ("refcounted",), but=("falls_back", "locked")),
+    "recheck_fail": Events(("recheck_moved", "recheck_empty"), ("recheck",), but=("falls_back",)),
+    "hazard_moved": Events(("hazard_moved",), ("hazard",)),
+    "seq_retries": Events(("seq_retries",), ("copies",)),
+    "seq_fallbacks": Events(("seq_fallbacks",), ("copies",)),
+    "fallbacks": Events(_FALLBACKS, ("falls_back",)),
+    "fallback_zero": Events(("fallback_zero",), ("falls_back", "refcounted")),
+    "fallback_memdesc": Events(("fallback_memdesc",), ("falls_back",)),
+    "fallback_pmd": Events(("fallback_pmd",), ("falls_back",)),
+    "fallback_pte": Events(("fallback_pte",), ("falls_back",)),
+    "trygets": Events(("trygets",), ("walks", "refcounted")),
+    "trygets_avoided": Events(("trygets_avoided",), ("walks", "refcounted")),
+}
+
+
+def unit(metric: str) -> table.Unit:
+    """The format of a metric that stands alone."""
+    if metric.endswith("_over_floor"):
+        return lambda value: f"{value:.3f}"
+    if "instructions" in metric:
+        return lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
+    if "_bytes" in metric:
+        return table.size
+    return table.nanoseconds if "_ns" in metric else table.si
+
+
+def ranks(metric: str, protocol: str, emulated: bool) -> bool:
+    """Whether arms may be compared by a metric: under an emulated clock, not if it depends on the clock."""
+    kind = METRICS[metric]
+    return not emulated or not (kind.time or (kind.clocked and protocol not in CONSTANT_LIMBO))
+
+
+def why_not(metric: str) -> str:
+    """Why a metric ranks nothing under an emulated clock."""
+    if METRICS[metric].time:
+        return "emulated time"
+    return "left by limbo: " * metric.startswith("cached_") + "rate x grace period, both emulated"
+
+
+def sampled(limbo: dict[str, Any]) -> bool:
+    """Whether the slab's samples are the measure of the descriptors in limbo. Not if the module counts them, and not if
+    kfree_rcu() has sheaves: then the slab counts cached objects as used, and markers bound the limbo (marker.h)."""
+    return not limbo["exact"] and limbo.get("bound") != "markers"
+
+
+def estimated(point: dict[str, Any], metric: str) -> bool:
+    """Whether it is kfree_rcu's limbo, which nothing counts."""
+    return metric.startswith(("limbo_descriptor", "limbo_pointer")) and any(
+        rep["limbo"] and not rep["limbo"]["exact"] for rep in point["repetitions"])
+
+
+def at_least(point: dict[str, Any], metric: str) -> bool:
+    """Whether a cached figure is a lower bound, because limbo is an upper bound."""
+    return metric.startswith("cached_") and any(
+        (rep.get("cached") or {}).get("bound") == "lower" for rep in point["repetitions"])
+
+
+def mark(point: dict[str, Any], metric: str) -> str:
+    """The mark before a figure that is not exact: ~ for an estimate, >= for a lower bound."""
+    return "~" if estimated(point, metric) else ">=" if at_least(point, metric) else ""
+
+
+def measured(point: dict[str, Any], metric: str) -> str:
+    """How a figure was measured: figures that were measured in two ways are not compared."""
+    if estimated(point, metric):
+        slab = any(rep["limbo"] and sampled(rep["limbo"]) for rep in point["repetitions"])
+        return "the slab's object count" if slab else "the markers' upper bound"
+    if at_least(point, metric):
+        return "a lower bound"
+    if metric == "cached_percpu_bytes_mean":
+        sheaves = any((rep.get("cache") or {}).get("sheaf_capacity") for rep in point["repetitions"])
+        return "what sheaves and barns hold" if sheaves else "free objects of CPUs' slabs"
+    return "a count"
+
+
+def lookups(path: str) -> str:
+    """What readers of a path count: on pfn a lookup is the decision about one frame."""
+    return "frames" if path == "pfn" else "lookups"
+
+
+def quantile(histogram: dict[str, Any] | None, q: float) -> int | None:
+    """The upper edge (the largest value it holds) of the bucket in which the quantile
+    lies; never above the exact maximum."""
+    if not histogram or not histogram["count"]:
+        return None
+    wanted, seen = q * histogram["count"], 0
+    for _low, high, count in histogram["buckets"]:
+        seen += count
+        if seen >= wanted:
+            return min(high - 1, histogram["max_ns"])
+    return histogram["max_ns"]      # in the overflow row
+
+
+def mean(histogram: dict[str, Any] | None) -> float | None:
+    """From the middles of buckets, limited to the exact extremes: wrong by half a bucket at most, except for the
+    overflow, which counts as the maximum."""
+    if not histogram or not histogram["count"]:
+        return None
+    least, most = histogram["min_ns"], histogram["max_ns"]
+    total = sum(count * min(max((low + high - 1) / 2, least), most) for low, high, count in histogram["buckets"])
+    return (total + histogram["overflow"] * most) / histogram["count"]
+
+
+def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
+    """Limbo as the slab saw it: objects in use minus those that are published or about to be."""
+    objects = [max(0, sample - live) for sample in slab["objects"]]
+    if not objects:
+        return None
+    peak, mean, size = max(objects), sum(objects) / len(objects), slab["slab_size"]
+    # As slub_set_cpu_partial() computes it: partial slabs of a CPU, in addition to the one that it allocates from.
+    partial = -(-2 * (slab.get("cpu_partial") or 0) // slab["objs_per_slab"])
+    return {
+        "samples": len(objects),
+        "descriptor_objects_peak": peak,
+        "descriptor_objects_mean_milli": round(mean * 1000),
+        "descriptor_bytes_peak": peak * size,
+        "descriptor_bytes_mean": round(mean * size),
+        # CPUs' slabs, a slab that is being emptied, and what sheaves hold count as used: too low for a moment at
+        # most, but too high by up to this.
+        "accuracy_objects": slab["objs_per_slab"] * (slab["nr_cpus"] * (1 + partial) + 1)
+                            + (slab.get("sheaf_capacity") or 0) * (SHEAVES_OF_A_CPU * slab["nr_cpus"]
+                                                               + SHEAVES_OF_A_BARN * slab.get("nr_nodes", 1)),
+        # The memory of a slab by object, including slack.
+        "object_bytes_whole": -(-(4096 << slab["order"]) // slab["objs_per_slab"]),
+        # Not in the figures above: kfree_rcu's own pages of pointers, if it could allocate them.
+        "pointer_bytes_peak_bound": -(-peak // POINTERS_PER_PAGE) * 4096,
+    }
+
+
+def cached(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Free objects that the slab keeps: all objects of its slabs, minus those that are live or in limbo.
+
+    The file `objects` counts all objects as used except free ones in slabs on the node's partial list
+    (mm/slub.c, show_slab_objects()). Those are the live ones, the ones in limbo, and "percpu": what sheaves and
+    barns hold or, before 7.0, the free objects of slabs that CPUs hold. If only an upper bound of limbo is
+    known, cached is a lower bound. If `objects` is the only measure of live and limbo, "percpu" is unknown.
+    """
+    if not slab or not slab.get("total_objects"):
+        return None
+    size, count = slab["slab_size"], len(slab["total_objects"])
+    total, used = (sum(slab[name]) / count for name in ("total_objects", "objects"))
+    by_slab = sampled(run["limbo"])
+    taken = used if by_slab else (sum(slab["live"]) + sum(slab["limbo"])) / count
+    objects, percpu = max(0.0, total - taken), max(0.0, used - taken)
+    return {
+        "bound": "exact" if run["limbo"]["exact"] else "lower", "samples": count,
+        "objects_mean_milli": round(objects * 1000), "bytes_mean": round(objects * size),
+        "percpu_objects_mean_milli": None if by_slab else round(percpu * 1000),
+        "percpu_bytes_mean": None if by_slab else round(percpu * size),
+    }
+
+
+def layout(slab: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The kernel's layout of the descriptors' cache."""
+    return {name: slab.get(name) for name in LAYOUT} if slab else None
+
+
+def limbo(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any]:
+    """The module's figures, and the slab's estimate."""
+    estimate = slab_limbo(slab, int(run["params"]["nr_folios"])) if slab else None
+    return run["limbo"] | {"slab": estimate}
+
+
+def _events(run: dict[str, Any]) -> dict[str, float]:
+    """What happened to readers, per million lookups."""
+    counters, resolved = run["counters"], run["resolved"]
+    return {f"{name}_per_million": sum(counters[counter] for counter in events.counters) * 1e6 / counters["lookups"]
+            for name, events in EVENTS.items()
+            if counters["lookups"] and all(resolved[step] for step in events.steps)
+            and not any(resolved[step] for step in events.but)}
+
+
+def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
+    source = figures["slab"] or {} if sampled(figures) else figures
+    names = {f"descriptor_bytes_{kind}": source for kind in ("peak", "mean")}
+    names |= {f"page_bytes_{kind}": figures for kind in ("peak", "mean")}
+    return {f"limbo_{name}": found.get(name) for name, found in names.items()}
+
+
+def _waits(figures: dict[str, Any]) -> dict[str, float]:
+    """The mean time in limbo, and the mean limbo over rate x wait (Little's law). Only if the callback is ours, and
+    with a hundred waits and, for the second, one object in limbo at least: fewer are chance."""
+    if not figures.get("released") or (figures.get("waits") or 0) < ENOUGH_WAITS:
+        return {}
+    values = {"limbo_wait_ns_mean": figures["wait_ns"] / figures["released"]}
+    expected = figures["waited_ns"] / figures["window_ns"] * figures["frees"] / figures["waits"]
+    mean_objects = (figures["descriptor_objects_mean_milli"] or 0) / 1000
+    return values | ({"limbo_over_little": mean_objects / expected} if expected and mean_objects >= 1 else {})
+
+
+def _rest(run: dict[str, Any], figures: dict[str, Any]) -> float | None:
+    """Bytes that describe a folio at rest: descriptor and memdesc words, or struct pages."""
+    order, resolved = run["params"].get("order"), run["resolved"]
+    if not isinstance(order, int):      # several orders: folios differ
+        return None
+    if run["params"]["protocol"] == "overlay":
+        return resolved["page_struct_bytes"] << order
+    slab = figures["slab"]
+    return slab["object_bytes_whole"] + (MEMDESC_WORD << order) if slab else None
+
+
+def _own(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None]:
+    """Metrics that only some protocols or some runs have."""
+    counters, window = run["counters"], run["window"]
+    values: dict[str, float | None] = {}
+    if run["params"]["protocol"] == "rcu_bounded" and window["window_ns"]:
+        values["expedited_per_second"] = counters["expedited"] * 1e9 / window["window_ns"]
+    if sampled(figures) and figures["slab"]:
+        values["limbo_pointer_bytes_bound"] = figures["slab"]["pointer_bytes_peak_bound"]
+    if counters.get("recycled"):
+        values["reused_other_key_share"] = counters["recycled_other_key"] / counters["recycled"]
+    return values
+
+
+def _times(histogram: dict[str, Any] | None, name: str, quantiles: dict[str, float]) -> dict[str, float | None]:
+    values: dict[str, float | None] = {f"{name}_ns_{label}": quantile(histogram, q) for label, q in quantiles.items()}
+    return values | {f"{name}_ns_max": histogram["max_ns"] if histogram else None}
+
+
+def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
+    """What freers do when memory is short."""
+    counters = run["counters"]
+    values: dict[str, float | None] = {}
+    freers_ns = sum(t["end_ns"] - t["start_ns"] for t in run["threads"] if t["name"].startswith("freer/"))
+    if freers_ns and "limbo_wait_ns" in counters:
+        values["throttled_share"] = counters["limbo_wait_ns"] / freers_ns
+    if counters["turnovers"]:
+        values["alloc_failed_per_million"] = counters["alloc_failed"] * 1e6 / counters["turnovers"]
+    if run["params"].get("churn") == "reclaim":
+        values |= _times(run["latency"].get("reclaim"), "reclaim", {"p50": 0.5, "p99": 0.99})
+    return values
+
+
+def free_blocks(buddyinfo: str) -> dict[str, float]:
+    """Free memory from /proc/buddyinfo: the largest block, and the share in blocks of 2 MiB and more. Without zone DMA,
+    which is hardly ever allocated from and always has blocks of all sizes."""
+    by_order: dict[int, int] = {}
+    for line in buddyinfo.splitlines():
+        zone, *words = line.partition("zone")[2].split() or ["DMA"]
+        if zone == "DMA":
+            continue
+        for order, blocks in enumerate(map(int, words)):
+            by_order[order] = by_order.get(order, 0) + blocks
+    free = {order: PAGE << order for order, blocks in by_order.items() if blocks}
+    if not free:
+        return {}
+    total = sum(size * by_order[order] for order, size in free.items())
+    huge = sum(size * by_order[order] for order, size in free.items() if size >= HUGE)
+    return {"largest_free_bytes": float(max(free.values())), "free_in_2m_share": huge / total}
+
+
+def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | None = None) -> dict[str, float | None]:
+    """Metrics of a point in an ordinary boot, without those that were not counted. @figures come from limbo(), @kept
+    from cached()."""
+    params = run["params"]
+    values: dict[str, float | None] = {}
+    if params["nr_readers"]:
+        values |= _events(run) | {"lookups_per_second": run["rates"]["lookups_per_second"]}
+        values |= _times(run["latency"].get("lookup"), "lookup", {"p50": 0.5, "p99": 0.99, "p999": 0.999})
+        # For readers that start over. The others have one try, whose failure is counted by its cause,
+        # or two kinds of tries (copies).
+        if run["resolved"]["refcounted"] and not any(run["resolved"][way] for way in (
+                "falls_back", "walks", "locked", "copies")):
+            values["tries_worst"] = len(run.get("tries") or []) + 1
+    if params["nr_freers"]:
+        reuse = run["latency"].get("reuse")
+        values |= {
+            "turnovers_per_second": run["rates"]["turnovers_per_second"],
+            "reuse_ns_p50": quantile(reuse, 0.5),
+            "reuse_ns_p99": quantile(reuse, 0.99),
+        }
+        allocate = run["latency"].get("allocate")
+        values |= {"allocate_ns_p50": quantile(allocate, 0.5), "allocate_ns_p99": quantile(allocate, 0.99),
+                   "rest_bytes_per_folio": _rest(run, figures)}
+        values |= _own(run, figures) | _limbo_metrics(figures) | _waits(figures) | _pressure(run)
+        values |= {f"cached_{name}": (kept or {}).get(name) for name in ("bytes_mean", "percpu_bytes_mean")}
+        values["drain_ns"] = run["window"].get("drain_ns")
+    if params.get("gp_probe_ms"):
+        probed = run["latency"].get("gp")
+        values |= {"gp_ns_mean": mean(probed)} | _times(probed, "gp", {"p50": 0.5, "p99": 0.99})
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def icount(run: dict[str, Any], floor: dict[str, Any] | None) -> dict[str, float]:
+    """Metrics of a point in an icount boot, where a nanosecond is an instruction."""
+    values: dict[str, float] = {}
+    window, counters = run["window"], run["counters"]
+    if counters["lookups"] and not run["params"]["nr_freers"]:
+        own = window["window_ns"] * int(run["params"]["nr_readers"]) / counters["lookups"]
+        values["instructions_per_lookup"] = own
+        # A floor that did not do what it should cannot be compared.
+        if floor and floor["lookups"] and floor["good"]:
+            values["floor_instructions_per_lookup"] = floor["ns"] / floor["lookups"]
+            values["instructions_per_lookup_over_floor"] = own * floor["lookups"] / floor["ns"]
+    # If the kernel does not report its idle time, that would be counted as instructions.
+    if window["whole_turnovers"] and not run["params"]["nr_readers"] and window["whole_idle_ns"] is not None:
+        busy = window["whole_ns"] - window["whole_idle_ns"]
+        values["instructions_per_turnover"] = busy / window["whole_turnovers"]
+    return values

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0
+"""result.json: what the boots sent, as points with repetitions and a summary."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import re
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from .. import repo
+from ..suite.suite import Point, Suite
+from ..verdict import FAIL, LOST, PASS, SETUP, SetupError, worst
+from ..vm import setup_errors
+from . import metrics, stats
+
+SCHEMA = 1
+NAME = "result.json"
+SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
+NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
+                "memory ordering weaker than x86's"]
+
+
+# Members of run.json that go into a repetition as they are.
+_AS_TOLD = ("resolved", "counters", "latency", "tries", "window", "rates", "clock", "cpu", "violations", "balance")
+
+
+@dataclass
+class BootRecord:
+    """One boot (HOST=1: one pass) and all that it sent."""
+    number: int
+    points: list[Point]
+    accelerator: str
+    state: str = LOST
+    reason: str = "interrupted"
+    first: str = ""                # how earlier machines of this boot died
+    at_boot: list[str] = field(default_factory=list)    # what its kernel complained of before the module was loaded
+    seconds: float = 0.0
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The suite's [boot.NAME]; empty for the usual machine."""
+        return self.points[0].boot if self.points else ""
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Keep a blob. A broken one is an error of its point; it must not lose the rest."""
+        kind, _, point_id = name.partition("/")
+        if kind in ("config", "slabs", "run", "slab", "floor"):
+            try:
+                json.loads(data)
+            except ValueError as error:
+                name, data = f"error/{point_id or kind}", f"{name} is not JSON: {error}".encode()
+        self.blobs[name] = data
+
+    def json(self, name: str) -> dict[str, Any] | None:
+        return json.loads(self.blobs[name]) if name in self.blobs else None
+
+    def text(self, name: str) -> str:
+        return self.blobs.get(name, b"").decode(errors="replace").strip()
+
+
+def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
+    """One point in one boot; LOST, or SETUP, unless the boot reported otherwise."""
+    run = boot.json(f"run/{point.id}")
+    found: dict[str, Any] = {
+        "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
+        "limbo": None, "cached": None, "cache": None, "window_ns": None, "overlap": None,
+        "floor": None,
+    } | dict.fromkeys(_AS_TOLD)
+    if run is None and boot.state == SETUP:
+        return found | {"verdict": SETUP}
+    if f"error/{point.id}" in boot.blobs:
+        return found | _failed(boot.text(f"error/{point.id}"))
+    if run is None:
+        return found
+    if run["state"] != "done":
+        return found | {"verdict": FAIL, "reason": run["reason"] or f"ended as {run['state']}"}
+    slab = boot.json(f"slab/{point.id}")
+    limbo, cached = metrics.limbo(run, slab), metrics.cached(run, slab)
+    floor = boot.json(f"floor/{point.id}")
+    values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
+        boot.text(f"buddy/{point.id}"))
+    verdict, reason = run["verdict"], run["reason"] or ""
+    if boot.state == FAIL:      # a complaint on the console counts for every point of that boot
+        verdict, reason = FAIL, boot.reason
+    return found | {
+        "verdict": verdict, "reason": reason, "metrics": values, "floor": floor,
+        "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
+        "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
+    } | {key: run[key] for key in _AS_TOLD}
+
+
+def _failed(text: str) -> dict[str, str]:
+    """The verdict of a point with an error: SETUP if the module was not loaded, for it has found nothing."""
+    if setup_errors.is_insmod(text):
+        return {"verdict": SETUP, "reason": setup_errors.not_loaded(text)}
+    return {"verdict": FAIL, "reason": text}
+
+
+def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any]:
+    own = [boot for boot in boots if point in boot.points]
+    repetitions = [repetition(point, boot) for boot in own]
+    runs = (boot.json(f"run/{point.id}") for boot in own)
+    params = next((run["params"] for run in runs if run), None)
+    verdict = worst([rep["verdict"] for rep in repetitions])
+    return {
+        "suite": suite.name, "workload": point.workload, "path": point.path,
+        "protocol": point.protocol, "axes": point.axes,
+        "params": params or {"path": point.path, "protocol": point.protocol} | point.params,
+        "verdict": verdict,
+        "reason": next((rep["reason"] for rep in repetitions
+                        if rep["verdict"] == verdict and verdict != PASS), ""),
+        "repetitions": repetitions, "summary": {},
+    }
+
+
+def against_of(suite: dict[str, Any]) -> dict[str, str]:
+    """Workloads that are compared with another one, and with which; older results have none."""
+    return suite.get("against", {})
+
+
+def values_of(point: dict[str, Any], name: str) -> list[float]:
+    return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
+
+
+def _summarise(name: str, values: list[float], protocol: str, emulated: bool) -> dict[str, Any]:
+    interval = (stats.spread if metrics.METRICS[name].deterministic else stats.median)(values)
+    return {"median": interval.centre, "low": interval.low, "high": interval.high,
+            "n": len(values), "coverage": interval.coverage,
+            "rankable": metrics.ranks(name, protocol, emulated)}
+
+
+def _compare(name: str, values: list[float], base: list[float]) -> dict[str, Any]:
+    """Ratio and unadjusted p; all None if the baseline is always 0."""
+    none = {"ratio": None, "ratio_low": None, "ratio_high": None, "p": None}
+    if not any(base):
+        return none
+    ratio = stats.ratio(values, base)
+    found = none | ({"ratio": ratio.centre} if ratio else {})
+    if metrics.METRICS[name].deterministic:
+        return found
+    if ratio:
+        found |= {"ratio_low": ratio.low, "ratio_high": ratio.high}
+    return found | {"p": stats.p_value(values, base)}
+
+
+def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], emulated: bool) -> None:
+    """Fill in the summaries of one workload and path: the family that Holm adjusts over. @bases are the points that
+    they are compared with, by protocol."""
+    for name in metrics.METRICS:
+        tested = []
+        for point in points:
+            own, base = values_of(point, name), bases.get(point["protocol"])
+            if not own:
+                continue
+            figures = point["summary"][name] = _summarise(name, own, point["protocol"], emulated)
+            if base is None or not values_of(base, name):
+                continue
+            figures |= _compare(name, own, values_of(base, name))
+            if figures["p"] is not None:
+                tested.append(figures)
+        for figures, p in zip(tested, stats.holm([t["p"] for t in tested])):
+            figures["p"] = p
+
+
+def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], workload: str,
+           path: str) -> dict[str, dict[str, Any]]:
+    """The points that those of a workload and path are compared with, by protocol: that of the baseline protocol or, if
+    the workload is against another one, the same protocol there."""
+    # A curve has intervals but no tests: there would be many, and nobody asked for them.
+    if workload in suite.curves:
+        return {}
+    if workload in suite.against:
+        return {point["protocol"]: point for point in families.get((suite.against[workload], path), [])}
+    own = families[workload, path]
+    base = next((point for point in own if point["protocol"] == suite.baseline), None)
+    return {point["protocol"]: base for point in own if point is not base} if base else {}
+
+
+def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) -> dict[str, Any]:
+    """The whole result; environment["interrupted"] makes it LOST, whatever has arrived."""
+    points = [_point(suite, point, boots) for point in suite.points
+              if any(point in boot.points for boot in boots)]
+    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for point in points:
+        families.setdefault((point["workload"], point["path"]), []).append(point)
+    for (workload, path), family in families.items():
+        _summaries(family, _bases(suite, families, workload, path), environment["times_emulated"])
+    verdicts = [point["verdict"] for point in points] + [boot.state for boot in boots]
+    return {"schema": SCHEMA, "environment": environment,
+            "verdict": worst(verdicts + ([LOST] if environment["interrupted"] else [])),
+            "points": points}
+
+
+def validate(result: dict[str, Any]) -> None:
+    jsonschema.validate(result, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def file_of(path: Path) -> Path:
+    """The result.json of a folder, which may be compressed; if @path is not a folder, it is the file."""
+    files = [path / NAME, path / f"{NAME}.xz"] if path.is_dir() else [path]
+    here = [file for file in files if file.is_file()] or files[:1]
+    if len(here) > 1:
+        raise SetupError(f"{path} has {' and '.join(file.name for file in here)}: name one of them, or remove one")
+    return here[0]
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a result; raise SetupError with the reason if it is not one of this schema."""
+    try:
+        data = file.read_bytes()
+        found = json.loads(lzma.decompress(data) if file.suffix == ".xz" else data)
+        validate(found)
+    except lzma.LZMAError as error:
+        why = f"not xz: {error}"
+    except OSError as error:
+        raise SetupError(f"{file}: {error.strerror}") from None
+    except jsonschema.ValidationError as error:
+        # The message may quote the whole value that is wrong.
+        why = f"{error.json_path}: {textwrap.shorten(error.message, 100)}"
+    except ValueError as error:
+        why = f"not JSON: {error}"
+    else:
+        return found
+    raise SetupError(f"{file} is no result of this folioscale: {why}; what is one says "
+                     f"{SCHEMA_FILE.relative_to(repo.ROOT)}")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file completely or not at all."""
+    aside = file.with_name(f".{file.name}.new")
+    with aside.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    aside.rename(file)
+
+
+def dumps(result: dict[str, Any]) -> str:
+    """Indented, but a bucket or another list of plain values on one line. A newline in the
+    text is never inside a string, because JSON escapes those."""
+    return re.sub(r"\[\n\s+([^\[\]{}\n]*(?:\n[^\[\]{}\n]*)*?)\n\s*\]",
+                  lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]",
+                  json.dumps(result, indent=1)) + "\n"
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    validate(result)
+    write_text(file, dumps(result))

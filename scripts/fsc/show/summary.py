@@ -1,0 +1,471 @@
+# SPDX-License-Identifier: GPL-2.0
+"""summary.txt: the table, ready to paste into a mail to linux-mm. It is made of result.json alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from ..cmd import model
+from ..result import power, stats
+from ..result.environment import left_out, releases
+from ..result.metrics import CACHED, COUNTED, METRICS, estimated, lookups, mark, sampled
+from ..result.result import against_of, values_of
+from ..verdict import SETUP, worst
+from . import curves, table
+from .notes import notes
+from .table import WIDTH, row, wrap
+
+Result = dict[str, Any]
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of a sub-table: median, interval, and ratio (or, for limbo, objects)."""
+    metric: str
+    title: str                     # {lookups}: what the path's readers count
+    unit: table.Unit = table.si
+    objects: str = ""
+
+
+# Two metrics in a sub-table: 72 columns hold median, interval and ratio of two.
+SUB_TABLES = [
+    [Column("lookups_per_second", "{lookups}/s"),
+     Column("turnovers_per_second", "turnovers/s")],
+    [Column("tryget_zero_per_million", "tryget met zero /M {lookups}"),
+     Column("recheck_fail_per_million", "recheck failed /M {lookups}")],
+    [Column("limbo_descriptor_bytes_peak", "descriptors in limbo, peak B", table.size,
+            "descriptor_objects_peak"),
+     Column("limbo_descriptor_bytes_mean", "mean B", table.size, "descriptor_objects_mean_milli")],
+    [Column("limbo_page_bytes_peak", "pages in limbo, peak B", table.size, "page_objects_peak"),
+     Column("limbo_page_bytes_mean", "mean B", table.size, "page_objects_mean_milli")],
+    [Column("cached_bytes_mean", "cached by the slab, mean B", table.size),
+     Column("cached_percpu_bytes_mean", "per CPU and barn, mean B", table.size)],
+    [Column("reuse_ns_p50", "reused after, p50", table.nanoseconds),
+     Column("reuse_ns_p99", "p99", table.nanoseconds)],
+]
+# Metrics of only some paths or protocols; the others have no row.
+OWN_TABLES = [
+    [Column("trygets_per_million", "trygets /M {lookups}"),
+     Column("trygets_avoided_per_million", "trygets avoided /M {lookups}")],
+    [Column("fallbacks_per_million", "fell back /M {lookups}"),
+     Column("fallback_zero_per_million", "of them: tryget met zero")],
+    [Column("fallback_memdesc_per_million", "of them: memdesc changed"),
+     Column("fallback_pmd_per_million", "of them: pmd changed")],
+    [Column("fallback_pte_per_million", "of them: pte changed")],
+    [Column("hazard_moved_per_million", "hazard moved /M {lookups}"),
+     Column("expedited_per_second", "expedited asked for/s")],
+    [Column("seq_retries_per_million", "copied again /M {lookups}"),
+     Column("seq_fallbacks_per_million", "took a ref. /M {lookups}")],
+]
+NAME = table.NAME_WIDTH
+TITLE = "folioscale: ways to RCU-free a folio"
+EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates and",
+            "times show that the load ran, no more. Limbo is rate x grace period,",
+            "both emulated: no ranking by it either, except by a batch (hazptr) or",
+            "a ceiling (rcu_bounded). Which option is faster on a real CPU is not",
+            "known.")
+COMPLAINED = "THE KERNEL COMPLAINED WHILE IT BOOTED, before the module was there: a fact of this machine, no verdict."
+AT_BOOT = 4                    # of these lines are shown
+MEDIAN, INTERVAL, RATIO = 7, -17, 6
+
+
+def _boots(env: Figures) -> str:
+    """How many boots there were of each kind."""
+    icount = sum(boot["accelerator"] == "icount" for boot in env["boots"])
+    plain = len(env["boots"]) - icount
+    counts = [f"{plain} boot{'s' * (plain != 1)} of every point"] if plain else []
+    if plain and (several := machines(env)):
+        counts = [f"{plain} boot{'s' * (plain != 1)} of {len(several)} machines"]
+    return ", ".join(counts + ([f"{icount} that count{'s' * (icount == 1)} instructions"] if icount else []))
+
+
+def _memory(found: Figures) -> str:
+    return f"{table.size(found['memory'])}B" if found["memory"] else "unknown memory"
+
+
+def _deferring(said: Figures) -> list[str]:
+    """How a kernel defers: RCU's settings, and slab's sheaves. Empty for a result that does not record them."""
+    rcu, found = said.get("rcu"), []
+    if rcu:
+        found += [f"{name} {rcu[name]}" for name in ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal")
+                  if rcu[name] is not None]
+        lazy = "lazy" if rcu["enable_rcu_lazy"] else "not lazy"
+        found.append(f"callbacks of CPU {rcu['nocb_cpus']} offloaded, {lazy}" if rcu["nocb_cpus"] else
+                     "no callbacks offloaded")
+    sheaf = said.get("sheaf_capacity")
+    return found + ([f"sheaves of {sheaf} descriptors"] if sheaf not in (None, "0") else [])
+
+
+def _common_deferring(env: Figures) -> list[str]:
+    """The parts of that that all boots share."""
+    told = [_deferring(boot) for boot in env["boots"] if boot.get("rcu") and boot["accelerator"] != "icount"]
+    told = told or [_deferring(env)]
+    return [text for text in told[0] if all(text in other for other in told)]
+
+
+def machines(env: Figures) -> dict[str, str]:
+    """The machines of a suite that has several: what was asked of each, and what its first boot reported."""
+    found: dict[str, str] = {}
+    common = _common_deferring(env)
+    asked_of = env["suite"].get("boots", {})
+    if asked_of and any(not boot["name"] and boot["accelerator"] != "icount" for boot in env["boots"]):
+        asked_of = {"": {"cmdline": "", "title": "of workloads that name no boot"}} | asked_of
+    for name, asked in asked_of.items():
+        own = [boot for boot in env["boots"] if boot["name"] == name and boot["accelerator"] != "icount"]
+        said = next((boot for boot in own if boot["release"]), None)
+        parts = ["not available (see Notes)" if any(boot["state"] == SETUP for boot in own)
+                 else f"{said['release']}, preempt {said['preempt']}, {_memory(said)}" if said
+                 else "said nothing" if own else "not booted",
+                 ", ".join(text for text in _deferring(said or {}) if text not in common),
+                 asked["cmdline"] and f"words added: {asked['cmdline']}", asked["title"]]
+        found[name or "-"] = "; ".join(filter(None, parts))
+    return found
+
+
+def all_machines(env: Figures) -> dict[str, str]:
+    """The same, and the machines that were left out, with the reason."""
+    return machines(env) | {name: f"left out: {why}" for name, why in env["suite"].get("left_out", {}).items()}
+
+
+def _common(env: Figures) -> str:
+    """The words that all boots had on the command line."""
+    lines = [boot["cmdline"].split() for boot in env["boots"] if boot["cmdline"] and boot["accelerator"] != "icount"]
+    return " ".join(word for word in (lines or [[]])[0] if all(word in line for line in lines))
+
+
+def facts(result: Result) -> dict[str, str]:
+    """The question, the verdict, and what it was measured on, as text."""
+    env = result["environment"]
+    kernel = env["kernel"]
+    release = "unknown" if not kernel else (
+        f"{kernel['release']}, preempt {kernel['preempt']}, HZ {kernel['hz']}")
+    memory, cmdline = _memory(env), env["cmdline"] or "unknown"
+    rcu = ", ".join(_common_deferring(env))
+    if env["suite"].get("boots"):
+        release, memory = f"{', '.join(releases(env)) or 'unknown'} (see boots)", "memory (see boots)"
+        rcu = rcu and f"{rcu} (more: see boots)"
+        cmdline = f"{_common(env) or 'unknown'} (more: see boots)"
+    costs = [rep["clock"]["cost_ns"] for point in result["points"] for rep in point["repetitions"]
+             if rep["clock"] and "instructions_per_lookup" not in rep["metrics"]]
+    return {
+        "question": env["suite"]["question"], "verdict": result["verdict"], "kernel": release, **({"rcu": rcu} if rcu else {}),
+        "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}, "
+                   f"accelerator {env['accelerator']}",
+        "clock": (env["clocksource"] or "unknown") + (f", {median(costs):.0f} ns a reading" if costs else ""),
+        "cmdline": cmdline,
+        "suite": f"{env['suite']['name']}, {_boots(env)}, seed {env['suite']['seed']}",
+        "revision": f"{env['revision']}, {env['date']}",
+        "left out": left_out(env),
+    }
+
+
+def _at_boot(env: Figures) -> list[str]:
+    """The kernels' complaints before the module was loaded, each once, whatever the time and the boot."""
+    said = dict.fromkeys(re.sub(r"^\[ *[\d.]+\] *|CPU: \d+ PID: \d+ ", "", line) for boot in env["boots"] for line in boot.get("at_boot", []))
+    if not said:
+        return []
+    lines = [line for text in [*said][:AT_BOOT] for line in wrap(text, "- ")]
+    more = [f"- and {len(said) - AT_BOOT} more"] if len(said) > AT_BOOT else []
+    return [*wrap(COMPLAINED), *lines, *more, ""]
+
+
+def _head(result: Result) -> list[str]:
+    lines = [TITLE, "=" * WIDTH]
+    if result["environment"]["times_emulated"]:
+        lines += [*EMULATED, ""]
+    lines += _at_boot(result["environment"])
+    for name, text in facts(result).items():
+        lines += wrap(text, f"{name:<{NAME}}")
+    if found := all_machines(result["environment"]):
+        lines += ["", "boots, each a machine of its own"]
+        for name, text in found.items():
+            lines += wrap(text, f"{name:<{max(NAME, len(name) + 1)}}", " " * NAME)
+    return lines
+
+
+def ratio(figures: Figures, baseline: bool) -> str:
+    """How figures compare with the baseline's; empty if they must not be ranked."""
+    if not figures["rankable"]:
+        return ""
+    if baseline:
+        return "1"
+    found, p = figures.get("ratio"), figures.get("p")
+    if p is not None and p >= stats.ALPHA:
+        return "n.d."
+    if found is None:
+        return "-" if p is None else "diff."
+    return f"{found:.2f}x" if found < 99.995 else f"{table.si(found)}x"
+
+
+def _objects(point: Figures, name: str) -> str:
+    """The median of objects, from the same source as the bytes."""
+    found = []
+    for rep in point["repetitions"]:
+        limbo = rep["limbo"] or {"exact": 1}
+        slab = sampled(limbo) and name.startswith("descriptor")
+        value = (limbo["slab"] or {} if slab else limbo).get(name)
+        if value is not None:
+            found.append(value / 1000 if name.endswith("_milli") else value)
+    return "~" * estimated(point, f"limbo_{name}") + table.si(median(found)) if found else ""
+
+
+def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list[tuple[str, int]]:
+    figures = point["summary"].get(column.metric)
+    if figures is None:
+        return [("-", MEDIAN), ("", INTERVAL), ("", RATIO)]
+    last = (_objects(point, column.objects) if column.objects
+            else ratio(figures, point["protocol"] == baseline) if compared else "")
+    return [(mark(point, column.metric) + column.unit(figures["median"]), MEDIAN),
+            (table.interval(figures, column.unit), INTERVAL), (last, RATIO)]
+
+
+def holds(point: Figures) -> bool:
+    """Whether its readers can hold a folio; True for a point that never ran."""
+    return all(rep["resolved"].get("holds", 1) for rep in point["repetitions"] if rep["resolved"])
+
+
+def label(point: Figures) -> str:
+    return point["protocol"] + ("" if holds(point) else "*")
+
+
+def _sub_table(points: list[Figures], columns: list[Column], baseline: str, against: str) -> list[str]:
+    if against:     # a ratio says more than a count
+        columns = [replace(column, objects="") for column in columns]
+    columns = [replace(column, title=column.title.format(lookups=lookups(points[0]["path"]))) for column in columns
+               if any(column.metric in point["summary"] for point in points)]
+    shown = {column.metric: {point["protocol"]: point["summary"][column.metric] for point in points
+                             if column.metric in point["summary"]} for column in columns}
+    if not any(f["median"] or f["high"] for found in shown.values() for f in found.values()):
+        return wrap(", ".join(column.title for column in columns) + ": 0 in all") + [""] if columns else []
+    compared = {metric: (any("ratio" in figures and figures["rankable"] for figures in found.values()) if against
+                         else found.get(baseline, {}).get("rankable")) for metric, found in shown.items()}
+    titles, heads = "", []
+    for column in columns:
+        titles += f"{'    ' + column.title:<{MEDIAN - INTERVAL + RATIO}}"
+        heads += [("median", MEDIAN), ("[interval]", INTERVAL),
+                  ("count" if column.objects else "ratio" if compared[column.metric] else "", RATIO)]
+    lines = [(" " * NAME + titles).rstrip(), row("", heads)]
+    lines += [row(label(point), [cell for column in columns
+                                 for cell in _cell(point, column, baseline, compared[column.metric])])
+              for point in points]
+    return lines + [""]
+
+
+def _workload(name: str, title: str, points: list[Figures], baseline: str, against: str) -> list[str]:
+    """@against is another workload, which replaces the baseline."""
+    baseline = "" if against else baseline
+    tables = [_sub_table(points, columns, baseline, against) for columns in SUB_TABLES]
+    for columns in OWN_TABLES:
+        own = [point for point in points if any(column.metric in point["summary"] for column in columns)]
+        tables += [_sub_table(own, columns, baseline, against)] if own else []
+    lines = [line for sub in tables for line in sub]
+    return wrap(f"--- {name}: {title} ---") + ["", *lines] if lines else []
+
+
+def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
+    """Names in groups that fit on a line with a protocol's name."""
+    group: list[str] = []
+    for name, width in widths.items():
+        # The blank after the last name is not printed.
+        if group and sum(widths[other] for other in group) + width - 1 > WIDTH - NAME:
+            yield group
+            group = []
+        group.append(name)
+    yield group
+
+
+def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> list[str]:
+    """A protocol that no workload of a group has gets no row there."""
+    found = {(workload, protocol): worst(own) for workload in workloads for protocol in protocols
+             if (own := [p["verdict"] for p in result["points"]
+                         if (p["workload"], p["protocol"]) == (workload, protocol)])}
+    widths = {name: 2 + max(len(name), *(len(found.get((name, p), "")) for p in protocols))
+              for name in workloads}
+    lines: list[str] = []
+    for group in _fitting(widths):
+        lines.append(row("verdict", [(name, -widths[name]) for name in group]))
+        lines += [row(protocol, [(found.get((name, protocol), ""), -widths[name]) for name in group])
+                  for protocol in protocols if any((name, protocol) in found for name in group)]
+        lines.append("")
+    return lines
+
+
+# These change a point's size, not what a lookup or a turnover does.
+_EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms"}
+
+
+def kinds_of(points: list[Figures], against: dict[str, str]) -> dict[str, list[Figures]]:
+    """Group points by path, parameters, and what they are compared with; the key says how a group differs. The first
+    group of a path has the path alone as its key."""
+    first: dict[str, Figures] = {}
+    kinds: dict[str, list[Figures]] = {}
+    for point in points:
+        params = first.setdefault(point["path"], point["params"])
+        words = [f"{name}={value}" for name, value in point["params"].items()
+                 if name not in _EXTENT and params.get(name) != value]
+        words += [f"against {against[point['workload']]}"] if point["workload"] in against else []
+        kinds.setdefault(", ".join([point["path"], *words]), []).append(point)
+    return kinds
+
+
+def counts(points: list[Figures]) -> bool:
+    """Whether any of these points counts instructions."""
+    return any(METRICS[name].deterministic for point in points for name in point["summary"])
+
+
+def _instructions(points: list[Figures], against: dict[str, str]) -> list[str]:
+    """A table for each kind of point that was counted. No arm is compared with another."""
+    kinds = kinds_of([point for point in points if counts([point])], against)
+    lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", "", *wrap(COUNTED), ""] if kinds else []
+    for words, points in kinds.items():
+        if len(kinds) > 1:
+            lines += wrap(f"{words}:")
+        lines += _instruction_table(points)
+    return lines
+
+
+def _instruction_table(points: list[Figures]) -> list[str]:
+    """Instructions per lookup and per turnover side by side, though different points count them."""
+    figures: dict[str, Figures] = {}
+    labels = {point["protocol"]: label(point) for point in points}
+    for point in points:
+        figures.setdefault(point["protocol"], {}).update(point["summary"])
+    columns = [("instructions_per_lookup", 10), ("floor_instructions_per_lookup", 9),
+               ("instructions_per_lookup_over_floor", 9), ("instructions_per_turnover", 11)]
+    lookup = lookups(points[0]["path"]).removesuffix("s")
+    lines = [row("", [("per", 10), ("by hand", 9), ("of that", 9), ("per", 11)]),
+             row("", [(lookup, 10), ("(floor)", 9), ("", 9), ("turnover", 11)])]
+    for protocol, own in figures.items():
+        cells = []
+        for name, width in columns:
+            found = own.get(name)
+            over = name.endswith("_over_floor")
+            cells.append(("-" if not found else f"{found['median']:.3f}x" if over
+                          else f"{found['median']:,.0f}" if name.endswith("_per_turnover")
+                          else f"{found['median']:,.1f}", width))
+        lines.append(row(labels[protocol], cells))
+    return lines + [""]
+
+
+# Shown if there is such a metric.
+LEGENDS = {
+    "cached_bytes_mean": CACHED,
+    "trygets_avoided_per_million":
+        "frames: what a walker decided about, used or not; a tryget that met zero or whose recheck failed skips "
+        "the frame. trygets avoided: frames of what has a count that pass one decided without one.",
+    "fallbacks_per_million":
+        "fell back: the lookup gave up and left it to the slow path: a tryget that met zero, or the memdesc "
+        "word, the pmd or the pte had changed when it was read again, or the word was gone at once.",
+    "hazard_moved_per_million":
+        "hazard moved: another folio stood there once the hazard pointer was published; the reader started "
+        "over, on gup fell back, on pfn skipped the frame.",
+    "expedited_per_second":
+        "expedited asked for: the limbo was at its ceiling, and who freed asked for an expedited grace period.",
+    "seq_retries_per_million":
+        "copied again: something was removed meanwhile. took a ref.: so often that the lookup was done as "
+        "typesafe does it.",
+}
+
+
+SHOWN = tuple(column.metric for columns in SUB_TABLES + OWN_TABLES for column in columns)
+
+
+def _compared(result: Result) -> str:
+    """What ratios are relative to."""
+    suite = result["environment"]["suite"]
+    pairs: dict[str, list[str]] = {}
+    for name, other in against_of(suite).items():
+        pairs.setdefault(other, []).append(name)
+    others = [f"in {' and '.join(names)} to the same protocol of {other}" for other, names in pairs.items()]
+    return ", ".join(([f"to {suite['baseline']}"] if suite["baseline"] else []) + others)
+
+
+def _estimates(result: Result) -> bool:
+    return any(estimated(point, name) for point in result["points"] for name in point["summary"])
+
+
+def _drift(result: Result) -> str:
+    """How much the boots of one arm differ in a rate that no parameter limits."""
+    found = [max(values) / min(values) for point in result["points"] if not point["params"].get("free_rate")
+             for name in ("lookups_per_second", "turnovers_per_second")
+             if len(values := values_of(point, name)) > 1 and min(values)]
+    return f" Rates of one arm differ by up to {max(found):.1f}x between the boots of this run." if found else ""
+
+
+def _without(result: Result, baseline: str) -> str:
+    """The workloads that have nothing to compare with."""
+    compared = {point["workload"] for point in result["points"] if point["protocol"] == baseline}
+    compared |= against_of(result["environment"]["suite"]).keys()
+    if not baseline:
+        return ""
+    missing = dict.fromkeys(point["workload"] for point in result["points"] if point["workload"] not in compared)
+    return f"; none in {', '.join(missing)}, where {baseline} is not" if missing else ""
+
+
+def legend(result: Result) -> list[str]:
+    """What the words and figures mean, a paragraph each."""
+    env = result["environment"]
+    baseline = env["suite"]["baseline"]
+    seen = {figures["coverage"] for point in result["points"]
+            for figures in point["summary"].values() if figures["coverage"] is not None}
+    counts = {figures["n"] for point in result["points"] for figures in point["summary"].values()
+              if figures["coverage"] is not None}
+    found: list[str] = []
+    if seen:
+        n = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+        found.append(f"median [interval]: of n = {n} boots; order statistics, exact coverage "
+                     f"{100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
+                     "of bytes (B): 1024. They are boots of one run: a run on another day may lie outside of the "
+                     "interval." + " ~: an estimate, see the notes." * _estimates(result))
+        if compared := _compared(result):
+            found.append(f"ratio: {compared}, Hodges-Lehmann on logs (its interval is in result.json); "
+                         f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
+                         "the ranks where there are ties; Holm over the protocols of one metric and "
+                         "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + "."
+                         + (f" Arms are tested against {baseline} alone, not against each other." if baseline else ""))
+    if seen and env["times_emulated"]:
+        found.append(f"No ratio and no test for times, rates and limbo (except hazptr's and rcu_bounded's): the clock is "
+                     f"emulated.{_drift(result)} A virtual CPU that the host takes away in the middle of a removal lets readers meet zero many times over.")
+    if seen:
+        found.append("tryget met zero: the reader found a folio being freed, and started over. recheck "
+                     "failed: the reference was to a folio that had left its slot. limbo: freed by a freer, "
+                     "not yet reusable. reused after: from its free until the same descriptor is allocated again.")
+    if not all(holds(point) for point in result["points"]):
+        found.append("*: cannot hold a folio past its section: nobody who keeps one (I/O, pins) can be served.")
+    found += curves.legend(env["suite"])
+    told = {name for point in result["points"] if not point.get("axes") for name in point["summary"]}
+    for name, text in LEGENDS.items():
+        found += [text] if name in told and text not in found else []
+    if any("instructions_per_turnover" in point["summary"] for point in result["points"]):
+        found.append("Per turnover: removal, free, allocation, publishing, and the deferred work.")
+    return found
+
+
+def render(result: Result) -> str:
+    points, suite = result["points"], result["environment"]["suite"]
+    workloads = list(dict.fromkeys(point["workload"] for point in points))
+    protocols = list(dict.fromkeys(point["protocol"] for point in points))
+    lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
+    for name, path in dict.fromkeys((point["workload"], point["path"]) for point in points):
+        own = [point for point in points if (point["workload"], point["path"]) == (name, path)]
+        where, title = table.place(path, name), suite["workloads"][name]
+        curve = suite.get("curves", {}).get(name)
+        lines += (curves.render(where, own, curve, title) if curve
+                  else _workload(where, title, own, suite["baseline"], against_of(suite).get(name, "")))
+    lines += _instructions([point for point in points if not point.get("axes")], against_of(suite))
+    lines += power.render(result, SHOWN)
+    said = model.of(result)
+    lines += [*model.render(said), ""] if isinstance(said, model.Model) else []
+    for text in legend(result):
+        lines += wrap(text)
+    found = notes(result)
+    if found:
+        lines += ["", "Notes:"]
+        for text in found:
+            lines += wrap(" ".join(text.split()), "- ")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The shell script that runs points, and how long that may take."""
+
+from __future__ import annotations
+
+from shlex import quote
+
+from .. import repo
+from ..vm.accel import Accel
+from .suite import Point
+
+POINT_SH = repo.SCRIPTS / "guest/point.sh"
+MEMORY_SH = repo.SCRIPTS / "guest/memory.sh"
+FLOOR_LOOKUPS = 1_000_000
+_BOOT_S = 5.0
+# Guest time under icount is instructions: a host second runs about 100 million, fewer on a busy
+# host. Idle time costs none.
+_ICOUNT_SLOWDOWN = 10.0
+_FLOOR_GUEST_S = 0.2
+_TURNOVER_GUEST_S = 2.5e-6
+
+
+def expected_s(point: Point) -> float:
+    """Seconds on the host. Under icount a freer's window ends after max_turnovers, long before duration_ms."""
+    if not point.icount:
+        return point.seconds
+    turnovers = int(point.params.get("max_turnovers", 0))
+    busy = _TURNOVER_GUEST_S * turnovers if turnovers else point.seconds - 0.4
+    return _ICOUNT_SLOWDOWN * (busy + (_FLOOR_GUEST_S if point.floor else 0))
+
+
+def timeout_s(points: list[Point]) -> float:
+    """Timeout from the begin of the job: a minute plus five times the expected time, because hosts are shared."""
+    return 60 + 5 * sum(expected_s(point) for point in points)
+
+
+def plan(points: list[Point]) -> list[float]:
+    """The expected seconds of each point of a boot; those of the first include the boot."""
+    seconds = [expected_s(point) for point in points]
+    return [seconds[0] + _BOOT_S, *seconds[1:]]
+
+
+def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh") -> str:
+    """The job of one boot: what the machine is, whether it is fair, then the points."""
+    icount = accel is not None and accel.name == "icount"
+    lines = [f". {quote(point_sh)}", "machine", "fair || exit 1"]
+    if icount:
+        # What runs right after boot would be counted.
+        lines.append("sleep 2")
+    for point in points:
+        sleep = f" {point.seconds + 1:.0f}" if icount else ""
+        lines.append(f"point {point.id} {quote(point.module_args)}{sleep}")
+        if icount and point.floor:
+            lines.append(f"floor {point.id} {point.path} {point.protocol} {FLOOR_LOOKUPS}")
+    return "\n".join(lines) + "\nexit 0\n"

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One run of a suite: its boots, and the folder under results/ that keeps what they send."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import repo
+from ..result import environment, fairness, metrics, result
+from ..result.result import BootRecord
+from ..show import summary
+from ..verdict import FAIL, LOST, PASS, SETUP, SetupError
+from ..vm import bootwords, host, setup_errors, vm
+from ..vm.accel import Accel
+from ..vm.kernel import Kernel
+from . import job, resume
+from .progress import Progress, figures
+from .suite import Guest, Point, Suite
+
+OnBlob = Callable[[str, bytes], None]
+# Debian's other kernels by their flavour, each with the folder of the module that is built for it.
+Flavours = dict[str, tuple[Kernel, Path]]
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM: stop, and keep what has arrived."""
+
+
+def interrupt(number: int, _frame: object) -> None:
+    raise Interrupted(signal.Signals(number).name)
+
+
+def new_folder(name: str, out: str | None) -> Path:
+    """A folder for results, never over others."""
+    folder = Path(out) if out else repo.ROOT / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    try:
+        folder.mkdir(parents=True, exist_ok=out is not None)
+    except OSError as error:
+        raise SetupError(f"{folder}: {error.strerror}") from None
+    if any(folder.iterdir()):
+        raise SetupError(f"{folder} has something in it already")
+    return folder.resolve()
+
+
+def outcome(point: Point, record: BootRecord) -> str:
+    """The text of the progress line for a point that has ended."""
+    run = record.json(f"run/{point.id}")
+    if run is None or run["state"] != "done":
+        return "failed"
+    return figures(point, run, metrics.limbo(run, record.json(f"slab/{point.id}")))
+
+
+def again(argv: list[str]) -> str:
+    """The command that runs the same again, without the folder: this one is in use."""
+    words = [f"scripts/{Path(argv[0]).name}", *argv[1:]]
+    for flag in ("--out", "--resume"):
+        if flag in words:
+            at = words.index(flag)
+            del words[at:at + 2]
+    return shlex.join(words)
+
+
+def keep_command(folder: Path, argv: list[str] | None = None) -> None:
+    (folder / "command").write_text(
+        f"# at revision {environment.revision()}, in the top folder:\n{again(argv or sys.argv)}\n")
+
+
+def _name(accel: Accel | None) -> str:
+    return accel.name if accel else "host"
+
+
+@dataclass
+class Session:
+    """Boots of one suite on one kernel; accel None: on this machine itself."""
+    suite: Suite
+    kernel: Kernel
+    modules: Path
+    accel: Accel | None
+    vcpus: int
+    memory_mb: int
+    folder: Path
+    flavours: Flavours = field(default_factory=dict)
+    boots: list[BootRecord] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # Every boot loads these copies, whatever is built meanwhile; so do the boots of a resumed suite.
+        self._sources = resume.sources()
+        if not list(self.folder.glob(f"boot-*/{resume.FILE}")):
+            for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
+                shutil.copyfile(module, self.folder / module.name)
+            for flavour, (_, modules) in self.flavours.items():
+                (self.folder / flavour).mkdir(exist_ok=True)
+                shutil.copyfile(modules / "folioscale.ko", self.folder / flavour / "folioscale.ko")
+        self.modules = self.folder
+        keep_command(self.folder)
+
+    def _kernel(self, guest: Guest) -> Kernel:
+        return self.flavours[guest.flavour][0] if guest.flavour else self.kernel
+
+    def _made_by(self, guest: Guest, accel: Accel | None) -> dict[str, str]:
+        """What boots must have in common with those that a resumed suite has already made."""
+        kernel = self._kernel(guest)
+        image = kernel.image
+        # The image may be replaced by another kernel.
+        at = image.stat() if image.is_file() else None
+        words = [kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])]
+        return {"sources": self._sources, "kernel": " ".join(words), "vcpus": str(self.vcpus),
+                "memory": str(guest.memory_mb or self.memory_mb), "cmdline": guest.cmdline, "accelerator": _name(accel)}
+
+    def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
+        """Do all passes unless one dies or is interrupted; write and return the result.
+
+        If a machine is not available, do not try it again, and go on with the others; SetupError if none is available.
+        """
+        progress = Progress([s for points, _ in passes for s in job.plan(points)])
+        interrupted = ""
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            for number, (points, accel) in enumerate(passes, 1):
+                if points[0].boot in {boot.name for boot in self.boots if boot.state == SETUP}:
+                    progress.leave_out(f"boot {number}/{len(passes)} is left out", len(points))
+                    continue
+                boot = (self._resumed(number, points, accel, progress)
+                        or self._boot(points, accel, progress, f"boot {number}/{len(passes)}"))
+                if boot.state in (FAIL, LOST) and number < len(passes):
+                    interrupted = f"boot {number} is {boot.state}, so no more were made"
+                    break
+        except Interrupted as signal_name:
+            interrupted = f"{signal_name} during boot {len(self.boots)}"
+        finally:
+            for number in before:
+                signal.signal(number, signal.SIG_IGN)
+            progress.end()
+        try:
+            if self.boots and all(boot.state == SETUP for boot in self.boots):
+                raise SetupError(self._causes())
+            return self._write(interrupted)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _causes(self) -> str:
+        """Why no machine at all is available."""
+        reasons = {boot.reason for boot in self.boots}
+        return reasons.pop() if len(reasons) == 1 else "; ".join(f"boot {boot.name or '-'}: {boot.reason}" for boot in self.boots)
+
+    def _write(self, interrupted: str) -> dict[str, Any]:
+        emulated = self.accel is not None and self.accel.emulated
+        found = result.build(self.suite, self.boots, environment.gather(
+            self.suite, self.boots, emulated, interrupted))
+        result.write(self.folder / result.NAME, found)
+        result.write_text(self.folder / "summary.txt", summary.render(found))
+        return found
+
+    def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
+        """A boot that was completed before the suite was interrupted."""
+        made_by = self._made_by(self.suite.guest(points), accel)
+        record = resume.load(self.folder / f"boot-{number}", number, points, made_by)
+        if record:
+            self.boots.append(record)
+            progress.skip(f"boot {number} is done", len(points))
+        return record
+
+    def _boot(self, points: list[Point], accel: Accel | None, progress: Progress, name: str) -> BootRecord:
+        record = BootRecord(len(self.boots) + 1, points, _name(accel))
+        self.boots.append(record)
+        outdir = self.folder / f"boot-{record.number}"
+        guest = self.suite.guest(points)
+        progress.say(name)
+        try:
+            boot = self._run(points, accel, guest, outdir, self._keeper(record, outdir, progress, name))
+        except SetupError as error:
+            record.state, record.reason = SETUP, str(error)
+        else:
+            record.state, record.reason, record.seconds = boot.state, boot.reason, boot.seconds
+            record.first, record.at_boot = boot.first, boot.at_boot
+            if record.state == LOST:
+                done = sum(f"run/{point.id}" in record.blobs for point in points)
+                record.reason = f"{done} of {len(points)} points were done: {boot.reason}"
+            elif record.state == PASS and not {"config", "slabs"} <= record.blobs.keys():
+                record.state, record.reason = LOST, "the machine did not say whether it is fair"
+            elif "error/config" in record.blobs and not boot.complained:
+                record.state, record.reason = SETUP, setup_errors.not_loaded(record.text("error/config"))
+        if record.state == SETUP:
+            progress.leave_out(f"{name} not available", len(points))
+        resume.keep(record, outdir, self._made_by(guest, accel))
+        return record
+
+    def _run(self, points: list[Point], accel: Accel | None, guest: Guest, outdir: Path, on_blob: OnBlob) -> vm.Boot:
+        if accel is None:
+            script = job.script(points, None, str(job.POINT_SH))
+            return host.boot(script, self.modules / "folioscale.ko", on_blob, job.timeout_s(points), outdir)
+        return vm.boot(vm.BootSpec(
+            kernel=self._kernel(guest), job=job.script(points, accel), accel=accel,
+            timeout_s=job.timeout_s(points), outdir=outdir, files=self._files(points),
+            vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
+            cmdline=guest.cmdline.split(), on_blob=on_blob))
+
+    def _files(self, points: list[Point]) -> dict[str, Path]:
+        modules = self.modules / self.suite.guest(points).flavour
+        files = {"/point.sh": job.POINT_SH, "/folioscale.ko": modules / "folioscale.ko"}
+        # If it was not built, the guest reports that there is no floor.
+        floors = self.modules.rglob("fsc_floor.ko") if any(point.floor for point in points) else ()
+        return files | {"/fsc_floor.ko": floor for floor in floors}
+
+    def _keeper(self, record: BootRecord, outdir: Path, progress: Progress, name: str) -> OnBlob:
+        """A handler for blobs: it writes them to disk at once, and checks that the machine is fair."""
+        runs = outdir / "runs"
+        runs.mkdir(parents=True)
+        points = {point.id: point for point in record.points}
+
+        def on_blob(blob: str, data: bytes) -> None:
+            if blob == "say":
+                progress.say(data.decode(errors="replace"))
+                return
+            (runs / blob.replace("/", ".")).write_bytes(data)
+            record.keep(blob, data)
+            kind, _, point_id = blob.partition("/")
+            if kind == "config" and (config := record.json(blob)):
+                bootwords.check(self.suite.guest(record.points).cmdline, record.text("machine"), config)
+            if kind in ("slabs", "slab"):
+                found = record.json(blob) or {}
+                fairness.check(record.json("config"), found.get("flags", found))
+            elif kind == "error" and (refused := setup_errors.REFUSED.search(data.decode(errors="replace"))):
+                raise SetupError(refused[0])
+            elif kind in ("run", "error") and point_id in points:
+                progress.point(name, points[point_id], outcome(points[point_id], record))
+        return on_blob

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Check that the words that a boot adds to the kernel's command line took effect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..verdict import SetupError
+
+# What the guest reports about a word: guest/point.sh, took().
+_TOOK = re.compile(r"^took\.([^=\n]+)=(.*)$", re.M)
+_SWITCH = {"y": 1, "n": 0}
+Took = dict[str, str]
+
+
+def _preempt(value: str, took: Took, kernel: dict[str, Any]) -> str:
+    """The module reports the kernel's preemption model: full or, with PREEMPT_RT, rt full. If the model can be chosen
+    at boot, took has the kernel's list of models, such as: none (voluntary) full."""
+    model = kernel["preempt"].split()[-1]
+    allowed = " ".join(re.findall(r"[a-z]+", took.get("preempt", "")))
+    return "" if model == value else f"the kernel's model is {model}" + (f": allowed: {allowed}" if allowed else "")
+
+
+def _nocbs(value: str, took: Took, kernel: dict[str, Any]) -> str:
+    """Every offloaded CPU has a kthread for its callbacks."""
+    offloaded = {int(cpu) for cpu in took.get("rcu_nocbs", "").split()}
+    missing = _cpus(value, kernel["nr_cpus"]) - offloaded
+    return f"callbacks of CPU {', '.join(map(str, sorted(missing)))} are not offloaded: allowed: a kernel with " \
+           "CONFIG_RCU_NOCB_CPU" if missing else ""
+
+
+def _cpus(value: str, number: int) -> set[int]:
+    """The CPUs of a kernel CPU list, limited to those below @number. Strides and N are not supported."""
+    if value == "all":
+        return {*range(number)}
+    found: set[int] = set()
+    for part in value.split(","):
+        if match := re.fullmatch(r"(\d+)(?:-(\d+))?", part):
+            found |= {*range(int(match[1]), int(match[2] or match[1]) + 1)}
+    return found & {*range(number)}
+
+
+def number(text: str) -> int | None:
+    """A parameter's value if it is a number or a switch, else None."""
+    try:
+        return _SWITCH[text.lower()] if text.lower() in _SWITCH else int(text, 0)
+    except ValueError:
+        return None
+
+
+# Words with a check of their own. Any other word is looked up among the parameters of built-in modules.
+_CHECKS: dict[str, Callable[[str, Took, dict[str, Any]], str]] = {"preempt": _preempt, "rcu_nocbs": _nocbs}
+
+
+def _wrong(word: str, took: Took, kernel: dict[str, Any]) -> str:
+    name, _, value = word.partition("=")
+    if name in _CHECKS:
+        return _CHECKS[name](value, took, kernel)
+    if word in took.get("unknown", "").split():
+        return "the kernel does not know it"
+    asked, found = number(value), number(took.get(name, ""))
+    return f"it is {took[name]}" if asked is not None and found is not None and asked != found else ""
+
+
+def check(cmdline: str, machine: str, config: dict[str, Any]) -> None:
+    """Raise SetupError with the words of @cmdline that did not take effect; the guest sent @machine and @config."""
+    took = dict(_TOOK.findall(machine))
+    wrong = [f"{word} did not take: {why}" for word in cmdline.split() if (why := _wrong(word, took, config["kernel"]))]
+    if wrong:
+        raise SetupError("; ".join(wrong))

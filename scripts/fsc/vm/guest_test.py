@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A KTAP script of scripts/tests/guest, run in a virtual machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .. import repo, traits
+from ..ktap import Ktap
+from ..suite import job
+from ..verdict import PASS
+from . import kernel, vm
+from .accel import Accel
+from .kernel import Kernel
+
+GUEST = repo.SCRIPTS / "tests/guest"
+HELPERS = ("ktap", "module", "faults")
+WORK = "work.json"
+
+
+def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env: str = "",
+        **machine) -> None:
+    """Boot, run @script, and put its results and those of the machine into @out."""
+    out.feed("KTAP version 1")
+    out.feed("1..3")
+    below = out.below()
+    documents: list[str] = []
+    configs: list[str] = []
+
+    def on_blob(name: str, data: bytes) -> None:
+        text = data.decode(errors="replace")
+        if name == "ktap":
+            below.feed(text)
+        elif name == "run.json":
+            documents.append(text)
+        elif name == "config":
+            configs.append(text)
+
+    names = (*HELPERS, script)
+    module = kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    boot = vm.boot(vm.BootSpec(
+        kernel=where, accel=how, outdir=folder, on_blob=on_blob,
+        job="\n".join([env, ". /memory.sh", *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
+        files={"folioscale.ko": module / "folioscale.ko", "memory.sh": job.MEMORY_SH,
+               **{path.name: path for path in module.glob("fsc_kunit.ko")},     # built for kernels with KUnit
+               **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
+               "tests/schema.json": traits.FILE, "tests/params.table": _params_table(folder),
+               **_programs(folder)},
+        **machine))
+    out.end(below, f"{script}.sh on {where.release}")
+    (folder / WORK).write_text(json.dumps(work(documents)), encoding="utf-8")
+    trouble = complaints(folder, documents) or not_json(configs)
+    out.result(not trouble, f"{len(documents)} run.json are what they should be", trouble)
+    out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
+
+
+# Parameters that are lists: a good value, and bad ones.
+_TEXTS = {
+    "order": ("0:8,2:4,9:1", "-1 10 0:0 0:101 10:1 0: :1 0:1, 0:1,,2:1 0:1:1 0:1,2 "
+              + ",".join(["0:100"] * 10 + ["0:1"]) + " " + ",".join(["0:1"] * 15 + ["0:11"])),
+    "mix": ("60:20:10:5:5", "1 0:1:1:1:1 1:1:1:1 1:1:1:1:1:1 101:0:0:0:0 1:-1:0:0:0 1::0:0:0 1:0:0:0:0,"),
+    "reader_cpus": ("0-1", "9 99999999 1-0 0- -1 0,x"),
+    "freer_cpus": ("1", "9 99999999 1-0 0- -1 0,x"),
+}
+
+
+def params_rows(parameters: dict[str, Any]) -> list[str]:
+    """A row for each parameter: name, a good value that is not the default, what is allowed, bad values."""
+    rows = []
+    for name, one in parameters.items():
+        if one["kind"] == "text":
+            good, bad = _TEXTS[name]
+        elif one["kind"] == "choice":
+            good = next(choice for choice in reversed(one["choices"]) if choice != one["default"])
+            bad = f"{good.upper()} {good}e {good[:-1]} 1"
+        else:
+            good = str(one["default"] + (1 if one["default"] < one["max"] else -1))
+            bad = f"{one['min'] - 1} {one['max'] + 1} {max(one['max'] + 1, 1 << 32)}"
+        rows.append("|".join((name, good, traits.allowed(one), bad)))
+    return rows
+
+
+def _params_table(folder: Path) -> Path:
+    """The rows as a file for params.sh."""
+    table = folder / "params.table"
+    table.write_text("".join(f"{row}\n" for row in params_rows(traits.PARAMETERS)), encoding="utf-8")
+    return table
+
+
+def _programs(folder: Path) -> dict[str, Path]:
+    """Build the programs next to the scripts; they use no libc."""
+    built = {}
+    for source in sorted(GUEST.glob("*.c")):
+        built[f"tests/{source.stem}"] = folder / source.stem
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding",
+                        "-fno-stack-protector", "-o", folder / source.stem, source], check=True)
+    return built
+
+
+def work(documents: list[str]) -> dict[str, int]:
+    """The work of all runs whose run.json was read after they had ended."""
+    sums = {"runs": 0, "lookups": 0, "turnovers": 0}
+    for text in documents:
+        with suppress(ValueError):
+            found = json.loads(text)
+            if found["state"] == "done":
+                sums["runs"] += 1
+                for name in ("lookups", "turnovers"):
+                    sums[name] += found["counters"][name]
+    return sums
+
+
+def complaints(folder: Path, documents: list[str]) -> str:
+    """What is wrong with any run.json, read at any time of a run."""
+    for number, text in enumerate(documents):
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            (folder / f"run-{number}.json").write_text(text)
+            return f"run-{number}.json: {error}"
+        if trouble := complaint(found):
+            return f"run-{number}: {trouble}"
+    return ""
+
+
+def not_json(configs: list[str]) -> str:
+    """Why one of @configs is not JSON; empty if all are."""
+    for text in configs:
+        try:
+            json.loads(text)
+        except ValueError as error:
+            return f"config: {error}: {text}"
+    return ""
+
+
+def complaint(found: dict[str, Any]) -> str:
+    """What is wrong with a run.json, whatever its verdict."""
+    if found["schema"] != 1 or found["verdict"] not in ("PASS", "FAIL", "INCONCLUSIVE"):
+        return f"schema {found['schema']}, verdict {found['verdict']}"
+    if found["state"] == "done":
+        count = found["counters"]
+        if count["lookups"] != count["hits"] + count["misses"]:
+            return f"lookups are not hits and misses: {count}"
+        *folios, freed, released = found["balance"].values()
+        if len(set(folios)) != 1 or freed != released:
+            return f"balance {found['balance']}"
+    return ""

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0
+"""HOST=1: run the same job on this machine, and load the module into its kernel."""
+
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from .. import repo
+from ..perf.window import EVENTS
+from ..suite.suite import Suite
+from ..verdict import FAIL, LOST, SetupError
+from . import console, setup_errors
+from .frames import Frames, OnBlob
+from .vm import Boot
+
+_LOADED = Path("/sys/module/folioscale")
+# The same as in guest/init, but standard output is the status port.
+_PROLOGUE = f"""exec 3>&1 >&2
+. {shlex.quote(str(repo.SCRIPTS / "guest/protocol.sh"))}
+(
+"""
+_EPILOGUE = """
+) </dev/null
+send_status $?
+"""
+
+
+def refuse_kver(kver: str | None) -> None:
+    """A kernel of Debian's cannot be the one that runs here."""
+    if kver:
+        raise SetupError(f"KVER={kver} and HOST=1: KVER is a kernel of Debian's, HOST=1 is the running one; set one")
+
+
+def consent(busted: list[str], seconds: float, yes: bool) -> None:
+    """Refuse what must not run on a machine that somebody uses; ask about the rest."""
+    if busted:
+        raise SetupError(f"HOST=1 runs no busted protocol ({busted[0]}): use a VM")
+    if os.geteuid() != 0:
+        raise SetupError("HOST=1 loads a module: run it as root")
+    if _LOADED.exists():
+        raise SetupError("folioscale is loaded already: rmmod folioscale")
+    setup_errors.check_host()
+    if not yes:
+        _ask(seconds)
+
+
+def consent_to(suites: list[Suite], yes: bool) -> None:
+    """The same for whole suites."""
+    busted = [point.id for suite in suites for point in suite.points if point.params.get("busted", "none") != "none"]
+    consent(busted, sum(point.seconds * suite.repetitions for suite in suites for point in suite.plain()), yes)
+
+
+def _ask(seconds: float) -> None:
+    print(f"This loads folioscale.ko into the running kernel {os.uname().release} and keeps its CPUs\n"
+          f"busy for about {max(seconds / 60, 1):.0f} minutes. Go on? [y/N] ", end="", flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise SetupError("not confirmed (--yes answers for you)")
+
+
+def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path) -> Boot:
+    """Run the job here. The kernel's log since then is used as the console."""
+    outdir.mkdir(parents=True, exist_ok=True)
+    blobs: list[tuple[str, bytes]] = []
+
+    def keep(name: str, data: bytes) -> None:
+        blobs.append((name, data))
+        on_blob(name, data)
+
+    frames, log = Frames(keep), outdir / "console.log"
+    mark = f"folioscale: pass {os.getpid()}.{time.monotonic_ns()}"
+    Path("/dev/kmsg").write_text(f"<6>{mark}\n")
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="folioscale-") as folder:
+        env = os.environ | {"FSC_KO": str(module), "FSC_TMP": folder}
+        with subprocess.Popen(["sh", "-c", _PROLOGUE + script + _EPILOGUE], env=env,
+                              stdout=subprocess.PIPE, start_new_session=True) as shell:
+            try:
+                end = _follow(shell, frames, timeout_s)
+            finally:
+                _stop(shell)
+    said = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, errors="replace", check=True).stdout
+    text = said.rsplit(mark, 1)[-1]
+    log.write_text(text, encoding="utf-8")
+    lines = console.complaints(text)
+    state, reason = frames.status or (LOST, end)
+    if lines:
+        state, reason = FAIL, "\n".join(["in the kernel's log:", *lines])
+    return Boot(state, reason, blobs, log, time.monotonic() - begin, complained=bool(lines))
+
+
+def _follow(shell: subprocess.Popen, frames: Frames, timeout_s: float) -> str:
+    pipe, deadline = shell.stdout.fileno(), time.monotonic() + timeout_s
+    while (left := deadline - time.monotonic()) > 0 and frames.status is None:
+        if select.select([pipe], [], [], left)[0]:
+            data = os.read(pipe, 1 << 16)
+            if not data:
+                return f"the job's shell ended without a status (exit {shell.wait()})"
+            frames.feed(data)
+    return f"not finished after {timeout_s:.0f} s"
+
+
+def _remove_triggers() -> None:
+    """Remove hist: triggers: they prevent rmmod, and cost time."""
+    for file in EVENTS.glob("*/trigger"):
+        for line in file.read_text().splitlines():
+            if not line.startswith("#"):
+                with suppress(OSError):
+                    file.write_text(f"!{line.partition(' [')[0]}")
+
+
+def _stop(shell: subprocess.Popen) -> None:
+    """Leave nothing behind: kill the shell and what it started, and unload the module."""
+    with suppress(ProcessLookupError):
+        os.killpg(shell.pid, signal.SIGKILL)    # the group is its own (start_new_session)
+    shell.wait()
+    _remove_triggers()
+    # An insmod that was killed still finishes loading.
+    for _ in range(100):
+        if not _LOADED.exists():
+            return
+        subprocess.run(["rmmod", "folioscale"], stderr=subprocess.DEVNULL, check=False)
+        time.sleep(0.1)
+    print("folioscale: the module is still loaded: rmmod folioscale", file=sys.stderr)

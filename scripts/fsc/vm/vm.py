@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boot a virtual machine, run a job in it, and report the outcome of both."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..verdict import FAIL, LOST, SetupError
+from . import console, setup_errors
+from .frames import FrameError, Frames, OnBlob
+from .kernel import Kernel
+from .roots import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
+
+if TYPE_CHECKING:
+    from .accel import Accel
+
+_NAME = os.environ.get("QEMU") or "qemu-system-x86_64"
+QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # absolute: it is started in another folder
+
+# init_on_alloc=0: slab would zero objects in all caches except TYPESAFE_BY_RCU ones.
+# printk.time=1: the console check recognizes the kernel's lines by their time.
+# loglevel=7: print the lines around the job, whatever the kernel's default is.
+# random.trust_cpu=1: "crng init done" would patch kernel text seconds after boot.
+_CMDLINE = ("console=ttyS0", "init_on_alloc=0", "panic=-1", "oops=panic",
+            "printk.time=1", "loglevel=7", "random.trust_cpu=1")
+
+# The guest writes these to the console around the job (guest/protocol.sh).
+_BEGIN_OF_JOB = "folioscale: begin of job"
+_END_OF_JOB = "folioscale: end of job"
+_POWER_OFF_S = 10.0
+_AGAIN = 2
+_SERVED_S = 60.0
+_MAX_LINES = 20
+_LAST_LINES = 3
+# Debug kernels need up to a minute under emulation on an idle host.
+_BOOT_S = 300.0
+
+
+@dataclass
+class BootSpec:
+    """What to boot, and what to do in it."""
+    kernel: Kernel
+    job: str                      # a sh script; 0 is PASS, 3 INCONCLUSIVE, else FAIL
+    accel: Accel
+    timeout_s: float              # from the begin of the job; a machine still running then is killed
+    outdir: Path                  # console.log, run-vm.sh and what that needs
+    files: dict[str, Path] = field(default_factory=dict)  # guest path: host path
+    root: Initramfs | HostRoot = Initramfs()
+    vcpus: int = 2
+    memory_mb: int = 2048
+    cmdline: list[str] = field(default_factory=list)
+    qemu: tuple[str, ...] = ()    # more arguments
+    allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
+    on_blob: OnBlob = lambda name, data: None
+    boot_s: float = _BOOT_S       # from power on until the job begins
+    quiet_s: float = float("inf")  # a machine that sends nothing for so long is killed
+    keep: bool = True             # also keep the blobs in Boot.blobs
+
+
+@dataclass
+class Boot:
+    """The outcome of a boot."""
+    state: str                    # PASS, FAIL, INCONCLUSIVE or LOST
+    reason: str
+    blobs: list[tuple[str, bytes]]
+    console: Path
+    seconds: float
+    began: bool = True            # the job began; if not, the machine died before it
+    first: str = ""               # how earlier attempts died
+    at_boot: list[str] = field(default_factory=list)  # what the kernel complained of before the job
+    complained: bool = False      # the kernel, in the job
+
+
+def boot(spec: BootSpec) -> Boot:
+    """Run @spec.job in a machine of its own and wait for the end of both.
+
+    The kernel patches its text while it boots, and emulation does not always survive that:
+    there is an unexpected int3, a double fault, or silence. So an emulated machine that dies
+    before the job begins is started again, at most twice, and a line is printed each time.
+
+    Raise SetupError if the machine is not available, for a known reason.
+    """
+    died: list[str] = []
+    while True:
+        found = _boot_once(spec)
+        if found.began or not spec.accel.emulated or len(died) == _AGAIN:
+            found.first = "; ".join(died)
+            return found
+        log = found.console
+        kept = log.rename(log.with_name(f"console-died-{len(died) + 1}.log")) if log.exists() else None
+        died.append(f"a machine died before the job began ({kept or 'no console'}): {found.reason}")
+        print(died[-1], file=sys.stderr, flush=True)
+
+
+def _boot_once(spec: BootSpec) -> Boot:
+    log = spec.outdir / "console.log"
+    machine = prepare(spec)
+    blobs: list[tuple[str, bytes]] = []
+
+    def on_blob(name: str, data: bytes) -> None:
+        if spec.keep:
+            blobs.append((name, data))
+        spec.on_blob(name, data)
+
+    frames = Frames(on_blob)
+    begin = time.monotonic()
+    with (spec.outdir / "qemu.log").open("wb") as errors, machine.run(
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
+        end = _follow(qemu, frames, spec, spec.outdir / "qemu.log")
+        status = qemu.poll()
+    seconds = time.monotonic() - begin
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    if not frames.began:
+        setup_errors.check_machine(text, status, _said(spec.outdir / "qemu.log"), spec.memory_mb)
+    state, reason = judge(frames.status, text, spec.allow, end)
+    return Boot(state, reason, blobs, log, seconds, frames.began,
+                at_boot=console.complaints(before_job(text), spec.allow),
+                complained=bool(console.complaints(in_job(text), spec.allow)))
+
+
+def in_job(text: str) -> str:
+    """The part of a console log from the begin of the job on; earlier lines are about the machine."""
+    return text.partition(_BEGIN_OF_JOB)[2]
+
+
+def before_job(text: str) -> str:
+    """The part of a console log before the job, when the module is not loaded yet."""
+    return text.partition(_BEGIN_OF_JOB)[0]
+
+
+def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
+          end: str) -> tuple[str, str]:
+    """Return state and reason, from the guest's status, its console and how QEMU's run ended.
+
+    Only complaints after the begin of the job are a FAIL: before it, the module is not loaded.
+    """
+    if lines := console.complaints(in_job(text), allow):
+        more = [f"... and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
+        return FAIL, "\n".join(["on the console:", *lines[:_MAX_LINES], *more])
+    if status is None:
+        return LOST, f"{end}{_last_words(text)}"
+    if _BEGIN_OF_JOB not in text or _END_OF_JOB not in text:
+        # A console that shows nothing proves nothing.
+        return LOST, "the console log does not show begin and end of the job (is the kernel's console on ttyS0?)"
+    return status
+
+
+def _last_words(text: str) -> str:
+    """The console of a lost machine: its complaints before the job or, without any, its last line."""
+    found = [] if _BEGIN_OF_JOB in text else console.complaints(text)[:_LAST_LINES]
+    found = found or console.printable(text)[-1:]
+    return f"; on the console: {'; '.join(found)}" if found else "; nothing is on the console"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that can be run, and the folder with the files that it needs."""
+    command: list[str]
+    root: Prepared
+    folder: Path
+
+    @contextmanager
+    def run(self, **streams) -> Iterator[subprocess.Popen]:
+        """Run QEMU and the server of its root; both are gone when the context ends."""
+        with self._server(), _start(self.command, self.folder, **streams) as qemu:
+            try:
+                yield qemu
+            finally:
+                qemu.kill()
+
+    @contextmanager
+    def _server(self) -> Iterator[None]:
+        if not self.root.server:
+            yield
+            return
+        socket, log = self.folder / SOCKET, self.folder / "root.log"
+        socket.unlink(missing_ok=True)
+        with log.open("wb") as errors, _start(list(self.root.server), self.folder, stdin=subprocess.DEVNULL,
+                                              stdout=errors, stderr=errors) as server:
+            try:
+                end = time.monotonic() + _SERVED_S
+                while not socket.exists():
+                    if server.poll() is not None or time.monotonic() > end:
+                        raise SetupError(f"the root is not served: {log.read_text(errors='replace').strip()}")
+                    time.sleep(0.02)
+                yield
+            finally:
+                server.kill()
+                server.wait()
+                socket.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    (self.folder / MOUNT).rmdir()
+
+
+def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/dev/stdout") -> Machine:
+    """Put what QEMU needs into @spec.outdir; return the machine."""
+    if spec.accel.max_vcpus and spec.vcpus > spec.accel.max_vcpus:
+        raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
+    if not spec.kernel.image.is_file():
+        raise SetupError(f"no kernel {spec.kernel.image}")
+    setup_errors.check_memory(spec.kernel.image, spec.memory_mb)
+    spec.outdir.mkdir(parents=True, exist_ok=True)
+    (spec.outdir / "console.log").unlink(missing_ok=True)
+    root = spec.root.prepare(spec.outdir, spec.job, spec.files, spec.memory_mb)
+
+    def command(console_to: str) -> list[str]:
+        return [QEMU, *spec.accel.arguments,
+                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+                "-smp", str(spec.vcpus), "-m", str(spec.memory_mb),
+                "-kernel", str(spec.kernel.image), *root.arguments,
+                "-append", " ".join([*_CMDLINE, *root.cmdline, *spec.accel.cmdline, *spec.cmdline]),
+                "-serial", console_to,
+                "-device", "virtio-serial-pci",
+                # A file instead of stdio: QEMU takes the end of stdio's input for a hangup of the host.
+                "-chardev", f"file,id=status,path={status}",
+                "-device", "virtserialport,chardev=status,name=folioscale.status", *spec.qemu]
+
+    again = spec.outdir / "run-vm.sh"
+    again.write_text("#!/bin/sh\n"
+                     "# Runs the same machine again: status frames to standard output, the console\n"
+                     "# to console-again.log beside this file.\n"
+                     'cd "$(dirname "$0")" || exit\n'
+                     f"{root.script()}"
+                     # Through a pipe: if the output is redirected to a file, QEMU would truncate that.
+                     f"{shlex.join(command('file:console-again.log'))} | cat\n")
+    again.chmod(0o755)
+    return Machine(command(serial), root, spec.outdir)
+
+
+def _said(errors: Path) -> str:
+    return errors.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path) -> str:
+    """Read frames until QEMU ends or a limit is reached; say how it ended."""
+    pipe = qemu.stdout.fileno()
+    heard = time.monotonic()
+    began, ended, limit = False, False, heard + spec.boot_s
+    while (left := limit - time.monotonic()) > 0:
+        if select.select([pipe], [], [], min(left, 1.0))[0]:
+            data = os.read(pipe, 1 << 16)
+            heard = time.monotonic()
+            if not data:
+                status = qemu.wait()
+                said = _said(errors)
+                return f"the machine went down without a status (QEMU exit {status})" + (
+                    f": {said[-500:]}" if said else "")
+            try:
+                frames.feed(data)
+            except FrameError as error:
+                return f"garbage on the status port: {error}"
+            if frames.began and not began:
+                began, limit = True, heard + spec.timeout_s
+            if frames.status and not ended:
+                # Only the power-off is left, with its last console lines.
+                ended, limit = True, heard + _POWER_OFF_S
+        if time.monotonic() - heard > spec.quiet_s:
+            return f"nothing was heard of the machine for {spec.quiet_s:.0f} s"
+        # QEMU dumps registers and keeps running, with the guest stopped forever.
+        for line in _said(errors).splitlines():
+            if "KVM internal error" in line:
+                return f"QEMU: {line}"
+    if not began:
+        return f"not finished: the job did not begin within {spec.boot_s:.0f} s after power on"
+    return f"not finished {spec.timeout_s:.0f} s after the job began: {_progress(frames)}"
+
+
+def _progress(frames: Frames) -> str:
+    return f"{frames.blobs} blobs arrived, the last one {frames.last}" if frames.blobs else "nothing arrived"
+
+
+def _start(command: list[str], folder: Path, **streams) -> subprocess.Popen:
+    try:
+        return subprocess.Popen(command, cwd=folder, preexec_fn=die_with(os.getpid()), **streams)
+    except FileNotFoundError:
+        raise SetupError(f"no {command[0]}: run scripts/setup.sh bench") from None
+
+
+def die_with(parent: int) -> Callable[[], None]:
+    """Return a function that makes a child die with @parent, even if that is killed by SIGKILL."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pr_set_pdeathsig = 1
+
+    def before_exec() -> None:
+        libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)  # the parent died before prctl()
+    return before_exec
+
+
+def run_interactive(spec: BootSpec) -> int:
+    """Run QEMU on our own terminal; return its exit status."""
+    with prepare(spec, serial="mon:stdio", status="/dev/null").run() as qemu:
+        return qemu.wait()

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Suites: what is refused, with which line, and the order of points."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import synthetic
+from fsc import traits
+from fsc.cmd import bench
+from fsc.suite import job, suite, suitefile
+from fsc.verdict import SetupError
+from fsc.vm import versions
+from fsc.vm.accel import ICOUNT
+
+GOOD = """question = "why?"
+repetitions = 2
+paths = ["pagecache"]
+protocols = ["overlay", "typesafe"]
+baseline = "overlay"
+
+[params]
+order = 0
+
+[workload.churn]
+title = "t"
+params = { nr_readers = 1, nr_freers = 1 }
+"""
+MATRIX = """
+[workload.rate]
+matrix = { free_rate = [10, 1000], deferral = ["auto", "call_rcu"] }
+params = { duration_ms = 2000 }
+exclude = [{ protocol = "overlay", deferral = "call_rcu" }]
+override = [{ when = { free_rate = 10, deferral = "auto" }, params = { duration_ms = 15000 } }]
+show = ["limbo_page_bytes_peak"]
+"""
+BOOTS = """
+[boot.usual]
+
+[boot.none]
+title = "no preemption"
+cmdline = "preempt=none quiet"
+memory_mb = 512
+since = "6.9"
+before = "7.0"
+
+[boot.rt]
+flavour = "rt-amd64"
+
+[workload.models]
+matrix = { free_rate = [10, 1000], boot = ["usual", "none", "rt"] }
+exclude = [{ protocol = "overlay", boot = "rt" }]
+override = [{ when = { boot = "none" }, params = { duration_ms = 100 } }]
+show = ["limbo_page_bytes_peak"]
+"""
+# The protocols of each path.
+PROTOCOLS = {path: {name for name, one in traits.PROTOCOLS.items() if path in one["paths"]} for path in traits.PATHS}
+
+
+class SuiteTest(unittest.TestCase):
+    def load(self, text: str) -> suite.Suite:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "s.toml"
+            file.write_text(text)
+            return suitefile.load(file)
+
+    def refused(self, text: str, line: int, word: str) -> None:
+        with self.assertRaises(SetupError) as caught:
+            self.load(text)
+        self.assertIn(f"s.toml:{line}: ", str(caught.exception))
+        self.assertIn(word, str(caught.exception))
+
+    def test_good(self) -> None:
+        found = self.load(GOOD)
+        self.assertEqual([p.id for p in found.points], ["churn.pagecache.overlay", "churn.pagecache.typesafe"])
+        self.assertEqual(found.points[1].module_args,
+                         "path=pagecache protocol=typesafe order=0 nr_readers=1 nr_freers=1")
+
+    def test_refused_with_line(self) -> None:
+        self.refused(GOOD.replace("order = 0", "ordre = 0"), 8, "ordre")
+        self.refused(GOOD.replace("order = 0", 'order = "0"'), 8, "order")
+        self.refused(GOOD.replace("nr_freers = 1", "nr_freer = 1"), 12, "nr_freer")
+        self.refused(GOOD.replace("title", "titel"), 11, "titel")
+        self.refused(GOOD.replace('baseline = "overlay"', 'baseline = "rcu"'), 5, "rcu")
+        self.refused(GOOD.replace("repetitions = 2", "repetitions = 0"), 1, "repetitions")
+        self.refused(GOOD.replace('["pagecache"]', '["a; b"]'), 3, "paths")
+        self.refused(GOOD.replace("order = 0", 'removal = "a b"'), 8, "removal")
+        self.refused(GOOD.replace('title = "t"', "floor = true"), 11, "floor")
+        self.refused("seeds = 1\n" + GOOD, 1, "seeds")
+        self.refused("order = 0\n" + GOOD, 1, "order")      # a key known only in another table
+
+    def test_own_paths_and_protocols(self) -> None:
+        own = '[workload.pins]\npaths = ["gup", "pfn"]\nprotocols = ["locked"]\n'
+        found = self.load(GOOD + own)
+        self.assertEqual([p.id for p in found.points], [
+            "churn.pagecache.overlay", "churn.pagecache.typesafe", "pins.gup.locked", "pins.pfn.locked"])
+        self.refused(GOOD + own.replace('"gup"', '"a; b"'), 14, "paths")
+        self.refused(GOOD + own.replace('["locked"]', "[]"), 15, "protocols")
+        self.refused(GOOD + own.replace('"gup"', '"pfn"'), 14, "twice")
+        self.refused(GOOD.replace('["pagecache"]', "[]"), 1, "paths")   # the top ones stay required
+        # A baseline may be a protocol of a single workload.
+        self.load(GOOD.replace('baseline = "overlay"', 'baseline = "locked"') + own)
+
+    def test_values_that_are_lists(self) -> None:
+        good = {"order": ("2", '"0:8,2:4,9:1"'), "mix": ('"60:20:10:5:5"',), "reader_cpus": ('""', '"0-1,3"'),
+                "freer_cpus": ('"0"',), "tryget": ('"xadd"',), "nr_mms": ("4",), "cross_cpu": ("1",)}
+        bad = {"order": ('"0"', '"0:8 2:4"', '"0:8,"', "true", "[0]", '"$(id)"'), "mix": ('"60:20"', "60", '""'),
+               "reader_cpus": ("1", '"0,"', '"0; id"', '"\u0661"'), "tryget": ('""', "1"), "nr_mms": ('"4"', "4.0")}
+        for name, values in good.items():
+            for value in values:
+                point = self.load(GOOD.replace("order = 0", f"{name} = {value}")).points[0]
+                self.assertIn(f" {name}={value.strip(chr(34))} ", point.module_args)
+        for name, values in bad.items():
+            for value in values:
+                self.refused(GOOD.replace("order = 0", f"{name} = {value}"), 8, name)
+
+    def test_matrix(self) -> None:
+        found = self.load(GOOD + MATRIX)
+        points = [p for p in found.points if p.workload == "rate"]
+        self.assertEqual([(p.protocol, p.axes["free_rate"], p.axes["deferral"]) for p in points], [
+            ("overlay", 10, "auto"), ("overlay", 1000, "auto"),
+            ("typesafe", 10, "auto"), ("typesafe", 10, "call_rcu"), ("typesafe", 1000, "auto"), ("typesafe", 1000, "call_rcu")])
+        self.assertEqual(points[3].id, "rate.pagecache.typesafe.free_rate=10.deferral=call_rcu")
+        self.assertEqual(points[3].module_args,
+                         "path=pagecache protocol=typesafe order=0 duration_ms=2000 free_rate=10 deferral=call_rcu")
+        # An override wins over the workload's params, but only where its condition holds.
+        self.assertEqual([p.params["duration_ms"] for p in points], [15000, 2000, 15000, 2000, 2000, 2000])
+        self.assertEqual(found.curves, {"rate": suite.Curve("free_rate", ("limbo_page_bytes_peak",))})
+        self.assertEqual(len({p.id for p in found.points}), len(found.points))
+
+    def test_matrix_refused_with_line(self) -> None:
+        header = GOOD.count("\n") + 2
+        for right, wrong, below, word in (
+                ("free_rate = [", "free_rat = [", 1, "free_rat"),
+                ("[10, 1000]", "[10, 10]", 1, "different"),
+                ("[10, 1000]", "[]", 1, "list"),
+                ("[10, 1000]", '"1..cpus"', 1, "list"),
+                ("matrix =", "# matrix =", 3, "exclude"),
+                ('deferral = "call_rcu" }]', 'deferral = "hurry" }]', 3, "never"),
+                ('protocol = "overlay"', "order = 0", 3, "order"),
+                ('"overlay", deferral = "call_rcu"', '["overlay", "typesafe"]', 3, "leaves nothing"),
+                ("params = { duration_ms = 15000 }", "param = { duration_ms = 15000 }", 4, "when, params"),
+                ("{ duration_ms = 15000 }", '{ duration_ms = "15000" }', 4, "duration_ms"),
+                ("limbo_page_bytes_peak", "limbo", 5, "limbo"),
+                ("{ duration_ms = 15000 }", "{ free_rate = 15000 }", 4, "free_rate"),
+                ("params = { duration_ms = 2000 }", "params = { free_rate = 1 }", 2, "free_rate"),
+                ('"limbo_page_bytes_peak"]', '"limbo_page_bytes_peak", "limbo_page_bytes_peak"]', 5, "twice"),
+                ('"limbo_page_bytes_peak"]', '["limbo"]]', 5, "limbo"),
+                ('"limbo_page_bytes_peak"]', '"instructions_per_lookup"]', 5, "icount = true"),
+                ('show = ["limbo_page_bytes_peak"]', "", 1, "show")):
+            with self.subTest(wrong):
+                self.assertIn(right, MATRIX)
+                self.refused(GOOD + MATRIX.replace(right, wrong), header + below, word)
+
+    def test_against(self) -> None:
+        own = '[workload.again]\nagainst = "churn"\nprotocols = ["typesafe"]\n'
+        self.assertEqual(self.load(GOOD + own).against, {"again": "churn"})
+        self.assertEqual(self.load(GOOD).against, {})
+        for right, wrong, word in (
+                ('"churn"', '"chum"', "no workload"), ('"churn"', '"again"', "not against itself"),
+                ('"churn"', "1", "must be str"), ('"typesafe"', '"rcu_desc"', "has no pagecache rcu_desc"),
+                ('"churn"\n', '"churn"\npaths = ["gup"]\n', "has no gup typesafe"),
+                ('"churn"\n', '"churn"\nicount = true\n', "same icount"), ('"churn"', '"rate"', "has a matrix"),
+                ('"churn"\n', '"churn"\nmatrix = { order = [0, 2] }\nshow = ["drain_ns"]\n', "without a matrix")):
+            with self.subTest(word):
+                more = MATRIX if wrong == '"rate"' else ""
+                # order is the matrix's axis, so it must not be common.
+                text = GOOD.replace("order = 0", "") if "matrix" in wrong else GOOD
+                self.refused(text + own.replace(right, wrong) + more, 14, word)
+
+    def test_matrix_up_to_the_cpus(self) -> None:
+        self.assertEqual([suitefile.doubled(n) for n in (1, 2, 3, 8, 12)], [[1], [1, 2], [1, 2, 3], [1, 2, 4, 8], [1, 2, 4, 8, 12]])
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "s.toml"
+            file.write_text(GOOD + MATRIX.replace("free_rate = [10, 1000]", 'nr_readers = "1..cpus"')
+                            .replace("free_rate = 10,", "nr_readers = 1,"))
+            points = [p for p in suitefile.load(file, 4).points if p.workload == "rate" and p.protocol == "overlay"]
+        self.assertEqual([p.params["nr_readers"] for p in points], [1, 2, 4])
+
+    def test_boots(self) -> None:
+        found = self.load(GOOD + BOOTS)
+        self.assertEqual(found.guests, {"usual": suite.Guest(), "rt": suite.Guest(flavour="rt-amd64"),
+                                        "none": suite.Guest("no preemption", "preempt=none quiet", memory_mb=512, since="6.9", before="7.0")})
+        points = [p for p in found.points if p.workload == "models"]
+        self.assertEqual([p.boot for p in points], ["usual", "none"] * 2 + ["usual", "none", "rt"] * 2)
+        self.assertEqual(points[1].id, "models.pagecache.overlay.free_rate=10.boot=none")
+        # The module does not get the axis boot.
+        self.assertEqual(points[1].module_args, "path=pagecache protocol=overlay order=0 free_rate=10 duration_ms=100")
+        self.assertEqual(points[0].module_args, "path=pagecache protocol=overlay order=0 free_rate=10")
+        self.assertEqual(found.curves["models"].x, "free_rate")
+        self.assertEqual(self.load(GOOD + BOOTS.replace("free_rate = [10, 1000], ", "")).curves["models"].x, "boot")
+
+    def test_boots_refused_with_line(self) -> None:
+        header = GOOD.count("\n") + 1
+        for right, wrong, below, word in (
+                ("cmdline =", "cmdlin =", 5, "cmdlin"),
+                ('"preempt=none quiet"', "1", 5, "cmdline"),
+                ('"preempt=none quiet"', '"preempt=none  quiet"', 5, "words"),
+                ('"preempt=none quiet"', '""', 5, "words"),
+                ("memory_mb = 512", 'memory_mb = "512"', 6, "memory_mb"),
+                ("memory_mb = 512", "memory_mb = 0", 6, "at least"),
+                ('since = "6.9"', "since = 6.9", 7, "must be str"),
+                ('since = "6.9"', 'since = "6"', 7, "'since' must be a kernel series such as \"7.0\", not '6'"),
+                ('before = "7.0"', 'before = "7.0.1"', 8, "'before' must be a kernel series"),
+                ('before = "7.0"', 'before = "6.9"', 8, "'before' must be newer than 'since', which is 6.9"),
+                ('since = "6.9"', 'since = "7.10"', 8, "'before' must be newer than 'since', which is 7.10"),
+                ('"rt-amd64"', '"rt"', 11, "rt-amd64"),
+                ("[boot.rt]", "[boot.Rt]", 10, "no boot"),
+                ('"none", "rt"]', '"non", "rt"]', 14, "no [boot.non]; known: usual, none, rt"),
+                ('"none", "rt"]', '["none"], "rt"]', 14, "no [boot."),
+                ("boot = [", "boots = [", 14, "known: boot, "),
+                ('boot = "rt" }', 'boot = "r" }', 15, "never"),
+                ('{ duration_ms = 100 }', '{ boot = "rt" }', 16, "boot"),
+                ('"usual", "none", "rt"', '"none", "rt"', 1, "no point is booted in [boot.usual]"),
+                ('protocol = "overlay", boot = "rt"', 'boot = "rt"', 10, "no point is booted in [boot.rt]"),
+                ("matrix =", "icount = true\nmatrix =", 15, "icount")):
+            with self.subTest(wrong):
+                self.assertIn(right, BOOTS)
+                self.refused(GOOD + BOOTS.replace(right, wrong), header + below, word)
+
+    def test_boots_by_kernel(self) -> None:
+        found = self.load(GOOD + BOOTS)
+        why = "for kernels since 6.9 and before 7.0, this is {}"
+        for series, left in (("6.8", True), ("6.9", False), ("6.12", False), ("7.0", True), ("7.3", True), ("10.0", True)):
+            own = found.on(series)
+            self.assertEqual(own.left_out, {"none": why.format(series)} if left else {}, series)
+            self.assertEqual([*own.guests], ["usual", "rt"] if left else ["usual", "none", "rt"])
+            self.assertEqual({point.boot for point in own.points}, {"", *own.guests})
+        for bound, why in (("since", "for kernels since 6.13, this is 6.12"), ("before", "for kernels before 6.12, this is 6.12")):
+            guest = suite.Guest(**{bound: why.split()[3].rstrip(",")})
+            self.assertEqual(guest.not_on("6.12"), why)
+        self.assertEqual(suite.Guest().not_on("6.12"), "")
+
+    def test_points_are_grouped_by_boot(self) -> None:
+        found = self.load(GOOD + BOOTS)
+        boots = found.boots(1)
+        self.assertEqual([{p.boot for p in points} for points in boots], [{points[0].boot} for points in boots])
+        self.assertCountEqual([points[0].boot for points in boots], ["", "usual", "none", "rt"])
+        self.assertEqual([found.guest(points).memory_mb for points in boots if points[0].boot in ("", "none")].count(512), 1)
+        self.assertCountEqual([p.id for points in boots for p in points], [p.id for p in found.points])
+        self.assertNotEqual([[p.id for p in points] for points in boots], [[p.id for p in points] for points in found.boots(2)])
+        self.assertEqual(len(bench.passes(found, ICOUNT, True)), 0)
+        self.assertEqual([points for points, _ in bench.passes(found, None, True)], found.boots(1) + found.boots(2))
+        # Without [boot.NAME] there is one boot, with all points in their order.
+        self.assertEqual(synthetic.suite().boots(3), [synthetic.suite().order(3)])
+
+    def test_alone(self) -> None:
+        """A point that is alone has a boot of its own, in its machine; the others share boots."""
+        right = "[workload.models]\n"
+        self.assertIn(right, BOOTS)
+        found = self.load(GOOD + BOOTS.replace(right, f"{right}alone = true\n"))
+        boots = found.boots(1)
+        own = [points for points in boots if points[0].workload == "models"]
+        self.assertEqual({len(points) for points in own}, {1})
+        self.assertCountEqual([points[0].id for points in own], [p.id for p in found.points if p.workload == "models"])
+        rest = [points for points in boots if points[0].workload != "models"]
+        self.assertEqual([[p.alone for p in points] for points in rest], [[False] * len(points) for points in rest])
+        self.refused(GOOD.replace("[workload.churn]\n", "[workload.churn]\nicount = true\nalone = true\n"),
+                     GOOD.splitlines().index("[workload.churn]") + 3, "alone")
+
+    def test_rcu_suite(self) -> None:
+        boots = {"6.12": ["none", "voluntary", "full", "lazy", "nocb", "expedited", "rt"]} | dict.fromkeys(
+            ("7.2", "7.3"), ["preempt-lazy", "full", "lazy", "nocb", "expedited", "rt"])
+        self.assertEqual([*boots], [*versions.known().series])
+        for series, names in boots.items():
+            found = synthetic.suite("rcu").on(series)
+            self.assertEqual([*found.guests], names)
+            self.assertLess(bench.expected_s(found), 270, "it has four minutes and a half")
+            for points in found.boots(1):
+                released = [p.workload for p in points].count("released")
+                self.assertEqual(released, points[0].boot in ("voluntary", "preempt-lazy", "expedited"))
+                self.assertEqual(len(points) - released, 7)
+
+    def test_all_suites(self) -> None:
+        found = {name: bench.find_suite(name).on("7.3") for name in bench.names()}
+        self.assertLess(sum(bench.expected_s(s) for name, s in found.items() if name != "icount"), 0.9 * 3600,
+                        "make bench SUITE=all has an hour, and hosts are busy")
+        for name, one in found.items():
+            # The question comes first in the file.
+            self.assertEqual(one.file.read_text().splitlines()[1], f"# {one.question}", name)
+            self.assertEqual(len({p.id for p in one.points}), len(one.points), name)
+
+    def test_floor_is_the_kernels_tryget(self) -> None:
+        text = GOOD.replace('title = "t"', "icount = true\nfloor = true")
+        self.load(text.replace("order = 0", 'tryget = "cas"'))
+        self.refused(text.replace("order = 0", 'tryget = "xadd"'), 12, "floor")
+
+    def test_bad_toml_says_where(self) -> None:
+        with self.assertRaisesRegex(SetupError, "line 2"):
+            self.load("question = 'a'\nrepetitions = \n")
+
+    def test_order_is_seeded_and_whole(self) -> None:
+        found = synthetic.suite()
+        self.assertEqual(found.order(1), found.order(1))
+        self.assertNotEqual(found.order(1), found.order(2))
+        self.assertCountEqual([p.id for p in found.order(3)], [p.id for p in found.plain()])
+
+    def test_default_suite(self) -> None:
+        found = synthetic.suite()
+        self.assertEqual((len(found.plain()), len(found.icount()), found.repetitions), (12, 8, 6))
+        self.assertLess(bench.expected_s(found), 360, "make bench has six minutes")
+
+    def test_paths_suite(self) -> None:
+        found = synthetic.suite("paths")
+        self.assertLess(bench.expected_s(found), 0.9 * 900, "it has 15 minutes, and hosts are busy")
+        self.assertEqual(found.repetitions, 6)
+        for points in (found.plain(), [p for p in found.icount() if p.params["nr_readers"] and p.floor],
+                       [p for p in found.icount() if p.params["nr_freers"]]):
+            usual = [p for p in points if "tryget" not in p.params and p.params.get("passes") != 1]
+            self.assertEqual({path: {p.protocol for p in usual if p.path == path} for path in PROTOCOLS}, PROTOCOLS)
+            self.assertEqual(len(usual), sum(len(names) for names in PROTOCOLS.values()))
+
+    def test_icount_suite(self) -> None:
+        found = synthetic.suite("icount")
+        self.assertLess(bench.expected_s(found), 150)
+        self.assertTrue(all(point.icount and point.floor for point in found.points))
+        self.assertCountEqual([(p.path, p.protocol) for p in found.points],
+                              [(path, name) for path, names in PROTOCOLS.items() for name in names])
+
+    def test_job(self) -> None:
+        found = synthetic.suite()
+        text = job.script(found.icount(), ICOUNT)
+        self.assertLess(text.index("fair"), text.index("sleep 2"))
+        self.assertEqual(text.count("\npoint "), 8)
+        self.assertEqual(text.count("\nfloor "), 4)
+        self.assertIn("\nfloor icount-lookup.pagecache.rcu_desc pagecache rcu_desc 1000000\n", text)
+        self.assertNotIn("floor", job.script(found.order(1), None))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is made from the module's schema: tables of documents, rows of tests."""
+
+import unittest
+
+import synthetic  # noqa: F401  # pylint: disable=unused-import
+from fsc import repo, traits
+from fsc.cmd import schema
+from fsc.vm import guest_test
+
+PARAMETERS = {
+    "kind_of": {"kind": "choice", "default": "old", "choices": ["old", "new"], "meaning": "which", "misleads": ""},
+    "shift": {"kind": "int", "default": 20, "min": -1, "max": 20, "meaning": "how far", "misleads": "not at once"},
+    "order": {"kind": "text", "default": 0, "takes": "0 to 9", "meaning": "size", "misleads": ""},
+}
+
+
+class TablesTest(unittest.TestCase):
+    def test_documents(self) -> None:
+        """Every table in a document matches the schema, and each table is in a document."""
+        found = []
+        for name in schema.DOCUMENTS:
+            text = (repo.ROOT / name).read_text(encoding="utf-8")
+            self.assertEqual(schema.with_tables(text, traits.KNOWN), text, f"{name}: scripts/folioscale schema writes it")
+            found += schema.names(text)
+        self.assertEqual(sorted(found), sorted(schema.TABLES))
+
+    def test_table(self) -> None:
+        text = "a\n<!-- schema: parameters -->\nold\n<!-- end -->\nb\n"
+        self.assertEqual(schema.with_tables(text, {"parameters": PARAMETERS}), """a
+<!-- schema: parameters -->
+| name | default | range | meaning, and how it misleads |
+|---|---|---|---|
+| `kind_of` | old | old, new | which |
+| `shift` | 20 | -1 to 20 | how far. Not at once |
+| `order` | 0 | 0 to 9 | size |
+<!-- end -->
+b
+""")
+
+
+class RowsTest(unittest.TestCase):
+    def test_rows(self) -> None:
+        rows = [row.split("|") for row in guest_test.params_rows(PARAMETERS)]
+        self.assertEqual(rows[0], ["kind_of", "new", "old, new", "NEW newe ne 1"])
+        self.assertEqual(rows[1], ["shift", "19", "-1 to 20", "-2 21 4294967296"])
+        self.assertEqual(rows[2][:3], ["order", "0:8,2:4,9:1", "0 to 9"])
+
+    def test_a_good_value_is_not_the_default(self) -> None:
+        for name, good, _, bad in (row.split("|") for row in guest_test.params_rows(traits.PARAMETERS)):
+            self.assertNotEqual(good, str(traits.PARAMETERS[name]["default"]), name)
+            self.assertTrue(bad.split(), name)
+
+
+if __name__ == "__main__":
+    unittest.main()
