@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # pylint: disable=wrong-import-position
-from fsc.cmd.perf import window  # noqa: E402
+from fsc.perf import window  # noqa: E402
 from fsc.perf.window import EVENTS, TRACEFS  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
 

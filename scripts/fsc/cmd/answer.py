@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The answer of several suites: one table, and what it does not say. The report and README show the same."""
+"""answer: the answer of results as README.md has it, and what changed from one kernel's to another's.
+
+One table of several suites, and what it does not say. The report and README show the same.
+"""
 
 from __future__ import annotations
 
@@ -207,6 +210,11 @@ def markdown(sources: Sequence[Measured]) -> str:
 def load(folders: Sequence[str]) -> list[Measured]:
     found = [result.read(result.file_of(Path(folder))) for folder in folders]
     return [Measured(one, costs.sections(one, f"s{number}")) for number, one in enumerate(found, 1)]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", nargs="+", metavar="DIR", help="with a result.json or result.json.xz; one for each suite")
+    command.add_argument("--before", nargs="+", metavar="DIR", help="those of an older kernel: show what changed")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale bench: suites, from the module's build to the table."""
+"""bench: run a suite and print its table."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..verdict import EXIT_STATUS, SETUP, SetupError, worst
 from ..vm import accel, host, kernel, versions
 from ..vm.accel import Accel
 from ..vm.kernel import Kernel
-from . import report
+from . import options, report
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
@@ -230,6 +230,19 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
             print(text, end="")
     print(f"{worst(verdicts)}: {where_it_is(folder)} has a folder for each of {', '.join(series)}")
     return EXIT_STATUS[worst(verdicts)]
+
+
+# What the host's load would spoil, or be spoilt by.
+MEASURES = True
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command, series="; several with commas between are compared")
+    options.repetitions(command)
+    options.out(command)
+    options.on_host(command)
+    command.add_argument("--suite", default="default", help="name, path of a .toml, or all")
+    command.add_argument("--resume", metavar="DIR", help="go on with what was interrupted, in its folder")
 
 
 def main(args: argparse.Namespace) -> int:

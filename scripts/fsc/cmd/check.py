@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale check: the tests, as one KTAP stream; build/check/ keeps what each printed."""
+"""check: run the tests."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..verdict import EXIT_STATUS, FAIL, PASS, SetupError
 from ..vm import accel, guest_test, kernel, versions, vm
 from ..vm.accel import Accel
 from ..vm.kernel import Kernel
+from . import options
 
 TESTS = repo.SCRIPTS / "tests"
 OUT = repo.BUILD / "check"
@@ -213,6 +214,15 @@ def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> di
             print("folioscale: interrupted", file=sys.stderr)
             os._exit(128 + signal.SIGINT)
     return lists
+
+
+# What the host's load would spoil, or be spoilt by.
+MEASURES = True
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command)
+    options.only(command)
 
 
 def main(args: argparse.Namespace) -> int:

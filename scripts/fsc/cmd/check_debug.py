@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale check-debug: the module on kernels that check what it does.
+"""check-debug: run the tests in which the module runs on debug kernels, and show that those see what they are for.
 
 On each kernel the functional matrix and a churn must cause no report. And each of the kernel's
 checkers must report a bug that it is shown in a boot of its own: otherwise the rest proves nothing.
@@ -23,7 +23,7 @@ from ..ktap import Ktap
 from ..result import environment
 from ..verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
 from ..vm import accel, console, guest_test, kernel, versions, vm
-from . import check, kernels
+from . import check, kernels, options
 from .check import Guest, Machine
 
 OUT = repo.BUILD / "check-debug"
@@ -257,6 +257,18 @@ def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Gu
     check.chosen(only, tuple(known.values()))
     found = {name: tuple(group for group in groups if not only or group.name in only) for name, groups in plans.items()}
     return tuple((name, groups) for name, groups in found.items() if groups)
+
+
+# What the host's load would spoil, or be spoilt by.
+MEASURES = True
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.series(command)
+    options.accelerator(command)
+    options.only(command)
+    command.add_argument("name", nargs="?", default="all", help="one of the debug kernels (all)")
+    command.add_argument("--quick", action="store_true", help="the least of each")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale compare: what differs between two results, and where no difference is shown."""
+"""compare: two results: what differs between them, and by how much."""
 
 from __future__ import annotations
 
@@ -462,6 +462,13 @@ def render(found: dict[str, Any]) -> str:
         for text in found["notes"]:
             lines += wrap(text, "- ")
     return "\n".join(lines) + "\n"
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    for name in ("A", "B"):
+        command.add_argument(name.lower(), metavar=name, help="folder of a result, or its result.json or result.json.xz")
+    command.add_argument("--json", metavar="FILE", help="write the comparison there as well")
+    command.add_argument("--force", action="store_true", help="compare even if emulation, accelerator or parameters differ")
 
 
 def main(args: argparse.Namespace) -> int:

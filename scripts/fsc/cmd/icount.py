@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale icount: the harness's instructions per lookup, compared with a hand-written floor."""
+"""icount: compare each protocol's lookup with a hand-written one, in instructions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..show.notes import FLOOR_LIMIT
 from ..suite.session import Session, new_folder
 from ..verdict import EXIT_STATUS, FAIL, PASS
 from ..vm import accel, kernel
-from . import bench
+from . import bench, options
 
 # Two boots count the same, except for code that timer interrupts run.
 BOOTS_LIMIT = 0.001
@@ -60,6 +60,16 @@ def render(found: dict[str, Any]) -> str:
                      + (f"{floor['median']:>9.2f}{ratio['median']:>8.3f}" if floor else f"{'-':>9}{'-':>8}")
                      + f"{spread:>17}")
     return "\n".join(line.rstrip() for line in lines)
+
+
+# What the host's load would spoil, or be spoilt by.
+MEASURES = True
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command)
+    options.repetitions(command)
+    options.out(command)
 
 
 def main(args: argparse.Namespace) -> int:

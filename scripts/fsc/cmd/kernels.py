@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale kernels: debug kernels, built from Debian's source into a cache outside the tree."""
+"""kernels: build debug kernels from Debian's source, into a cache."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..verdict import EXIT_STATUS, PASS, SetupError
 from ..vm import archive, fetch, kernel, versions
 from ..vm.fetch import Source
 from ..vm.kernel import Kernel
+from . import options
 
 FRAGMENTS = repo.SCRIPTS / "kernels"
 # Each is base plus these fragments. One for a single series, such as base-1.2, is added to its namesake.
@@ -157,6 +158,12 @@ def table() -> str:
     default = versions.known().default
     return "\n".join([*lines, "", f"Default: KVER={default}. {', '.join((kernel.DEFAULT, *kernel.FLAVOURS))}: Debian's, for "
                       f"bench and the like. The others: KERNEL= of make kernels and make check-debug."])
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.series(command)
+    command.add_argument("name", nargs="?", default="all", help="one of the debug kernels (all)")
+    command.add_argument("--list", action="store_true", help="name all kernels, and what is here of them")
 
 
 def main(args: argparse.Namespace) -> int:

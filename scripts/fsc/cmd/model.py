@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale model: limbo = free rate x (grace period + batching) x bytes, with measurements, and beyond them.
+"""model: what the model says of a result's limbo, and of other machines.
 
 The grace period is the probe's. Probe and callback wait for the rest of the current one, for a whole one, and for their
 CPU. But the probe asks a jiffy or two after its last grace period has ended, and a callback at any time.
@@ -22,6 +22,7 @@ from ..show import curves, table
 from ..show.table import WIDTH, wrap
 from ..suite.suite import BOOT
 from ..verdict import EXIT_STATUS, PASS, SetupError
+from . import options
 
 Point = dict[str, Any]
 
@@ -374,6 +375,26 @@ def render(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: f
     for text in legend(model, gp_ns is not None):
         lines += wrap(text)
     return lines
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="DIR", help="with a result.json or result.json.xz that has free rates and probes")
+    command.add_argument("--rate", type=options.positive, action="append", metavar="N",
+                         help="frees a second of the whole machine; may be given again (10,000, 100,000 and 1,000,000)")
+    command.add_argument("--cpus", type=options.positive, metavar="N", help="CPUs that free (as many as in the result)")
+    command.add_argument("--grace-period", type=_milliseconds, metavar="MS",
+                         help="of the machine that is extrapolated to (what the result has probed)")
+
+
+def _milliseconds(text: str) -> float:
+    """More than none, and no more than a day."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0
+    if not 0 < found <= 86_400_000:
+        raise argparse.ArgumentTypeError(f"{text} is no number of milliseconds")
+    return found
 
 
 def main(args: argparse.Namespace) -> int:

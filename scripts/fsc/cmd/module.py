@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Build the module and say where it is."""
+"""module: build folioscale.ko."""
 
 import argparse
 
 from .. import repo
 from ..vm import kernel, versions
+from . import options
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.tree(command)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale perf: one run of the module under perf, and what perf found."""
+"""perf: one run of the module under perf, and where its time goes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..perf import flame, parts, recording, traced
 from ..perf.recording import Recording
 from ..perf.traced import Traced
 from ..vm import accel, kernel
+from . import options
 
 TOOLS = repo.SCRIPTS / "perf"
 _RECORDED = ("where", "flamegraph", "record")
@@ -56,6 +57,20 @@ def _read(run: Traced, what: str) -> str:
     if run.accel and run.accel.emulated:
         found.note = "; ".join(filter(None, (found.note, _EMULATED[run.accel is accel.ICOUNT])))
     return _where(found, run.folder) if what == "where" else _flamegraph(found, run.folder)
+
+
+# What the host's load would spoil, or be spoilt by.
+MEASURES = True
+# What perf can tell; scripts/perf has a program for each.
+WHAT = ("where", "stat", "sched", "flamegraph", "record")
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command)
+    options.params(command)
+    options.out(command)
+    options.on_host(command)
+    command.add_argument("what", nargs="?", default="where", choices=WHAT, help="(where)")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale report: report.html, results for readers who have neither this tree nor the time to read it."""
+"""report: write report.html for results that are there."""
 
 from __future__ import annotations
 
@@ -368,6 +368,13 @@ def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> 
     for path, text in texts.items():
         result.write_text(path, text)
     return list(texts)
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", nargs="+", metavar="DIR", help="with a result.json or result.json.xz; one for each suite")
+    command.add_argument("--out", metavar="FILE", help="(report.html in the first folder)")
+    command.add_argument("--plot", metavar="ID", action="append", default=[],
+                         help="write this plot beside it, as ID.svg; may be given again")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale schema: write the module's own description (traits.py) to files.
+"""schema: write down what protocols, parameters and counters the module says that it has.
 
 These are module/schema.json, and the tables of it in the documents. make check compares
 both with the module.
@@ -16,6 +16,7 @@ from typing import Any
 from .. import repo, traits
 from ..verdict import EXIT_STATUS, PASS, SetupError
 from ..vm import accel, kernel, vm
+from . import options
 
 DOCUMENTS = ("README.md", "module/README.md")
 _JOB = """
@@ -24,6 +25,10 @@ emit schema /sys/kernel/debug/folioscale/schema
 """
 _TIMEOUT_S = 60.0
 _TABLE = re.compile(r"(?P<begin><!-- schema: (?P<name>\w+) -->\n).*?(?P<end><!-- end -->)", re.S)
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command)
 
 
 def main(args: argparse.Namespace) -> int:

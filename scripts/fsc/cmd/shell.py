@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A virtual machine on the user's own terminal, with the module loaded and idle in it.
+"""shell: a shell in a virtual machine with the module loaded.
 
 With --trace its root is this machine's, which has tracing tools; with --gdb it waits for gdb.
 """
@@ -18,6 +18,7 @@ from ..verdict import EXIT_STATUS, LOST, PASS, SetupError
 from ..vm import accel, kernel, vm
 from ..vm.kernel import Kernel
 from ..vm.roots import HostRoot, Initramfs
+from . import options
 
 # On a terminal nobody reads the status port, so the lines for gdb go to the terminal as well.
 _JOB = """
@@ -133,6 +134,13 @@ def _for_gdb_alone(spec: vm.BootSpec) -> int:
     boot = vm.boot(spec)
     print(f"{boot.state}: {boot.reason}")
     return EXIT_STATUS[boot.state]
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command)
+    options.params(command)
+    command.add_argument("--trace", action="store_true", help="with this machine's programs, read-only")
+    command.add_argument("--gdb", type=options.positive, metavar="PORT", help="with a stub for gdb at this port")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale soak: random points in one machine for a long time, each of them checked."""
+"""soak: random points for a long time, each of them checked."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ..suite.soakpoint import Machine, Point
 from ..verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, LOST, PASS, SetupError
 from ..vm import accel, console, kernel, setup_errors, vm
 from ..vm.guest_test import complaint
+from . import options
 from .bench import where_it_is
 
 SOAK_SH = repo.SCRIPTS / "guest/soak.sh"
@@ -297,6 +298,24 @@ def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
         for number, handler in before.items():
             signal.signal(number, handler)
     return judge(tally, boot, why)
+
+
+# What the host's load would spoil, or be spoilt by.
+MEASURES = True
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command)
+    options.out(command)
+    command.add_argument("--minutes", type=options.positive, metavar="N", help="(60; with --point: once)")
+    command.add_argument("--seed", type=_number, metavar="S", help="of the points (a random one)")
+    command.add_argument("--point", type=_number, metavar="K", help="this one alone")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a number")
+    return int(text)
 
 
 def main(args: argparse.Namespace) -> int:

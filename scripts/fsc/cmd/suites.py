@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale suites: all suites, the question of each, and how long it takes."""
+"""suites: list the suites, their questions, and how long they take."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from ..show.table import wrap
 from ..verdict import EXIT_STATUS, PASS
 from ..vm import accel, versions
 from . import bench
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    del command
 
 
 def main(_args: argparse.Namespace) -> int:

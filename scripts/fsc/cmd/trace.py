@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/folioscale trace: one run of the module under a bpftrace script or hist: triggers."""
+"""trace: one run of the module under a bpftrace script or hist: triggers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from shlex import quote
 from .. import repo
 from ..perf import traced
 from ..verdict import SetupError
+from . import options
 
 _FOLDERS = {".bt": repo.SCRIPTS / "bpftrace", ".hist": repo.SCRIPTS / "hist"}
 
@@ -22,6 +23,18 @@ def find(name: str) -> Path:
             return file.resolve()
     known = sorted(path.stem for suffix, folder in _FOLDERS.items() for path in folder.glob(f"*{suffix}"))
     raise SetupError(f"SCRIPT={name}: no such script, nor a .bt or .hist file; known: {' '.join(known)}")
+
+
+# What the host's load would spoil, or be spoilt by.
+MEASURES = True
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    options.machine(command)
+    options.params(command)
+    options.out(command)
+    options.on_host(command)
+    command.add_argument("script", help="name in scripts/bpftrace or scripts/hist, or path of a .bt or .hist")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -39,7 +39,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "free": ("fsc_evict", "fsc_put"),
         "allocate": ("fsc_refill", "fsc_allocate", r"(pagecache|gup|pfn)_publish", "fsc_mapping_publish"),
         "gap": ("fsc_spin", "fsc_spin_resched"),
-        OTHER: (r"fsc_limbo_\w+", "fsc_draw_key", "fsc_ring_exchange", r"(pagecache|gup|pfn)_turned", "fsc_turn_batch"),
+        OTHER: (r"fsc_limbo_\w+", "fsc_draw_key", "fsc_ring_exchange", r"fsc_arena_turned", "fsc_turn_batch"),
     },
     DEFERRED: {
         "callbacks": (r"fsc_\w+_callback",),

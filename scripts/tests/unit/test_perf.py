@@ -168,7 +168,8 @@ class PartTest(unittest.TestCase):
 
     def test_what_is_ours_in_the_table_is_in_the_sources(self) -> None:
         sources = "\n".join(path.read_text() for folder in ("module", "include") for path in (repo.ROOT / folder).rglob("*.[ch]"))
-        names = set(re.findall(r"\b[a-z]\w+(?=\()", sources))
+        # Macros make some for every path.
+        names = set(re.findall(r"\b[a-z]\w+(?=\()", sources.replace("path##_", "pagecache_")))
         for role, table in parts.PARTS.items():
             for patterns in table.values():
                 for pattern in patterns:
