@@ -95,12 +95,12 @@ static void measure(struct fsc_run *run)
 }
 
 /* Wait until all that was freed in the window is reusable, and measure how long that takes. */
-static void settle(struct fsc_run *run)
+static void flush(struct fsc_run *run)
 {
 	u64 from = fsc_clock();
 	s64 idle_ns;
 
-	fsc_limbo_settle(run, NULL);
+	fsc_limbo_flush(run, NULL);
 	WRITE_ONCE(run->drain_ns, max(fsc_clock_since(from), 1ULL));
 	idle_ns = read_idle_ns(run);
 	run->whole_ns = fsc_clock() - run->window_from;
@@ -133,10 +133,10 @@ int fsc_controller(void *arg)
 	fsc_gp_probe_stop(run);
 
 	fsc_run_set_phase(run, FSC_DRAIN);
-	settle(run);
+	flush(run);
 	fsc_idler_stop(run);
 	fsc_run_depopulate(run);
-	fsc_limbo_settle(run, NULL);
+	fsc_limbo_flush(run, NULL);
 
 	fsc_run_set_phase(run, FSC_CHECK);
 	fsc_run_release(run);

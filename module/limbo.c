@@ -96,9 +96,9 @@ struct fsc_released fsc_limbo_released(const struct fsc_run *run)
 		sum.wait_ns += READ_ONCE(released->wait_ns);
 	}
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
-		sum.descriptors = max_t(u64, atomic64_read(&run->limbo.settled),
+		sum.descriptors = max_t(u64, atomic64_read(&run->limbo.flushed),
 					fsc_markers_confirmed(run) +
-					atomic64_read(&run->limbo.settled_remote));
+					atomic64_read(&run->limbo.flushed_remote));
 	return sum;
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_released);
@@ -120,7 +120,7 @@ void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed)
 	u64 now = fsc_clock();
 	u64 wait = fsc_freed_time(now - run->started - freed);
 
-	/* After the settle only the main thread frees; its frees are timed only for tracing. */
+	/* After the flush only the main thread frees; its frees are timed only for tracing. */
 	if (READ_ONCE(run->drain_ns))
 		return;
 	this_cpu_inc(released->timed);
@@ -240,7 +240,7 @@ static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 }
 
 /**
- * fsc_limbo_create_flushers - allocate what it takes to settle a whole run
+ * fsc_limbo_create_flushers - allocate what it takes to flush a whole run
  * @run: a run
  *
  * Where kvfree_rcu_barrier() is not exported, kmem_cache_destroy() is. It waits
@@ -282,14 +282,14 @@ void fsc_limbo_destroy_flushers(struct fsc_run *run)
 }
 
 /**
- * fsc_limbo_flush - wait for what kfree_rcu() has deferred outside of sheaves
+ * fsc_limbo_flush_kfree_rcu - wait for what kfree_rcu() has deferred outside of sheaves
  * @run: the run
- * @whole: it is settled as a whole, so the caches that were made for that may go
+ * @whole: it is flushed as a whole, so the caches that were made for that may go
  *
  * Context: Process context, sleeps for a grace period or two.
  * Return: False if there was no memory for that; nothing was waited for then.
  */
-bool fsc_limbo_flush(struct fsc_run *run, bool whole)
+bool fsc_limbo_flush_kfree_rcu(struct fsc_run *run, bool whole)
 {
 #if FSC_KVFREE_RCU_BARRIER_EXPORTED
 	kvfree_rcu_barrier();
@@ -310,14 +310,14 @@ bool fsc_limbo_flush(struct fsc_run *run, bool whole)
 }
 
 /**
- * fsc_limbo_settle - wait until what was freed so far is reusable
+ * fsc_limbo_flush - wait until what was freed so far is reusable
  * @run: the run
  * @t: the freer that waits; does not cover what other threads keep back, or what is in sheaves
  *	that are not full. NULL: everything of a run whose threads have ended
  *
  * Context: Process context, sleeps for a grace period or two.
  */
-void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
+void fsc_limbo_flush(struct fsc_run *run, struct fsc_thread *t)
 {
 	const struct fsc_protocol *protocol = run->loops->protocol;
 	u64 remote = fsc_run_count(run, FSC_DEFERRED_REMOTE);
@@ -333,15 +333,15 @@ void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t)
 	/* In a window rely on the markers: emptying the sheaves would change what is measured. */
 	if (t && sheaves) {
 		fsc_marker_catch_up(&run->markers);
-		if (remote > atomic64_read(&run->limbo.settled_remote) &&
-		    fsc_limbo_flush(run, false))
-			raise_peak(&run->limbo.settled_remote, remote);
+		if (remote > atomic64_read(&run->limbo.flushed_remote) &&
+		    fsc_limbo_flush_kfree_rcu(run, false))
+			raise_peak(&run->limbo.flushed_remote, remote);
 		return;
 	}
-	if (fsc_limbo_flush(run, !t))
-		raise_peak(&run->limbo.settled, covered);
+	if (fsc_limbo_flush_kfree_rcu(run, !t))
+		raise_peak(&run->limbo.flushed, covered);
 }
-EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_settle);
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_flush);
 
 /* A window counts as throttled if a freer waits in any part of it. */
 static void mark_throttled(struct fsc_run *run)
@@ -351,23 +351,23 @@ static void mark_throttled(struct fsc_run *run)
 }
 
 /*
- * One freer settles for all that wait meanwhile: barriers queue up, and with
+ * One freer flushes for all that wait meanwhile: barriers queue up, and with
  * long sections the fourth in a row waits for ten seconds.
  */
-static void settle_or_wait(struct fsc_run *run, struct fsc_thread *t)
+static void flush_or_wait(struct fsc_run *run, struct fsc_thread *t)
 {
-	atomic_t *settling = &run->limbo.settling;
+	atomic_t *flushing = &run->limbo.flushing;
 
-	if (atomic_cmpxchg(settling, 0, 1)) {
-		/* Pairs with the release below: the next read of limbo sees the settle. */
-		wait_event_idle(run->wq, !atomic_read_acquire(settling));
+	if (atomic_cmpxchg(flushing, 0, 1)) {
+		/* Pairs with the release below: the next read of limbo sees the flush. */
+		wait_event_idle(run->wq, !atomic_read_acquire(flushing));
 		return;
 	}
-	fsc_limbo_settle(run, t);
+	fsc_limbo_flush(run, t);
 	if (run->deferral == FSC_DEFER_KFREE_RCU)
 		fsc_count(&t->counters, FSC_LIMBO_BARRIERS);
 	/* Pairs with the acquire of the waiters. */
-	atomic_set_release(settling, 0);
+	atomic_set_release(flushing, 0);
 	wake_up_all(&run->wq);
 }
 
@@ -390,7 +390,7 @@ void fsc_limbo_check(struct fsc_thread *t)
 	from = fsc_clock();
 	do {
 		mark_throttled(run);
-		settle_or_wait(run, t);
+		flush_or_wait(run, t);
 		mark_throttled(run);
 	} while (level_bytes(run, fsc_limbo_sample(run)) >= run->limbo.wait_bytes &&
 		 fsc_phase_read(run) <= FSC_MEASURE);

@@ -140,7 +140,7 @@ static int sheaves_work(struct fsc_run *run)
 	/* Shrinking has passed a partly filled sheaf to RCU. */
 	if (err || !works) {
 		rcu_barrier();
-		fsc_limbo_flush(run, false);
+		fsc_limbo_flush_kfree_rcu(run, false);
 	}
 	return err ?: works;
 }

@@ -88,7 +88,7 @@ u64 fsc_orders_pages(const struct fsc_orders *orders, u32 nr_keys)
 }
 
 /**
- * fsc_parse_mix - parse the shares of the arena
+ * fsc_parse_mix - parse the shares of the mix
  * @text: "60:20:10:5:5", weights of file, slab, ptdesc, hugetlb_free and misc
  * @mix: to be filled in
  *

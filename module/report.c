@@ -221,7 +221,7 @@ static const char *bound_name(const struct fsc_run *run)
 {
 	if (run->deferral != FSC_DEFER_KFREE_RCU)
 		return "none";
-	return run->markers.every ? "markers" : "settled";
+	return run->markers.every ? "markers" : "flushed";
 }
 
 static void show_limbo(struct seq_file *m, const struct fsc_run *run)

@@ -190,7 +190,7 @@ stop:
 	fsc_idler_stop(run);
 drain:
 	fsc_run_depopulate(run);
-	fsc_limbo_settle(run, NULL);
+	fsc_limbo_flush(run, NULL);
 	fsc_run = previous;
 	WRITE_ONCE(fsc_state, previous ? FSC_DONE : FSC_IDLE);
 release:

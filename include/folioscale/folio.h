@@ -27,7 +27,7 @@ struct fsc_mapping;
 
 /**
  * struct fsc_folio - a memdesc for a folio
- * @flags: in the place of page flags; only hugetlb folios use it while live (arena.h)
+ * @flags: in the place of page flags; only hugetlb folios use it while live (pfn_mix.h)
  * @next: overlays @flags while the freed descriptor is on a list
  * @lru: list linkage of a live folio, not used here
  * @rcu: overlays @lru once the folio is freed

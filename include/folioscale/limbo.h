@@ -8,7 +8,7 @@
  * free itself or in an RCU callback. The difference is exact except for what
  * changes while it is read. kfree_rcu() does not report when it frees, so there
  * limbo is an upper bound: the descriptors confirmed free neither by a marker
- * (marker.h) nor by the last settle.
+ * (marker.h) nor by the last flush.
  */
 #ifndef FOLIOSCALE_LIMBO_H
 #define FOLIOSCALE_LIMBO_H
@@ -21,7 +21,7 @@
 struct fsc_run;
 struct fsc_thread;
 
-/* A run as a whole is settled twice: after its window, and after it is depopulated. */
+/* A run as a whole is flushed twice: after its window, and after it is depopulated. */
 #define FSC_FLUSHERS	2
 
 /**
@@ -54,8 +54,8 @@ struct fsc_limbo_level {
 /**
  * struct fsc_limbo - limbo accounting of a run
  * @released: what is reusable again, per CPU
- * @settled: FSC_FREES when the last completed settle began
- * @settled_remote: with markers: FSC_DEFERRED_REMOTE that a freer at the cap has waited for
+ * @flushed: FSC_FREES when the last completed flush began
+ * @flushed_remote: with markers: FSC_DEFERRED_REMOTE that a freer at the cap has waited for
  * @max_bytes: the cap
  * @wait_bytes: where freers start to wait, so that the cap is not exceeded
  * @check_bytes: a freer checks each time it has freed this much
@@ -67,12 +67,12 @@ struct fsc_limbo_level {
  * @summed_us: from the first of these readings to the last
  * @samples: number of these readings
  * @throttled: a freer waited in the window
- * @settling: a freer is in fsc_limbo_settle()
+ * @flushing: a freer is in fsc_limbo_flush()
  */
 struct fsc_limbo {
 	struct fsc_released __percpu *released;
-	atomic64_t settled;
-	atomic64_t settled_remote;
+	atomic64_t flushed;
+	atomic64_t flushed_remote;
 	u64 max_bytes;
 	u64 wait_bytes;
 	u64 check_bytes;
@@ -84,7 +84,7 @@ struct fsc_limbo {
 	u64 summed_us;
 	u64 samples;
 	bool throttled;
-	atomic_t settling;
+	atomic_t flushing;
 };
 
 /* callback_ns is not 0: without it a callback does not even look. */
@@ -96,8 +96,8 @@ int fsc_limbo_create_flushers(struct fsc_run *run);
 void fsc_limbo_destroy_flushers(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_sample(struct fsc_run *run);
-void fsc_limbo_settle(struct fsc_run *run, struct fsc_thread *t);
-bool fsc_limbo_flush(struct fsc_run *run, bool whole);
+void fsc_limbo_flush(struct fsc_run *run, struct fsc_thread *t);
+bool fsc_limbo_flush_kfree_rcu(struct fsc_run *run, bool whole);
 void fsc_limbo_check(struct fsc_thread *t);
 void fsc_limbo_wait_pages(struct fsc_thread *t);
 void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed);

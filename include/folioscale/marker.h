@@ -20,7 +20,7 @@
  * Descriptors of another node take kfree_rcu()'s older path (mm/slab_common.c),
  * and so do all descriptors on PREEMPT_RT and where the cache has no sheaves.
  * They are confirmed only when a freer waits at the cap, or when everything is
- * settled, so the bound grows by them (deferred_remote). When kfree_rcu() cannot
+ * flushed, so the bound grows by them (deferred_remote). When kfree_rcu() cannot
  * allocate a sheaf, it also takes the older path, and nothing reports that. A
  * marker then counts the object as free too early, and the bound is too low by
  * it. The same is true of a CPU that goes offline and comes back: RCU invokes its

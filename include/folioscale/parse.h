@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Parsed list parameters: orders with weights, shares of the arena, CPUs. */
+/* Parsed list parameters: orders with weights, shares of the mix, CPUs. */
 #ifndef FOLIOSCALE_PARSE_H
 #define FOLIOSCALE_PARSE_H
 

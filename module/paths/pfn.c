@@ -19,7 +19,7 @@
 #include <linux/mmzone.h>
 #include <linux/pageblock-flags.h>
 
-#include <folioscale/arena.h>
+#include <folioscale/pfn_mix.h>
 
 #include "mapping.h"
 
@@ -106,9 +106,9 @@ static noinline void pfn_decide_other(struct fsc_thread *t, unsigned long word, 
 	if (fsc_memdesc_type(word) != FSC_MEMDESC_HUGETLB)
 		return;
 	if (one_pass)
-		fsc_arena_try_hugetlb(t, fsc_memdesc_desc(word));
+		fsc_pfn_mix_try_hugetlb(t, fsc_memdesc_desc(word));
 	else
-		fsc_arena_look_at_hugetlb(t, frame, slot);
+		fsc_pfn_mix_look_at_hugetlb(t, frame, slot);
 }
 
 /* The recheck, as a function so that scripts/perf/where can tell it from the first read. */
@@ -131,7 +131,7 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 	word = fsc_folio_peek(proto, frame, slot);
 	if (proto->bug.touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
 		fsc_gap(t, proto, general);
-		fsc_arena_touch(t, fsc_memdesc_desc(word), frame);
+		fsc_pfn_mix_touch(t, fsc_memdesc_desc(word), frame);
 	}
 	folio = fsc_memdesc_folio(word);
 	if (!folio) {
@@ -257,7 +257,7 @@ static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct
 }
 
 static const struct fsc_tables pfn_tables = {
-	.turned		= fsc_arena_turned,
+	.turned		= fsc_pfn_mix_turned,
 };
 
 FSC_DEFINE_SLOTS(pfn)
@@ -276,7 +276,7 @@ const struct fsc_path fsc_path_pfn = {
 	.gap_max_ns	= NSEC_PER_SEC,
 	.walks		= true,
 	.refuses	= pfn_refuses,
-	.bytes		= fsc_arena_bytes,
-	.set_up		= fsc_arena_create,
-	.tear_down	= fsc_arena_destroy,
+	.bytes		= fsc_pfn_mix_bytes,
+	.set_up		= fsc_pfn_mix_create,
+	.tear_down	= fsc_pfn_mix_destroy,
 };

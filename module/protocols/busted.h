@@ -27,7 +27,7 @@
  * early_confirm: rcu_desc whose markers confirm descriptors as free when they are
  * deferred. Only the limbo bound is wrong, not the lookups.
  * touch_slab: a walker that follows the words of slabs, whose descriptors are
- * freed without RCU (arena.h). It only reads. Widened by gap_ns.
+ * freed without RCU (pfn_mix.h). It only reads. Widened by gap_ns.
  */
 #ifndef FSC_PROTOCOL_BUSTED_H
 #define FSC_PROTOCOL_BUSTED_H
@@ -133,7 +133,7 @@ static const struct fsc_protocol fsc_early_reuse = {
 	.freeing.reused_before_gp	= true,
 	.set_up				= fsc_rcu_bounded_set_up,
 	.tear_down			= fsc_rcu_bounded_tear_down,
-	.freeing.flush			= fsc_rcu_bounded_settle,
+	.freeing.flush			= fsc_rcu_bounded_flush,
 	FSC_DESCRIPTOR_OPS(cas),
 	.freeing.alloc			= fsc_early_reuse_alloc,
 	.freeing.free			= fsc_rcu_bounded_free,

@@ -6,7 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
-#include <folioscale/arena.h>
+#include <folioscale/pfn_mix.h>
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
 #include <folioscale/layout.h>
@@ -55,7 +55,7 @@ static __always_inline void fsc_desc_cache_free(struct fsc_run *run, struct fsc_
 /* Single frames that populate the pfn path are close together. */
 static inline struct page *fsc_fresh_page(struct fsc_thread *t, unsigned int order)
 {
-	return t->role == FSC_MAIN_THREAD && !order ? fsc_arena_frame(t->run) : NULL;
+	return t->role == FSC_MAIN_THREAD && !order ? fsc_pfn_mix_frame(t->run) : NULL;
 }
 
 /* Allocate memory, then a descriptor for it: from @take if that has one, else from the slab. */

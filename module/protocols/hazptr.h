@@ -152,7 +152,7 @@ static void fsc_hazptr_tear_down(struct fsc_run *run)
 	run->protocol_data = NULL;
 }
 
-static void fsc_hazptr_settle(struct fsc_run *run, struct fsc_thread *t)
+static void fsc_hazptr_flush(struct fsc_run *run, struct fsc_thread *t)
 {
 	unsigned int i;
 
@@ -184,7 +184,7 @@ static u64 fsc_hazptr_max(const struct fsc_run *run)
 	.reader.protects		= true,						\
 	.set_up				= fsc_hazptr_set_up,				\
 	.tear_down			= fsc_hazptr_tear_down,				\
-	.freeing.flush			= fsc_hazptr_settle,				\
+	.freeing.flush			= fsc_hazptr_flush,				\
 	.freeing.private_max		= fsc_hazptr_max,				\
 	.freeing.free			= fsc_hazptr_free,				\
 	FSC_DESCRIPTOR_OPS(cas)

@@ -70,7 +70,7 @@ static __always_inline bool fsc_parked_passed(struct fsc_folio *folio)
 }
 
 /* Take the oldest, if its grace period has passed. */
-static __always_inline struct fsc_folio *fsc_parked_take_if(struct fsc_thread *t, bool careless)
+static __always_inline struct fsc_folio *fsc_parked_take_if(struct fsc_thread *t, bool too_early)
 {
 	struct fsc_parked __percpu *lists = fsc_parked_of(t->run);
 	struct fsc_folio *folio = NULL;
@@ -78,7 +78,7 @@ static __always_inline struct fsc_folio *fsc_parked_take_if(struct fsc_thread *t
 
 	local_lock(&lists->lock);
 	parked = this_cpu_ptr(lists);
-	if (parked->nr > careless && (careless || fsc_parked_passed(parked->oldest)))
+	if (parked->nr > too_early && (too_early || fsc_parked_passed(parked->oldest)))
 		folio = fsc_parked_pop(parked);
 	local_unlock(&lists->lock);
 	if (folio) {
@@ -186,7 +186,7 @@ static void fsc_rcu_bounded_tear_down(struct fsc_run *run)
 }
 
 /* Empty the list of the freer's CPU; without a freer, the lists of all CPUs. */
-static void fsc_rcu_bounded_settle(struct fsc_run *run, struct fsc_thread *t)
+static void fsc_rcu_bounded_flush(struct fsc_run *run, struct fsc_thread *t)
 {
 	struct fsc_folio *folio;
 	int cpu;
@@ -226,7 +226,7 @@ static u64 fsc_rcu_bounded_max(const struct fsc_run *run)
 	.reader.refcounted		= true,						\
 	.set_up				= fsc_rcu_bounded_set_up,			\
 	.tear_down			= fsc_rcu_bounded_tear_down,			\
-	.freeing.flush			= fsc_rcu_bounded_settle,			\
+	.freeing.flush			= fsc_rcu_bounded_flush,			\
 	.freeing.private_max		= fsc_rcu_bounded_max,				\
 	FSC_DESCRIPTOR_OPS(by),								\
 	.freeing.alloc			= fsc_rcu_bounded_alloc,			\

@@ -62,7 +62,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 		preempt_enable();
 	}
 	fsc_count_freed(&t->counters, order);
-	/* Behind the barrier in there: who settles so many waits for them. */
+	/* Behind the barrier in there: who flushes so many waits for them. */
 	if (unlikely(!local))
 		fsc_count(&t->counters, FSC_DEFERRED_REMOTE);
 }

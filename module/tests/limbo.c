@@ -179,7 +179,7 @@ static void waits_outside_of_the_window_are_only_counted(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, released.wait_ns, 0);
 	}
 
-	/* After the run was settled they are not counted. */
+	/* After the run was flushed they are not counted. */
 	run->drain_ns = 1;
 	note_waits(test, now - 4 * NSEC_PER_MSEC, 0, now - NSEC_PER_MSEC);
 	released = fsc_limbo_released(run);
@@ -229,9 +229,9 @@ static void releases_are_summed_over_cpus(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.ended, 6 * cpus);
 	KUNIT_EXPECT_EQ(test, sum.wait_ns, 7 * cpus);
 
-	/* With kfree_rcu() the descriptors come from the last settle, the rest from the CPUs. */
+	/* With kfree_rcu() the descriptors come from the last flush, the rest from the CPUs. */
 	run->deferral = FSC_DEFER_KFREE_RCU;
-	atomic64_set(&run->limbo.settled, 12345);
+	atomic64_set(&run->limbo.flushed, 12345);
 	sum = fsc_limbo_released(run);
 	KUNIT_EXPECT_EQ(test, sum.descriptors, 12345);
 	KUNIT_EXPECT_EQ(test, sum.folios, 2 * cpus);
@@ -306,15 +306,15 @@ static void barriers_cover_what_was_freed_before(struct kunit *test)
 	run->deferral = FSC_DEFER_KFREE_RCU;
 	free_folios(run, 4, 0);
 	KUNIT_EXPECT_EQ(test, fsc_limbo_read(run).descriptors, 12);
-	fsc_limbo_settle(run, NULL);
+	fsc_limbo_flush(run, NULL);
 	KUNIT_EXPECT_EQ(test, fsc_limbo_read(run).descriptors, 0);
 	free_folios(run, 1, 0);
 	KUNIT_EXPECT_EQ(test, fsc_limbo_read(run).descriptors, 3);
-	/* A settle that began earlier covers less, even if it returns later. */
-	atomic64_set(&run->limbo.settled, 14);
+	/* A flush that began earlier covers less, even if it returns later. */
+	atomic64_set(&run->limbo.flushed, 14);
 	run->main_thread->counters = (struct fsc_counters){};
-	fsc_limbo_settle(run, NULL);
-	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.settled), 14);
+	fsc_limbo_flush(run, NULL);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.flushed), 14);
 }
 
 /* An endless wait must fail one test, and not stop all of them. */
@@ -342,7 +342,7 @@ static void freers_wait_once_it_is_reached(struct kunit *test)
 	run->deferral = FSC_DEFER_KFREE_RCU;
 	run->phase = FSC_MEASURE;
 	free_folios(run, 3, 1);
-	fsc_limbo_settle(run, NULL);
+	fsc_limbo_flush(run, NULL);
 	KUNIT_ASSERT_EQ(test, fsc_limbo_read(run).descriptors, 0);
 	free_folios(run, 5, 1);
 	/* With kfree_rcu(): 15 descriptors with a pointer each, and half of the pages. */

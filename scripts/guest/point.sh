@@ -7,10 +7,10 @@
 # While a point is measured, only sleep is forked here, because the run's threads need the CPUs.
 
 : "${FSC_KO:=/folioscale.ko}"
-: "${FSC_FLOOR_KO:=/fsc_floor.ko}"
+: "${FSC_OPENCODED_KO:=/fsc_opencoded.ko}"
 : "${FSC_TMP:=/tmp}"
 FSC_DEBUGFS=/sys/kernel/debug/folioscale
-FSC_FLOOR_DEBUGFS=/sys/kernel/debug/fsc_floor
+FSC_OPENCODED_DEBUGFS=/sys/kernel/debug/fsc_opencoded
 FSC_SYSFS=/sys
 FSC_SLABS=/sys/kernel/slab
 FSC_BUDDYINFO=/proc/buddyinfo
@@ -180,15 +180,15 @@ point() {
 	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$1" "$FSC_TMP/rmmod"
 }
 
-# floor ID PATH PROTOCOL LOOKUPS: run the hand-written loop, inside insmod. Its module may be
+# opencoded ID PATH PROTOCOL LOOKUPS: run the hand-written loop, inside insmod. Its module may be
 # missing.
-floor() {
-	if ! insmod "$FSC_FLOOR_KO" path="$2" protocol="$3" lookups="$4" 2>"$FSC_TMP/insmod"; then
-		error "nofloor/$1" "$FSC_TMP/insmod"
+opencoded() {
+	if ! insmod "$FSC_OPENCODED_KO" path="$2" protocol="$3" lookups="$4" 2>"$FSC_TMP/insmod"; then
+		error "noopencoded/$1" "$FSC_TMP/insmod"
 		return 0
 	fi
-	emit "floor/$1" "$FSC_FLOOR_DEBUGFS/result"
-	rmmod fsc_floor
+	emit "opencoded/$1" "$FSC_OPENCODED_DEBUGFS/result"
+	rmmod fsc_opencoded
 }
 
 FSC_CPUS=$(grep -c '^processor' /proc/cpuinfo)

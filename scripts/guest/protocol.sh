@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# How a job talks to the runner (fsc/vm/frames.py), over file descriptor 3; and how a guest runs its
+# How a job talks to the runner (fsc/vm/status_port.py), over file descriptor 3; and how a guest runs its
 # job once it has mounted what it needs. Sourced by both guests' init, and with HOST=1 on this
 # machine.
 

@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 # pylint: disable=wrong-import-position
-from fsc.perf import window  # noqa: E402
-from fsc.perf.window import EVENTS, TRACEFS  # noqa: E402
+from fsc.perf import perf_run  # noqa: E402
+from fsc.perf.perf_run import EVENTS, TRACEFS  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
 
 ATTACH_S = 120.0
@@ -36,11 +36,11 @@ SYS_BPF, BPF_PROG_GET_FD_BY_ID = 321, 13
 def run_to_the_end() -> bool:
     """Start the run, and wait. False if it is refused."""
     try:
-        window.start()
+        perf_run.start()
     except SetupError as error:
         print(f"trace: {error}")
         return False
-    window.finish()
+    perf_run.finish()
     return True
 
 

@@ -51,7 +51,7 @@ def main() -> int:
             continue
         # Only compiled files give warnings.
         shutil.rmtree(repo.BUILD / f"modules/{where.release}-builds", ignore_errors=True)
-        folder, said = build(where, "builds", "W=1", *NO_DEBUG_INFO, "FSC_FLOOR=1", *(UNLINKED if get is tree_of_clang else ()))
+        folder, said = build(where, "builds", "W=1", *NO_DEBUG_INFO, "FSC_OPENCODED=1", *(UNLINKED if get is tree_of_clang else ()))
         loops, indirect, ours = calls(sorted((folder / "module").rglob("*.o")))
         by = compiler.wanted(where.build)
         out.note(f"{where.release}: {by.text}")

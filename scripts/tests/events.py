@@ -20,7 +20,7 @@ from fsc.ktap import Ktap  # noqa: E402
 from fsc.perf import traced  # noqa: E402
 from fsc.result import metrics  # noqa: E402
 from fsc.vm import accel, kernel, vm  # noqa: E402
-from fsc.vm.roots import HostRoot  # noqa: E402
+from fsc.vm.rootfs import HostRoot  # noqa: E402
 from options import parser  # noqa: E402
 
 BPFTRACE = SCRIPTS / "bpftrace"
@@ -289,7 +289,7 @@ def main() -> int:
     out = Ktap(lambda line: print(line, flush=True), 28 + 16 + 14 + 8)
     machine = kernel.choose(args.kdir, args.kernel, args.kver)
     with tempfile.TemporaryDirectory(prefix="folioscale-events-") as folder:
-        module = kernel.build_module(machine, variables=kernel.WITH_FLOOR) / "folioscale.ko"
+        module = kernel.build_module(machine, variables=kernel.WITH_OPENCODED) / "folioscale.ko"
         where = Where(machine, accel.choose(args.accel, machine), module, Path(folder))
         for test in (scripts, counted, formats, costs):
             test(out, where)

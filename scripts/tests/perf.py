@@ -19,7 +19,7 @@ from fsc.cmd import perf  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.perf import traced  # noqa: E402
 from fsc.vm import accel, kernel, vm  # noqa: E402
-from fsc.vm.roots import HostRoot  # noqa: E402
+from fsc.vm.rootfs import HostRoot  # noqa: E402
 from options import parser  # noqa: E402
 
 FOLIOSCALE = str(SCRIPTS / "folioscale")

@@ -46,7 +46,7 @@ CLEARED = re.compile(r"R_X86_64_PLT32\s+(?:__)?memset\b|\brep stos")
 # Functions that a plain loop may call: for a lookup that goes wrong, drops the last reference or
 # is sampled; for a walker once per block; and for the bug of a negative control.
 SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fell|hist_record|"
-                    r"xadd_sweep|arena_touch|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
+                    r"xadd_sweep|pfn_mix_touch|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
                     r"pagecache_section_break|pfn_decide_other")
 
 
@@ -159,7 +159,7 @@ def main() -> int:
     said = checkpatch(planted, PLANTED)
     out.result("space prohibited" in said, "checkpatch sees a planted bug", said)
 
-    folder, said = build(where, "static", *CHECKED, "FSC_FLOOR=1")
+    folder, said = build(where, "static", *CHECKED, "FSC_OPENCODED=1")
     out.result(not said, "W=1, sparse", said)
     loops, indirect, ours = calls(sorted((folder / "module").rglob("*.o")))
     out.result(loops >= LEAST_LOOPS and not indirect, "no indirect call in the measured loops",

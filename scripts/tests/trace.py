@@ -24,7 +24,7 @@ sys.path.insert(0, str(SCRIPTS))
 from fsc import repo  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 from fsc.vm import accel, kernel, vm  # noqa: E402
-from fsc.vm.roots import HostRoot  # noqa: E402
+from fsc.vm.rootfs import HostRoot  # noqa: E402
 from options import parser  # noqa: E402
 
 FOLIOSCALE = str(SCRIPTS / "folioscale")

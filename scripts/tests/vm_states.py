@@ -21,10 +21,10 @@ sys.path.insert(0, str(SCRIPTS))
 
 # pylint: disable=wrong-import-position
 from fsc import repo  # noqa: E402
-from fsc.suite import job  # noqa: E402
+from fsc.suite import guest_script  # noqa: E402
 from fsc.verdict import SetupError  # noqa: E402
 from fsc.vm import accel, initramfs, kernel, setup_errors, vm  # noqa: E402
-from fsc.vm.roots import HostRoot, Initramfs  # noqa: E402
+from fsc.vm.rootfs import HostRoot, Initramfs  # noqa: E402
 from options import parser  # noqa: E402
 
 CRASH = Path(__file__).resolve().parent / "crash"
@@ -172,7 +172,7 @@ def misses(name: str, cmdline: str, root: HostRoot | Initramfs, work: str, cause
     module = kernel.build_module(where) / "folioscale.ko"
     boot = vm.boot(vm.BootSpec(
         kernel=where, job=work, accel=how, memory_mb=512, timeout_s=300, root=root, cmdline=cmdline.split(),
-        files={"folioscale.ko": module, "point.sh": job.POINT_SH, "trace.sh": repo.SCRIPTS / "guest/trace.sh"},
+        files={"folioscale.ko": module, "point.sh": guest_script.POINT_SH, "trace.sh": repo.SCRIPTS / "guest/trace.sh"},
         outdir=repo.BUILD / "vm/states" / re.sub(r"\W+", "-", name)))
     blobs = {blob: data.decode(errors="replace") for blob, data in boot.blobs}
     said = setup_errors.not_loaded(blobs["error"]) if "error" in blobs else (blobs.get("said", "nothing").splitlines() or [""])[-1]
@@ -275,7 +275,7 @@ def main() -> int:
             jobs.append((f"QEMU dies with {name} that has a {when}",
                          pool.submit(dies_with_its_script, command, vars(args), when)))
         for number, (name, job) in enumerate(jobs, 1):
-            good, detail = job.result()
+            good, detail = guest_script.result()
             failed += not good
             for line in detail.splitlines():
                 print(f"# {line}")

@@ -16,8 +16,8 @@ from .. import traits
 from ..result import metrics, result
 from ..result.environment import left_out, releases
 from ..result.result import against_of
-from ..show import changes, costs, summary, table
-from ..show.costs import Point, Section
+from ..show import changes, report_sections, summary, table
+from ..show.report_sections import Point, Section
 from ..verdict import EXIT_STATUS, PASS
 
 PATH = "pagecache"
@@ -79,7 +79,7 @@ def _own(section: Section, metric: str) -> dict[str, list[Point]]:
 def cell(points: list[Point], metric: str) -> Cell:
     """Of one point its median and interval; of several the smallest and the largest median."""
     ordered = sorted(points, key=lambda point: point["summary"][metric]["median"])
-    texts = [costs.told(point, metric) for point in (ordered[0], ordered[-1])]
+    texts = [report_sections.told(point, metric) for point in (ordered[0], ordered[-1])]
     if len(points) > 1:
         return Cell(" to ".join(dict.fromkeys(text.partition(" ")[0] for text in texts)))
     text, _, interval = texts[0].partition(" ")
@@ -174,7 +174,7 @@ def says(of: list[Row]) -> list[str]:
     missing = dict.fromkeys(left_out(env) for env in envs)
     found.append(f"Not in these figures: {' | '.join(missing)}.")
     if emulated:
-        found.append(costs.LIMBO_CLOCK)
+        found.append(report_sections.LIMBO_CLOCK)
     if baselines:
         found.append(f"{OPTIONS} are not tested against each other, only against {', '.join(baselines)}, whose limbo is 0: "
                      "no order of them is claimed.")
@@ -209,7 +209,7 @@ def markdown(sources: Sequence[Measured]) -> str:
 
 def load(folders: Sequence[str]) -> list[Measured]:
     found = [result.read(result.file_of(Path(folder))) for folder in folders]
-    return [Measured(one, costs.sections(one, f"s{number}")) for number, one in enumerate(found, 1)]
+    return [Measured(one, report_sections.sections(one, f"s{number}")) for number, one in enumerate(found, 1)]
 
 
 def arguments(command: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import repo
 from ..show import summary
-from ..suite import job, resume, suitefile
+from ..suite import guest_script, resume, suitefile
 from ..suite.session import Flavours, Session, again, keep_command, new_folder
 from ..suite.suite import Point, Suite
 from ..verdict import EXIT_STATUS, SETUP, SetupError, worst
@@ -42,7 +42,7 @@ def find_suite(name: str, cpus: int = 2) -> Suite:
 
 def expected_s(chosen: Suite) -> float:
     """Seconds that a suite takes under emulation, boots included."""
-    return sum(sum(job.plan(points)) for points, _ in passes(chosen, accel.TCG, True))
+    return sum(sum(guest_script.plan(points)) for points, _ in passes(chosen, accel.TCG, True))
 
 
 def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Point], Accel | None]]:
@@ -155,7 +155,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         where = kernel.choose(args.kdir, args.kernel, args.kver)
         how = accel.choose(args.accel, where)
     chosen = _some([one for one in chosen if passes(one, how, where.image.is_file())], args)
-    modules = kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    modules = kernel.build_module(where, variables=kernel.WITH_OPENCODED)
     series = versions.chosen(args.kver)[0]
     return Plan(chosen, where, how, modules, {one.name: flavours(one, series) for one in chosen})
 

@@ -161,7 +161,7 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     flags += ["--kver", args.kver] if args.kver else []
     machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
     for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups):
-        kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_FLOOR)
+        kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_OPENCODED)
     return machine
 
 

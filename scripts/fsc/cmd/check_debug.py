@@ -219,7 +219,7 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
     begin = time.monotonic()
     revision = environment.revision()
     named = [dataclasses.replace(group, name=f"{name}-{group.name}") for group in groups]
-    kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    kernel.build_module(where, variables=kernel.WITH_OPENCODED)
     below = out.below(len(named))
     lists = check.run_groups(below, named, Machine(where, how, [], OUT))
     out.end(below, name)

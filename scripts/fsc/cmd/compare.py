@@ -330,7 +330,7 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
 
 def _unit(name: str) -> table.Unit:
     # Compared to within 0.1%, so thousands need all digits.
-    if METRICS[name].deterministic and not name.endswith("_over_floor"):
+    if METRICS[name].deterministic and not name.endswith("_over_opencoded"):
         return lambda value: f"{value:,.1f}"
     return unit(name)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..show.notes import FLOOR_LIMIT
+from ..show.notes import OPENCODED_LIMIT
 from ..suite.session import Session, new_folder
 from ..verdict import EXIT_STATUS, FAIL, PASS
 from ..vm import accel, kernel
@@ -14,8 +14,8 @@ from . import bench, options
 
 # Two boots count the same, except for code that timer interrupts run.
 BOOTS_LIMIT = 0.001
-HARNESS, FLOOR = "instructions_per_lookup", "floor_instructions_per_lookup"
-RATIO = "instructions_per_lookup_over_floor"
+HARNESS, OPENCODED = "instructions_per_lookup", "opencoded_instructions_per_lookup"
+RATIO = "instructions_per_lookup_over_opencoded"
 NAME_WIDTH = 29     # "pagecache rcu_bounded rcuref" and a blank
 
 
@@ -30,16 +30,16 @@ def _name(point: dict[str, Any]) -> str:
 
 
 def complaints(found: dict[str, Any]) -> list[str]:
-    """What is wrong with the figures: over the limit, without a floor, or not reproducible."""
+    """What is wrong with the figures: over the limit, without an open-coded loop, or not reproducible."""
     wrong = []
     for point in found["points"]:
         name, figures = _name(point), point["summary"]
         over = figures.get(RATIO)
-        if over and over["median"] > FLOOR_LIMIT:
-            wrong.append(f"{name}: {over['median']:.3f}x of its floor, above {FLOOR_LIMIT:.2f}")
-        if HARNESS in figures and not over and _tryget(point) == "cas":     # only cas has a hand-written floor
-            wrong.append(f"{name}: no floor to compare with")
-        for metric in (HARNESS, FLOOR):
+        if over and over["median"] > OPENCODED_LIMIT:
+            wrong.append(f"{name}: {over['median']:.3f}x of the open-coded loop, above {OPENCODED_LIMIT:.2f}")
+        if HARNESS in figures and not over and _tryget(point) == "cas":     # only cas has an open-coded loop
+            wrong.append(f"{name}: no open-coded loop to compare with")
+        for metric in (HARNESS, OPENCODED):
             seen = figures.get(metric)
             if seen and seen["low"] and seen["high"] / seen["low"] - 1 > BOOTS_LIMIT:
                 wrong.append(f"{name}: {metric} is {seen['low']:.2f} in one boot, "
@@ -48,16 +48,16 @@ def complaints(found: dict[str, Any]) -> list[str]:
 
 
 def render(found: dict[str, Any]) -> str:
-    lines = [f"{'instructions per lookup':<{NAME_WIDTH}}{'harness':>9}{'floor':>9}{'ratio':>8}{'boots differ by':>17}"]
+    lines = [f"{'instructions per lookup':<{NAME_WIDTH}}{'harness':>9}{'opencoded':>9}{'ratio':>8}{'boots differ by':>17}"]
     for point in found["points"]:
         name, figures = f"{_name(point):<{NAME_WIDTH}}", point["summary"]
         if HARNESS not in figures:
             lines.append(f"{name}{point['verdict']}: {point['reason']}")
             continue
-        harness, floor, ratio = (figures.get(metric) for metric in (HARNESS, FLOOR, RATIO))
+        harness, opencoded, ratio = (figures.get(metric) for metric in (HARNESS, OPENCODED, RATIO))
         spread = f"{100 * (harness['high'] / harness['low'] - 1):.3f}%" if harness["low"] else ""
         lines.append(f"{name}{harness['median']:>9.2f}"
-                     + (f"{floor['median']:>9.2f}{ratio['median']:>8.3f}" if floor else f"{'-':>9}{'-':>8}")
+                     + (f"{opencoded['median']:>9.2f}{ratio['median']:>8.3f}" if opencoded else f"{'-':>9}{'-':>8}")
                      + f"{spread:>17}")
     return "\n".join(line.rstrip() for line in lines)
 
@@ -76,7 +76,7 @@ def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     chosen = bench.choose("icount", args)
     where = kernel.choose(args.kdir, args.kernel, args.kver)
-    session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_FLOOR), accel.ICOUNT, 1, args.memory,
+    session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_OPENCODED), accel.ICOUNT, 1, args.memory,
                       new_folder(chosen.name, args.out))
     found = session.run([(chosen.icount(), accel.ICOUNT)] * chosen.repetitions)
     print(f"kernel {where.release}")

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from .. import traits
 from ..result import fairness, metrics, power, result
 from ..result.environment import left_out, releases
-from ..show import costs, curves, plots, summary
-from ..show.costs import Group, Point, Section
+from ..show import report_sections, curves, plots, summary
+from ..show.report_sections import Group, Point, Section
 from ..show.notes import notes
 from ..show.plots import Plot
 from ..show.table import place
@@ -78,7 +78,7 @@ class Part:
 def load(folder: Path, number: int) -> Source:
     """Read a folder and draw what is in it."""
     found = result.read(result.file_of(folder))
-    sections = costs.sections(found, f"s{number}")
+    sections = report_sections.sections(found, f"s{number}")
     return Source(found, sections, folder, {section.id: plots.of_section(section, folder) for section in sections})
 
 
@@ -156,7 +156,7 @@ def _answer(source: Measured, path: str, title: str) -> Part:
     compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
     caption = (f"{path}: what each option costs. Median, [interval]{compared if to else ''}. n/a: no such step, "
                "or not in this workload. ~: an estimate. Figures lead to their plots.")
-    return Part(title, costs.says(sections, baseline), [Table(caption, ["cost", *own], groups)])
+    return Part(title, report_sections.says(sections, baseline), [Table(caption, ["cost", *own], groups)])
 
 
 def _overview(sources: Sequence[Measured]) -> list[Part]:
@@ -223,7 +223,7 @@ def _figures(section: Section, group: Group) -> Table:
     metric = next(iter(group.metrics))
     found = plots.lines(section, metric)
     groups: list[tuple[str, list[Row]]] = [
-        (plots.line_label(line), [(str(x), [costs.told(by_x[x], metric) if by_x[x] else "none"])
+        (plots.line_label(line), [(str(x), [report_sections.told(by_x[x], metric) if by_x[x] else "none"])
                                   for x in plots.places(found) if x in by_x])
         for line, by_x in found.items()]
     return Table(f"{section.words(group.title)}, by {section.x}", [str(section.x), "median [interval]"], groups)

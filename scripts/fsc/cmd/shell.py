@@ -17,7 +17,7 @@ from ..perf import traced
 from ..verdict import EXIT_STATUS, LOST, PASS, SetupError
 from ..vm import accel, kernel, vm
 from ..vm.kernel import Kernel
-from ..vm.roots import HostRoot, Initramfs
+from ..vm.rootfs import HostRoot, Initramfs
 from . import options
 
 # On a terminal nobody reads the status port, so the lines for gdb go to the terminal as well.

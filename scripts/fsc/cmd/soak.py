@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import repo
 from ..show import table
-from ..suite import job, session, soakpoint
+from ..suite import guest_script, session, soakpoint
 from ..suite.progress import Ticker
 from ..suite.soakpoint import Machine, Point
 from ..verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, LOST, PASS, SetupError
@@ -278,7 +278,7 @@ def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argpar
         kernel=where, accel=how, outdir=folder, vcpus=args.vcpus, memory_mb=args.memory,
         job=". /point.sh\n. /memory.sh\n. /soak.sh\nload error || exit 1\nrmmod folioscale\n"
             f"soak /points {seconds}\n",
-        files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": job.POINT_SH, "memory.sh": job.MEMORY_SH,
+        files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": guest_script.POINT_SH, "memory.sh": guest_script.MEMORY_SH,
                "soak.sh": SOAK_SH, "points": folder / "points"},
         timeout_s=seconds + _OVERHEAD_S, quiet_s=_QUIET_S, keep=False, on_blob=tally.on_blob)
 

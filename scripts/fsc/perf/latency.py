@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..verdict import SetupError
-from . import window
+from . import perf_run
 from .samples import LOST, nanoseconds
 
 # perf sched latency and timehist need the same events in a recording.
@@ -114,9 +114,9 @@ def _switch(found: dict[int, Thread], cpu: _Cpu, number: int, now: int, switch: 
 
 def record(params: list[str], data: Path) -> dict[str, Any]:
     """Make a run with @params, record it into @data, and return how its threads were scheduled."""
-    window.set_params(params)
+    perf_run.set_params(params)
     events = [word for event in EVENTS for word in ("-e", f"sched:{event}")]
-    threads, run = window.record(["-R", "-m", "1024", "-c", "1", *events, "-o", str(data)])
+    threads, run = perf_run.record(["-R", "-m", "1024", "-c", "1", *events, "-o", str(data)])
     done = subprocess.run([*_SCRIPT, "-i", str(data)], check=False, text=True, capture_output=True)
     if done.returncode:
         raise SetupError(f"perf script ends with status {done.returncode}: {' '.join(done.stderr.split())[-300:]}")

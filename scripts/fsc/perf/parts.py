@@ -24,7 +24,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     READER: {
         "find": (r"xas_(load|reset|retry|start|descend)", "fsc_mapping_find_locked", r"pagecache_(find|lookups?|section\w*)",
                  r"gup_(walk|page|section\w*|finish)", r"pfn_(choose|try|block_\w+|section|decide_other)",
-                 r"fsc_memdesc_(next_block|unmark)", r"fsc_arena_\w+"),
+                 r"fsc_memdesc_(next_block|unmark)", r"fsc_pfn_mix_\w+"),
         "gap": (_GAP,),
         "acquire": (r"fsc_\w+_tryget", r"fsc_hazptr_(un)?protect", "xas_reload", r"(gup|pfn)_\w+_again", "gup_pin",
                     "gup_fall_back", "pagecache_section_break", "raw_read_seqcount", "read_seqcount_retry"),
@@ -39,7 +39,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "free": ("fsc_evict", "fsc_put"),
         "allocate": ("fsc_refill", "fsc_allocate", r"(pagecache|gup|pfn)_publish", "fsc_mapping_publish"),
         "gap": ("fsc_spin", "fsc_spin_resched"),
-        OTHER: (r"fsc_limbo_\w+", "fsc_draw_key", "fsc_ring_exchange", r"fsc_arena_turned", "fsc_turn_batch"),
+        OTHER: (r"fsc_limbo_\w+", "fsc_draw_key", "fsc_ring_exchange", r"fsc_pfn_mix_turned", "fsc_turn_batch"),
     },
     DEFERRED: {
         "callbacks": (r"fsc_\w+_callback",),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..verdict import SetupError
-from . import window
+from . import perf_run
 from .samples import SCRIPT, Frame, Inlined, Module, Sample, Script, parse
 
 CLOCK_NOTE = ("no PMU: cpu-clock, a timer. It cannot look into what runs with interrupts off: that is "
@@ -22,21 +22,21 @@ _BUILD_ID_BYTES = 20
 
 def _build_id() -> str:
     """The build ID of the loaded module: the end of its ELF note."""
-    return (window.MODULE / "notes/.note.gnu.build-id").read_bytes()[-_BUILD_ID_BYTES:].hex()
+    return (perf_run.MODULE / "notes/.note.gnu.build-id").read_bytes()[-_BUILD_ID_BYTES:].hex()
 
 
 def _text() -> int:
-    return int((window.MODULE / "sections/.text").read_text(), 16)
+    return int((perf_run.MODULE / "sections/.text").read_text(), 16)
 
 
 def record(folder: Path, params: list[str], event: str = "", period_us: int = 250) -> str:
     """Make a run with @params and record the whole machine during its window; return a line about it."""
     if not event:
-        event = "cycles" if window.has_pmu() else "cpu-clock"
+        event = "cycles" if perf_run.has_pmu() else "cpu-clock"
     rate = ["-c", str(1000 * period_us)] if event == "cpu-clock" else ["-F", str(10**6 // period_us)]
     data = folder / "perf.data"
-    window.set_params(params)
-    threads, run = window.record(["-g", "--switch-events", "-e", event, *rate, "-o", str(data)])
+    perf_run.set_params(params)
+    threads, run = perf_run.record(["-g", "--switch-events", "-e", event, *rate, "-o", str(data)])
     with (folder / "script.txt").open("w") as script, (folder / "script.err").open("w") as errors:
         done = subprocess.run([*SCRIPT, "-i", str(data)], check=False, stdout=script, stderr=errors)
     if done.returncode:

@@ -19,7 +19,7 @@ from ..verdict import EXIT_STATUS, LOST, PASS, SetupError, worst
 from ..vm import accel, host, kernel, setup_errors, vm
 from ..vm.accel import Accel
 from ..vm.kernel import Kernel
-from ..vm.roots import HostRoot
+from ..vm.rootfs import HostRoot
 
 GUEST = repo.SCRIPTS / "guest"
 # A tool that compiles needs half a minute, emulated on one thread on an idle host.

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ..perf import window
+from ..perf import perf_run
 from ..perf.parts import FREER, READER, role_of
 from ..verdict import SetupError
 
@@ -51,37 +51,37 @@ class TooLate(SetupError):
 
 def _attached(warmup_ms: int) -> tuple[str, dict[str, Any]]:
     """Make a run and count its threads; return perf's output and run.json."""
-    events = SOFTWARE + (HARDWARE if window.has_pmu() else ())
+    events = SOFTWARE + (HARDWARE if perf_run.has_pmu() else ())
     with tempfile.NamedTemporaryFile("r", prefix="folioscale-stat-") as said, ExitStack() as stack:
-        stack.enter_context(window.started())
-        threads = ",".join(map(str, window.threads()))
+        stack.enter_context(perf_run.started())
+        threads = ",".join(map(str, perf_run.threads()))
         try:
-            running = stack.enter_context(window.perf(
+            running = stack.enter_context(perf_run.perf(
                 "stat", ["-j", "--per-thread", "-e", ",".join(events), "-o", said.name, "-t", threads]))
         except SetupError:
-            if window.state() in ("start", "warmup"):
+            if perf_run.state() in ("start", "warmup"):
                 raise
             running = None
-        if not running or window.state() not in ("start", "warmup"):
-            window.run_json()    # the run has to end before there can be another
+        if not running or perf_run.state() not in ("start", "warmup"):
+            perf_run.run_json()    # the run has to end before there can be another
             raise TooLate(f"perf did not attach in a warm-up of {warmup_ms} ms: --warmup-ms takes more")
-        window.measured(running)
+        perf_run.measured(running)
         running.end()
-        return Path(said.name).read_text(), window.run_json()
+        return Path(said.name).read_text(), perf_run.run_json()
 
 
 def count(params: list[str], warmup_ms: int | None) -> dict[str, Any]:
     """Make a run with @params and count its threads; return both. On a busy machine this takes two runs."""
-    window.set_params(params)
-    if window.param("max_turnovers") != "0":
-        raise SetupError(f"max_turnovers={window.param('max_turnovers')}: allowed: 0, as else there is no warm-up "
+    perf_run.set_params(params)
+    if perf_run.param("max_turnovers") != "0":
+        raise SetupError(f"max_turnovers={perf_run.param('max_turnovers')}: allowed: 0, as else there is no warm-up "
                          "in which perf could attach")
-    before = int(window.param("warmup_ms"))
-    tries = [warmup_ms] if warmup_ms else list(ATTACH_MS[window.has_pmu()])
+    before = int(perf_run.param("warmup_ms"))
+    tries = [warmup_ms] if warmup_ms else list(ATTACH_MS[perf_run.has_pmu()])
     try:
         while True:
             longest = max(before, tries.pop(0))
-            window.set_params([f"warmup_ms={longest}"])
+            perf_run.set_params([f"warmup_ms={longest}"])
             try:
                 said, run = _attached(longest)
                 break
@@ -89,11 +89,11 @@ def count(params: list[str], warmup_ms: int | None) -> dict[str, Any]:
                 if not tries:
                     raise
     finally:
-        window.set_params([f"warmup_ms={before}"])
+        perf_run.set_params([f"warmup_ms={before}"])
     counts = parse(said)
     return {"threads": counts, "roles": by_role(counts), "window_ns": run["window"]["window_ns"],
             "counters": run["counters"], "params": run["params"],
-            "not_counted": [] if window.has_pmu() else list(HARDWARE)}
+            "not_counted": [] if perf_run.has_pmu() else list(HARDWARE)}
 
 
 def _value(event: str, value: float | None) -> str:

@@ -31,8 +31,8 @@ class Metric:
 METRICS = {
     "lookups_per_second": Metric(time=True),
     "instructions_per_lookup": Metric(deterministic=True),
-    "floor_instructions_per_lookup": Metric(deterministic=True),
-    "instructions_per_lookup_over_floor": Metric(deterministic=True),
+    "opencoded_instructions_per_lookup": Metric(deterministic=True),
+    "instructions_per_lookup_over_opencoded": Metric(deterministic=True),
     "instructions_per_turnover": Metric(deterministic=True),
     "tryget_zero_per_million": Metric(),
     "recheck_fail_per_million": Metric(),
@@ -121,7 +121,7 @@ EVENTS = {
 
 def unit(metric: str) -> table.Unit:
     """The format of a metric that stands alone."""
-    if metric.endswith("_over_floor"):
+    if metric.endswith("_over_opencoded"):
         return lambda value: f"{value:.3f}"
     if "instructions" in metric:
         return lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
@@ -387,17 +387,17 @@ def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | N
     return {name: value for name, value in values.items() if value is not None}
 
 
-def icount(run: dict[str, Any], floor: dict[str, Any] | None) -> dict[str, float]:
+def icount(run: dict[str, Any], opencoded: dict[str, Any] | None) -> dict[str, float]:
     """Metrics of a point in an icount boot, where a nanosecond is an instruction."""
     values: dict[str, float] = {}
     window, counters = run["window"], run["counters"]
     if counters["lookups"] and not run["params"]["nr_freers"]:
         own = window["window_ns"] * int(run["params"]["nr_readers"]) / counters["lookups"]
         values["instructions_per_lookup"] = own
-        # A floor that did not do what it should cannot be compared.
-        if floor and floor["lookups"] and floor["good"]:
-            values["floor_instructions_per_lookup"] = floor["ns"] / floor["lookups"]
-            values["instructions_per_lookup_over_floor"] = own * floor["lookups"] / floor["ns"]
+        # An open-coded loop that did not do what it should cannot be compared.
+        if opencoded and opencoded["lookups"] and opencoded["good"]:
+            values["opencoded_instructions_per_lookup"] = opencoded["ns"] / opencoded["lookups"]
+            values["instructions_per_lookup_over_opencoded"] = own * opencoded["lookups"] / opencoded["ns"]
     # If the kernel does not report its idle time, that would be counted as instructions.
     if window["whole_turnovers"] and not run["params"]["nr_readers"] and window["whole_idle_ns"] is not None:
         busy = window["whole_ns"] - window["whole_idle_ns"]

@@ -20,7 +20,7 @@ from ..verdict import FAIL, LOST, PASS, SETUP, SetupError, worst
 from ..vm import setup_errors
 from . import metrics, stats
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "result.json"
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
@@ -52,7 +52,7 @@ class BootRecord:
     def keep(self, name: str, data: bytes) -> None:
         """Keep a blob. A broken one is an error of its point; it must not lose the rest."""
         kind, _, point_id = name.partition("/")
-        if kind in ("config", "slabs", "run", "slab", "floor"):
+        if kind in ("config", "slabs", "run", "slab", "opencoded"):
             try:
                 json.loads(data)
             except ValueError as error:
@@ -72,7 +72,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     found: dict[str, Any] = {
         "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
         "limbo": None, "cached": None, "cache": None, "window_ns": None, "overlap": None,
-        "floor": None,
+        "opencoded": None,
     } | dict.fromkeys(_AS_TOLD)
     if run is None and boot.state == SETUP:
         return found | {"verdict": SETUP}
@@ -84,14 +84,14 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         return found | {"verdict": FAIL, "reason": run["reason"] or f"ended as {run['state']}"}
     slab = boot.json(f"slab/{point.id}")
     limbo, cached = metrics.limbo(run, slab), metrics.cached(run, slab)
-    floor = boot.json(f"floor/{point.id}")
-    values = metrics.icount(run, floor) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
+    opencoded = boot.json(f"opencoded/{point.id}")
+    values = metrics.icount(run, opencoded) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
         boot.text(f"buddy/{point.id}"))
     verdict, reason = run["verdict"], run["reason"] or ""
     if boot.state == FAIL:      # a complaint on the console counts for every point of that boot
         verdict, reason = FAIL, boot.reason
     return found | {
-        "verdict": verdict, "reason": reason, "metrics": values, "floor": floor,
+        "verdict": verdict, "reason": reason, "metrics": values, "opencoded": opencoded,
         "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
     } | {key: run[key] for key in _AS_TOLD}

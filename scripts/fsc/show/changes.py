@@ -10,7 +10,7 @@ from typing import Any
 from ..result import metrics
 from ..result.environment import releases
 from ..verdict import SetupError
-from . import costs
+from . import report_sections
 
 Result = dict[str, Any]
 # A boot of the suite rcu with the preemption model that is the kernel's own default.
@@ -33,7 +33,7 @@ class Change:
             if result["environment"]["suite"]["name"] == self.suite:
                 for point in result["points"]:
                     if self._is(point) and self.metric in point["summary"]:
-                        return costs.told(point, self.metric)
+                        return report_sections.told(point, self.metric)
         return ""
 
     def _is(self, point: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from ..result import fairness, metrics
 from ..verdict import PASS
 from . import table
 
-FLOOR_LIMIT = 1.10
+OPENCODED_LIMIT = 1.10
 ENOUGH_REPETITIONS = 6
 # How much longer than asked windows may be, and the least part that all threads share.
 MAX_STRETCH, MIN_OVERLAP = 1.1, 0.95
@@ -128,7 +128,7 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     if len(reps) < wanted:
         yield f"{len(reps)} of {wanted} repetitions"
     if throttled := count(lambda rep: rep["window"]["throttled"]):
-        yield (f"limbo_max_mb was reached in {throttled}: freers waited until all was settled, which is this harness's "
+        yield (f"limbo_max_mb was reached in {throttled}: freers waited until all was flushed, which is this harness's "
                f"own rule, and limbo would be larger{_bounded(reps)}")
     # Not if instructions are counted: those of a tick that makes the window longer are, too.
     wanted_ns = 0 if counted else 1e6 * (point["params"].get("duration_ms") or 0)
@@ -148,9 +148,9 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     for name, unseen in (("reuse", "p99"), ("lookup", "p999")):
         if count(lambda rep: ((rep["latency"] or {}).get(name) or {}).get("overflow")):
             yield f"{name} latencies beyond the histogram: {unseen} may be its maximum"
-    over = point["summary"].get("instructions_per_lookup_over_floor")
-    if over and over["median"] > FLOOR_LIMIT:
-        yield f"a lookup takes {over['median']:.3f}x of one written by hand (limit {FLOOR_LIMIT:.2f})"
+    over = point["summary"].get("instructions_per_lookup_over_opencoded")
+    if over and over["median"] > OPENCODED_LIMIT:
+        yield f"a lookup takes {over['median']:.3f}x of one written by hand (limit {OPENCODED_LIMIT:.2f})"
 
 
 def _about_points(points: list[dict[str, Any]], repetitions: int, known: set[str]) -> Iterator[str]:

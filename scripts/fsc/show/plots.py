@@ -16,8 +16,8 @@ from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
 from ..result import metrics
-from . import canvas, costs, summary, table
-from .costs import Figures, Group, Point, Section
+from . import svg, report_sections, summary, table
+from .report_sections import Figures, Group, Point, Section
 
 # Lines of a curve; if there are more, draw several plots, one for each place on the other axes.
 MOST_LINES = 9
@@ -51,7 +51,7 @@ def _told(section: Section, group: Group) -> str:
     """All figures of a plot in words."""
     parts = []
     for metric, title in group.metrics.items():
-        figures = [f"{point['protocol']} {costs.told(point, metric)}"
+        figures = [f"{point['protocol']} {report_sections.told(point, metric)}"
                    for point in section.having(metric)]
         parts += [f"{section.words(title)}: {', '.join(figures)}."] if figures else []
     if group.histogram and not parts:
@@ -79,10 +79,10 @@ def _dots(section: Section, group: Group) -> str:
     names = [metric for metric in group.metrics if section.having(metric)]
     labels = _labels(section)
     protocols = [name for name in labels if any(section.having(metric, name) for metric in names)]
-    figure, ax = canvas.axes(0.65 + 0.3 * len(protocols))
+    figure, ax = svg.axes(0.65 + 0.3 * len(protocols))
     handles = []
     for number, metric in enumerate(names):
-        look = canvas.STYLES[number]
+        look = svg.STYLES[number]
         shift = (number - (len(names) - 1) / 2) * 0.5 / len(names)
         points = section.having(metric)
         found = [point["summary"][metric] for point in points]
@@ -92,33 +92,33 @@ def _dots(section: Section, group: Group) -> str:
             # Empty markers do not hide what they cover.
             markerfacecolor=look.colour if number == 0 else "white"))
     _rows(ax, [labels[name] for name in protocols])
-    canvas.scale(ax, "x", costs.numbers(section.figures(group)), metrics.unit(names[0]))
+    svg.scale(ax, "x", report_sections.numbers(section.figures(group)), metrics.unit(names[0]))
     if len(names) > 1:
-        canvas.legend(figure, handles, [section.words(group.metrics[metric]) for metric in names])
+        svg.legend(figure, handles, [section.words(group.metrics[metric]) for metric in names])
     return _done(figure, section, group)
 
 
 def _bars(section: Section, group: Group) -> str:
-    """Plot counted figures: a bar for each protocol, and a line at the hand-written floor."""
-    metric, *floors = group.metrics
+    """Plot counted figures: a bar for each protocol, and a line at the open-coded loop."""
+    metric, *opencodeds = group.metrics
     points = section.having(metric)
     labels = _labels(section)
-    figure, ax = canvas.axes(0.65 + 0.3 * len(points))
+    figure, ax = svg.axes(0.65 + 0.3 * len(points))
     top = max(point["summary"][metric]["median"] for point in points)
     for row, point in enumerate(points):
         value = point["summary"][metric]["median"]
         ax.barh(row, value, height=0.62, color=BAR)
         ax.text(value + 0.015 * top, row, metrics.unit(metric)(value), va="center", fontsize=9.5)
-    floor = None
+    opencoded = None
     for row, point in enumerate(points):
-        if (by_hand := point["summary"].get(floors[0]) if floors else None):
-            floor, = ax.plot([by_hand["median"]] * 2, [row - 0.42, row + 0.42], color="#000000", linewidth=2.4)
+        if (by_hand := point["summary"].get(opencodeds[0]) if opencodeds else None):
+            opencoded, = ax.plot([by_hand["median"]] * 2, [row - 0.42, row + 0.42], color="#000000", linewidth=2.4)
     _rows(ax, [labels[point["protocol"]] for point in points])
-    canvas.scale(ax, "x", [0, top], metrics.unit(metric))
+    svg.scale(ax, "x", [0, top], metrics.unit(metric))
     ax.set_xlim(0, 1.2 * top)
-    if floor:
-        canvas.legend(figure, [Patch(color=BAR), floor],
-                      [section.words(group.metrics[name]) for name in (metric, floors[0])])
+    if opencoded:
+        svg.legend(figure, [Patch(color=BAR), opencoded],
+                      [section.words(group.metrics[name]) for name in (metric, opencodeds[0])])
     return _done(figure, section, group)
 
 
@@ -131,13 +131,13 @@ def _distribution(histogram: Figures, edges: np.ndarray) -> np.ndarray:
 
 def _cdf(section: Section, group: Group) -> str:
     """Plot distributions of times: at each time the median over boots of the share that was faster."""
-    figure, ax = canvas.axes(2.5)
+    figure, ax = svg.axes(2.5)
     handles, labels, seen = [], [], []
     for protocol, own in section.timed(group).items():
         edges = np.unique([edge for histogram in own for bucket in histogram["buckets"] for edge in bucket[:2]])
         edges = edges[edges > 0]
         edges = np.append(edges[:-1:max(1, len(edges) // MOST_STEPS)], edges[-1])
-        look = canvas.style(protocol)
+        look = svg.style(protocol)
         shares = np.median([_distribution(histogram, edges) for histogram in own], axis=0)
         handles += ax.plot(edges, shares, color=look.colour, linestyle=look.dashes, marker=look.marker, markersize=4,
                            markevery=(0.02 * len(handles), 0.2))
@@ -145,15 +145,15 @@ def _cdf(section: Section, group: Group) -> str:
         seen += [edges[0], edges[-1]]
     if not handles:
         return ""
-    canvas.scale(ax, "x", seen, table.nanoseconds, log=True)
+    svg.scale(ax, "x", seen, table.nanoseconds, log=True)
     ax.set_ylim(0, 1.02)
     ax.set_ylabel("share that was faster")
-    canvas.legend(figure, handles, labels)
+    svg.legend(figure, handles, labels)
     return _done(figure, section, group)
 
 
 def _done(figure: Any, section: Section, group: Group) -> str:
-    return canvas.svg(figure, section.plot_id(group), f"{section.words(group.title)}, {section.title}",
+    return svg.svg(figure, section.plot_id(group), f"{section.words(group.title)}, {section.title}",
                       _told(section, group))
 
 
@@ -180,7 +180,7 @@ def _group(section: Section, group: Group) -> Plot:
     """One plot of a section, or a sentence in its place."""
     title = section.words(group.title)
     drawn = ""
-    if any(costs.numbers(section.figures(group))) or group.kind == "cdf":
+    if any(report_sections.numbers(section.figures(group))) or group.kind == "cdf":
         drawn = DRAWN[group.kind](section, group)
     if not drawn:
         names = [section.words(name) for metric, name in group.metrics.items() if section.having(metric)]
@@ -231,7 +231,7 @@ def _told_curve(found: Lines, metric: str, x: str) -> str:
         own = [(place, by_x[place]) for place in places(found) if by_x.get(place)]
         ends = [own[0], *([max(own, key=lambda one: one[1]["summary"][metric]["median"])]), own[-1]]
         ends = [one for number, one in enumerate(ends) if one not in ends[:number]]
-        told = ", ".join(f"{costs.told(point, metric)} at {x}={place}" for place, point in ends)
+        told = ", ".join(f"{report_sections.told(point, metric)} at {x}={place}" for place, point in ends)
         parts.append(f"{line_label(line)}: {told}")
     return "; ".join(parts) + "."
 
@@ -241,22 +241,22 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
     metric = next(iter(group.metrics))
     xs = places(found)
     numeric = all(isinstance(x, (int, float)) for x in xs)
-    figure, ax = canvas.axes(2.7)
+    figure, ax = svg.axes(2.7)
     handles = []
     others = list(dict.fromkeys(line[1] for line in found))
-    values = costs.numbers(_drawn(found, metric))
-    canvas.scale(ax, "y", values, metrics.unit(metric))
+    values = report_sections.numbers(_drawn(found, metric))
+    svg.scale(ax, "y", values, metrics.unit(metric))
     if not numeric:
         ax.set_xticks(range(len(xs)), [str(x) for x in xs])
-    elif canvas.scale(ax, "x", xs, table.si):
-        if len(xs) <= canvas.MOST_TICKS and all(after >= 2 * before for before, after in zip(xs, xs[1:])):
+    elif svg.scale(ax, "x", xs, table.si):
+        if len(xs) <= svg.MOST_TICKS and all(after >= 2 * before for before, after in zip(xs, xs[1:])):
             ax.set_xticks(xs)
         # On a log axis zero is apart: do not connect it with the next value.
         xs = [0, None, *xs[1:]] if xs[0] == 0 else xs
     for number, (line, by_x) in enumerate(found.items()):
-        look, other = canvas.style(line[0]), others.index(line[1])
+        look, other = svg.style(line[0]), others.index(line[1])
         # Colour and marker show the protocol. With several places on the other axes, dashes show the place.
-        dashes = look.dashes if len(others) == 1 else canvas.STYLES[other % len(canvas.STYLES)].dashes
+        dashes = look.dashes if len(others) == 1 else svg.STYLES[other % len(svg.STYLES)].dashes
         at = [np.nan if x is None else x for x in xs] if numeric else range(len(xs))
         drawn = [point["summary"][metric] if (point := by_x.get(x)) else {"median": np.nan, "low": None, "high": None}
                  for x in xs]
@@ -267,8 +267,8 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
         for artist in (handles[-1].lines[0], *handles[-1].lines[1], *handles[-1].lines[2]):
             artist.set_transform(ax.transData + apart)
     ax.set_xlabel(section.x)
-    canvas.legend(figure, handles, [line_label(line) for line in found])
-    return canvas.svg(figure, section.plot_id(group) + part, f"{section.words(group.title)}, {section.title}",
+    svg.legend(figure, handles, [line_label(line) for line in found])
+    return svg.svg(figure, section.plot_id(group) + part, f"{section.words(group.title)}, {section.title}",
                       _told_curve(found, metric, section.x))
 
 
@@ -276,7 +276,7 @@ def _curves(section: Section, group: Group) -> Iterator[Plot]:
     """One plot or, if there are many lines, one for each place on the other axes."""
     metric = next(iter(group.metrics))
     found = lines(section, metric)
-    if not any(costs.numbers(section.figures(group))):
+    if not any(report_sections.numbers(section.figures(group))):
         yield Plot(section.plot_id(group), section.words(group.title), "0 at every point.")
         return
     parts = [found]
@@ -295,7 +295,7 @@ def _curves(section: Section, group: Group) -> Iterator[Plot]:
         if len(parts) > 1:
             title += ", " + ", ".join(f"{axis}={value}" for axis, value in next(iter(part))[1])
         end = f"-part-{number}" if number else ""
-        if not any(costs.numbers(_drawn(part, metric))):
+        if not any(report_sections.numbers(_drawn(part, metric))):
             yield Plot(section.plot_id(group) + end, title, "0 at every point.")
             continue
         yield Plot(section.plot_id(group) + end, title, _told_curve(part, metric, section.x),
@@ -356,24 +356,24 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
                  for mark in ("~" * (series["estimate"] and what == "descriptors"),)]
         text = f"{what.capitalize()} in limbo: {'; '.join(peaks)}." + (
             f" None at any time: {', '.join(nothing)}." if nothing else "")
-        figure, ax = canvas.axes(2.5)
+        figure, ax = svg.axes(2.5)
         handles = []
         for protocol, series in drawn.items():
-            look = canvas.style(protocol)
+            look = svg.style(protocol)
             # No dashes: they cannot be seen in a sawtooth.
             handles += ax.plot(*series[what], color=look.colour, linewidth=1, marker=look.marker, markersize=4.5,
                                markevery=max(1, len(series[what][0]) // 8))
         begin, end = (next(iter(drawn.values()))[edge] for edge in ("begin", "end"))
         ax.axvspan(begin, end, color="#eeeeee", zorder=0)
-        canvas.scale(ax, "y", [0, *(series[what][1].max() for series in drawn.values())], table.si)
+        svg.scale(ax, "y", [0, *(series[what][1].max() for series in drawn.values())], table.si)
         ax.set_xlabel("seconds; grey: measured")
         ax.set_ylabel(what)
-        canvas.legend(figure, handles, [_labels(section)[protocol] for protocol in drawn])
+        svg.legend(figure, handles, [_labels(section)[protocol] for protocol in drawn])
         boots = sorted({series["boot"] for series in drawn.values()})
         caption = f"One run each, of boot {', '.join(map(str, boots))}."
         if any(series["estimate"] for series in drawn.values()) and what == "descriptors":
             caption += (" kfree_rcu's (~) is not counted: the notes say what it is.")
-        yield Plot(name, title, text, canvas.svg(figure, name, f"{title}, {section.title}", text), caption)
+        yield Plot(name, title, text, svg.svg(figure, name, f"{title}, {section.title}", text), caption)
 
 
 def of_section(section: Section, folder: Path) -> list[Plot]:

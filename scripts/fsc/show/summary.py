@@ -335,16 +335,16 @@ def _instruction_table(points: list[Figures]) -> list[str]:
     labels = {point["protocol"]: label(point) for point in points}
     for point in points:
         figures.setdefault(point["protocol"], {}).update(point["summary"])
-    columns = [("instructions_per_lookup", 10), ("floor_instructions_per_lookup", 9),
-               ("instructions_per_lookup_over_floor", 9), ("instructions_per_turnover", 11)]
+    columns = [("instructions_per_lookup", 10), ("opencoded_instructions_per_lookup", 9),
+               ("instructions_per_lookup_over_opencoded", 9), ("instructions_per_turnover", 11)]
     lookup = lookups(points[0]["path"]).removesuffix("s")
     lines = [row("", [("per", 10), ("by hand", 9), ("of that", 9), ("per", 11)]),
-             row("", [(lookup, 10), ("(floor)", 9), ("", 9), ("turnover", 11)])]
+             row("", [(lookup, 10), ("", 9), ("", 9), ("turnover", 11)])]
     for protocol, own in figures.items():
         cells = []
         for name, width in columns:
             found = own.get(name)
-            over = name.endswith("_over_floor")
+            over = name.endswith("_over_opencoded")
             cells.append(("-" if not found else f"{found['median']:.3f}x" if over
                           else f"{found['median']:,.0f}" if name.endswith("_per_turnover")
                           else f"{found['median']:,.1f}", width))

@@ -21,7 +21,7 @@ from ..verdict import FAIL, LOST, PASS, SETUP, SetupError
 from ..vm import bootwords, host, setup_errors, vm
 from ..vm.accel import Accel
 from ..vm.kernel import Kernel
-from . import job, resume
+from . import guest_script, resume
 from .progress import Progress, figures
 from .suite import Guest, Point, Suite
 
@@ -94,7 +94,7 @@ class Session:
         # Every boot loads these copies, whatever is built meanwhile; so do the boots of a resumed suite.
         self._sources = resume.sources()
         if not list(self.folder.glob(f"boot-*/{resume.FILE}")):
-            for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_floor.ko")):
+            for module in (*self.modules.glob("folioscale.ko"), *self.modules.rglob("fsc_opencoded.ko")):
                 shutil.copyfile(module, self.folder / module.name)
             for flavour, (_, modules) in self.flavours.items():
                 (self.folder / flavour).mkdir(exist_ok=True)
@@ -120,7 +120,7 @@ class Session:
 
         If a machine is not available, do not try it again, and go on with the others; SetupError if none is available.
         """
-        progress = Progress([s for points, _ in passes for s in job.plan(points)])
+        progress = Progress([s for points, _ in passes for s in guest_script.plan(points)])
         interrupted = ""
         before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -196,20 +196,20 @@ class Session:
 
     def _run(self, points: list[Point], accel: Accel | None, guest: Guest, outdir: Path, on_blob: OnBlob) -> vm.Boot:
         if accel is None:
-            script = job.script(points, None, str(job.POINT_SH))
-            return host.boot(script, self.modules / "folioscale.ko", on_blob, job.timeout_s(points), outdir)
+            script = guest_script.script(points, None, str(guest_script.POINT_SH))
+            return host.boot(script, self.modules / "folioscale.ko", on_blob, guest_script.timeout_s(points), outdir)
         return vm.boot(vm.BootSpec(
-            kernel=self._kernel(guest), job=job.script(points, accel), accel=accel,
-            timeout_s=job.timeout_s(points), outdir=outdir, files=self._files(points),
+            kernel=self._kernel(guest), job=guest_script.script(points, accel), accel=accel,
+            timeout_s=guest_script.timeout_s(points), outdir=outdir, files=self._files(points),
             vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
             cmdline=guest.cmdline.split(), on_blob=on_blob))
 
     def _files(self, points: list[Point]) -> dict[str, Path]:
         modules = self.modules / self.suite.guest(points).flavour
-        files = {"/point.sh": job.POINT_SH, "/folioscale.ko": modules / "folioscale.ko"}
-        # If it was not built, the guest reports that there is no floor.
-        floors = self.modules.rglob("fsc_floor.ko") if any(point.floor for point in points) else ()
-        return files | {"/fsc_floor.ko": floor for floor in floors}
+        files = {"/point.sh": guest_script.POINT_SH, "/folioscale.ko": modules / "folioscale.ko"}
+        # If it was not built, the guest reports that there is no open-coded loop.
+        opencodeds = self.modules.rglob("fsc_opencoded.ko") if any(point.opencoded for point in points) else ()
+        return files | {"/fsc_opencoded.ko": opencoded for opencoded in opencodeds}
 
     def _keeper(self, record: BootRecord, outdir: Path, progress: Progress, name: str) -> OnBlob:
         """A handler for blobs: it writes them to disk at once, and checks that the machine is fair."""

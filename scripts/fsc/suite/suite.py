@@ -44,7 +44,7 @@ class Point:
     protocol: str
     params: dict[str, int | str]
     icount: bool = False
-    floor: bool = False
+    opencoded: bool = False
     axes: dict[str, int | str] = field(default_factory=dict)    # in a matrix: the point's value on each axis
     alone: bool = False            # has a boot of its own: leftovers of other points would change its figures
 

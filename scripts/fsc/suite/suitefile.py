@@ -55,7 +55,7 @@ LEAST_MB = 128    # Debian's kernel does not boot in less
 WORDS = re.compile(r"[!-~]+( [!-~]+)*")
 # A workload's own paths and protocols replace those at the top.
 WORKLOAD_KEYS: dict[str, type] = {
-    "title": str, "params": dict, "icount": bool, "floor": bool, "paths": list, "protocols": list,
+    "title": str, "params": dict, "icount": bool, "opencoded": bool, "paths": list, "protocols": list,
     "matrix": dict, "exclude": list, "override": list, "show": list, "against": str, "alone": bool,
 }
 # An axis from 1 to the number of the machine's CPUs, each value twice the one before.
@@ -241,18 +241,18 @@ class _Loader:
         self.keys(table, found, WORKLOAD_KEYS)
         params = common | self.params(table, found.get("params", {}))
         names = top | {key: self.names(table, found, key) for key in top if key in found}
-        if found.get("floor") and not found.get("icount"):
-            self.refuse(table, "floor", "'floor' counts instructions: it wants icount = true")
+        if found.get("opencoded") and not found.get("icount"):
+            self.refuse(table, "opencoded", "'opencoded' counts instructions: it wants icount = true")
         if found.get("alone") and found.get("icount"):
             self.refuse(table, "alone", "'alone' is for boots that do not count instructions")
-        if found.get("floor") and params.get("tryget", "cas") != "cas":
-            self.refuse(table, "floor", "'floor' is written by hand for tryget = \"cas\" alone")
+        if found.get("opencoded") and params.get("tryget", "cas") != "cas":
+            self.refuse(table, "opencoded", "'opencoded' is written by hand for tryget = \"cas\" alone")
         curve = self.curve(table, found, found.get("matrix", {}))
         if curve:
             self.curves[name] = curve
         return [Point(workload=name, title=found.get("title", name), path=cell["path"], protocol=cell["protocol"],
                       params=params | cell["params"], icount=found.get("icount", False),
-                      floor=found.get("floor", False), axes=cell["axes"], alone=found.get("alone", False))
+                      opencoded=found.get("opencoded", False), axes=cell["axes"], alone=found.get("alone", False))
                 for cell in self.cells(table, found, names)]
 
     def against(self, points: list[Point]) -> dict[str, str]:

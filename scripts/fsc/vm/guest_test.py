@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import repo, traits
 from ..ktap import Ktap
-from ..suite import job
+from ..suite import guest_script
 from ..verdict import PASS
 from . import kernel, vm
 from .accel import Accel
@@ -41,11 +41,11 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
             configs.append(text)
 
     names = (*HELPERS, script)
-    module = kernel.build_module(where, variables=kernel.WITH_FLOOR)
+    module = kernel.build_module(where, variables=kernel.WITH_OPENCODED)
     boot = vm.boot(vm.BootSpec(
         kernel=where, accel=how, outdir=folder, on_blob=on_blob,
         job="\n".join([env, ". /memory.sh", *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
-        files={"folioscale.ko": module / "folioscale.ko", "memory.sh": job.MEMORY_SH,
+        files={"folioscale.ko": module / "folioscale.ko", "memory.sh": guest_script.MEMORY_SH,
                **{path.name: path for path in module.glob("fsc_kunit.ko")},     # built for kernels with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
                "tests/schema.json": traits.FILE, "tests/params.table": _params_table(folder),

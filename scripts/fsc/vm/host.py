@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from .. import repo
-from ..perf.window import EVENTS
+from ..perf.perf_run import EVENTS
 from ..suite.suite import Suite
 from ..verdict import FAIL, LOST, SetupError
 from . import console, setup_errors
-from .frames import Frames, OnBlob
+from .status_port import Frames, OnBlob
 from .vm import Boot
 
 _LOADED = Path("/sys/module/folioscale")

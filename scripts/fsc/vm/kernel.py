@@ -80,7 +80,7 @@ def refuse_both(kdir: str | None, image: str | None, kver: str | None) -> None:
 
 
 # Also build the hand-written loop that the module's instructions are compared with.
-WITH_FLOOR = ("FSC_FLOOR=1",)
+WITH_OPENCODED = ("FSC_OPENCODED=1",)
 
 
 def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] = (),

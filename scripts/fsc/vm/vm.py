@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from ..verdict import FAIL, LOST, SetupError
 from . import console, setup_errors
-from .frames import FrameError, Frames, OnBlob
+from .status_port import FrameError, Frames, OnBlob
 from .kernel import Kernel
-from .roots import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
+from .rootfs import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
 
 if TYPE_CHECKING:
     from .accel import Accel

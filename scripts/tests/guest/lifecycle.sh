@@ -235,7 +235,7 @@ done
 ktap_test "rmmod during a run of ignore_locked" rmmod_during_a_run protocol=rcu_desc tryget=xadd busted=ignore_locked
 ktap_test "rmmod during a run of touch_slab" \
 	rmmod_during_a_run path=pfn protocol=typesafe busted=touch_slab mix=60:20:10:5:5 gap_ns=1000
-ktap_test "rmmod during a run of all shares of the arena" \
+ktap_test "rmmod during a run of all shares of the mix" \
 	rmmod_during_a_run path=pfn protocol=overlay mix=60:20:10:5:5 order=0:8,2:4
 ktap_test "rmmod during stalls" rmmod_during_a_run protocol=rcu_bounded stall_ms=200 stall_every_ms=1
 ktap_test "rmmod during the warm-up" rmmod_during_warmup

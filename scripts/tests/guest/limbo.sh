@@ -68,7 +68,7 @@ bound_holds() { # NAME=VALUE...
 }
 
 # Markers bound kfree_rcu's limbo if the kernel has sheaves that kfree_rcu() fills.
-bounded_by() { # markers|settled
+bounded_by() { # markers|flushed
 	load protocol=rcu_desc deferral=kfree_rcu warmup_ms=0 duration_ms=0 || return
 	wait_samples some
 	stop
@@ -82,11 +82,11 @@ bounded_by() { # markers|settled
 
 # Does this kernel have sheaves, and does kfree_rcu() use them?
 bound_here() {
-	case $(uname -v) in *PREEMPT_RT*) echo settled && return ;; esac
+	case $(uname -v) in *PREEMPT_RT*) echo flushed && return ;; esac
 	insmod "$KO" protocol=typesafe nr_readers=0 duration_ms=0
 	sheaf=$(cat /sys/kernel/slab/folioscale_desc/sheaf_capacity 2>/dev/null || echo 0)
 	rmmod folioscale
-	if [ "$sheaf" = 0 ]; then echo settled; else echo markers; fi
+	if [ "$sheaf" = 0 ]; then echo flushed; else echo markers; fi
 }
 
 # Protocols that free at once have none. One freer has at most one of 1024 folios out of its slot.

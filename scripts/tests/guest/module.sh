@@ -187,7 +187,7 @@ expect_balance() {
 	expect balance descriptors_freed "${run_balance_descriptors_allocated:-?}"
 	expect balance folios_freed "${run_balance_folios_allocated:-?}"
 	expect balance pages_released "${run_balance_pages_freed:-?}"
-	for cache in desc uncounted hugetlb; do
+	for cache in desc unrefcounted hugetlb; do
 		[ ! -e "/sys/kernel/slab/folioscale_$cache" ] || fail "the cache of $cache is still there"
 	done
 }

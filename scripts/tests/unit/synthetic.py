@@ -115,7 +115,7 @@ def slab(objects: list[int]) -> dict[str, Any]:
             "live": [1000] * len(objects), "limbo": [20] * len(objects)}
 
 
-def floor(point: Point, **changes: Any) -> dict[str, Any]:
+def opencoded(point: Point, **changes: Any) -> dict[str, Any]:
     """The hand-written loop; a walker's uses some of the frames that it decides about."""
     hits = 600 if point.path == "pfn" else 1000
     return {"path": point.path, "protocol": point.protocol, "lookups": 1000, "hits": hits, "good": 1,
@@ -147,8 +147,8 @@ def boot(number: int, points: list[Point], accelerator: str = "tcg") -> BootReco
         put(record, f"run/{point.id}", run(point, number))
         if point.protocol != "overlay":
             put(record, f"slab/{point.id}", slab([1024, 9000 + 10 * number, 5000]))
-        if point.floor:
-            put(record, f"floor/{point.id}", floor(point))
+        if point.opencoded:
+            put(record, f"opencoded/{point.id}", opencoded(point))
     return record
 
 

@@ -553,8 +553,8 @@ class CommandTest(PairTest):
     def test_no_result(self) -> None:
         file = self.folder / "c.json"
         for text, why in (("{", "not JSON"), ("[]", "not of type 'object'"),
-                          (json.dumps(self.a | {"schema": 2}), "1 was expected"),
-                          (json.dumps({"schema": 1, "huge": [0] * 10_000}), "Additional properties|required"),
+                          (json.dumps(self.a | {"schema": 1}), "2 was expected"),
+                          (json.dumps({"schema": 2, "huge": [0] * 10_000}), "Additional properties|required"),
                           (json.dumps([0] * 10_000), r"\[\.\.\.\]|not of type")):
             file.write_text(text)
             with self.assertRaisesRegex(SetupError, f"B: .*c.json is no result of this .*: .*({why})") as caught:

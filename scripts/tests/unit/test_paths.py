@@ -82,12 +82,12 @@ class MetricsTest(unittest.TestCase):
     def test_no_lookups_no_metric(self) -> None:
         self.assertEqual(OWN & values("gup", "typesafe", {"lookups": 0}).keys(), set())
 
-    def test_a_floor_says_itself_whether_it_is_good(self) -> None:
+    def test_a_opencoded_says_itself_whether_it_is_good(self) -> None:
         walker = point("pfn", "typesafe", nr_freers=0)
-        run, floor = synthetic.run(walker), synthetic.floor(walker)
-        self.assertLess(floor["hits"], floor["lookups"])
-        self.assertIn("instructions_per_lookup_over_floor", metrics.icount(run, floor))
-        bad = synthetic.floor(walker, hits=1000, good=0)
+        run, opencoded = synthetic.run(walker), synthetic.opencoded(walker)
+        self.assertLess(opencoded["hits"], opencoded["lookups"])
+        self.assertIn("instructions_per_lookup_over_opencoded", metrics.icount(run, opencoded))
+        bad = synthetic.opencoded(walker, hits=1000, good=0)
         self.assertEqual(list(metrics.icount(run, bad)), ["instructions_per_lookup"])
 
     def test_orders_are_a_number_or_a_list(self) -> None:
@@ -153,7 +153,7 @@ class PathsTest(unittest.TestCase):
         self.assertFalse(any("1.00x" in line for line in tables[xadd]), tables[xadd])
         self.assertIn("frame", tables["pfn:"][1])
         self.assertIn("lookup", tables["gup:"][1])
-        # Lookups and turnovers are counted by different points and share a row, floor included.
+        # Lookups and turnovers are counted by different points and share a row, opencoded included.
         self.assertRegex(tables["gup:"][3], r"^typesafe +140\.0 +136\.0 +1\.029x +2,000$")
 
     def test_figures_do_not_overwrite_each_other(self) -> None:

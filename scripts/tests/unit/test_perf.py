@@ -151,7 +151,7 @@ class PartTest(unittest.TestCase):
                             ("fsc_desc_identify fsc_allocate fsc_refill fsc_turnover", "allocate"),
                             ("xas_store pagecache_publish fsc_allocate", "allocate"),
                             ("fsc_clock fsc_spin_resched fsc_allocate fsc_refill", "gap"),
-                            ("fsc_limbo_settle fsc_limbo_check fsc_refill", "other")):
+                            ("fsc_limbo_flush fsc_limbo_check fsc_refill", "other")):
             self.assertEqual(parts.part_of("freer", chain.split()), part, chain)
 
     def test_deferred_work_on_whatever_thread(self) -> None:
@@ -245,7 +245,7 @@ class StatTest(unittest.TestCase):
         values = {"max_turnovers": "0", "warmup_ms": "500"}
         for given, seen in ((None, [500, 6000, 30000, 500]), (7000, [500, 7000, 500])):
             tried: list[str] = []
-            with mock.patch.multiple(counts.window, param=values.get, has_pmu=lambda: False,
+            with mock.patch.multiple(counts.perf_run, param=values.get, has_pmu=lambda: False,
                                      set_params=lambda words, to=tried: to.extend(words)), \
                     mock.patch.object(counts, "_attached", side_effect=[counts.TooLate("late"), (self.SAID, run)]):
                 try:

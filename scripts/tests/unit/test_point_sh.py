@@ -8,14 +8,14 @@ import unittest
 from pathlib import Path
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
-from fsc.suite.job import POINT_SH
+from fsc.suite.guest_script import POINT_SH
 
 SHELLS = (["busybox", "ash"], ["sh"])
 # The state changes with every sleep.
 STUBS = """
 FSC_TMP=$TOP/tmp FSC_DEBUGFS=$TOP/debugfs
 . "$POINT_SH"
-FSC_DEBUGFS=$TOP/debugfs FSC_FLOOR_DEBUGFS=$TOP/floor FSC_SYSFS=$TOP/sys FSC_SLABS=$TOP/slab FSC_BUDDYINFO=$TOP/buddyinfo
+FSC_DEBUGFS=$TOP/debugfs FSC_OPENCODED_DEBUGFS=$TOP/opencoded FSC_SYSFS=$TOP/sys FSC_SLABS=$TOP/slab FSC_BUDDYINFO=$TOP/buddyinfo
 emit() { mkdir -p "$(dirname "$TOP/out/$1")"; cp "$2" "$TOP/out/$1"; }
 dmesg() { echo "[ 1.0] folioscale: order=99: allowed: 0..9"; }
 insmod() { echo "insmod $*" >>"$TOP/log"; [ "$2" != order=99 ] && [ "$2" != path=none ]; }
@@ -38,10 +38,10 @@ class PointTest(unittest.TestCase):
     def run_job(self, shell: list[str], job: str) -> tuple[dict[str, str], list[str]]:
         with tempfile.TemporaryDirectory() as folder:
             top = Path(folder)
-            for name in ("tmp", "debugfs", "slab/folioscale_desc", "floor", "out"):
+            for name in ("tmp", "debugfs", "slab/folioscale_desc", "opencoded", "out"):
                 (top / name).mkdir(parents=True)
             (top / "debugfs/state").write_text("populate\n")
-            (top / "floor/result").write_text('{"good": 1}')
+            (top / "opencoded/result").write_text('{"good": 1}')
             (top / "debugfs/run.json").write_text('{"state": "done"}')
             for name, value in (("slab_size", 80), ("object_size", 80), ("objs_per_slab", 51), ("order", 0), ("cpu_partial", 120),
                                 ("sanity_checks", 0), ("red_zone", 1), ("poison", 0), ("store_user", 0)):
@@ -89,13 +89,13 @@ class PointTest(unittest.TestCase):
             self.assertIn("run/c.d", out)
             self.assertEqual(sum("rmmod" in line for line in log), 1)
 
-    def test_floor(self) -> None:
+    def test_opencoded(self) -> None:
         for shell in SHELLS:
-            out, log = self.run_job(shell, "floor a.b gup hazptr 1000; floor c.d none typesafe 1000")
-            self.assertEqual(json.loads(out["floor/a.b"]), {"good": 1})
-            self.assertIn("allowed", out["nofloor/c.d"])
-            self.assertEqual(log, ["insmod /fsc_floor.ko path=gup protocol=hazptr lookups=1000", "rmmod fsc_floor",
-                                   "insmod /fsc_floor.ko path=none protocol=typesafe lookups=1000"])
+            out, log = self.run_job(shell, "opencoded a.b gup hazptr 1000; opencoded c.d none typesafe 1000")
+            self.assertEqual(json.loads(out["opencoded/a.b"]), {"good": 1})
+            self.assertIn("allowed", out["noopencoded/c.d"])
+            self.assertEqual(log, ["insmod /fsc_opencoded.ko path=gup protocol=hazptr lookups=1000", "rmmod fsc_opencoded",
+                                   "insmod /fsc_opencoded.ko path=none protocol=typesafe lookups=1000"])
 
     def test_lists_stay_one_word(self) -> None:
         _, log = self.run_job(["sh"], 'point a.b "order=0:8,2:4 reader_cpus= mix=60:20:10:5:5"')

@@ -16,7 +16,7 @@ from pathlib import Path
 import synthetic
 from fsc.cmd import report
 from fsc.result import environment, metrics, result
-from fsc.show import canvas, costs, plots, summary, table
+from fsc.show import svg, report_sections, plots, summary, table
 from fsc.verdict import SetupError
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -146,7 +146,7 @@ class StructureTest(ReportCase):
             self.assertTrue(said[title])
             self.assertRegex(said[desc], r"\d")
         peak = next(p for p in self.build()["points"] if (p["workload"], p["protocol"]) == ("churn", "rcu_full"))
-        words = f"rcu_full {costs.told(peak, 'limbo_page_bytes_peak')}"
+        words = f"rcu_full {report_sections.told(peak, 'limbo_page_bytes_peak')}"
         self.assertTrue(any(words in text for text in said.values()), words)
 
     def test_a_cell_has_interval_and_plot(self) -> None:
@@ -297,7 +297,7 @@ class VerdictTest(ReportCase):
     def test_lost_instructions_stay_with_theirs(self) -> None:
         del self.boots[6].blobs["run/icount-lookup.pagecache.overlay"]
         found = self.build()
-        last = costs.sections(found)[-1]
+        last = report_sections.sections(found)[-1]
         self.assertTrue(last.counted)
         self.assertEqual(len(last.points), 8)
         self.assertRegex(self.page(found).rows("instructions per lookup")[0], r"^instructions per lookupLOST140\.0")
@@ -306,7 +306,7 @@ class VerdictTest(ReportCase):
         point = next(p for p in self.suite.plain() if (p.workload, p.protocol) == ("churn", "rcu_full"))
         synthetic.put(self.boots[0], f"run/{point.id}", synthetic.run(point, verdict="FAIL", reason="1 violation"))
         found = self.build()
-        said = " ".join(costs.says(costs.sections(found)))
+        said = " ".join(report_sections.says(report_sections.sections(found)))
         self.assertIn("(FAIL at worst)", said)
         self.assertNotRegex(said, r"limbo \(churn\): [^.]*rcu_full")
         self.assertIn("FAIL", self.page(found).rows("verdict")[0])
@@ -343,7 +343,7 @@ class EmulationTest(ReportCase):
             for row in page.rows(name):
                 self.assertIn("(emulated time)", row)
                 self.assertIsNone(re.search(r"\dx|n\.d\.|diff\.", row), row)
-        said = " ".join(costs.says(costs.sections(synthetic.with_curves(self.build()))))
+        said = " ".join(report_sections.says(report_sections.sections(synthetic.with_curves(self.build()))))
         self.assertIsNone(re.search(r"per second|fast|slow|speed", said), said)
         timed = [text for text in page.texts("figcaption") if re.match("Lookup latency|From a desc|Turnovers", text)]
         self.assertGreater(len(timed), 4)
@@ -364,7 +364,7 @@ class ClaimsTest(ReportCase):
 
     def says(self) -> tuple[dict, list[str]]:
         found = self.build()
-        return found, costs.says(costs.sections(found), "overlay")
+        return found, report_sections.says(report_sections.sections(found), "overlay")
 
     def test_no_order_by_instructions(self) -> None:
         page = Page(drawn("plain"))
@@ -382,7 +382,7 @@ class ClaimsTest(ReportCase):
             found, said = self.says()
             text = " ".join(said)
             known = [words for point in found["points"] for metric in point["summary"]
-                     for words in (costs.told(point, metric), f"{point['summary'][metric].get('p') or 0:.2g}",
+                     for words in (report_sections.told(point, metric), f"{point['summary'][metric].get('p') or 0:.2g}",
                                    summary.ratio(point["summary"][metric], False))]
             for words in sorted(known, key=len, reverse=True):
                 text = text.replace(words, "") if re.search(r"\d", words) else text
@@ -408,9 +408,9 @@ class ClaimsTest(ReportCase):
         point = next(p for p in found["points"] if (p["workload"], p["protocol"]) == ("churn", "rcu_desc"))
         self.assertIn(f"rcu_desc ~{table.size(point['summary']['limbo_descriptor_bytes_mean']['median'])} [", limbo)
         self.assertLess(limbo.index("rcu_desc"), limbo.index("rcu_full"))
-        self.assertIn(costs.LIMBO_CLOCK, said)
+        self.assertIn(report_sections.LIMBO_CLOCK, said)
         self.accelerator, self.boots = "kvm", synthetic.boots(self.suite, "kvm")
-        self.assertNotIn(costs.LIMBO_CLOCK, self.says()[1])
+        self.assertNotIn(report_sections.LIMBO_CLOCK, self.says()[1])
 
     def test_limbo_ranks_nothing_under_emulation(self) -> None:
         row = Page(drawn("plain")).rows("pages in limbo, mean bytes")[0]
@@ -431,9 +431,9 @@ class ClaimsTest(ReportCase):
 
 
 class CurvesTest(ReportCase):
-    def curves(self, readers: tuple[int, ...] = (1, 2)) -> tuple[dict, costs.Section]:
+    def curves(self, readers: tuple[int, ...] = (1, 2)) -> tuple[dict, report_sections.Section]:
         found = synthetic.with_curves(self.build(), readers)
-        return found, next(section for section in costs.sections(found) if section.x)
+        return found, next(section for section in report_sections.sections(found) if section.x)
 
     def test_lines(self) -> None:
         _, section = self.curves()
@@ -487,7 +487,7 @@ class CurvesTest(ReportCase):
         found, _ = self.curves()
         found["points"] = [point for point in found["points"] if point["workload"] == "rates"]
         # The ends of a range would be at different places of the matrix.
-        self.assertNotIn(" to ", " ".join(costs.says(costs.sections(found))))
+        self.assertNotIn(" to ", " ".join(report_sections.says(report_sections.sections(found))))
         self.assertEqual(len(self.page(found).all("svg")), 2)
 
 
@@ -529,14 +529,14 @@ class GracePeriodTest(ReportCase):
         self.assertIn("not to be compared", plot.caption)
 
     def plots(self, found: dict) -> list[plots.Plot]:
-        return [plot for section in costs.sections(found) if section.title.startswith("churn")
+        return [plot for section in report_sections.sections(found) if section.title.startswith("churn")
                 for plot in plots.of_section(section, self.folder)]
 
 
 class ScaleTest(unittest.TestCase):
     def ticks(self, values: list[float], unit: table.Unit = table.si) -> list[str]:
-        _, ax = canvas.axes(2)
-        canvas.scale(ax, "x", values, unit)
+        _, ax = svg.axes(2)
+        svg.scale(ax, "x", values, unit)
         low, high = ax.get_xlim()
         self.assertTrue(all(low <= value <= high for value in values), (low, high, values))
         return [ax.xaxis.get_major_formatter()(tick) for tick in ax.xaxis.get_major_locator()() if low <= tick <= high]

@@ -81,7 +81,7 @@ class ResultTest(BootsTest):
         found = self.build()
         lookup = self.point(found, "icount-lookup", "typesafe")["summary"]
         self.assertAlmostEqual(lookup["instructions_per_lookup"]["median"], 140, delta=0.1)
-        self.assertAlmostEqual(lookup["instructions_per_lookup_over_floor"]["median"], 140 / 136, delta=0.01)
+        self.assertAlmostEqual(lookup["instructions_per_lookup_over_opencoded"]["median"], 140 / 136, delta=0.01)
         self.assertIsNone(lookup["instructions_per_lookup"]["p"])
         self.assertAlmostEqual(lookup["instructions_per_lookup"]["ratio"], 1.4, delta=0.01)
         turnover = self.point(found, "icount-turnover", "typesafe")["summary"]
@@ -136,7 +136,7 @@ class ResultTest(BootsTest):
         # The bound is more than is used: nothing is known to be in sheaves.
         self.assertEqual(found["percpu_bytes_mean"], 0)
         # The module's bound is all that was ever queued, so the slab's `objects` stands for live and limbo.
-        found = self.cached(slab | {"limbo": [800_000]}, exact=0, bound="settled")
+        found = self.cached(slab | {"limbo": [800_000]}, exact=0, bound="flushed")
         self.assertEqual((found["bound"], found["objects_mean_milli"]), ("lower", 100_000))
         self.assertIsNone(found["percpu_bytes_mean"])
 
@@ -281,7 +281,7 @@ class ResultTest(BootsTest):
             result.write(file, self.build())
             before = file.read_text()
             with self.assertRaises(jsonschema.ValidationError):
-                result.write(file, {"schema": 1})
+                result.write(file, {"schema": 2})
             with mock.patch.object(os, "fsync", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
                 result.write_text(file, "half")
             self.assertEqual(file.read_text(), before)
@@ -290,10 +290,10 @@ class ResultTest(BootsTest):
     def test_icount_limits(self) -> None:
         self.assertEqual(icount.complaints(self.build()), [])
         point = self.suite.icount()[1]
-        synthetic.put(self.boots[6], f"floor/{point.id}", synthetic.floor(point, ns=120_000))
+        synthetic.put(self.boots[6], f"opencoded/{point.id}", synthetic.opencoded(point, ns=120_000))
         self.assertRegex(icount.complaints(self.build())[0], "above 1.10")
-        del self.boots[6].blobs[f"floor/{point.id}"]
-        self.assertRegex(icount.complaints(self.build())[0], "no floor")
+        del self.boots[6].blobs[f"opencoded/{point.id}"]
+        self.assertRegex(icount.complaints(self.build())[0], "no opencoded")
         self.boots.append(synthetic.boot(8, self.suite.icount(), "icount"))
         run = synthetic.run(point)
         run["window"]["window_ns"] += 1_000_000

@@ -59,7 +59,7 @@ class SessionTest(unittest.TestCase):
     def run_session(self, folder: Path | None = None, **how: object) -> dict:
         with tempfile.TemporaryDirectory() as modules, redirect_stderr(io.StringIO()), \
                 mock.patch.object(vm, "boot", lambda spec: self.fake_boot(spec, **how)):
-            (Path(modules) / "fsc_floor.ko").touch()
+            (Path(modules) / "fsc_opencoded.ko").touch()
             rt = Path(modules) / "rt"
             rt.mkdir()
             (rt / "folioscale.ko").write_text("rt")

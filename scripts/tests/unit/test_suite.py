@@ -8,7 +8,7 @@ from pathlib import Path
 import synthetic
 from fsc import traits
 from fsc.cmd import bench
-from fsc.suite import job, suite, suitefile
+from fsc.suite import guest_script, suite, suitefile
 from fsc.verdict import SetupError
 from fsc.vm import versions
 from fsc.vm.accel import ICOUNT
@@ -85,7 +85,7 @@ class SuiteTest(unittest.TestCase):
         self.refused(GOOD.replace("repetitions = 2", "repetitions = 0"), 1, "repetitions")
         self.refused(GOOD.replace('["pagecache"]', '["a; b"]'), 3, "paths")
         self.refused(GOOD.replace("order = 0", 'removal = "a b"'), 8, "removal")
-        self.refused(GOOD.replace('title = "t"', "floor = true"), 11, "floor")
+        self.refused(GOOD.replace('title = "t"', "opencoded = true"), 11, "opencoded")
         self.refused("seeds = 1\n" + GOOD, 1, "seeds")
         self.refused("order = 0\n" + GOOD, 1, "order")      # a key known only in another table
 
@@ -280,10 +280,10 @@ class SuiteTest(unittest.TestCase):
             self.assertEqual(one.file.read_text().splitlines()[1], f"# {one.question}", name)
             self.assertEqual(len({p.id for p in one.points}), len(one.points), name)
 
-    def test_floor_is_the_kernels_tryget(self) -> None:
-        text = GOOD.replace('title = "t"', "icount = true\nfloor = true")
+    def test_opencoded_is_the_kernels_tryget(self) -> None:
+        text = GOOD.replace('title = "t"', "icount = true\nopencoded = true")
         self.load(text.replace("order = 0", 'tryget = "cas"'))
-        self.refused(text.replace("order = 0", 'tryget = "xadd"'), 12, "floor")
+        self.refused(text.replace("order = 0", 'tryget = "xadd"'), 12, "opencoded")
 
     def test_bad_toml_says_where(self) -> None:
         with self.assertRaisesRegex(SetupError, "line 2"):
@@ -304,7 +304,7 @@ class SuiteTest(unittest.TestCase):
         found = synthetic.suite("paths")
         self.assertLess(bench.expected_s(found), 0.9 * 900, "it has 15 minutes, and hosts are busy")
         self.assertEqual(found.repetitions, 6)
-        for points in (found.plain(), [p for p in found.icount() if p.params["nr_readers"] and p.floor],
+        for points in (found.plain(), [p for p in found.icount() if p.params["nr_readers"] and p.opencoded],
                        [p for p in found.icount() if p.params["nr_freers"]]):
             usual = [p for p in points if "tryget" not in p.params and p.params.get("passes") != 1]
             self.assertEqual({path: {p.protocol for p in usual if p.path == path} for path in PROTOCOLS}, PROTOCOLS)
@@ -313,18 +313,18 @@ class SuiteTest(unittest.TestCase):
     def test_icount_suite(self) -> None:
         found = synthetic.suite("icount")
         self.assertLess(bench.expected_s(found), 150)
-        self.assertTrue(all(point.icount and point.floor for point in found.points))
+        self.assertTrue(all(point.icount and point.opencoded for point in found.points))
         self.assertCountEqual([(p.path, p.protocol) for p in found.points],
                               [(path, name) for path, names in PROTOCOLS.items() for name in names])
 
     def test_job(self) -> None:
         found = synthetic.suite()
-        text = job.script(found.icount(), ICOUNT)
+        text = guest_script.script(found.icount(), ICOUNT)
         self.assertLess(text.index("fair"), text.index("sleep 2"))
         self.assertEqual(text.count("\npoint "), 8)
-        self.assertEqual(text.count("\nfloor "), 4)
-        self.assertIn("\nfloor icount-lookup.pagecache.rcu_desc pagecache rcu_desc 1000000\n", text)
-        self.assertNotIn("floor", job.script(found.order(1), None))
+        self.assertEqual(text.count("\nopencoded "), 4)
+        self.assertIn("\nopencoded icount-lookup.pagecache.rcu_desc pagecache rcu_desc 1000000\n", text)
+        self.assertNotIn("opencoded", guest_script.script(found.order(1), None))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from unittest import mock
 
 from fsc.verdict import SetupError, worst
 from fsc.vm import accel, kernel, vm
-from fsc.vm.frames import Frames
+from fsc.vm.status_port import Frames
 
 BEGIN = "[    3.000000] folioscale: begin of job\n"
 END = "[    9.000000] folioscale: end of job\n"

@@ -34,7 +34,7 @@ class Group:
 INSTRUCTIONS = (
     Group("lookup", "Instructions per {lookup}", {
         "instructions_per_lookup": "instructions per {lookup}",
-        "floor_instructions_per_lookup": "the same by hand (floor)"}, "bars"),
+        "opencoded_instructions_per_lookup": "the same open-coded"}, "bars"),
     Group("turnover", "Instructions per turnover", {"instructions_per_turnover": "instructions per turnover"}, "bars"),
 )
 GROUPS = (

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by the floors of all paths: one mapping with a folio under each key, a
+ * Shared by the open-coded lookups of all paths: one mapping with a folio under each key, a
  * memdesc map, and how a folio is used and put. Everything else that a lookup
  * does is written out in its path's file.
  */
-#ifndef FSC_FLOOR_H
-#define FSC_FLOOR_H
+#ifndef FSC_OPENCODED_H
+#define FSC_OPENCODED_H
 
 #include <linux/atomic.h>
 #include <linux/math.h>
@@ -21,23 +21,23 @@
 #include <folioscale/stamp.h>
 #include <folioscale/stream.h>
 
-#define FSC_FLOOR_FOLIOS	1024
+#define FSC_OPENCODED_FOLIOS	1024
 /* Number of frames of a share with @weight in mix=60:20:10:5:5, for this many folios. */
-#define FSC_FLOOR_SHARE(weight)	(FSC_FLOOR_FOLIOS * (weight) / 60)
+#define FSC_OPENCODED_SHARE(weight)	(FSC_OPENCODED_FOLIOS * (weight) / 60)
 /* Blocks for all shares, and one for the hugetlb folio. */
-#define FSC_FLOOR_BLOCKS_MAX	(DIV_ROUND_UP(FSC_FLOOR_SHARE(60 + 20 + 10 + 5), \
+#define FSC_OPENCODED_BLOCKS_MAX	(DIV_ROUND_UP(FSC_OPENCODED_SHARE(60 + 20 + 10 + 5), \
 					      pageblock_nr_pages) + 1)
 /* Any value with FSC_GENERATION_GONE clear. */
-#define FSC_FLOOR_GENERATION	2
+#define FSC_OPENCODED_GENERATION	2
 
 /* A pageblock that frames are taken from: its first frame, and the memdesc word of that. */
-struct fsc_floor_block {
+struct fsc_opencoded_block {
 	unsigned long pfn;
 	unsigned long *words;
 };
 
 /**
- * struct fsc_floor_world - what the loops look things up in
+ * struct fsc_opencoded_world - what the loops look things up in
  * @mapping: every folio, by key
  * @map: the memdesc words of all frames of the blocks
  * @blocks: the memory, in as few blocks as possible
@@ -45,30 +45,30 @@ struct fsc_floor_block {
  * @hazard: hazard pointer of the only reader
  * @lost: someone put a last reference, which is the slot's
  */
-struct fsc_floor_world {
+struct fsc_opencoded_world {
 	struct fsc_mapping mapping;
 	struct fsc_memdesc_map map;
-	struct fsc_floor_block blocks[FSC_FLOOR_BLOCKS_MAX];
+	struct fsc_opencoded_block blocks[FSC_OPENCODED_BLOCKS_MAX];
 	unsigned int nr_blocks;
 	const void *hazard ____cacheline_aligned_in_smp;
 	bool lost ____cacheline_aligned_in_smp;
 };
 
 /**
- * struct fsc_floor_loop - a hand-written loop
+ * struct fsc_opencoded_loop - a hand-written loop
  * @protocol: name of the protocol
  * @overlay: the folios are struct folio
  * @read: look up @n times; returns how often that found the right folio. On the pfn path: walk
  *	@n blocks; returns how many right folios were found
  */
-struct fsc_floor_loop {
+struct fsc_opencoded_loop {
 	const char *protocol;
 	bool overlay;
 	u64 (*read)(struct fsc_stream *stream, unsigned int n);
 };
 
 /**
- * struct fsc_floor_path - the loops of a path
+ * struct fsc_opencoded_path - the loops of a path
  * @name: what path= takes
  * @loops: one for each protocol; the last one has no name
  * @unit: about how many lookups one step of a loop does
@@ -77,9 +77,9 @@ struct fsc_floor_loop {
  * @steps: number of steps for @lookups, which it rounds up; NULL: one step for each lookup
  * @good: is this number of hits right for this number of lookups?
  */
-struct fsc_floor_path {
+struct fsc_opencoded_path {
 	const char *name;
-	const struct fsc_floor_loop *loops;
+	const struct fsc_opencoded_loop *loops;
 	unsigned int unit;
 	int (*set_up)(void);
 	void (*tear_down)(void);
@@ -87,39 +87,39 @@ struct fsc_floor_path {
 	bool (*good)(u64 lookups, u64 hits);
 };
 
-extern struct fsc_floor_world fsc_floor;
+extern struct fsc_opencoded_world fsc_opencoded;
 
-extern const struct fsc_floor_path fsc_floor_pagecache;
-extern const struct fsc_floor_path fsc_floor_gup;
-extern const struct fsc_floor_path fsc_floor_pfn;
+extern const struct fsc_opencoded_path fsc_opencoded_pagecache;
+extern const struct fsc_opencoded_path fsc_opencoded_gup;
+extern const struct fsc_opencoded_path fsc_opencoded_pfn;
 
-struct page *fsc_floor_frame(void);
-struct fsc_floor_block *fsc_floor_block(void);
-unsigned long fsc_floor_pfn_of(const void *folio);
-void fsc_floor_last_put(void);
-bool fsc_floor_all_hit(u64 lookups, u64 hits);
-u64 fsc_floor_read_locked(struct fsc_stream *stream, unsigned int n);
+struct page *fsc_opencoded_frame(void);
+struct fsc_opencoded_block *fsc_opencoded_block(void);
+unsigned long fsc_opencoded_pfn_of(const void *folio);
+void fsc_opencoded_last_put(void);
+bool fsc_opencoded_all_hit(u64 lookups, u64 hits);
+u64 fsc_opencoded_read_locked(struct fsc_stream *stream, unsigned int n);
 
-static __always_inline bool fsc_floor_tryget(struct fsc_folio *folio)
+static __always_inline bool fsc_opencoded_tryget(struct fsc_folio *folio)
 {
 	return atomic_add_unless(&folio->refcount, 1, 0);
 }
 
 /* There is no freer, but the code must be ready for one. */
-static __always_inline void fsc_floor_put(struct fsc_folio *folio)
+static __always_inline void fsc_opencoded_put(struct fsc_folio *folio)
 {
 	if (unlikely(atomic_dec_and_test(&folio->refcount)))
-		fsc_floor_last_put();
+		fsc_opencoded_last_put();
 }
 
-static __always_inline void fsc_floor_put_overlay(struct folio *folio)
+static __always_inline void fsc_opencoded_put_overlay(struct folio *folio)
 {
 	if (unlikely(folio_put_testzero(folio)))
-		fsc_floor_last_put();
+		fsc_opencoded_last_put();
 }
 
 /* Is this the memory of @key's folio, and is the folio still in its slot? */
-static __always_inline bool fsc_floor_stamp_is(unsigned long pfn, u64 key, u64 word)
+static __always_inline bool fsc_opencoded_stamp_is(unsigned long pfn, u64 key, u64 word)
 {
 	const struct fsc_stamp *stamp = fsc_stamp_of(pfn);
 
@@ -128,19 +128,19 @@ static __always_inline bool fsc_floor_stamp_is(unsigned long pfn, u64 key, u64 w
 	       likely(!(word & FSC_GENERATION_GONE));
 }
 
-static __always_inline bool fsc_floor_use(const struct fsc_folio *folio, u32 key)
+static __always_inline bool fsc_opencoded_use(const struct fsc_folio *folio, u32 key)
 {
-	return likely(READ_ONCE(folio->mapping) == &fsc_floor.mapping) &&
+	return likely(READ_ONCE(folio->mapping) == &fsc_opencoded.mapping) &&
 	       likely(READ_ONCE(folio->index) == key) &&
-	       fsc_floor_stamp_is(READ_ONCE(folio->pfn), key, READ_ONCE(folio->generation));
+	       fsc_opencoded_stamp_is(READ_ONCE(folio->pfn), key, READ_ONCE(folio->generation));
 }
 
-static __always_inline bool fsc_floor_use_overlay(struct folio *folio, u32 key)
+static __always_inline bool fsc_opencoded_use_overlay(struct folio *folio, u32 key)
 {
 	/* Order the reads after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
 	smp_acquire__after_ctrl_dep();
 	return likely(READ_ONCE(folio->index) == key) &&
-	       fsc_floor_stamp_is(folio_pfn(folio), key, (u64)READ_ONCE(folio->private));
+	       fsc_opencoded_stamp_is(folio_pfn(folio), key, (u64)READ_ONCE(folio->private));
 }
 
-#endif /* FSC_FLOOR_H */
+#endif /* FSC_OPENCODED_H */

@@ -4,14 +4,14 @@
 #include <linux/seqlock.h>
 #include <linux/uaccess.h>
 
-#include "floor.h"
+#include "opencoded.h"
 
 /* After this many failed copies a reference is cheaper. */
 #define SEQ_TRIES	4
 
 static __always_inline struct folio *find_overlay(u32 key)
 {
-	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	struct folio *folio;
 
 	rcu_read_lock();
@@ -25,7 +25,7 @@ repeat:
 	if (unlikely(!folio_try_get(folio)))
 		goto repeat;
 	if (unlikely(folio != xas_reload(&xas))) {
-		fsc_floor_put_overlay(folio);
+		fsc_opencoded_put_overlay(folio);
 		goto repeat;
 	}
 out:
@@ -39,13 +39,13 @@ static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
 	u64 good = 0;
 
 	while (n--) {
-		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
 		struct folio *folio = find_overlay(key);
 
 		if (unlikely(!folio))
 			continue;
-		good += fsc_floor_use_overlay(folio, key);
-		fsc_floor_put_overlay(folio);
+		good += fsc_opencoded_use_overlay(folio, key);
+		fsc_opencoded_put_overlay(folio);
 	}
 	*stream = own;
 	return good;
@@ -53,7 +53,7 @@ static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
 
 static __always_inline struct fsc_folio *find_typesafe(u32 key)
 {
-	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	struct fsc_folio *folio;
 
 	rcu_read_lock();
@@ -64,10 +64,10 @@ repeat:
 		goto repeat;
 	if (unlikely(!folio))
 		goto out;
-	if (unlikely(!fsc_floor_tryget(folio)))
+	if (unlikely(!fsc_opencoded_tryget(folio)))
 		goto repeat;
 	if (unlikely(folio != xas_reload(&xas))) {
-		fsc_floor_put(folio);
+		fsc_opencoded_put(folio);
 		goto repeat;
 	}
 out:
@@ -77,7 +77,7 @@ out:
 
 static __always_inline struct fsc_folio *find_rcu_desc(u32 key)
 {
-	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	struct fsc_folio *folio;
 
 	rcu_read_lock();
@@ -86,7 +86,7 @@ repeat:
 	folio = xas_load(&xas);
 	if (xas_retry(&xas, folio))
 		goto repeat;
-	if (likely(folio) && unlikely(!fsc_floor_tryget(folio)))
+	if (likely(folio) && unlikely(!fsc_opencoded_tryget(folio)))
 		goto repeat;
 	rcu_read_unlock();
 	return folio;
@@ -94,7 +94,7 @@ repeat:
 
 static __always_inline struct fsc_folio *find_hazptr(u32 key)
 {
-	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	struct fsc_folio *folio;
 
 	rcu_read_lock();
@@ -105,23 +105,23 @@ repeat:
 		goto repeat;
 	if (unlikely(!folio))
 		goto out;
-	WRITE_ONCE(fsc_floor.hazard, folio);
+	WRITE_ONCE(fsc_opencoded.hazard, folio);
 	/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
 	smp_mb();
 	if (unlikely(folio != xas_reload(&xas)))
 		goto repeat;
-	if (unlikely(!fsc_floor_tryget(folio)))
+	if (unlikely(!fsc_opencoded_tryget(folio)))
 		goto repeat;
 out:
 	/* Would pair with the acquire of a freer's scan. */
-	smp_store_release(&fsc_floor.hazard, NULL);
+	smp_store_release(&fsc_opencoded.hazard, NULL);
 	rcu_read_unlock();
 	return folio;
 }
 
 static __always_inline struct fsc_folio *find_locked(u32 key)
 {
-	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	struct fsc_folio *folio;
 
 	xas_lock(&xas);
@@ -141,13 +141,13 @@ static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n,
 	u64 good = 0;
 
 	while (n--) {
-		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
 		struct fsc_folio *folio = find(key);
 
 		if (unlikely(!folio))
 			continue;
-		good += fsc_floor_use(folio, key);
-		fsc_floor_put(folio);
+		good += fsc_opencoded_use(folio, key);
+		fsc_opencoded_put(folio);
 	}
 	*stream = own;
 	return good;
@@ -169,14 +169,14 @@ static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 }
 
 /**
- * fsc_floor_read_locked - the loop of protocol=locked, for every path
+ * fsc_opencoded_read_locked - the loop of protocol=locked, for every path
  * @stream: source of keys
  * @n: number of lookups
  *
  * Context: Process context.
  * Return: How many found the right folio.
  */
-u64 fsc_floor_read_locked(struct fsc_stream *stream, unsigned int n)
+u64 fsc_opencoded_read_locked(struct fsc_stream *stream, unsigned int n)
 {
 	return read_by(stream, n, find_locked);
 }
@@ -188,8 +188,8 @@ static u64 read_rcu_full(struct fsc_stream *stream, unsigned int n)
 	u64 good = 0;
 
 	while (n--) {
-		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
-		XA_STATE(xas, &fsc_floor.mapping.pages, key);
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
+		XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 
 		rcu_read_lock();
 repeat:
@@ -198,7 +198,7 @@ repeat:
 		if (xas_retry(&xas, folio))
 			goto repeat;
 		if (likely(folio))
-			good += fsc_floor_use(folio, key);
+			good += fsc_opencoded_use(folio, key);
 		rcu_read_unlock();
 	}
 	*stream = own;
@@ -216,18 +216,18 @@ static noinline bool fall_back(u32 key)
 
 	if (!folio)
 		return false;
-	good = fsc_floor_use(folio, key);
-	fsc_floor_put(folio);
+	good = fsc_opencoded_use(folio, key);
+	fsc_opencoded_put(folio);
 	return good;
 }
 
 static __always_inline bool copy_seqcount(u32 key)
 {
-	XA_STATE(xas, &fsc_floor.mapping.pages, key);
+	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	unsigned int tries;
 
 	for (tries = 0; tries < SEQ_TRIES; tries++) {
-		unsigned int seq = raw_read_seqcount(&fsc_floor.mapping.delete_seq);
+		unsigned int seq = raw_read_seqcount(&fsc_opencoded.mapping.delete_seq);
 		const struct fsc_stamp *stamp = (const struct fsc_stamp *)copy;
 		const struct fsc_mapping *mapping;
 		struct fsc_folio *folio;
@@ -248,8 +248,8 @@ static __always_inline bool copy_seqcount(u32 key)
 		pfn = READ_ONCE(folio->pfn);
 		if (unlikely(copy_from_kernel_nofault(copy, fsc_stamp_of(pfn), sizeof(copy))))
 			goto again;
-		if (likely(!read_seqcount_retry(&fsc_floor.mapping.delete_seq, seq)))
-			return likely(mapping == &fsc_floor.mapping) && likely(index == key) &&
+		if (likely(!read_seqcount_retry(&fsc_opencoded.mapping.delete_seq, seq)))
+			return likely(mapping == &fsc_opencoded.mapping) && likely(index == key) &&
 			       likely(stamp->key == key) && likely(stamp->generation == generation);
 again:
 		cpu_relax();
@@ -263,7 +263,7 @@ static u64 read_seqcount(struct fsc_stream *stream, unsigned int n)
 	u64 good = 0;
 
 	while (n--) {
-		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
 
 		rcu_read_lock();
 		good += copy_seqcount(key);
@@ -273,7 +273,7 @@ static u64 read_seqcount(struct fsc_stream *stream, unsigned int n)
 	return good;
 }
 
-static const struct fsc_floor_loop loops[] = {
+static const struct fsc_opencoded_loop loops[] = {
 	{ "overlay", true, read_overlay },
 	{ "typesafe", false, read_typesafe },
 	{ "rcu_desc", false, read_rcu_desc },
@@ -282,13 +282,13 @@ static const struct fsc_floor_loop loops[] = {
 	{ "hazptr", false, read_hazptr },
 	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
-	{ "locked", false, fsc_floor_read_locked },
+	{ "locked", false, fsc_opencoded_read_locked },
 	{}
 };
 
-const struct fsc_floor_path fsc_floor_pagecache = {
+const struct fsc_opencoded_path fsc_opencoded_pagecache = {
 	.name	= "pagecache",
 	.loops	= loops,
 	.unit	= 1,
-	.good	= fsc_floor_all_hit,
+	.good	= fsc_opencoded_all_hit,
 };

@@ -10,9 +10,9 @@
 
 #include <folioscale/mm.h>
 
-#include "floor.h"
+#include "opencoded.h"
 
-#define NR_PMDS		DIV_ROUND_UP(FSC_FLOOR_FOLIOS, FSC_PTES)
+#define NR_PMDS		DIV_ROUND_UP(FSC_OPENCODED_FOLIOS, FSC_PTES)
 
 static unsigned long pmds[NR_PMDS];
 
@@ -20,11 +20,11 @@ static noinline struct fsc_folio *fall_back(u32 key)
 {
 	struct fsc_folio *folio;
 
-	xa_lock(&fsc_floor.mapping.pages);
-	folio = xa_load(&fsc_floor.mapping.pages, key);
+	xa_lock(&fsc_opencoded.mapping.pages);
+	folio = xa_load(&fsc_opencoded.mapping.pages, key);
 	if (folio)
 		atomic_inc(&folio->refcount);
-	xa_unlock(&fsc_floor.mapping.pages);
+	xa_unlock(&fsc_opencoded.mapping.pages);
 	return folio;
 }
 
@@ -32,11 +32,11 @@ static noinline struct folio *fall_back_overlay(u32 key)
 {
 	struct folio *folio;
 
-	xa_lock(&fsc_floor.mapping.pages);
-	folio = xa_load(&fsc_floor.mapping.pages, key);
+	xa_lock(&fsc_opencoded.mapping.pages);
+	folio = xa_load(&fsc_opencoded.mapping.pages, key);
 	if (folio)
 		folio_get(folio);
-	xa_unlock(&fsc_floor.mapping.pages);
+	xa_unlock(&fsc_opencoded.mapping.pages);
 	return folio;
 }
 
@@ -70,7 +70,7 @@ static __always_inline struct folio *get_overlay(u32 key)
 fell:
 	local_irq_restore(flags);
 	if (drop)
-		fsc_floor_put_overlay(drop);
+		fsc_opencoded_put_overlay(drop);
 	return fall_back_overlay(key);
 }
 
@@ -80,13 +80,13 @@ static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
 	u64 good = 0;
 
 	while (n--) {
-		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
 		struct folio *folio = get_overlay(key);
 
 		if (unlikely(!folio))
 			continue;
-		good += fsc_floor_use_overlay(folio, key);
-		fsc_floor_put_overlay(folio);
+		good += fsc_opencoded_use_overlay(folio, key);
+		fsc_opencoded_put_overlay(folio);
 	}
 	*stream = own;
 	return good;
@@ -111,7 +111,7 @@ static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 	pte = READ_ONCE(*ptep);
 	if (unlikely(!pte))
 		goto fell;
-	slot = fsc_memdesc_slot(&fsc_floor.map, pte >> PAGE_SHIFT);
+	slot = fsc_memdesc_slot(&fsc_opencoded.map, pte >> PAGE_SHIFT);
 	if (unlikely(!slot))
 		goto fell;
 	word = READ_ONCE(*slot);
@@ -119,13 +119,13 @@ static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 	if (unlikely(!folio))
 		goto fell;
 	if (hazard) {
-		WRITE_ONCE(fsc_floor.hazard, folio);
+		WRITE_ONCE(fsc_opencoded.hazard, folio);
 		/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
 		smp_mb();
 		if (unlikely(READ_ONCE(*slot) != word))
 			goto fell;
 	}
-	if (unlikely(!fsc_floor_tryget(folio)))
+	if (unlikely(!fsc_opencoded_tryget(folio)))
 		goto fell;
 	if ((recheck && unlikely(READ_ONCE(*slot) != word)) ||
 	    unlikely(READ_ONCE(*pmdp) != pmd) || unlikely(READ_ONCE(*ptep) != pte)) {
@@ -134,17 +134,17 @@ static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 	}
 	if (hazard)
 		/* Would pair with the acquire of a freer's scan. */
-		smp_store_release(&fsc_floor.hazard, NULL);
+		smp_store_release(&fsc_opencoded.hazard, NULL);
 	local_irq_restore(flags);
 	return folio;
 
 fell:
 	if (hazard)
 		/* As above. */
-		smp_store_release(&fsc_floor.hazard, NULL);
+		smp_store_release(&fsc_opencoded.hazard, NULL);
 	local_irq_restore(flags);
 	if (drop)
-		fsc_floor_put(drop);
+		fsc_opencoded_put(drop);
 	return fall_back(key);
 }
 
@@ -155,13 +155,13 @@ static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n, bo
 	u64 good = 0;
 
 	while (n--) {
-		u32 key = fsc_stream_uniform(&own, FSC_FLOOR_FOLIOS);
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
 		struct fsc_folio *folio = get(key, hazard, recheck);
 
 		if (unlikely(!folio))
 			continue;
-		good += fsc_floor_use(folio, key);
-		fsc_floor_put(folio);
+		good += fsc_opencoded_use(folio, key);
+		fsc_opencoded_put(folio);
 	}
 	*stream = own;
 	return good;
@@ -187,7 +187,7 @@ static int map_all(void)
 	unsigned long key, *ptes;
 	void *folio;
 
-	xa_for_each(&fsc_floor.mapping.pages, key, folio) {
+	xa_for_each(&fsc_opencoded.mapping.pages, key, folio) {
 		unsigned long *pmd = &pmds[key / FSC_PTES];
 
 		if (!*pmd) {
@@ -197,7 +197,7 @@ static int map_all(void)
 			*pmd = (unsigned long)ptes | FSC_PRESENT;
 		}
 		ptes = (unsigned long *)(*pmd & ~FSC_PRESENT);
-		ptes[key % FSC_PTES] = fsc_floor_pfn_of(folio) << PAGE_SHIFT | FSC_PRESENT;
+		ptes[key % FSC_PTES] = fsc_opencoded_pfn_of(folio) << PAGE_SHIFT | FSC_PRESENT;
 	}
 	return 0;
 }
@@ -210,7 +210,7 @@ static void free_tables(void)
 		free_page(pmds[i] & ~FSC_PRESENT);
 }
 
-static const struct fsc_floor_loop loops[] = {
+static const struct fsc_opencoded_loop loops[] = {
 	{ "overlay", true, read_overlay },
 	{ "typesafe", false, read_typesafe },
 	{ "rcu_desc", false, read_rcu_desc },
@@ -218,15 +218,15 @@ static const struct fsc_floor_loop loops[] = {
 	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
 	/* Only the fallback. */
-	{ "locked", false, fsc_floor_read_locked },
+	{ "locked", false, fsc_opencoded_read_locked },
 	{}
 };
 
-const struct fsc_floor_path fsc_floor_gup = {
+const struct fsc_opencoded_path fsc_opencoded_gup = {
 	.name		= "gup",
 	.loops		= loops,
 	.unit		= 1,
 	.set_up		= map_all,
 	.tear_down	= free_tables,
-	.good		= fsc_floor_all_hit,
+	.good		= fsc_opencoded_all_hit,
 };

@@ -2,7 +2,7 @@
 /*
  * The PFN path by hand: walk the frames of all blocks in order, with two passes
  * over each block, as mm/compaction.c:isolate_migratepages_block would with
- * memdescs. The arena is the same as the harness's with mix=60:20:10:5:5.
+ * memdescs. The mix is the same as the harness's with mix=60:20:10:5:5.
  */
 #include <linux/bitops.h>
 #include <linux/build_bug.h>
@@ -11,9 +11,9 @@
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
-#include <folioscale/arena.h>
+#include <folioscale/pfn_mix.h>
 
-#include "floor.h"
+#include "opencoded.h"
 
 #define HUGETLB_PAGES	BIT(FSC_HUGETLB_ORDER)
 #define CHUNKS		DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
@@ -99,8 +99,8 @@ static __always_inline bool use(const struct fsc_folio *folio, unsigned long fra
 	unsigned long pfn = READ_ONCE(folio->pfn);
 
 	return likely(frame - pfn < 1UL << READ_ONCE(folio->order)) &&
-	       likely(READ_ONCE(folio->mapping) == &fsc_floor.mapping) &&
-	       fsc_floor_stamp_is(pfn, READ_ONCE(folio->index), word);
+	       likely(READ_ONCE(folio->mapping) == &fsc_opencoded.mapping) &&
+	       fsc_opencoded_stamp_is(pfn, READ_ONCE(folio->index), word);
 }
 
 static __always_inline bool use_overlay(struct folio *folio, unsigned long frame)
@@ -112,7 +112,7 @@ static __always_inline bool use_overlay(struct folio *folio, unsigned long frame
 	smp_acquire__after_ctrl_dep();
 	word = (u64)READ_ONCE(folio->private);
 	return likely(frame - pfn < 1UL << folio_order(folio)) &&
-	       fsc_floor_stamp_is(pfn, READ_ONCE(folio->index), word);
+	       fsc_opencoded_stamp_is(pfn, READ_ONCE(folio->index), word);
 }
 
 /* Pass two for one frame: get the folio (@hazard and @recheck as in gup.c), and use it. */
@@ -133,24 +133,24 @@ static __always_inline bool try(unsigned long frame, const unsigned long *slot, 
 		return false;
 	}
 	if (hazard) {
-		WRITE_ONCE(fsc_floor.hazard, folio);
+		WRITE_ONCE(fsc_opencoded.hazard, folio);
 		/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
 		smp_mb();
 		if (unlikely(READ_ONCE(*slot) != word))
 			goto out;
 	}
 	++*trygets;
-	got = fsc_floor_tryget(folio);
+	got = fsc_opencoded_tryget(folio);
 out:
 	good = likely(got) && (!recheck || likely(READ_ONCE(*slot) == word));
 	if (hazard)
 		/* Would pair with the acquire of a freer's scan. */
-		smp_store_release(&fsc_floor.hazard, NULL);
+		smp_store_release(&fsc_opencoded.hazard, NULL);
 	rcu_read_unlock();
 	if (unlikely(!got))
 		return false;
 	good = likely(good) && use(folio, frame);
-	fsc_floor_put(folio);
+	fsc_opencoded_put(folio);
 	return good;
 }
 
@@ -178,7 +178,7 @@ static __always_inline bool try_overlay(unsigned long frame, const unsigned long
 	good = likely(peek(frame, slot, true) == word);
 	rcu_read_unlock();
 	good = likely(good) && use_overlay(folio, frame);
-	fsc_floor_put_overlay(folio);
+	fsc_opencoded_put_overlay(folio);
 	return good;
 }
 
@@ -210,13 +210,13 @@ static __always_inline u64 read_by(unsigned int n, enum how how)
 	u64 good = 0, trygets = 0, ours = 0;
 
 	while (n--) {
-		const struct fsc_floor_block *block = &fsc_floor.blocks[walk.block];
+		const struct fsc_opencoded_block *block = &fsc_opencoded.blocks[walk.block];
 		const unsigned long *words = block->words;
 		unsigned long chosen[CHUNKS];
 		unsigned long pfn = block->pfn;
 		unsigned int i;
 
-		if (++walk.block == fsc_floor.nr_blocks)
+		if (++walk.block == fsc_opencoded.nr_blocks)
 			walk.block = 0;
 		ours += choose(pfn, words, chosen, how == BY_OVERLAY);
 		for (i = 0; i < CHUNKS; i++, pfn += BITS_PER_LONG, words += BITS_PER_LONG) {
@@ -271,11 +271,11 @@ static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 static int add(enum fsc_memdesc_type type, unsigned int nr)
 {
 	while (nr--) {
-		struct page *page = fsc_floor_frame();
+		struct page *page = fsc_opencoded_frame();
 
 		if (!page)
 			return -ENOMEM;
-		*fsc_memdesc_slot(&fsc_floor.map, page_to_pfn(page)) =
+		*fsc_memdesc_slot(&fsc_opencoded.map, page_to_pfn(page)) =
 			fsc_memdesc_word(type == FSC_MEMDESC_MISC ? NULL : page, type);
 	}
 	return 0;
@@ -283,7 +283,7 @@ static int add(enum fsc_memdesc_type type, unsigned int nr)
 
 static int fill(void)
 {
-	const struct fsc_floor_block *block = fsc_floor_block();
+	const struct fsc_opencoded_block *block = fsc_opencoded_block();
 	int err;
 
 	BUILD_BUG_ON(pageblock_order < FSC_HUGETLB_ORDER);
@@ -294,19 +294,19 @@ static int fill(void)
 	hugetlb.pfn = block->pfn;
 	fsc_memdesc_set(block->words, fsc_memdesc_word(&hugetlb, FSC_MEMDESC_HUGETLB),
 			HUGETLB_PAGES);
-	err = add(FSC_MEMDESC_SLAB, FSC_FLOOR_SHARE(20));
+	err = add(FSC_MEMDESC_SLAB, FSC_OPENCODED_SHARE(20));
 	if (!err)
-		err = add(FSC_MEMDESC_PTDESC, FSC_FLOOR_SHARE(10));
+		err = add(FSC_MEMDESC_PTDESC, FSC_OPENCODED_SHARE(10));
 	if (!err)
-		err = add(FSC_MEMDESC_MISC, FSC_FLOOR_SHARE(5));
+		err = add(FSC_MEMDESC_MISC, FSC_OPENCODED_SHARE(5));
 	return err;
 }
 
 /* Frames that one round decides about: those that have a word. */
 static u64 frames_in_all(void)
 {
-	return FSC_FLOOR_FOLIOS + FSC_FLOOR_SHARE(20) + FSC_FLOOR_SHARE(10) + FSC_FLOOR_SHARE(5) +
-	       HUGETLB_PAGES;
+	return FSC_OPENCODED_FOLIOS + FSC_OPENCODED_SHARE(20) + FSC_OPENCODED_SHARE(10) +
+	       FSC_OPENCODED_SHARE(5) + HUGETLB_PAGES;
 }
 
 /* Whole rounds of blocks, so that every folio is met equally often. */
@@ -315,7 +315,7 @@ static u64 blocks_of_rounds(u64 *lookups)
 	u64 rounds = DIV_ROUND_UP_ULL(*lookups, frames_in_all());
 
 	*lookups = rounds * frames_in_all();
-	return rounds * fsc_floor.nr_blocks;
+	return rounds * fsc_opencoded.nr_blocks;
 }
 
 /* Each round uses each folio once, and looks at the hugetlb folio once. */
@@ -323,12 +323,12 @@ static bool all_met(u64 lookups, u64 hits)
 {
 	u64 rounds = div64_u64(lookups, frames_in_all());
 
-	return walk.ours == lookups && hits == rounds * FSC_FLOOR_FOLIOS &&
+	return walk.ours == lookups && hits == rounds * FSC_OPENCODED_FOLIOS &&
 	       (!walk.trygets || walk.trygets == hits) &&
 	       walk.hugetlb_seen == rounds && walk.avoided == rounds * (HUGETLB_PAGES - 1);
 }
 
-static const struct fsc_floor_loop loops[] = {
+static const struct fsc_opencoded_loop loops[] = {
 	{ "overlay", true, read_overlay },
 	{ "typesafe", false, read_typesafe },
 	{ "rcu_desc", false, read_rcu_desc },
@@ -339,7 +339,7 @@ static const struct fsc_floor_loop loops[] = {
 	{}
 };
 
-const struct fsc_floor_path fsc_floor_pfn = {
+const struct fsc_opencoded_path fsc_opencoded_pfn = {
 	.name	= "pfn",
 	.loops	= loops,
 	.unit	= pageblock_nr_pages,

@@ -11,12 +11,12 @@ from .suite import Point
 
 POINT_SH = repo.SCRIPTS / "guest/point.sh"
 MEMORY_SH = repo.SCRIPTS / "guest/memory.sh"
-FLOOR_LOOKUPS = 1_000_000
+OPENCODED_LOOKUPS = 1_000_000
 _BOOT_S = 5.0
 # Guest time under icount is instructions: a host second runs about 100 million, fewer on a busy
 # host. Idle time costs none.
 _ICOUNT_SLOWDOWN = 10.0
-_FLOOR_GUEST_S = 0.2
+_OPENCODED_GUEST_S = 0.2
 _TURNOVER_GUEST_S = 2.5e-6
 
 
@@ -26,7 +26,7 @@ def expected_s(point: Point) -> float:
         return point.seconds
     turnovers = int(point.params.get("max_turnovers", 0))
     busy = _TURNOVER_GUEST_S * turnovers if turnovers else point.seconds - 0.4
-    return _ICOUNT_SLOWDOWN * (busy + (_FLOOR_GUEST_S if point.floor else 0))
+    return _ICOUNT_SLOWDOWN * (busy + (_OPENCODED_GUEST_S if point.opencoded else 0))
 
 
 def timeout_s(points: list[Point]) -> float:
@@ -50,6 +50,6 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
     for point in points:
         sleep = f" {point.seconds + 1:.0f}" if icount else ""
         lines.append(f"point {point.id} {quote(point.module_args)}{sleep}")
-        if icount and point.floor:
-            lines.append(f"floor {point.id} {point.path} {point.protocol} {FLOOR_LOOKUPS}")
+        if icount and point.opencoded:
+            lines.append(f"opencoded {point.id} {point.path} {point.protocol} {OPENCODED_LOOKUPS}")
     return "\n".join(lines) + "\nexit 0\n"

@@ -3,7 +3,7 @@
 
 import unittest
 
-from fsc.vm.frames import FrameError, Frames
+from fsc.vm.status_port import FrameError, Frames
 
 STREAM = b"@begin\n@blob say 5\nhello\n@blob run.json 9\n{\n@blob x\n@blob empty 0\n\n@status PASS job exited 0\n"
 BLOBS = [("say", b"hello"), ("run.json", b"{\n@blob x"), ("empty", b"")]

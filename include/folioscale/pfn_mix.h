@@ -10,8 +10,8 @@
  * of zero and FSC_HUGETLB_FREE; descriptor and memory stay until the run ends.
  * hugetlb_lock, which stands for the kernel's, protects FSC_HUGETLB_FREE.
  */
-#ifndef FOLIOSCALE_ARENA_H
-#define FOLIOSCALE_ARENA_H
+#ifndef FOLIOSCALE_PFN_MIX_H
+#define FOLIOSCALE_PFN_MIX_H
 
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -27,13 +27,13 @@
 #define FSC_HUGETLB_ORDER	9
 
 /**
- * struct fsc_uncounted - a memdesc without a reference count
+ * struct fsc_unrefcounted - a memdesc without a reference count
  * @pfn: its frame
  * @next: link of the list that a touch_slab run keeps
  */
-struct fsc_uncounted {
+struct fsc_unrefcounted {
 	unsigned long pfn;
-	struct fsc_uncounted *next;
+	struct fsc_unrefcounted *next;
 } __aligned(16);
 
 /**
@@ -49,13 +49,13 @@ struct fsc_pfn_walker {
 } ____cacheline_aligned_in_smp;
 
 /**
- * struct fsc_arena - the frames of a run that are not file folios
- * @mix: config.mix, parsed
- * @uncounted_cache: memdescs of slabs and page tables
+ * struct fsc_pfn_mix - the frames of a run that are not file folios
+ * @shares: config.mix, parsed
+ * @unrefcounted_cache: memdescs of slabs and page tables
  * @hugetlb_cache: descriptors of hugetlb folios
  * @walkers: one per thread
  * @nr: number of objects of each share
- * @uncounted: all objects of %FSC_SHARE_SLAB and %FSC_SHARE_PTDESC
+ * @unrefcounted: all objects of %FSC_SHARE_SLAB and %FSC_SHARE_PTDESC
  * @misc: frames without a memdesc
  * @hugetlb: all hugetlb folios
  * @fresh: first frame of the block that single frames are taken from
@@ -66,13 +66,13 @@ struct fsc_pfn_walker {
  * @kept_last: the one freed most recently, not yet in @kept
  * @kept_lock: protects @kept and @kept_last
  */
-struct fsc_arena {
-	struct fsc_mix mix;
-	struct kmem_cache *uncounted_cache;
+struct fsc_pfn_mix {
+	struct fsc_mix shares;
+	struct kmem_cache *unrefcounted_cache;
 	struct kmem_cache *hugetlb_cache;
 	struct fsc_pfn_walker *walkers;
 	unsigned long nr[FSC_NR_SHARES];
-	struct fsc_uncounted **uncounted[FSC_NR_SHARES];
+	struct fsc_unrefcounted **unrefcounted[FSC_NR_SHARES];
 	unsigned long *misc;
 	struct fsc_folio **hugetlb;
 	unsigned long fresh;
@@ -80,11 +80,11 @@ struct fsc_arena {
 	unsigned long fresh_wanted;
 	spinlock_t hugetlb_lock ____cacheline_aligned_in_smp;	/* innermost */
 	spinlock_t kept_lock;	/* protects @kept and @kept_last */
-	struct fsc_uncounted *kept;
-	struct fsc_uncounted *kept_last;
+	struct fsc_unrefcounted *kept;
+	struct fsc_unrefcounted *kept_last;
 };
 
-static inline struct fsc_arena *fsc_arena_of(const struct fsc_run *run)
+static inline struct fsc_pfn_mix *fsc_pfn_mix_of(const struct fsc_run *run)
 {
 	return run->path_data;
 }
@@ -94,13 +94,15 @@ static __always_inline struct fsc_pfn_walker *fsc_walker_of(const struct fsc_thr
 	return t->path_data;
 }
 
-u64 fsc_arena_bytes(const struct fsc_run *run);
-int fsc_arena_create(struct fsc_run *run);
-void fsc_arena_destroy(struct fsc_run *run);
-struct page *fsc_arena_frame(struct fsc_run *run);
-void fsc_arena_turned(struct fsc_thread *t, unsigned int n);
-void fsc_arena_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const unsigned long *slot);
-void fsc_arena_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio);
-void fsc_arena_touch(struct fsc_thread *t, const struct fsc_uncounted *desc, unsigned long pfn);
+u64 fsc_pfn_mix_bytes(const struct fsc_run *run);
+int fsc_pfn_mix_create(struct fsc_run *run);
+void fsc_pfn_mix_destroy(struct fsc_run *run);
+struct page *fsc_pfn_mix_frame(struct fsc_run *run);
+void fsc_pfn_mix_turned(struct fsc_thread *t, unsigned int n);
+void fsc_pfn_mix_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn,
+				 const unsigned long *slot);
+void fsc_pfn_mix_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio);
+void fsc_pfn_mix_touch(struct fsc_thread *t, const struct fsc_unrefcounted *desc,
+		       unsigned long pfn);
 
-#endif /* FOLIOSCALE_ARENA_H */
+#endif /* FOLIOSCALE_PFN_MIX_H */

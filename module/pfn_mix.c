@@ -7,7 +7,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include <folioscale/arena.h>
+#include <folioscale/pfn_mix.h>
 #include <folioscale/clock.h>
 #include <folioscale/memdesc.h>
 #include <folioscale/protocol.h>
@@ -29,33 +29,33 @@ static unsigned long share_nr(const struct fsc_mix *mix, enum fsc_share share, u
 }
 
 /**
- * fsc_arena_bytes - memory that the arena of a run takes
+ * fsc_pfn_mix_bytes - memory that the mix of a run takes
  * @run: a run whose config and orders are set
  *
  * Context: Process context, may sleep.
  * Return: Bytes.
  */
-u64 fsc_arena_bytes(const struct fsc_run *run)
+u64 fsc_pfn_mix_bytes(const struct fsc_run *run)
 {
 	u64 file = fsc_orders_pages(&run->orders, run->config.nr_folios), pages = 0;
-	struct fsc_mix mix;
+	struct fsc_mix shares;
 	unsigned int i;
 
-	if (fsc_parse_mix(run->config.mix, &mix))
+	if (fsc_parse_mix(run->config.mix, &shares))
 		return 0;
 	for (i = 0; i < FSC_NR_SHARES; i++)
-		pages += share_nr(&mix, i, file) * (i == FSC_SHARE_HUGETLB ? HUGETLB_PAGES : 1);
-	return pages * (PAGE_SIZE + sizeof(unsigned long) + sizeof(struct fsc_uncounted) +
+		pages += share_nr(&shares, i, file) * (i == FSC_SHARE_HUGETLB ? HUGETLB_PAGES : 1);
+	return pages * (PAGE_SIZE + sizeof(unsigned long) + sizeof(struct fsc_unrefcounted) +
 			sizeof(void *));
 }
 
-static struct page *fresh_frame(struct fsc_arena *arena)
+static struct page *fresh_frame(struct fsc_pfn_mix *mix)
 {
-	return pfn_to_page(arena->fresh + pageblock_nr_pages - arena->fresh_left--);
+	return pfn_to_page(mix->fresh + pageblock_nr_pages - mix->fresh_left--);
 }
 
 /**
- * fsc_arena_frame - allocate a single frame to populate the arena
+ * fsc_pfn_mix_frame - allocate a single frame to populate the mix
  * @run: a run that is being set up or populated
  *
  * The page allocator starts with what earlier use left, page by page in any
@@ -68,29 +68,29 @@ static struct page *fresh_frame(struct fsc_arena *arena)
  * Return: A page of its own; NULL if there is no whole block, or if the run already has all the
  * single frames it starts with.
  */
-struct page *fsc_arena_frame(struct fsc_run *run)
+struct page *fsc_pfn_mix_frame(struct fsc_run *run)
 {
-	struct fsc_arena *arena = run->map.walked ? fsc_arena_of(run) : NULL;
+	struct fsc_pfn_mix *mix = run->map.walked ? fsc_pfn_mix_of(run) : NULL;
 	struct page *page;
 
-	if (!arena || !arena->fresh_wanted)
+	if (!mix || !mix->fresh_wanted)
 		return NULL;
-	if (!arena->fresh_left) {
+	if (!mix->fresh_left) {
 		page = alloc_pages(FSC_GFP, pageblock_order);
 		if (!page)
 			return NULL;
 		split_page(page, pageblock_order);
-		arena->fresh = page_to_pfn(page);
-		arena->fresh_left = pageblock_nr_pages;
+		mix->fresh = page_to_pfn(page);
+		mix->fresh_left = pageblock_nr_pages;
 	}
-	arena->fresh_wanted--;
-	return fresh_frame(arena);
+	mix->fresh_wanted--;
+	return fresh_frame(mix);
 }
 
 /* Allocate frames with memdesc words, owned by the caller; NULL when out of memory. */
 static struct page *frames_alloc(struct fsc_run *run, unsigned int order, bool fresh)
 {
-	struct page *page = fresh ? fsc_arena_frame(run) : NULL;
+	struct page *page = fresh ? fsc_pfn_mix_frame(run) : NULL;
 
 	if (!page)
 		page = alloc_pages(FSC_GFP, order);
@@ -113,47 +113,48 @@ static enum fsc_memdesc_type type_of(enum fsc_share share)
 	return share == FSC_SHARE_SLAB ? FSC_MEMDESC_SLAB : FSC_MEMDESC_PTDESC;
 }
 
-static struct fsc_uncounted *kept_take(struct fsc_arena *arena)
+static struct fsc_unrefcounted *kept_take(struct fsc_pfn_mix *mix)
 {
-	struct fsc_uncounted *desc;
+	struct fsc_unrefcounted *desc;
 
-	spin_lock(&arena->kept_lock);
-	desc = arena->kept;
+	spin_lock(&mix->kept_lock);
+	desc = mix->kept;
 	if (desc)
-		arena->kept = desc->next;
-	spin_unlock(&arena->kept_lock);
+		mix->kept = desc->next;
+	spin_unlock(&mix->kept_lock);
 	return desc;
 }
 
-static void desc_free(struct fsc_run *run, struct fsc_uncounted *desc)
+static void desc_free(struct fsc_run *run, struct fsc_unrefcounted *desc)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 
 	if (!run->loops->protocol->bug.touches_slab) {
-		kmem_cache_free(arena->uncounted_cache, desc);
+		kmem_cache_free(mix->unrefcounted_cache, desc);
 		return;
 	}
 	/* Hold back the last one, or it would get its old frame: see pool.c. */
-	spin_lock(&arena->kept_lock);
-	if (arena->kept_last) {
-		arena->kept_last->next = arena->kept;
-		arena->kept = arena->kept_last;
+	spin_lock(&mix->kept_lock);
+	if (mix->kept_last) {
+		mix->kept_last->next = mix->kept;
+		mix->kept = mix->kept_last;
 	}
-	arena->kept_last = desc;
-	spin_unlock(&arena->kept_lock);
+	mix->kept_last = desc;
+	spin_unlock(&mix->kept_lock);
 }
 
-static struct fsc_uncounted *uncounted_alloc(struct fsc_run *run, enum fsc_share share, bool fresh)
+static struct fsc_unrefcounted *unrefcounted_alloc(struct fsc_run *run, enum fsc_share share,
+						   bool fresh)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 	struct page *page = frames_alloc(run, 0, fresh);
-	struct fsc_uncounted *desc;
+	struct fsc_unrefcounted *desc;
 
 	if (!page)
 		return NULL;
-	desc = run->loops->protocol->bug.touches_slab ? kept_take(arena) : NULL;
+	desc = run->loops->protocol->bug.touches_slab ? kept_take(mix) : NULL;
 	if (!desc)
-		desc = kmem_cache_alloc(arena->uncounted_cache, FSC_GFP);
+		desc = kmem_cache_alloc(mix->unrefcounted_cache, FSC_GFP);
 	if (!desc) {
 		__free_page(page);
 		return NULL;
@@ -164,7 +165,7 @@ static struct fsc_uncounted *uncounted_alloc(struct fsc_run *run, enum fsc_share
 	return desc;
 }
 
-static void uncounted_free(struct fsc_run *run, struct fsc_uncounted *desc)
+static void unrefcounted_free(struct fsc_run *run, struct fsc_unrefcounted *desc)
 {
 	frames_free(run, desc->pfn, 0);
 	desc_free(run, desc);
@@ -172,13 +173,13 @@ static void uncounted_free(struct fsc_run *run, struct fsc_uncounted *desc)
 
 static struct fsc_folio *hugetlb_alloc(struct fsc_run *run)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 	struct page *page = frames_alloc(run, FSC_HUGETLB_ORDER, false);
 	struct fsc_folio *folio;
 
 	if (!page)
 		return NULL;
-	folio = kmem_cache_zalloc(arena->hugetlb_cache, FSC_GFP);
+	folio = kmem_cache_zalloc(mix->hugetlb_cache, FSC_GFP);
 	if (!folio) {
 		__free_pages(page, FSC_HUGETLB_ORDER);
 		return NULL;
@@ -191,18 +192,18 @@ static struct fsc_folio *hugetlb_alloc(struct fsc_run *run)
 	return folio;
 }
 
-static int fill_uncounted(struct fsc_run *run, enum fsc_share share)
+static int fill_unrefcounted(struct fsc_run *run, enum fsc_share share)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 	unsigned long i;
 
-	arena->uncounted[share] = kvcalloc(arena->nr[share], sizeof(struct fsc_uncounted *),
-					   GFP_KERNEL);
-	if (!arena->uncounted[share])
+	mix->unrefcounted[share] = kvcalloc(mix->nr[share], sizeof(struct fsc_unrefcounted *),
+					    GFP_KERNEL);
+	if (!mix->unrefcounted[share])
 		return -ENOMEM;
-	for (i = 0; i < arena->nr[share]; i++) {
-		arena->uncounted[share][i] = uncounted_alloc(run, share, true);
-		if (!arena->uncounted[share][i])
+	for (i = 0; i < mix->nr[share]; i++) {
+		mix->unrefcounted[share][i] = unrefcounted_alloc(run, share, true);
+		if (!mix->unrefcounted[share][i])
 			return -ENOMEM;
 		cond_resched();
 	}
@@ -211,15 +212,15 @@ static int fill_uncounted(struct fsc_run *run, enum fsc_share share)
 
 static int fill_hugetlb(struct fsc_run *run)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
-	unsigned long i, nr = arena->nr[FSC_SHARE_HUGETLB];
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
+	unsigned long i, nr = mix->nr[FSC_SHARE_HUGETLB];
 
-	arena->hugetlb = kvcalloc(nr, sizeof(*arena->hugetlb), GFP_KERNEL);
-	if (!arena->hugetlb)
+	mix->hugetlb = kvcalloc(nr, sizeof(*mix->hugetlb), GFP_KERNEL);
+	if (!mix->hugetlb)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
-		arena->hugetlb[i] = hugetlb_alloc(run);
-		if (!arena->hugetlb[i])
+		mix->hugetlb[i] = hugetlb_alloc(run);
+		if (!mix->hugetlb[i])
 			return -ENOMEM;
 	}
 	return 0;
@@ -227,19 +228,19 @@ static int fill_hugetlb(struct fsc_run *run)
 
 static int fill_misc(struct fsc_run *run)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
-	unsigned long i, nr = arena->nr[FSC_SHARE_MISC];
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
+	unsigned long i, nr = mix->nr[FSC_SHARE_MISC];
 
-	arena->misc = kvcalloc(nr, sizeof(*arena->misc), GFP_KERNEL);
-	if (!arena->misc)
+	mix->misc = kvcalloc(nr, sizeof(*mix->misc), GFP_KERNEL);
+	if (!mix->misc)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
 		struct page *page = frames_alloc(run, 0, true);
 
 		if (!page)
 			return -ENOMEM;
-		arena->misc[i] = page_to_pfn(page);
-		fsc_memdesc_publish(&run->map, arena->misc[i],
+		mix->misc[i] = page_to_pfn(page);
+		fsc_memdesc_publish(&run->map, mix->misc[i],
 				    fsc_memdesc_word(NULL, FSC_MEMDESC_MISC), 1);
 		cond_resched();
 	}
@@ -248,16 +249,16 @@ static int fill_misc(struct fsc_run *run)
 
 static int fill(struct fsc_run *run)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 	int err = 0;
 
-	if (arena->nr[FSC_SHARE_SLAB])
-		err = fill_uncounted(run, FSC_SHARE_SLAB);
-	if (!err && arena->nr[FSC_SHARE_PTDESC])
-		err = fill_uncounted(run, FSC_SHARE_PTDESC);
-	if (!err && arena->nr[FSC_SHARE_HUGETLB])
+	if (mix->nr[FSC_SHARE_SLAB])
+		err = fill_unrefcounted(run, FSC_SHARE_SLAB);
+	if (!err && mix->nr[FSC_SHARE_PTDESC])
+		err = fill_unrefcounted(run, FSC_SHARE_PTDESC);
+	if (!err && mix->nr[FSC_SHARE_HUGETLB])
 		err = fill_hugetlb(run);
-	if (!err && arena->nr[FSC_SHARE_MISC])
+	if (!err && mix->nr[FSC_SHARE_MISC])
 		err = fill_misc(run);
 	return err;
 }
@@ -271,49 +272,50 @@ static struct kmem_cache *create_cache(const char *name, unsigned int size)
 }
 
 /**
- * fsc_arena_create - allocate the shares that config.mix asks for
+ * fsc_pfn_mix_create - allocate the shares that config.mix asks for
  * @run: a run whose memdesc map exists
  *
- * On failure fsc_arena_destroy() undoes what there is.
+ * On failure fsc_pfn_mix_destroy() undoes what there is.
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM.
  */
-int fsc_arena_create(struct fsc_run *run)
+int fsc_pfn_mix_create(struct fsc_run *run)
 {
-	struct fsc_arena *arena = kzalloc_obj(*arena, GFP_KERNEL);
+	struct fsc_pfn_mix *mix = kzalloc_obj(*mix, GFP_KERNEL);
 	u64 file = fsc_orders_pages(&run->orders, run->config.nr_folios);
 	unsigned int i;
 	int err;
 
-	run->path_data = arena;
-	if (!arena)
+	run->path_data = mix;
+	if (!mix)
 		return -ENOMEM;
-	spin_lock_init(&arena->hugetlb_lock);
-	spin_lock_init(&arena->kept_lock);
-	err = fsc_parse_mix(run->config.mix, &arena->mix);
+	spin_lock_init(&mix->hugetlb_lock);
+	spin_lock_init(&mix->kept_lock);
+	err = fsc_parse_mix(run->config.mix, &mix->shares);
 	if (err)
 		return err;
 	run->map.walked = true;
-	arena->uncounted_cache = create_cache("folioscale_uncounted", sizeof(struct fsc_uncounted));
-	arena->hugetlb_cache = create_cache("folioscale_hugetlb", sizeof(struct fsc_folio));
-	if (!arena->uncounted_cache || !arena->hugetlb_cache)
+	mix->unrefcounted_cache = create_cache("folioscale_unrefcounted",
+					       sizeof(struct fsc_unrefcounted));
+	mix->hugetlb_cache = create_cache("folioscale_hugetlb", sizeof(struct fsc_folio));
+	if (!mix->unrefcounted_cache || !mix->hugetlb_cache)
 		return -ENOMEM;
 	for (i = 0; i < FSC_NR_SHARES; i++)
-		arena->nr[i] = share_nr(&arena->mix, i, file);
-	arena->walkers = kvcalloc(run->nr_threads, sizeof(*arena->walkers), GFP_KERNEL);
-	if (!arena->walkers)
+		mix->nr[i] = share_nr(&mix->shares, i, file);
+	mix->walkers = kvcalloc(run->nr_threads, sizeof(*mix->walkers), GFP_KERNEL);
+	if (!mix->walkers)
 		return -ENOMEM;
 	for (i = 0; i < run->nr_threads; i++) {
 		struct fsc_thread *t = run->threads[i];
 
 		/* Not the same stream as its keys. */
-		fsc_stream_seed(&arena->walkers[i].random, ~run->config.seed, t->role, t->nr);
-		t->path_data = &arena->walkers[i];
+		fsc_stream_seed(&mix->walkers[i].random, ~run->config.seed, t->role, t->nr);
+		t->path_data = &mix->walkers[i];
 	}
-	/* All single frames that populate the arena. */
-	arena->fresh_wanted = arena->nr[FSC_SHARE_SLAB] + arena->nr[FSC_SHARE_PTDESC] +
-			      arena->nr[FSC_SHARE_MISC] + (run->orders.max ? 0 : file);
+	/* All single frames that populate the mix. */
+	mix->fresh_wanted = mix->nr[FSC_SHARE_SLAB] + mix->nr[FSC_SHARE_PTDESC] +
+			      mix->nr[FSC_SHARE_MISC] + (run->orders.max ? 0 : file);
 	return fill(run);
 }
 
@@ -323,62 +325,62 @@ static void destroy_cache(struct fsc_run *run, struct kmem_cache *cache)
 	kmem_cache_destroy(cache);
 }
 
-static void empty_uncounted(struct fsc_run *run, enum fsc_share share)
+static void empty_unrefcounted(struct fsc_run *run, enum fsc_share share)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 	unsigned long i;
 
-	for (i = 0; arena->uncounted[share] && i < arena->nr[share]; i++) {
-		if (arena->uncounted[share][i])
-			uncounted_free(run, arena->uncounted[share][i]);
+	for (i = 0; mix->unrefcounted[share] && i < mix->nr[share]; i++) {
+		if (mix->unrefcounted[share][i])
+			unrefcounted_free(run, mix->unrefcounted[share][i]);
 		cond_resched();
 	}
-	kvfree(arena->uncounted[share]);
+	kvfree(mix->unrefcounted[share]);
 }
 
 /**
- * fsc_arena_destroy - free all shares
+ * fsc_pfn_mix_destroy - free all shares
  * @run: a run whose threads have ended
  *
  * Context: Process context, sleeps.
  */
-void fsc_arena_destroy(struct fsc_run *run)
+void fsc_pfn_mix_destroy(struct fsc_run *run)
 {
-	struct fsc_arena *arena = fsc_arena_of(run);
-	struct fsc_uncounted *desc;
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
+	struct fsc_unrefcounted *desc;
 	unsigned long i;
 
-	if (!arena)
+	if (!mix)
 		return;
-	empty_uncounted(run, FSC_SHARE_SLAB);
-	empty_uncounted(run, FSC_SHARE_PTDESC);
-	for (i = 0; arena->hugetlb && i < arena->nr[FSC_SHARE_HUGETLB]; i++) {
-		struct fsc_folio *folio = arena->hugetlb[i];
+	empty_unrefcounted(run, FSC_SHARE_SLAB);
+	empty_unrefcounted(run, FSC_SHARE_PTDESC);
+	for (i = 0; mix->hugetlb && i < mix->nr[FSC_SHARE_HUGETLB]; i++) {
+		struct fsc_folio *folio = mix->hugetlb[i];
 
 		if (!folio)
 			break;
 		frames_free(run, folio->pfn, FSC_HUGETLB_ORDER);
-		kmem_cache_free(arena->hugetlb_cache, folio);
+		kmem_cache_free(mix->hugetlb_cache, folio);
 		cond_resched();
 	}
-	kvfree(arena->hugetlb);
-	for (i = 0; arena->misc && i < arena->nr[FSC_SHARE_MISC] && arena->misc[i]; i++) {
-		frames_free(run, arena->misc[i], 0);
+	kvfree(mix->hugetlb);
+	for (i = 0; mix->misc && i < mix->nr[FSC_SHARE_MISC] && mix->misc[i]; i++) {
+		frames_free(run, mix->misc[i], 0);
 		cond_resched();
 	}
-	kvfree(arena->misc);
-	if (arena->kept_last)
-		kmem_cache_free(arena->uncounted_cache, arena->kept_last);
-	while ((desc = kept_take(arena))) {
-		kmem_cache_free(arena->uncounted_cache, desc);
+	kvfree(mix->misc);
+	if (mix->kept_last)
+		kmem_cache_free(mix->unrefcounted_cache, mix->kept_last);
+	while ((desc = kept_take(mix))) {
+		kmem_cache_free(mix->unrefcounted_cache, desc);
 		cond_resched();
 	}
-	kvfree(arena->walkers);
-	while (arena->fresh_left)
-		__free_page(fresh_frame(arena));
-	destroy_cache(run, arena->hugetlb_cache);
-	destroy_cache(run, arena->uncounted_cache);
-	kfree(arena);
+	kvfree(mix->walkers);
+	while (mix->fresh_left)
+		__free_page(fresh_frame(mix));
+	destroy_cache(run, mix->hugetlb_cache);
+	destroy_cache(run, mix->unrefcounted_cache);
+	kfree(mix);
 	run->path_data = NULL;
 }
 
@@ -388,11 +390,11 @@ static unsigned long pick(struct fsc_thread *t, unsigned long nr)
 }
 
 /* Allocate the new one first, so that it gets another frame. */
-static bool turn_uncounted(struct fsc_thread *t, enum fsc_share share)
+static bool turn_unrefcounted(struct fsc_thread *t, enum fsc_share share)
 {
-	struct fsc_arena *arena = fsc_arena_of(t->run);
-	struct fsc_uncounted **place = &arena->uncounted[share][pick(t, arena->nr[share])];
-	struct fsc_uncounted *old, *new = uncounted_alloc(t->run, share, false);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(t->run);
+	struct fsc_unrefcounted **place = &mix->unrefcounted[share][pick(t, mix->nr[share])];
+	struct fsc_unrefcounted *old, *new = unrefcounted_alloc(t->run, share, false);
 
 	if (!new) {
 		fsc_count(&t->counters, FSC_ALLOC_FAILED);
@@ -400,76 +402,76 @@ static bool turn_uncounted(struct fsc_thread *t, enum fsc_share share)
 	}
 	/* Fully ordered: the next thread that takes it sees what was written to it. */
 	old = xchg(place, new);
-	uncounted_free(t->run, old);
+	unrefcounted_free(t->run, old);
 	return true;
 }
 
-static void hugetlb_put(struct fsc_arena *arena, struct fsc_folio *folio)
+static void hugetlb_put(struct fsc_pfn_mix *mix, struct fsc_folio *folio)
 {
 	if (!atomic_dec_and_test(&folio->refcount))
 		return;
-	spin_lock(&arena->hugetlb_lock);
+	spin_lock(&mix->hugetlb_lock);
 	WRITE_ONCE(folio->flags, FSC_HUGETLB_FREE);
-	spin_unlock(&arena->hugetlb_lock);
+	spin_unlock(&mix->hugetlb_lock);
 }
 
 /* Allocate a free hugetlb folio, and free it again. */
 static bool turn_hugetlb(struct fsc_thread *t)
 {
-	struct fsc_arena *arena = fsc_arena_of(t->run);
-	struct fsc_folio *folio = arena->hugetlb[pick(t, arena->nr[FSC_SHARE_HUGETLB])];
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(t->run);
+	struct fsc_folio *folio = mix->hugetlb[pick(t, mix->nr[FSC_SHARE_HUGETLB])];
 	bool got;
 
-	spin_lock(&arena->hugetlb_lock);
+	spin_lock(&mix->hugetlb_lock);
 	got = folio->flags == FSC_HUGETLB_FREE;
 	if (got) {
 		WRITE_ONCE(folio->flags, 0);
 		atomic_set(&folio->refcount, 1);
 	}
-	spin_unlock(&arena->hugetlb_lock);
+	spin_unlock(&mix->hugetlb_lock);
 	if (got)
-		hugetlb_put(arena, folio);
+		hugetlb_put(mix, folio);
 	return got;
 }
 
 static void turn_share(struct fsc_thread *t, enum fsc_share share, unsigned int n)
 {
 	u64 *credit = &fsc_walker_of(t)->credit[share];
-	struct fsc_arena *arena = fsc_arena_of(t->run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(t->run);
 
-	*credit += (u64)n * arena->mix.weight[share];
-	while (*credit >= arena->mix.weight[FSC_SHARE_FILE]) {
+	*credit += (u64)n * mix->shares.weight[share];
+	while (*credit >= mix->shares.weight[FSC_SHARE_FILE]) {
 		if (fsc_must_give_up(t)) {
 			*credit = 0;
 			return;
 		}
-		*credit -= arena->mix.weight[FSC_SHARE_FILE];
-		if (share == FSC_SHARE_HUGETLB ? turn_hugetlb(t) : turn_uncounted(t, share))
+		*credit -= mix->shares.weight[FSC_SHARE_FILE];
+		if (share == FSC_SHARE_HUGETLB ? turn_hugetlb(t) : turn_unrefcounted(t, share))
 			fsc_count(&t->counters, FSC_OTHER_TURNOVERS);
 		cond_resched();
 	}
 }
 
 /**
- * fsc_arena_turned - turn over the other shares as often as the file folios
+ * fsc_pfn_mix_turned - turn over the other shares as often as the file folios
  * @t: a freer
  * @n: number of file folios it has turned over
  *
  * Context: Process context, may sleep.
  */
-void fsc_arena_turned(struct fsc_thread *t, unsigned int n)
+void fsc_pfn_mix_turned(struct fsc_thread *t, unsigned int n)
 {
-	const struct fsc_arena *arena = fsc_arena_of(t->run);
+	const struct fsc_pfn_mix *mix = fsc_pfn_mix_of(t->run);
 	unsigned int share;
 
 	for (share = FSC_SHARE_SLAB; share <= FSC_SHARE_HUGETLB; share++) {
-		if (arena->nr[share])
+		if (mix->nr[share])
 			turn_share(t, share, n);
 	}
 }
 
 /**
- * fsc_arena_look_at_hugetlb - decide about a frame that may belong to a free hugetlb folio
+ * fsc_pfn_mix_look_at_hugetlb - decide about a frame that may belong to a free hugetlb folio
  * @t: the walker
  * @pfn: the frame
  * @slot: its word
@@ -478,13 +480,13 @@ void fsc_arena_turned(struct fsc_thread *t, unsigned int n)
  *
  * Context: Process context, not inside RCU; takes hugetlb_lock.
  */
-void fsc_arena_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const unsigned long *slot)
+void fsc_pfn_mix_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const unsigned long *slot)
 {
-	struct fsc_arena *arena = fsc_arena_of(t->run);
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(t->run);
 	struct fsc_folio *folio = NULL;
 	unsigned long word;
 
-	spin_lock(&arena->hugetlb_lock);
+	spin_lock(&mix->hugetlb_lock);
 	word = READ_ONCE(*slot);
 	if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
 		folio = fsc_memdesc_desc(word);
@@ -492,36 +494,36 @@ void fsc_arena_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const un
 		folio = NULL;
 	if (folio && unlikely(pfn - folio->pfn >= HUGETLB_PAGES || atomic_read(&folio->refcount)))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, pfn, 0, pfn, folio->pfn);
-	spin_unlock(&arena->hugetlb_lock);
+	spin_unlock(&mix->hugetlb_lock);
 	if (folio)
 		fsc_count(&t->counters, FSC_HUGETLB_SEEN);
 }
 
 /**
- * fsc_arena_try_hugetlb - tryget and put on a hugetlb folio, as on any other folio
+ * fsc_pfn_mix_try_hugetlb - tryget and put on a hugetlb folio, as on any other folio
  * @t: the walker
  * @folio: the folio; hugetlb descriptors stay until the run ends
  *
  * Context: Process context, not inside RCU.
  */
-void fsc_arena_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio)
+void fsc_pfn_mix_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio)
 {
 	fsc_count(&t->counters, FSC_TRYGETS);
 	if (atomic_add_unless(&folio->refcount, 1, 0))
-		hugetlb_put(fsc_arena_of(t->run), folio);
+		hugetlb_put(fsc_pfn_mix_of(t->run), folio);
 	else
 		fsc_retry(t, FSC_TRYGET_ZERO, READ_ONCE(folio->pfn), 1);
 }
 
 /**
- * fsc_arena_touch - follow the memdesc word of a slab, which is a bug
+ * fsc_pfn_mix_touch - follow the memdesc word of a slab, which is a bug
  * @t: the walker
  * @desc: what the word points to
  * @pfn: the frame whose word was read
  *
  * Context: Any; with touch_slab the descriptors stay descriptors until the run ends.
  */
-void fsc_arena_touch(struct fsc_thread *t, const struct fsc_uncounted *desc, unsigned long pfn)
+void fsc_pfn_mix_touch(struct fsc_thread *t, const struct fsc_unrefcounted *desc, unsigned long pfn)
 {
 	unsigned long found = READ_ONCE(desc->pfn);
 

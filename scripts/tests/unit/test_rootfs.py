@@ -9,7 +9,7 @@ from unittest import mock
 
 from fsc import repo
 from fsc.verdict import PASS, SetupError
-from fsc.vm import accel, roots, vm
+from fsc.vm import accel, rootfs, vm
 from fsc.vm.kernel import Kernel
 
 # Reports if the socket is there, and the server's PID.
@@ -40,7 +40,7 @@ class HostRootTest(unittest.TestCase):
         image = self.folder / "bzImage"
         image.write_bytes(b"kernel")
         self.spec = vm.BootSpec(Kernel("t", "t", image, self.folder), "true\n", accel.TRACED, 20.0,
-                                self.folder / "out", {"/folioscale.ko": image}, roots.HostRoot(), memory_mb=300)
+                                self.folder / "out", {"/folioscale.ko": image}, rootfs.HostRoot(), memory_mb=300)
 
     def stand_in(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -50,7 +50,7 @@ class HostRootTest(unittest.TestCase):
 
     def boot(self, server: str) -> vm.Boot:
         with mock.patch.object(vm, "QEMU", str(self.stand_in("qemu", QEMU))), \
-                mock.patch.object(roots, "_SERVE", self.stand_in("server", server)):
+                mock.patch.object(rootfs, "_SERVE", self.stand_in("server", server)):
             return vm.boot(self.spec)
 
     def test_what_is_said(self) -> None:

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The floor: hand-written lookups for each path and protocol, without the
+ * Open-coded lookups for each path and protocol, without the
  * harness. `make icount` compares the harness's loops with them.
  *
- * insmod fsc_floor.ko path=NAME protocol=NAME lookups=N runs the loop on a
- * bound kthread before it returns, and creates fsc_floor/result in debugfs.
+ * insmod fsc_opencoded.ko path=NAME protocol=NAME lookups=N runs the loop on a
+ * bound kthread before it returns, and creates fsc_opencoded/result in debugfs.
  * There are one mapping, 1,024 order-0 folios, uniform keys and no freer. Only
  * types and their inline helpers are shared with the module: descriptor, stamp,
  * generator, and access to memdesc words.
@@ -20,7 +20,7 @@
 
 #include <folioscale/clock.h>
 
-#include "floor.h"
+#include "opencoded.h"
 
 /* Steps between calls of cond_resched(), about as in the harness's batches. */
 #define BATCH		4096
@@ -37,16 +37,16 @@ static unsigned int lookups = 1000000;
 module_param(lookups, uint, 0444);
 MODULE_PARM_DESC(lookups, "how many; on the pfn path frames, and rounded up to all blocks");
 
-static const struct fsc_floor_path *const paths[] = {
-	&fsc_floor_pagecache,
-	&fsc_floor_gup,
-	&fsc_floor_pfn,
+static const struct fsc_opencoded_path *const paths[] = {
+	&fsc_opencoded_pagecache,
+	&fsc_opencoded_gup,
+	&fsc_opencoded_pfn,
 };
 
-struct fsc_floor_world fsc_floor;
+struct fsc_opencoded_world fsc_opencoded;
 
-static const struct fsc_floor_path *chosen_path;
-static const struct fsc_floor_loop *chosen;
+static const struct fsc_opencoded_path *chosen_path;
+static const struct fsc_opencoded_loop *chosen;
 static struct kmem_cache *cache;
 static unsigned int frames_left;
 static struct dentry *dir;
@@ -60,39 +60,39 @@ static struct {
 } found;
 
 /**
- * fsc_floor_last_put - someone put the reference of a slot
+ * fsc_opencoded_last_put - someone put the reference of a slot
  *
  * With freers this would free the folio. Here it is a mistake, and the result
  * is not good.
  *
  * Context: Any.
  */
-noinline void fsc_floor_last_put(void)
+noinline void fsc_opencoded_last_put(void)
 {
-	fsc_floor.lost = true;
+	fsc_opencoded.lost = true;
 }
 
 /**
- * fsc_floor_all_hit - is the result good, for a path on which every lookup must hit?
+ * fsc_opencoded_all_hit - is the result good, for a path on which every lookup must hit?
  * @lookups: number of lookups
  * @hits: how many of them found the right folio
  *
  * Context: Any.
  * Return: true if it is.
  */
-bool fsc_floor_all_hit(u64 lookups, u64 hits)
+bool fsc_opencoded_all_hit(u64 lookups, u64 hits)
 {
 	return hits == lookups;
 }
 
 /**
- * fsc_floor_pfn_of - first frame of a folio
+ * fsc_opencoded_pfn_of - first frame of a folio
  * @folio: of the chosen loop's kind
  *
  * Context: Any.
  * Return: The frame number.
  */
-unsigned long fsc_floor_pfn_of(const void *folio)
+unsigned long fsc_opencoded_pfn_of(const void *folio)
 {
 	return chosen->overlay ? folio_pfn((struct folio *)folio) :
 				 ((const struct fsc_folio *)folio)->pfn;
@@ -102,7 +102,7 @@ unsigned long fsc_floor_pfn_of(const void *folio)
 static unsigned long *make_words(unsigned long pfn)
 {
 	unsigned long section = pfn >> FSC_SECTION_SHIFT;
-	struct fsc_memdesc_root **root = &fsc_floor.map.roots[section >> FSC_ROOT_SHIFT];
+	struct fsc_memdesc_root **root = &fsc_opencoded.map.roots[section >> FSC_ROOT_SHIFT];
 	unsigned long **words;
 
 	if (!*root)
@@ -112,11 +112,11 @@ static unsigned long *make_words(unsigned long pfn)
 	words = &(*root)->words[section % FSC_ROOT_SECTIONS];
 	if (!*words)
 		*words = kvcalloc(FSC_SECTION_FRAMES, sizeof(**words), GFP_KERNEL);
-	return fsc_memdesc_slot(&fsc_floor.map, pfn);
+	return fsc_memdesc_slot(&fsc_opencoded.map, pfn);
 }
 
 /**
- * fsc_floor_block - allocate another pageblock
+ * fsc_opencoded_block - allocate another pageblock
  *
  * Frames are taken from whole blocks, so that the number of blocks to walk does
  * not depend on fragmentation of free memory.
@@ -124,35 +124,35 @@ static unsigned long *make_words(unsigned long pfn)
  * Context: Process context, may sleep.
  * Return: The block, split into pages; NULL when out of memory.
  */
-struct fsc_floor_block *fsc_floor_block(void)
+struct fsc_opencoded_block *fsc_opencoded_block(void)
 {
-	struct fsc_floor_block *block = &fsc_floor.blocks[fsc_floor.nr_blocks];
+	struct fsc_opencoded_block *block = &fsc_opencoded.blocks[fsc_opencoded.nr_blocks];
 	struct page *page;
 
-	if (WARN_ON_ONCE(fsc_floor.nr_blocks == FSC_FLOOR_BLOCKS_MAX))
+	if (WARN_ON_ONCE(fsc_opencoded.nr_blocks == FSC_OPENCODED_BLOCKS_MAX))
 		return NULL;
 	page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, pageblock_order);
 	if (!page)
 		return NULL;
 	split_page(page, pageblock_order);
 	block->pfn = page_to_pfn(page);
-	fsc_floor.nr_blocks++;
+	fsc_opencoded.nr_blocks++;
 	block->words = make_words(block->pfn);
 	return block->words ? block : NULL;
 }
 
 /**
- * fsc_floor_frame - take a page from the blocks allocated for that
+ * fsc_opencoded_frame - take a page from the blocks allocated for that
  *
  * Context: Process context, may sleep.
  * Return: The page, which is freed with its block; NULL when out of memory.
  */
-struct page *fsc_floor_frame(void)
+struct page *fsc_opencoded_frame(void)
 {
-	static const struct fsc_floor_block *block;
+	static const struct fsc_opencoded_block *block;
 
 	if (!frames_left) {
-		block = fsc_floor_block();
+		block = fsc_opencoded_block();
 		if (!block)
 			return NULL;
 		frames_left = pageblock_nr_pages;
@@ -164,15 +164,15 @@ static void free_blocks(void)
 {
 	unsigned int i, j;
 
-	for (i = 0; i < fsc_floor.nr_blocks; i++) {
+	for (i = 0; i < fsc_opencoded.nr_blocks; i++) {
 		for (j = 0; j < pageblock_nr_pages; j++)
-			__free_page(pfn_to_page(fsc_floor.blocks[i].pfn + j));
+			__free_page(pfn_to_page(fsc_opencoded.blocks[i].pfn + j));
 	}
 }
 
 static int create_map(void)
 {
-	struct fsc_memdesc_map *map = &fsc_floor.map;
+	struct fsc_memdesc_map *map = &fsc_opencoded.map;
 
 	map->nr_roots = BIT(MAX_PHYSMEM_BITS - PAGE_SHIFT - FSC_SECTION_SHIFT - FSC_ROOT_SHIFT);
 	map->roots = kvcalloc(map->nr_roots, sizeof(*map->roots), GFP_KERNEL);
@@ -181,7 +181,7 @@ static int create_map(void)
 
 static void destroy_map(void)
 {
-	struct fsc_memdesc_map *map = &fsc_floor.map;
+	struct fsc_memdesc_map *map = &fsc_opencoded.map;
 	unsigned long i, j;
 
 	for (i = 0; i < map->nr_roots; i++) {
@@ -198,9 +198,9 @@ static void *make_descriptor(struct page *page, u32 key)
 
 	if (!desc)
 		return NULL;
-	desc->mapping = &fsc_floor.mapping;
+	desc->mapping = &fsc_opencoded.mapping;
 	desc->index = key;
-	desc->generation = FSC_FLOOR_GENERATION;
+	desc->generation = FSC_OPENCODED_GENERATION;
 	desc->pfn = page_to_pfn(page);
 	atomic_set(&desc->refcount, 1);
 	return desc;
@@ -212,28 +212,28 @@ static void *make_overlay(struct page *page, u32 key)
 	struct folio *folio = page_folio(page);
 
 	folio->index = key;
-	folio->private = (void *)FSC_FLOOR_GENERATION;
+	folio->private = (void *)FSC_OPENCODED_GENERATION;
 	return folio;
 }
 
 static int add_folio(u32 key)
 {
-	struct page *page = fsc_floor_frame();
+	struct page *page = fsc_opencoded_frame();
 	void *folio;
 	int err;
 
 	if (!page)
 		return -ENOMEM;
-	fsc_stamp_write(fsc_stamp_of(page_to_pfn(page)), key, FSC_FLOOR_GENERATION, 0,
+	fsc_stamp_write(fsc_stamp_of(page_to_pfn(page)), key, FSC_OPENCODED_GENERATION, 0,
 			FSC_LINE_BYTES);
 	folio = chosen->overlay ? make_overlay(page, key) : make_descriptor(page, key);
 	if (!folio)
 		return -ENOMEM;
-	err = xa_err(xa_store(&fsc_floor.mapping.pages, key, folio, GFP_KERNEL));
+	err = xa_err(xa_store(&fsc_opencoded.mapping.pages, key, folio, GFP_KERNEL));
 	if (err && !chosen->overlay)
 		kmem_cache_free(cache, folio);
 	if (!err)
-		*fsc_memdesc_slot(&fsc_floor.map, page_to_pfn(page)) =
+		*fsc_memdesc_slot(&fsc_opencoded.map, page_to_pfn(page)) =
 			fsc_memdesc_word(folio, FSC_MEMDESC_FILE);
 	return err;
 }
@@ -243,7 +243,7 @@ static int add_folios(void)
 	u32 key;
 	int err;
 
-	for (key = 0; key < FSC_FLOOR_FOLIOS; key++) {
+	for (key = 0; key < FSC_OPENCODED_FOLIOS; key++) {
 		err = add_folio(key);
 		if (err)
 			return err;
@@ -258,10 +258,10 @@ static void drop_folios(void)
 	void *folio;
 
 	if (!chosen->overlay) {
-		xa_for_each(&fsc_floor.mapping.pages, key, folio)
+		xa_for_each(&fsc_opencoded.mapping.pages, key, folio)
 			kmem_cache_free(cache, folio);
 	}
-	xa_destroy(&fsc_floor.mapping.pages);
+	xa_destroy(&fsc_opencoded.mapping.pages);
 }
 
 static int reader(void *arg)
@@ -292,7 +292,7 @@ static int run(void)
 
 	found.lookups = lookups;
 	found.steps = chosen_path->steps ? chosen_path->steps(&found.lookups) : lookups;
-	task = kthread_create_on_node(reader, &done, cpu_to_node(cpu), "fsc_floor");
+	task = kthread_create_on_node(reader, &done, cpu_to_node(cpu), "fsc_opencoded");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	kthread_bind(task, cpu);
@@ -301,7 +301,7 @@ static int run(void)
 	wait_for_completion(&done);
 	/* Wait: it may still execute code of this module. */
 	kthread_stop_put(task);
-	found.good = !fsc_floor.lost && chosen_path->good(found.lookups, found.hits);
+	found.good = !fsc_opencoded.lost && chosen_path->good(found.lookups, found.hits);
 	return 0;
 }
 
@@ -318,7 +318,7 @@ DEFINE_SHOW_ATTRIBUTE(result);
 /* Find the loop, or print what is allowed. */
 static int choose_loop(void)
 {
-	const struct fsc_floor_loop *loop;
+	const struct fsc_opencoded_loop *loop;
 	char allowed[128];
 	unsigned int i;
 	size_t at = 0;
@@ -347,15 +347,16 @@ static int choose_loop(void)
 	return 0;
 }
 
-static int __init floor_init(void)
+static int __init opencoded_init(void)
 {
 	int err = choose_loop();
 
 	if (err)
 		return err;
-	xa_init(&fsc_floor.mapping.pages);
-	seqcount_spinlock_init(&fsc_floor.mapping.delete_seq, &fsc_floor.mapping.pages.xa_lock);
-	cache = kmem_cache_create("fsc_floor_desc", sizeof(struct fsc_folio), NULL,
+	xa_init(&fsc_opencoded.mapping.pages);
+	seqcount_spinlock_init(&fsc_opencoded.mapping.delete_seq,
+			       &fsc_opencoded.mapping.pages.xa_lock);
+	cache = kmem_cache_create("fsc_opencoded_desc", sizeof(struct fsc_folio), NULL,
 				  SLAB_NO_MERGE);
 	if (!cache)
 		return -ENOMEM;
@@ -377,18 +378,18 @@ destroy_cache:
 	kmem_cache_destroy(cache);
 	if (err)
 		return err;
-	dir = debugfs_create_dir("fsc_floor", NULL);
+	dir = debugfs_create_dir("fsc_opencoded", NULL);
 	debugfs_create_file("result", 0400, dir, NULL, &result_fops);
 	return 0;
 }
 
-static void __exit floor_exit(void)
+static void __exit opencoded_exit(void)
 {
 	debugfs_remove(dir);
 }
 
-module_init(floor_init);
-module_exit(floor_exit);
+module_init(opencoded_init);
+module_exit(opencoded_exit);
 
 MODULE_DESCRIPTION("folioscale's lookups written by hand, to hold the harness against");
 MODULE_LICENSE("GPL");
