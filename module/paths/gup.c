@@ -115,6 +115,8 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 	found->fell = GUP_FELL;
 	if (!found->folio)
 		return;
+	/* Else gcc keeps the address of the count, for which the walk has no register to spare. */
+	OPTIMIZER_HIDE_VAR(found->folio);
 	if (tracepoint_enabled(fsc_recheck_failed)) {
 		found->rechecked = true;
 		found->fell = gup_fell_from(fsc_folio_key(proto, t->run, found->folio));
@@ -250,9 +252,13 @@ static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_d
 	 * spare.
 	 */
 	if (likely(found.folio)) {
+		void *folio = found.folio;
+
+		/* As in gup_fall_back(). */
+		OPTIMIZER_HIDE_VAR(folio);
 		local_irq_restore(flags);
-		fsc_use(t, proto, found.folio, fsc_slot_of(t, key, false), false);
-		fsc_reader_put(t, proto, found.folio);
+		fsc_use(t, proto, folio, fsc_slot_of(t, key, false), false);
+		fsc_reader_put(t, proto, folio);
 		return false;
 	}
 	local_irq_restore(flags);

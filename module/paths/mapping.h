@@ -47,7 +47,9 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 	folio = xas_load(&xas);
 	if (folio) {
 		fsc_gap(t, proto, general);
-		if (!proto->refs.tryget(t, folio))
+		if (proto->refs.add)
+			proto->refs.add(folio, 1);
+		else if (!proto->refs.tryget(t, folio))
 			folio = NULL;
 	}
 	xas_unlock(&xas);

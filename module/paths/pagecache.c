@@ -5,6 +5,11 @@
  */
 #include "mapping.h"
 
+#ifdef CONFIG_CC_IS_GCC
+/* A kernel's lookup has it inline. In a file with dozens of loops gcc would call a copy of it. */
+static __always_inline void *xas_reload(struct xa_state *xas);
+#endif
+
 static __always_inline const char *pagecache_refuses(const struct fsc_protocol *proto)
 {
 	return proto->bug.touches_slab ? "no slab is looked at on this path" : NULL;

@@ -25,6 +25,9 @@
 
 #define FSC_WORDS_OF_BLOCK	DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
 
+/* Types whose memdescs have a reference count. */
+#define FSC_PFN_COUNTED		(BIT(FSC_MEMDESC_FILE) | BIT(FSC_MEMDESC_HUGETLB))
+
 static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 {
 	if (proto->reader.locked)
@@ -65,8 +68,10 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 					       unsigned long *chosen)
 {
 	unsigned int ours = 0, avoided = 0, i, j;
-	unsigned long last = 0;
+	unsigned long last = 0, counted = FSC_PFN_COUNTED;
 
+	/* Else gcc loads the constant for each frame. */
+	OPTIMIZER_HIDE_VAR(counted);
 	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++) {
 		unsigned long bits = 0;
 
@@ -76,20 +81,14 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 			if (!word)
 				continue;
 			ours++;
-			switch (fsc_memdesc_type(word)) {
-			case FSC_MEMDESC_FILE:
-			case FSC_MEMDESC_HUGETLB:
+			if (BIT(fsc_memdesc_type(word)) & counted) {
 				if (word != last)
 					bits |= 1UL << j;
 				else
 					avoided++;
-				break;
-			case FSC_MEMDESC_SLAB:
-				if (proto->bug.touches_slab)
-					bits |= 1UL << j;
-				break;
-			default:
-				break;
+			} else if (proto->bug.touches_slab &&
+				   fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
+				bits |= 1UL << j;
 			}
 			last = word;
 		}
@@ -99,18 +98,6 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 	return ours;
 }
 
-/* The frame does not belong to a file folio after all. */
-static noinline void pfn_decide_other(struct fsc_thread *t, unsigned long word, unsigned long frame,
-				      const unsigned long *slot, bool one_pass)
-{
-	if (fsc_memdesc_type(word) != FSC_MEMDESC_HUGETLB)
-		return;
-	if (one_pass)
-		fsc_pfn_mix_try_hugetlb(t, fsc_memdesc_desc(word));
-	else
-		fsc_pfn_mix_look_at_hugetlb(t, frame, slot);
-}
-
 /* The recheck, as a function so that scripts/perf/where can tell it from the first read. */
 static __always_inline unsigned long pfn_word_again(const struct fsc_protocol *proto,
 						    unsigned long frame, const unsigned long *slot)
@@ -118,10 +105,26 @@ static __always_inline unsigned long pfn_word_again(const struct fsc_protocol *p
 	return fsc_folio_peek(proto, frame, slot);
 }
 
-/* Return: true if a folio was used. */
-static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_protocol *proto,
+/*
+ * What became of the frames that a walker tried. Only exceptions are counted: the loop has no
+ * register to spare.
+ */
+struct pfn_outcome {
+	unsigned int missed;	/* no folio was used */
+	unsigned int untried;	/* for want of a folio there was no tryget */
+};
+
+static __always_inline void pfn_count(struct fsc_thread *t, const struct fsc_protocol *proto,
+				      unsigned int tries, struct pfn_outcome outcome)
+{
+	if (proto->reader.refcounted)
+		fsc_count_add(&t->counters, FSC_TRYGETS, tries - outcome.untried);
+}
+
+/* Get the folio of a frame, if it has one, and use it. */
+static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    unsigned long frame, const unsigned long *slot,
-				    unsigned long *trygets, bool one_pass, bool general)
+				    struct pfn_outcome *outcome, bool one_pass, bool general)
 {
 	const unsigned int hold_ns = general ? t->run->config.hold_ns : 0;
 	unsigned long word, again;
@@ -135,9 +138,16 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 	}
 	folio = fsc_memdesc_folio(word);
 	if (!folio) {
+		const bool hugetlb = fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB;
+
+		outcome->missed++;
+		outcome->untried++;
 		rcu_read_unlock();
-		pfn_decide_other(t, word, frame, slot, one_pass);
-		return false;
+		if (hugetlb && one_pass)
+			fsc_pfn_mix_try_hugetlb(t, fsc_memdesc_desc(word));
+		else if (hugetlb)
+			fsc_pfn_mix_look_at_hugetlb(t, frame, slot);
+		return;
 	}
 	fsc_gap(t, proto, general);
 	if (!proto->reader.refcounted) {
@@ -145,19 +155,19 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 			fsc_spin(hold_ns);
 		pfn_use(t, proto, folio, frame, general);
 		rcu_read_unlock();
-		return true;
+		return;
 	}
 	if (proto->reader.protects) {
 		fsc_hazptr_protect(t, folio);
 		if (!proto->bug.skips_recheck &&
 		    unlikely(pfn_word_again(proto, frame, slot) != word)) {
 			fsc_retry(t, FSC_HAZARD_MOVED, frame, 1);
+			outcome->untried++;
 			folio = NULL;
 			goto out;
 		}
 		fsc_stall_protected(t, general);
 	}
-	++*trygets;
 	if (unlikely(!proto->refs.tryget(t, folio))) {
 		fsc_retry(t, FSC_TRYGET_ZERO, frame, 1);
 		folio = NULL;
@@ -168,6 +178,8 @@ static __always_inline bool pfn_try(struct fsc_thread *t, const struct fsc_proto
 		fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, frame, 1,
 				   folio);
 		drop = folio;
+		/* As in gup.c:gup_fall_back(). */
+		OPTIMIZER_HIDE_VAR(drop);
 		folio = NULL;
 	}
 out:
@@ -177,13 +189,14 @@ out:
 	/* Outside RCU, because it may free. */
 	if (unlikely(drop))
 		fsc_reader_put(t, proto, drop);
-	if (unlikely(!folio))
-		return false;
+	if (unlikely(!folio)) {
+		outcome->missed++;
+		return;
+	}
 	if (hold_ns)
 		fsc_spin_resched(hold_ns);
 	pfn_use(t, proto, folio, frame, general);
 	fsc_reader_put(t, proto, folio);
-	return true;
 }
 
 /* Walk a block in two passes. */
@@ -192,22 +205,22 @@ static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 							unsigned long base,
 							const unsigned long *slot, bool general)
 {
-	unsigned long chosen[FSC_WORDS_OF_BLOCK];
-	unsigned int ours = pfn_choose(t, proto, base, slot, chosen), hits = 0, i;
-	unsigned long trygets = 0;
+	unsigned long chosen[FSC_WORDS_OF_BLOCK] __uninitialized;
+	unsigned int ours = pfn_choose(t, proto, base, slot, chosen), tries = 0, i;
+	struct pfn_outcome outcome = {};
 
 	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++, base += BITS_PER_LONG, slot += BITS_PER_LONG) {
 		unsigned long bits;
 
+		tries += hweight_long(chosen[i]);
 		for (bits = chosen[i]; bits; bits &= bits - 1) {
 			unsigned long at = __ffs(bits);
 
-			hits += pfn_try(t, proto, base + at, slot + at, &trygets, false,
-					general);
+			pfn_try(t, proto, base + at, slot + at, &outcome, false, general);
 		}
 	}
-	fsc_count_add(&t->counters, FSC_TRYGETS, trygets);
-	return (struct fsc_tally) { ours, ours - hits };
+	pfn_count(t, proto, tries, outcome);
+	return (struct fsc_tally) { ours, ours - tries + outcome.missed };
 }
 
 /* Walk a block in one pass. */
@@ -216,17 +229,17 @@ static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 						       unsigned long base,
 						       const unsigned long *slot, bool general)
 {
-	unsigned int ours = 0, hits = 0, i;
-	unsigned long trygets = 0;
+	struct pfn_outcome outcome = {};
+	unsigned int ours = 0, i;
 
 	for (i = 0; i < pageblock_nr_pages; i++) {
 		if (!fsc_folio_peek(proto, base + i, slot + i))
 			continue;
 		ours++;
-		hits += pfn_try(t, proto, base + i, slot + i, &trygets, true, general);
+		pfn_try(t, proto, base + i, slot + i, &outcome, true, general);
 	}
-	fsc_count_add(&t->counters, FSC_TRYGETS, trygets);
-	return (struct fsc_tally) { ours, ours - hits };
+	pfn_count(t, proto, ours, outcome);
+	return (struct fsc_tally) { ours, outcome.missed };
 }
 
 /* A section is a block. It needs no key, and each frame has an RCU section of its own. */

@@ -16,7 +16,7 @@ sys.path.insert(0, str(SCRIPTS))
 from fsc.cmd import bench  # noqa: E402
 from fsc.ktap import Ktap  # noqa: E402
 
-LIMIT = 1.10
+LIMIT = 1.05
 SPREAD = 0.001
 
 

@@ -38,16 +38,16 @@ NO_DEBUG_INFO = ("KCFLAGS=-g0", "CONFIG_DEBUG_INFO_BTF_MODULES=")
 # that. Sparse up to 0.6.4 does not know two builtins that these headers use; after an error it is silent.
 CHECKED = ("W=1", *NO_DEBUG_INFO, "C=2", "KBUILD_CHECKSRC=2", "CF=-D__typeof_unqual__=__typeof__ "
                                               "-D'__builtin_strlen(string)=(sizeof(string)-1)'")
-# A call of one of the module's functions, in the same file or in another.
-_OURS = r"((?:fsc|pagecache|gup|pfn(?!_valid\b))_\w+)"
-OURS = re.compile(rf"\bcallq? +[0-9a-f]+ <{_OURS}[.\w]*>|R_X86_64_PLT32\s+{_OURS}")
+# A call of one of the module's functions: of the same file, which may be a copy of an inline function of the kernel's,
+# or of another file.
+OURS = re.compile(r"\bcallq? +[0-9a-f]+ <(\w+)[.\w]*>|R_X86_64_PLT32\s+((?:fsc|pagecache|gup|pfn(?!_valid\b))_\w+)")
 # Memory that is cleared for each lookup, by a call or by one long instruction.
 CLEARED = re.compile(r"R_X86_64_PLT32\s+(?:__)?memset\b|\brep stos")
 # Functions that a plain loop may call: for a lookup that goes wrong, drops the last reference or
-# is sampled; for a walker once per block; and for the bug of a negative control.
+# is sampled; for a walker once per block or free hugetlb folio; and for the bug of a negative control.
 SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fell|hist_record|"
-                    r"xadd_sweep|pfn_mix_touch|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
-                    r"pagecache_section_break|pfn_decide_other")
+                    r"xadd_sweep|pfn_mix_(touch|look_at_hugetlb|try_hugetlb)|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
+                    r"pagecache_section_break|pfn_valid|__nr_to_section")
 
 
 def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) -> tuple[Path, str]:
@@ -153,8 +153,8 @@ def main() -> int:
     out.result("dereference of noderef" in said, "sparse sees a planted bug", said)
     loops, indirect, ours = calls([folder / "module/planted.o"])
     out.result(loops == 1 and "planted_read" in indirect, "objdump sees a planted indirect call", indirect)
-    out.result("planted_read: fsc_planted" in ours and "planted_read: memset" in ours,
-               "objdump sees a planted call and memset", ours)
+    out.result(all(f"planted_read: {what}" in ours for what in ("fsc_planted", "planted_copy", "memset")),
+               "objdump sees planted calls and memset", ours)
     planted = PLANTED / "module/planted.c"
     said = checkpatch(planted, PLANTED)
     out.result("space prohibited" in said, "checkpatch sees a planted bug", said)

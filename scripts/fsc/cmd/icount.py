@@ -48,7 +48,7 @@ def complaints(found: dict[str, Any]) -> list[str]:
 
 
 def render(found: dict[str, Any]) -> str:
-    lines = [f"{'instructions per lookup':<{NAME_WIDTH}}{'harness':>9}{'opencoded':>9}{'ratio':>8}{'boots differ by':>17}"]
+    lines = [f"{'instructions per lookup':<{NAME_WIDTH}}{'harness':>9}{'by hand':>9}{'ratio':>8}{'boots differ by':>17}"]
     for point in found["points"]:
         name, figures = f"{_name(point):<{NAME_WIDTH}}", point["summary"]
         if HARNESS not in figures:

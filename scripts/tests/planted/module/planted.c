@@ -13,13 +13,20 @@ static noinline void fsc_planted(unsigned long *cleared)
 	barrier_data(cleared);
 }
 
-/* objdump: an indirect call in a loop of that name, one of the module's own functions, memset(). */
+/* As an inline function of the kernel's that was not inlined. */
+static noinline void planted_copy(void)
+{
+	barrier();
+}
+
+/* objdump: an indirect call in a loop of that name, a call of a function of the file, memset(). */
 void planted_read(void)
 {
 	while (planted_function()) {
 		unsigned long cleared[64] = {};
 
 		fsc_planted(cleared);
+		planted_copy();
 	}
 }
 
