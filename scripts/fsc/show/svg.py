@@ -21,6 +21,7 @@ os.environ["MPLCONFIGDIR"] = str(repo.BUILD / "matplotlib")
 # pylint: disable=wrong-import-position
 import matplotlib  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator  # noqa: E402
 
@@ -126,7 +127,8 @@ def scale(ax: Axes, which: str, values: Iterable[float], unit: Unit, log: bool =
 def svg(figure: Figure, name: str, title: str, text: str) -> str:
     """The figure as an element of a page. @name prefixes all ids, and @text describes what the figure shows."""
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
+    # Not savefig(): it draws twice, the first time only to lay the figure out, which drawing does as well.
+    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None})
     whole = out.getvalue()
     box = re.search(r'viewBox="([^"]*)"', whole)
     # Leave out the header of the file, and its style, which would apply to the whole page.
