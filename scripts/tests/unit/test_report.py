@@ -10,10 +10,12 @@ import re
 import tempfile
 import unittest
 import xml.etree.ElementTree
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
 import synthetic
+import undrawn
 from fsc.cmd import report
 from fsc.result import environment, metrics, result
 from fsc.show import svg, report_sections, plots, summary, table
@@ -78,65 +80,87 @@ class ReportCase(unittest.TestCase):
 
     def page(self, found: dict | None = None, runs: bool = False) -> Page:
         synthetic.put_folder(self.folder, found or self.build(), self.boots if runs else [])
-        report.write([self.folder], self.folder / "report.html")
+        self.write()
         return Page(self.text())
+
+    def write(self, *folders: Path, wanted: Sequence[str] = ()) -> list[Path]:
+        """Without drawings in its plots, which most tests do not look at."""
+        with undrawn.undrawn():
+            return report.write(list(folders) or [self.folder], self.folder / report.NAME, wanted)
 
     def text(self) -> str:
         return (self.folder / "report.html").read_text()
 
 
 @functools.cache
-def drawn(kind: str) -> str:
-    """The text of a page, made once: a plain page, or a full one with all that a page can have."""
+def whole() -> tuple[dict, list[result.BootRecord]]:
+    """A result with all that a page can show, and its boots; not to be changed."""
     suite = synthetic.suite()
     boots = synthetic.boots(suite)
-    found = result.build(suite, boots, environment.gather(suite, boots, True, ""))
+    return synthetic.with_curves(result.build(suite, boots, environment.gather(suite, boots, True, ""))), boots
+
+
+def written(of: dict, boots: list[result.BootRecord]) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if kind == "full":
-            synthetic.put_folder(folder, synthetic.with_curves(found), boots)
-        else:
-            synthetic.put_folder(folder, found, [])
-        report.write([folder], folder / "report.html")
-        return (folder / "report.html").read_text()
+        synthetic.put_folder(folder, of, boots)
+        report.write([folder], folder / report.NAME)
+        return (folder / report.NAME).read_text()
+
+
+@functools.cache
+def full() -> str:
+    """The text of a page of all that, made once."""
+    return written(*whole())
+
+
+@functools.cache
+def plain() -> str:
+    """A page without curves and runs, and without drawings in its plots."""
+    of, _ = whole()
+    points = [point for point in of["points"] if point["workload"] != "rates"]
+    suite = {name: value for name, value in of["environment"]["suite"].items() if name != "curves"}
+    suite["workloads"] = {name: text for name, text in suite["workloads"].items() if name != "rates"}
+    with undrawn.undrawn():
+        return written(of | {"points": points, "environment": of["environment"] | {"suite": suite}}, [])
 
 
 class StructureTest(ReportCase):
     def test_the_answer_comes_first(self) -> None:
-        page = Page(drawn("plain"))
+        page = Page(plain())
         self.assertEqual(page.texts("h2"), ["The answer", "Plots", "Method", "Machine, fairness, parameters, warnings"])
         self.assertIn(("html", {"lang": "en"}), [(tag, attrs) for tag, attrs, _ in page.all("html")])
-        first = drawn("plain").index("<table")
-        self.assertLess(drawn("plain").index('id="answer"'), first)
-        self.assertLess(first, drawn("plain").index("<svg"))
+        first = plain().index("<table")
+        self.assertLess(plain().index('id="answer"'), first)
+        self.assertLess(first, plain().index("<svg"))
 
     def test_whole_in_itself(self) -> None:
-        page = Page(drawn("full"))
+        page = Page(full())
         self.assertEqual(page.all("script", "link", "img", "iframe", "object"), [])
         for tag, attrs, _ in page.found:
             for name, value in attrs.items():
                 self.assertFalse(name.startswith("on"), (tag, name))
                 if name in ("href", "xlink:href", "src"):
                     self.assertTrue((value or "").startswith("#"), (tag, value))
-        self.assertIsNone(re.search(r"@import|url\((?!#)", drawn("full")))
+        self.assertIsNone(re.search(r"@import|url\((?!#)", full()))
 
     def test_ids_and_links(self) -> None:
-        page = Page(drawn("full"))
+        page = Page(full())
         ids = page.ids()
         self.assertEqual(len(ids), len(set(ids)))
         wanted = {value[1:] for _, attrs, _ in page.found for name, value in attrs.items()
                   if name in ("href", "xlink:href") and value}
-        wanted |= set(re.findall(r"url\(#([^)]*)\)", drawn("full")))
+        wanted |= set(re.findall(r"url\(#([^)]*)\)", full()))
         self.assertEqual(wanted - set(ids), set())
 
     def test_tables_have_heads(self) -> None:
-        page = Page(drawn("plain"))
+        page = Page(plain())
         self.assertLessEqual({attrs.get("scope") for _, attrs, _ in page.all("th")}, {"row", "col", "rowgroup"})
         self.assertEqual(len(page.all("caption")), len(page.all("table")))
         self.assertNotIn("", page.texts("caption"))
 
     def test_every_plot_says_what_is_in_it(self) -> None:
-        page = Page(drawn("full"))
+        page = Page(full())
         found = page.all("svg")
         self.assertGreater(len(found), 15)
         said = {attrs["id"]: text for _, attrs, text in page.all("title", "desc") if attrs.get("id")}
@@ -150,34 +174,44 @@ class StructureTest(ReportCase):
         self.assertTrue(any(words in text for text in said.values()), words)
 
     def test_a_cell_has_interval_and_plot(self) -> None:
-        row = Page(drawn("plain")).rows("descriptors in limbo, peak bytes")[0]
+        row = Page(plain()).rows("descriptors in limbo, peak bytes")[0]
         self.assertRegex(row, r"bytes \(rate x grace period, both emulated\)00~\d+K\[\d+K, \d+K\][\d.]+M\[\d+K, [\d.]+M\]$")
-        cell = re.search(r'<th scope="row">descriptors in limbo, peak bytes.*?</tr>', drawn("plain"))[0]
+        cell = re.search(r'<th scope="row">descriptors in limbo, peak bytes.*?</tr>', plain())[0]
         self.assertEqual(cell.count('<a href="#s1-2-limbo-descriptors">'), 4)
-        self.assertIn('<figure id="s1-2-limbo-descriptors">', drawn("plain"))
+        self.assertIn('<figure id="s1-2-limbo-descriptors">', plain())
 
     def test_a_cell_without_a_figure(self) -> None:
-        page = Page(drawn("plain"))
+        page = Page(plain())
         self.assertRegex(page.rows("tryget met zero")[1], r"n/a$")
         self.assertRegex(page.rows("recheck failed")[1], r"n/a n/a$|n/an/a$")
         self.assertRegex(page.rows("can hold")[0], r"yes ?yes ?yes ?no$")
 
     def test_the_same_again(self) -> None:
-        self.page()
-        before = self.text()
-        report.write([self.folder], self.folder / "report.html")
-        self.assertEqual(self.text(), before)
+        self.assertEqual(written(*whole()), full())
+
+    def test_undrawn_is_all_but_the_drawings(self) -> None:
+        """Of what most tests here look at."""
+        with undrawn.undrawn():
+            without = written(*whole())
+        drawings = re.compile(r'viewBox="[^"]*"|(?<=</desc>).*?(?=</svg>)', re.S)
+        self.assertEqual(drawings.sub("", without), drawings.sub("", full()))
+        self.assertLess(len(without), len(full()) / 2)
 
     def test_a_plot_by_itself(self) -> None:
         self.page()
         file = self.folder / "report.html"
         name = next(name for name in Page(file.read_text()).ids() if name.endswith("-lookup-title")).removesuffix("-title")
-        files = report.write([self.folder], file, [name])
+        files = self.write(wanted=[name])
         self.assertEqual(files, [file, self.folder / f"{name}.svg"])
-        tree = xml.etree.ElementTree.parse(files[1])
-        self.assertEqual(tree.getroot().tag, "{http://www.w3.org/2000/svg}svg")
+        self.assertIn(files[1].read_text().strip(), self.text())
         with self.assertRaisesRegex(SetupError, f"--plot nonsense: no such plot; known: .*{name}"):
-            report.write([self.folder], file, ["nonsense"])
+            self.write(wanted=["nonsense"])
+
+    def test_a_plot_is_a_file_of_its_own(self) -> None:
+        found = re.findall("<svg.*?</svg>", full(), re.S)
+        self.assertGreater(len(found), 15)
+        for text in found:
+            self.assertEqual(xml.etree.ElementTree.fromstring(text).tag, "{http://www.w3.org/2000/svg}svg")
 
     def test_several_folders(self) -> None:
         self.page()
@@ -185,7 +219,7 @@ class StructureTest(ReportCase):
         synthetic.put_folder(other, self.build(), [])
         args = argparse.Namespace(folder=[str(other), str(self.folder)], out=None, plot=[])
         said = io.StringIO()
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(said), undrawn.undrawn():
             self.assertEqual(report.main(args), 0)
         self.assertIn(f"{other / 'report.html'}", said.getvalue())
         ids = Page((other / "report.html").read_text()).ids()
@@ -199,7 +233,7 @@ class StructureTest(ReportCase):
         synthetic.put_folder(self.folder, self.build(), self.boots)
         synthetic.put_folder(self.folder / "paths", result.build(
             other, boots, environment.gather(other, boots, True, "")), boots)
-        report.write([self.folder, self.folder / "paths"], self.folder / report.NAME)
+        self.write(self.folder, self.folder / "paths")
         page = Page(self.text())
         # Both passed, so one line says it.
         self.assertEqual(sum(text.startswith("Suites default, paths: PASS; 6.12.0-test, ") for text in page.texts("p")), 1)
@@ -220,7 +254,7 @@ class StructureTest(ReportCase):
             if text:
                 (self.folder / "result.json").write_text(text)
             with self.assertRaises(SetupError):
-                report.write([self.folder], self.folder / "report.html")
+                self.write()
         self.assertFalse((self.folder / "report.html").exists())
 
 
@@ -319,9 +353,9 @@ class VerdictTest(ReportCase):
         self.boots = []
         self.suite = synthetic.suite()
         found = result.build(self.suite, [], environment.gather(self.suite, [], True, "SIGINT"))
-        report.write([self.folder], self.folder / "report.html")
+        self.write()
         synthetic.put_folder(self.folder, found, [])
-        report.write([self.folder], self.folder / "report.html")
+        self.write()
         self.assertIn("Nothing was measured", self.text())
 
     def test_unfair(self) -> None:
@@ -367,7 +401,7 @@ class ClaimsTest(ReportCase):
         return found, report_sections.says(report_sections.sections(found), "overlay")
 
     def test_no_order_by_instructions(self) -> None:
-        page = Page(drawn("plain"))
+        page = Page(plain())
         for row in page.rows("instructions per "):
             self.assertNotRegex(row, r"\dx")
         heads = [text for text in page.texts("th") if text.startswith(("churn", "instructions."))]
@@ -413,9 +447,9 @@ class ClaimsTest(ReportCase):
         self.assertNotIn(report_sections.LIMBO_CLOCK, self.says()[1])
 
     def test_limbo_ranks_nothing_under_emulation(self) -> None:
-        row = Page(drawn("plain")).rows("pages in limbo, mean bytes")[0]
+        row = Page(plain()).rows("pages in limbo, mean bytes")[0]
         self.assertIsNone(re.search(r"\dx|n\.d\.|diff\.", row), row)
-        captions = [text for text in Page(drawn("full")).texts("figcaption") if " in limbo." in text]
+        captions = [text for text in Page(full()).texts("figcaption") if " in limbo." in text]
         self.assertGreater(len(captions), 3)
         self.assertEqual([text for text in captions if "both emulated: not to be compared." not in text], [])
 
@@ -425,7 +459,7 @@ class ClaimsTest(ReportCase):
         found["environment"]["revision"], other["environment"]["revision"] = "aaaa", "bbbb"
         synthetic.put_folder(self.folder, found, [])
         synthetic.put_folder(self.folder / "other", other, [])
-        report.write([self.folder, self.folder / "other"], self.folder / report.NAME)
+        self.write(self.folder, self.folder / "other")
         said = "These suites ran at 2 revisions of folioscale, between which its code changed: aaaa (default); bbbb (default)."
         self.assertIn(said, Page(self.text()).texts("header")[0])
 
@@ -481,7 +515,10 @@ class CurvesTest(ReportCase):
             if point["workload"] == "rates":
                 point["axes"] = {"order": {0: "0:8,2:4"}.get(point["axes"]["free_rate"], point["axes"]["free_rate"])}
         found["environment"]["suite"]["curves"]["rates"]["x"] = "order"
-        self.assertIn("0:8,2:4", " ".join(self.page(found).texts("text")))
+        section = next(section for section in report_sections.sections(found) if section.x)
+        for plot in plots.of_section(section, self.folder):
+            self.assertIn("0:8,2:4", " ".join(Page(plot.svg).texts("text")))
+        self.assertEqual(len(self.page(found).rows("0:8,2:4")), 8)
 
     def test_nothing_but_curves(self) -> None:
         found, _ = self.curves()
@@ -511,14 +548,15 @@ class LimboOverTimeTest(ReportCase):
         synthetic.put_folder(self.folder, self.build(), self.boots[:1])
         for file in (self.folder / "boot-1/runs").iterdir():
             file.write_text("{")
-        report.write([self.folder], self.folder / "report.html")
+        self.write()
         self.assertIn("is not drawn", self.text())
 
 
 class GracePeriodTest(ReportCase):
     def test_drawn_where_they_were_timed(self) -> None:
         found = self.build()
-        self.assertNotIn("Grace periods", [plot.title for plot in self.plots(found)])
+        with undrawn.undrawn():
+            self.assertNotIn("Grace periods", [plot.title for plot in self.plots(found)])
         for point in found["points"]:
             if (point["workload"], point["protocol"]) == ("churn", "rcu_full"):
                 for rep in point["repetitions"]:
