@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import synthetic
+import undrawn
 from fsc.cmd import model, report
 from fsc.result import environment, metrics, result
 from fsc.show import notes, summary
@@ -234,7 +235,7 @@ class ShownTest(unittest.TestCase):
         self.assertIsInstance(model.of(found), str)
 
     def test_html(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, undrawn.undrawn():
             synthetic.put_folder(Path(name), made(), [])
             report.write([Path(name)], Path(name) / "report.html")
             page = (Path(name) / "report.html").read_text()

@@ -8,6 +8,7 @@ from unittest import mock
 
 import numpy as np
 import synthetic
+import undrawn
 from fsc.cmd import report
 from fsc.result import environment, power, result, stats
 from fsc.show import summary, table
@@ -169,7 +170,7 @@ class ResultTest(unittest.TestCase):
         self.assertRegex(text, r"descriptors in limbo, peak, B 0 0\.0% 100% 1%")
 
     def test_report_has_the_same(self) -> None:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, undrawn.undrawn():
             synthetic.put_folder(Path(name), self.found, [])
             page = report.render([report.load(Path(name), 1)])
         self.assertEqual(page.count("How often this comparison errs</span>"), 1)
