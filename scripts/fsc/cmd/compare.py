@@ -14,10 +14,9 @@ from ..result import result, stats
 from ..result.environment import releases
 from ..result.metrics import METRICS, at_least, estimated, measured, unit
 from ..show import table
-from ..show.notes import ENOUGH_REPETITIONS
+from ..show.notes import BOOTS_LIMIT, ENOUGH_REPETITIONS
 from ..show.table import WIDTH, row, wrap
 from ..verdict import PASS, SetupError, worst
-from .icount import BOOTS_LIMIT
 
 SCHEMA = 1
 NO_DIFFERENCE, SAME, DIFFER = "no difference shown", "same", "differ"

@@ -6,14 +6,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..show.notes import OPENCODED_LIMIT
+from ..show.notes import BOOTS_LIMIT, OPENCODED_LIMIT
 from ..suite.session import Session, new_folder
 from ..verdict import EXIT_STATUS, FAIL, PASS
 from ..vm import accel, kernel
 from . import bench, options
 
-# Two boots count the same, except for code that timer interrupts run.
-BOOTS_LIMIT = 0.001
 HARNESS, OPENCODED = "instructions_per_lookup", "opencoded_instructions_per_lookup"
 RATIO = "instructions_per_lookup_over_opencoded"
 NAME_WIDTH = 29     # "pagecache rcu_bounded rcuref" and a blank

@@ -11,6 +11,8 @@ from ..verdict import PASS
 from . import table
 
 OPENCODED_LIMIT = 1.10
+# Two boots count the same instructions, except for code that timer interrupts run.
+BOOTS_LIMIT = 0.001
 ENOUGH_REPETITIONS = 6
 # How much longer than asked windows may be, and the least part that all threads share.
 MAX_STRETCH, MIN_OVERLAP = 1.1, 0.95
