@@ -25,6 +25,7 @@ from .answer import Measured
 
 CSS = Path(__file__).with_name("report.css")
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+PARTS = TEMPLATE.with_name("report_parts.html.j2")
 NAME = "report.html"
 # The protocols by the module's names, and what each does.
 OPTIONS = {name: f"descriptor: {one['descriptor']}; pages: {one['pages']}; a reader: {one['reader']}"
@@ -213,7 +214,7 @@ def _answers(sources: Sequence[Measured]) -> list[Part]:
 
 def answers(sources: Sequence[Measured]) -> str:
     """The HTML of all parts before the plots."""
-    return str(_template().module.answer(_answers(sources)))    # type: ignore[attr-defined]
+    return str(_template(PARTS).module.answer(_answers(sources)))    # type: ignore[attr-defined]
 
 
 # Plots
@@ -337,7 +338,7 @@ def render(sources: list[Source]) -> str:
     whose = "" if len(emulated) == len(sources) else f" ({', '.join(source.name for source in emulated)})"
     well = [source for source in sources if source.result["verdict"] == PASS and not source.environment["interrupted"]]
     used = list(dict.fromkeys(point["protocol"] for source in sources for point in source.result["points"]))
-    return _template().render(
+    return _template(TEMPLATE).render(
         title=summary.TITLE, names=", ".join(source.name for source in sources), css=CSS.read_text(encoding="utf-8"), parts=_PARTS,
         emulated=" ".join(summary.EMULATED) + whose if emulated else "", well=[_of_runs(well)] if well else [],
         warnings=[*filter(None, [answer.revisions(sources)]), *(_of_runs([source]) for source in sources if source not in well)],
@@ -347,9 +348,9 @@ def render(sources: list[Source]) -> str:
         left_out=dict.fromkeys(left_out(source.environment) for source in sources)) + "\n"
 
 
-def _template() -> Template:
-    found = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
-    return found.get_template(TEMPLATE.name)
+def _template(file: Path) -> Template:
+    found = Environment(loader=FileSystemLoader(file.parent), autoescape=True, undefined=StrictUndefined)
+    return found.get_template(file.name)
 
 
 def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:

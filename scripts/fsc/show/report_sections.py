@@ -159,8 +159,8 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
         title = f"{workload}: {suite['workloads'].get(workload, workload)}"
         title += f", against {against[workload]}" if workload in against else ""
         if workload in curves:
-            groups = tuple(Group(f"curve-{number}", curve_title(metric), {metric: curve_title(metric)}, "curve")
-                           for number, metric in enumerate(curves[workload]["show"], 1))
+            groups = tuple(Group(f"curve-{metric.replace('_', '-')}", curve_title(metric), {metric: curve_title(metric)}, "curve")
+                           for metric in curves[workload]["show"])
             found.append((title, points, groups, curves[workload]["x"]))
         elif workload not in done:
             found.append((title, points, plain, ""))

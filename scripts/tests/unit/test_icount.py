@@ -39,7 +39,7 @@ class IcountTest(unittest.TestCase):
 
     def test_no_opencoded(self) -> None:
         for protocol in ("overlay", "rcu_desc", "locked"):
-            self.assertRegex(complaints(point(protocol, ratio=None, path="pfn"))[0], f"^pfn {protocol}: no opencoded")
+            self.assertRegex(complaints(point(protocol, ratio=None, path="pfn"))[0], f"^pfn {protocol}: no open-coded loop")
 
     def test_another_tryget_has_no_opencoded(self) -> None:
         other = point("rcu_desc", (150.0, 160.0), ratio=None, tryget="xadd")

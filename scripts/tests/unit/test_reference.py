@@ -2,6 +2,7 @@
 """results/reference: what is kept there, what README shows of it, and the report are of the same runs."""
 
 import functools
+import html
 import re
 import unittest
 from typing import Any
@@ -10,7 +11,7 @@ import synthetic  # noqa: F401  # pylint: disable=unused-import
 from fsc import repo
 from fsc.cmd import answer, report
 from fsc.result import metrics, result
-from fsc.show import changes, summary
+from fsc.show import changes, plots, report_sections, summary
 from fsc.verdict import SetupError
 
 REFERENCE = repo.ROOT / "results/reference"
@@ -98,6 +99,13 @@ class ReferenceTest(unittest.TestCase):
         for source in sources:
             self.assertIn(f"<dd>{summary.facts(source.result)['revision']}</dd>", page, source.name)
         self.assertIn(answer.revisions(sources), page)
+
+    def test_plot(self) -> None:
+        """It shows what the result has: what is drawn differs by the version of matplotlib, what is said of it does not."""
+        section = report_sections.sections(self.results[AFTER, "limbo"], "s1")[0]
+        said = next(plot.text for plot in plots.of_section(section, REFERENCE / AFTER / "limbo")
+                    if plot.id.endswith("limbo-descriptor-bytes-mean"))
+        self.assertIn(f"{html.escape(said)}</desc>", (REFERENCE / AFTER / "limbo-vs-rate.svg").read_text())
 
     def test_size(self) -> None:
         """Everybody who clones the tree has them."""

@@ -476,7 +476,7 @@ class CurvesTest(ReportCase):
         self.assertEqual(plots.line_label(list(lines)[1]), "overlay, nr_readers=2")
         self.assertEqual(plots.places(lines), [0, 50, 1000, 20_000])
         found = plots.of_section(section, self.folder)
-        self.assertEqual([plot.id for plot in found], [f"{section.id}-curve-1", f"{section.id}-curve-2"])
+        self.assertEqual([plot.id for plot in found], [f"{section.id}-curve-limbo-descriptor-bytes-mean", f"{section.id}-curve-turnovers-per-second"])
         for words in ("rcu_full, nr_readers=2", "free_rate", "20k"):
             self.assertIn(words, " ".join(Page(found[0].svg).texts("text")))
 
@@ -507,7 +507,7 @@ class CurvesTest(ReportCase):
         self.assertEqual(len(found), 6)
         self.assertEqual(len({plot.id for plot in found}), 6)
         self.assertIn("nr_readers=4", found[2].title)
-        self.assertEqual(found[0].id, f"{section.id}-curve-1")
+        self.assertEqual(found[0].id, f"{section.id}-curve-limbo-descriptor-bytes-mean")
 
     def test_words_on_the_axis(self) -> None:
         found, _ = self.curves((1,))

@@ -293,7 +293,7 @@ class ResultTest(BootsTest):
         synthetic.put(self.boots[6], f"opencoded/{point.id}", synthetic.opencoded(point, ns=120_000))
         self.assertRegex(icount.complaints(self.build())[0], "above 1.10")
         del self.boots[6].blobs[f"opencoded/{point.id}"]
-        self.assertRegex(icount.complaints(self.build())[0], "no opencoded")
+        self.assertRegex(icount.complaints(self.build())[0], "no open-coded loop")
         self.boots.append(synthetic.boot(8, self.suite.icount(), "icount"))
         run = synthetic.run(point)
         run["window"]["window_ns"] += 1_000_000
