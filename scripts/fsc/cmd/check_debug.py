@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import repo
+from .. import repo, traits
 from ..ktap import Ktap
 from ..result import environment
 from ..verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, PASS, SetupError
@@ -159,7 +159,7 @@ class Plan:
 # While identify_cpu() has cleared the boot CPU's features, KASAN takes 5-level paging for off: an interrupt there has it
 # report a direct map address, and that report turns it and lockdep off for all that follows.
 _NO_LA57 = "no5lvl"
-_NO_RECYCLING = "FSC_NO_RECYCLING='overlay typesafe seqcount'"
+_NO_RECYCLING = f"FSC_NO_RECYCLING='{' '.join(name for name, one in traits.PROTOCOLS.items() if one['reused_before_gp'])}'"
 _NOT_RECYCLED = ("SLUB_RCU_DEBUG: no descriptor is recycled while a reader looks, "
                  "so of recycling these runs show nothing; recycle, rt and kcsan are for that")
 PLANS = {

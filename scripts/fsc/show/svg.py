@@ -64,8 +64,12 @@ _KNOWN = tuple(traits.PROTOCOLS)
 
 
 def style(protocol: str) -> Style:
-    """A protocol's style; an unknown one shares that of a known one, always the same."""
-    return STYLES[(_KNOWN.index(protocol) if protocol in _KNOWN else sum(protocol.encode())) % len(STYLES)]
+    """A protocol's style, of no other protocol; an unknown one shares that of a known one, always the same."""
+    number = _KNOWN.index(protocol) if protocol in _KNOWN else sum(protocol.encode()) % len(_KNOWN)
+    again, first = divmod(number, len(STYLES))
+    # Those after the first eight have the colours once more, with other markers and dashes.
+    other = STYLES[(first + again) % len(STYLES)]
+    return Style(STYLES[first].colour, other.marker, other.dashes)
 
 
 def axes(height: float) -> tuple[Figure, Axes]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .. import traits
 
@@ -76,6 +77,7 @@ def point(seed: int, number: int, machine: Machine) -> Point:
     params = _who(draw, machine)
     params |= _what(draw, params, machine)
     params |= _when(draw, params)
+    params |= {name: _any(draw, one) for name, one in traits.PARAMETERS.items() if name in DEFAULTS and name not in params}
     whole = (int(params["warmup_ms"]) + int(params["duration_ms"])) / 1000
     how = draw.choices(tuple(HOWS), tuple(HOWS.values()))[0]
     return Point(number, how, draw.uniform(0, whole), params)
@@ -104,6 +106,15 @@ def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
         "reader_cpus": _cpus(draw, machine.vcpus), "freer_cpus": _cpus(draw, machine.vcpus),
         "cross_cpu": int(draw.often(0.2 if freers > 1 and churn == "replace" else 0.01)),
     }
+
+
+def _any(draw: _Draw, parameter: dict[str, Any]) -> Value:
+    """A value of a parameter about which nothing else is known here: its default in three of four points."""
+    if draw.often(0.75) or parameter["kind"] == "text":
+        return parameter["default"]
+    if "choices" in parameter:
+        return draw.choice(parameter["choices"])
+    return parameter["min"] + draw.log(1, parameter["max"] - parameter["min"] + 1) - 1
 
 
 def _cpus(draw: _Draw, vcpus: int) -> str:

@@ -48,7 +48,9 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         files={"folioscale.ko": module / "folioscale.ko", "memory.sh": guest_script.MEMORY_SH,
                **{path.name: path for path in module.glob("fsc_kunit.ko")},     # built for kernels with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
-               "tests/schema.json": traits.FILE, "tests/params.table": _params_table(folder),
+               "tests/schema.json": traits.FILE,
+               "tests/params.table": _table(folder / "params.table", params_rows(traits.PARAMETERS)),
+               "tests/protocols.table": _table(folder / "protocols.table", protocol_rows(traits.PROTOCOLS)),
                **_programs(folder)},
         **machine))
     out.end(below, f"{script}.sh on {where.release}")
@@ -84,11 +86,17 @@ def params_rows(parameters: dict[str, Any]) -> list[str]:
     return rows
 
 
-def _params_table(folder: Path) -> Path:
-    """The rows as a file for params.sh."""
-    table = folder / "params.table"
-    table.write_text("".join(f"{row}\n" for row in params_rows(traits.PARAMETERS)), encoding="utf-8")
-    return table
+def protocol_rows(protocols: dict[str, Any]) -> list[str]:
+    """A row for each protocol: name, its paths, its ways to count references, and the traits that it has."""
+    return ["|".join((name, " ".join(one["paths"]), " ".join(one["trygets"]),
+                      " ".join(trait for trait, value in one.items() if value is True)))
+            for name, one in protocols.items()]
+
+
+def _table(file: Path, rows: list[str]) -> Path:
+    """The rows as a file for the guest's scripts, which have no JSON."""
+    file.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    return file
 
 
 def _programs(folder: Path) -> dict[str, Path]:

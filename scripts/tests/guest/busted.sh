@@ -201,7 +201,7 @@ while read -r busted nr_folios words; do
 	ktap_test "$words is clean under the load of $busted at $nr_folios folios" \
 		is_clean "$busted" "$nr_folios" $words
 done </tmp/clean
-for protocol in overlay typesafe seqcount; do
+for protocol in $(with_trait reused_before_gp); do
 	ktap_test "$protocol without a turnover is inconclusive" vacuous_without_turnover $protocol
 done
 for busted in $BUSTED; do

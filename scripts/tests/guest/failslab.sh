@@ -194,7 +194,7 @@ RUNS=$(all_runs)
 # Every protocol, and every path
 LOAD_RUNS='pagecache.overlay pagecache.typesafe pagecache.rcu_desc pfn.rcu_full pagecache.seqcount gup.hazptr pfn.rcu_bounded gup.locked'
 [ -z "${FSC_QUICK:-}" ] || LOAD_RUNS='pagecache.typesafe gup.hazptr pfn.rcu_bounded'
-CACHES='typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
+CACHES=$(with_trait own_descriptor)
 ktap_plan $(($(echo "$RUNS $LOAD_RUNS $CACHES" | wc -w) + $(echo "$PERCENTS" | wc -w) * $(echo "$CACHES" | wc -w) + 6))
 
 # The bytes of slabs or pages that the loader allocates before it calls the module: measured by a

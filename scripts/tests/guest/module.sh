@@ -13,16 +13,18 @@ JSON=/tmp/run.json
 # The threads of a run use all CPU time; a script that has to wait for its turn takes three times
 # as long.
 renice -n -19 -p $$ >/dev/null
-PROTOCOLS='overlay typesafe rcu_desc rcu_full seqcount hazptr rcu_bounded locked'
+
+# protocols.table has a row for each protocol of the schema: NAME|PATHS|TRYGETS|TRAITS
+PROTOCOLS=$(cut -d'|' -f1 /tests/protocols.table | tr '\n' ' ')
 PATHS='pagecache gup pfn'
 
-# The protocols of each path; params.sh tests that others are refused
+of_protocol() { # PROTOCOL FIELD: that field of its row
+	awk -F'|' -v name="$1" -v field="$2" '$1 == name { print $field }' /tests/protocols.table
+}
+
+# params.sh tests that others are refused
 protocols_of() { # PATH
-	case $1 in
-	gup) echo overlay typesafe rcu_desc hazptr rcu_bounded locked ;;
-	pfn) echo overlay typesafe rcu_desc rcu_full hazptr rcu_bounded ;;
-	*) echo "$PROTOCOLS" ;;
-	esac
+	awk -F'|' -v path="$1" '(" " $2 " ") ~ (" " path " ") { print $1 }' /tests/protocols.table
 }
 
 # Every path under every protocol that it has: PATH.PROTOCOL
@@ -35,11 +37,7 @@ all_runs() {
 }
 
 trygets_of() { # PROTOCOL
-	case $1 in
-	typesafe | seqcount) echo cas xadd ;;
-	rcu_desc | rcu_bounded) echo cas xadd rcuref ;;
-	*) echo cas ;;
-	esac
+	of_protocol "$1" 3
 }
 
 removals_of() { # TRYGET
@@ -49,11 +47,22 @@ removals_of() { # TRYGET
 	esac
 }
 
-recycles() { # PROTOCOL
-	case $1 in
-	overlay | typesafe | seqcount) ;;
+has_trait() { # PROTOCOL TRAIT
+	case " $(of_protocol "$1" 4) " in
+	*" $2 "*) ;;
 	*) return 1 ;;
 	esac
+}
+
+recycles() { # PROTOCOL: descriptors may be reused before a grace period
+	has_trait "$1" reused_before_gp
+}
+
+# The protocols with a trait
+with_trait() { # TRAIT
+	for protocol in $PROTOCOLS; do
+		! has_trait "$protocol" "$1" || echo "$protocol"
+	done
 }
 
 load() { # NAME=VALUE...

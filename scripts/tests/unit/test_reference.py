@@ -101,11 +101,11 @@ class ReferenceTest(unittest.TestCase):
         self.assertIn(answer.revisions(sources), page)
 
     def test_plot(self) -> None:
-        """It shows what the result has: what is drawn differs by the version of matplotlib, what is said of it does not."""
+        """Plots show what the result has: what is drawn differs by the version of matplotlib, what is said of it does not."""
         section = report_sections.sections(self.results[AFTER, "limbo"], "s1")[0]
-        said = next(plot.text for plot in plots.of_section(section, REFERENCE / AFTER / "limbo")
-                    if plot.id.endswith("limbo-descriptor-bytes-mean"))
-        self.assertIn(f"{html.escape(said)}</desc>", (REFERENCE / AFTER / "limbo-vs-rate.svg").read_text())
+        said = {plot.id: plot.text for plot in plots.of_section(section, REFERENCE / AFTER / "limbo")}
+        for file, metric in (("limbo-vs-rate.svg", "limbo-descriptor-bytes-mean"), ("reuse-vs-rate.svg", "reuse-ns-p50")):
+            self.assertIn(f"{html.escape(said[f's1-1-curve-{metric}'])}</desc>", (REFERENCE / AFTER / file).read_text(), file)
 
     def test_size(self) -> None:
         """Everybody who clones the tree has them."""

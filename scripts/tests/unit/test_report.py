@@ -13,12 +13,14 @@ import xml.etree.ElementTree
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest import mock
 
 import synthetic
 import undrawn
+from fsc import traits
 from fsc.cmd import report
 from fsc.result import environment, metrics, result
-from fsc.show import svg, report_sections, plots, summary, table
+from fsc.show import plots, report_sections, summary, svg, table
 from fsc.verdict import SetupError
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -569,6 +571,15 @@ class GracePeriodTest(ReportCase):
     def plots(self, found: dict) -> list[plots.Plot]:
         return [plot for section in report_sections.sections(found) if section.title.startswith("churn")
                 for plot in plots.of_section(section, self.folder)]
+
+
+class StyleTest(unittest.TestCase):
+    def test_no_two_protocols_look_alike(self) -> None:
+        for names in (list(traits.PROTOCOLS), [f"protocol{number}" for number in range(40)]):
+            with mock.patch.object(svg, "_KNOWN", tuple(names)):
+                self.assertEqual(len({str(svg.style(name)) for name in names}), len(names))
+                # One that is not known looks like one that is, always the same.
+                self.assertIn(svg.style("of another tree"), [svg.style(name) for name in names])
 
 
 class ScaleTest(unittest.TestCase):

@@ -74,6 +74,20 @@ class PointTest(unittest.TestCase):
             self.assertEqual(traits.PARAMETERS.keys() - point.params.keys(), {"busted", "autorun"})
             self.assertFalse(point.params.keys() - traits.PARAMETERS.keys())
 
+    def test_a_parameter_that_is_new(self) -> None:
+        """It is drawn by its row of the schema, within its range, and all that others draw stays."""
+        before = self.points(300)
+        new = {"many": {"kind": "uint", "default": 0, "min": 0, "max": 16},
+               "which": {"kind": "choice", "default": "a", "choices": ["a", "b", "c"]}}
+        with mock.patch.dict(traits.PARAMETERS, new), \
+                mock.patch.dict(soakpoint.DEFAULTS, {name: one["default"] for name, one in new.items()}):
+            after = self.points(300)
+        self.assertEqual({point.params["which"] for point in after}, {"a", "b", "c"})
+        self.assertEqual({point.params["many"] for point in after} - set(range(17)), set())
+        self.assertLess(4, len({point.params["many"] for point in after}))
+        self.assertEqual([{name: value for name, value in point.params.items() if name not in new} for point in after],
+                         [point.params for point in before])
+
     def test_every_choice_occurs(self) -> None:
         """Every choice that the module has is drawn within a thousand points."""
         points = self.points(1000)
@@ -88,7 +102,7 @@ class PointTest(unittest.TestCase):
             others = Counter(point.params[name] != value for point in points)
             self.assertGreater(others[True], 20, f"{name} is hardly ever anything but {value}")
         pairs = {(point.params["path"], point.params["protocol"]) for point in points}
-        self.assertEqual(len(pairs), 24)
+        self.assertEqual(len(pairs), len(traits.PATHS) * len(traits.PROTOCOLS))
 
     def test_in_range(self) -> None:
         """Each parameter is within its own range; the module decides which values go together."""

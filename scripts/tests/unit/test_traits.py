@@ -40,6 +40,13 @@ b
 
 
 class RowsTest(unittest.TestCase):
+    def test_protocols(self) -> None:
+        rows = [row.split("|") for row in guest_test.protocol_rows(traits.PROTOCOLS)]
+        self.assertEqual([row[0] for row in rows], list(traits.PROTOCOLS))
+        typesafe = next(row for row in rows if row[0] == "typesafe")
+        self.assertEqual(typesafe[1:3], ["pagecache gup pfn", "cas xadd"])
+        self.assertEqual(set(typesafe[3].split()), {"refcounted", "recheck", "reused_before_gp", "own_descriptor"})
+
     def test_rows(self) -> None:
         rows = [row.split("|") for row in guest_test.params_rows(PARAMETERS)]
         self.assertEqual(rows[0], ["kind_of", "new", "old, new", "NEW newe ne 1"])
