@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 
-from .. import repo
+from .. import repo, shape
 from ..suite.suite import Point, Suite
 from ..verdict import FAIL, LOST, PASS, SETUP, SetupError, worst
 from ..vm import setup_errors
@@ -200,7 +200,7 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
 
 
 def validate(result: dict[str, Any]) -> None:
-    jsonschema.validate(result, json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+    shape.Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))).validate(result)
 
 
 def file_of(path: Path) -> Path:
@@ -223,8 +223,7 @@ def read(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise SetupError(f"{file}: {error.strerror}") from None
     except jsonschema.ValidationError as error:
-        # The message may quote the whole value that is wrong.
-        why = f"{error.json_path}: {textwrap.shorten(error.message, 100)}"
+        why = f"{error.json_path}: {textwrap.shorten(shape.plain(error)[1], 100)}"
     except ValueError as error:
         why = f"not JSON: {error}"
     else:

@@ -559,10 +559,12 @@ class CommandTest(PairTest):
 
     def test_no_result(self) -> None:
         file = self.folder / "c.json"
-        for text, why in (("{", "not JSON"), ("[]", "not of type 'object'"),
-                          (json.dumps(self.a | {"schema": 1}), "2 was expected"),
-                          (json.dumps({"schema": 2, "huge": [0] * 10_000}), "Additional properties|required"),
-                          (json.dumps([0] * 10_000), r"\[\.\.\.\]|not of type")):
+        for text, why in (("{", "not JSON"), ("[]", r"\$: it must be a table, not \[\]"),
+                          (json.dumps(self.a | {"schema": 1}), r"\$\.schema: 'schema' must be 2, not 1"),
+                          (json.dumps({"schema": 2, "huge": [0] * 10_000}), r"\$: unknown key 'huge'; known: schema, environment"),
+                          (json.dumps({"schema": 2}), r"\$: 'environment' is missing; required: schema, "),
+                          (json.dumps(self.a | {"points": []} | {"verdict": "FINE"}), "'verdict' must be one of: PASS, FAIL"),
+                          (json.dumps([0] * 10_000), r"\$: it must be a table, not \[0, 0")):
             file.write_text(text)
             with self.assertRaisesRegex(SetupError, f"B: .*c.json is no result of this .*: .*({why})") as caught:
                 compare.load("B", str(file))
