@@ -26,7 +26,7 @@ busybox-static             static:/bin/busybox           is all the user space o
 python3                    /usr/bin/python3              the runner
 python3-numpy              py:numpy                      statistics
 python3-scipy              py:scipy                      statistics
-python3-jsonschema         py:jsonschema                 checks result.json
+python3-jsonschema         py:jsonschema                 checks result.json and suites
 python3-jinja2             py:jinja2                     makes the HTML of report.html
 python3-matplotlib         py:matplotlib                 draws the plots of report.html
 '

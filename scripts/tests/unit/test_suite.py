@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """Suites: what is refused, with which line, and the order of points."""
 
+import copy
+import json
+import re
 import tempfile
+import tomllib
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import synthetic
 from fsc import traits
 from fsc.cmd import bench
+from fsc.shape import Validator
 from fsc.suite import guest_script, suite, suitefile
 from fsc.verdict import SetupError
 from fsc.vm import versions
@@ -57,6 +64,23 @@ show = ["limbo_page_bytes_peak"]
 PROTOCOLS = {path: {name for name, one in traits.PROTOCOLS.items() if path in one["paths"]} for path in traits.PATHS}
 
 
+def toml(value: Any) -> str:
+    """TOML, each key at the top on a line of its own."""
+    def inline(value: Any) -> str:
+        if isinstance(value, dict):
+            return f"{{ {', '.join(f'{json.dumps(key)} = {inline(one)}' for key, one in value.items())} }}"
+        return f"[{', '.join(map(inline, value))}]" if isinstance(value, list) else json.dumps(value)
+
+    return "".join(f"{json.dumps(key)} = {inline(one)}\n" for key, one in value.items())
+
+
+def places(value: Any) -> Iterator[list[Any]]:
+    """The path of every value inside of @value."""
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield [key]
+        yield from ([key, *path] for path in places(one))
+
+
 class SuiteTest(unittest.TestCase):
     def load(self, text: str) -> suite.Suite:
         with tempfile.TemporaryDirectory() as folder:
@@ -82,12 +106,21 @@ class SuiteTest(unittest.TestCase):
         self.refused(GOOD.replace("nr_freers = 1", "nr_freer = 1"), 12, "nr_freer")
         self.refused(GOOD.replace("title", "titel"), 11, "titel")
         self.refused(GOOD.replace('baseline = "overlay"', 'baseline = "rcu"'), 5, "rcu")
-        self.refused(GOOD.replace("repetitions = 2", "repetitions = 0"), 1, "repetitions")
+        self.refused(GOOD.replace("repetitions = 2", "repetitions = 0"), 2, "repetitions")
         self.refused(GOOD.replace('["pagecache"]', '["a; b"]'), 3, "paths")
         self.refused(GOOD.replace("order = 0", 'removal = "a b"'), 8, "removal")
         self.refused(GOOD.replace('title = "t"', "opencoded = true"), 11, "opencoded")
         self.refused("seeds = 1\n" + GOOD, 1, "seeds")
         self.refused("order = 0\n" + GOOD, 1, "order")      # a key known only in another table
+        self.refused(GOOD.replace("paths = ", "# paths = "), 1, "'paths' is missing; required: question, repetitions, paths")
+        self.refused(GOOD.replace('["pagecache"]', '["gup\\n"]'), 3, "each of 'paths' must be a name (a-z, ")
+        self.refused(GOOD.replace("order = 0", "gap_ns = 0.0"), 8, "'gap_ns' must be an int, not 0.0")
+        self.refused(GOOD.replace('title = "t"', "icount = 1"), 11, "'icount' must be true or false, not 1")
+        self.refused(GOOD.replace('"why?"', '""'), 1, "'question' must be a text that is not empty")
+        self.refused(GOOD.split("[workload.churn]")[0] + "[workload]\n", 10, "'workload' must be a table with 1 or more keys, not {}")
+        long = GOOD.replace("= 0", f"= {[*range(1000)]}")
+        self.refused(long, 8, "'order' must be an int, or orders with weights such as \"0:8,2:4\", not [0, 1, ")
+        self.refused(long, 8, "...")
 
     def test_own_paths_and_protocols(self) -> None:
         own = '[workload.pins]\npaths = ["gup", "pfn"]\nprotocols = ["locked"]\n'
@@ -97,7 +130,7 @@ class SuiteTest(unittest.TestCase):
         self.refused(GOOD + own.replace('"gup"', '"a; b"'), 14, "paths")
         self.refused(GOOD + own.replace('["locked"]', "[]"), 15, "protocols")
         self.refused(GOOD + own.replace('"gup"', '"pfn"'), 14, "twice")
-        self.refused(GOOD.replace('["pagecache"]', "[]"), 1, "paths")   # the top ones stay required
+        self.refused(GOOD.replace('["pagecache"]', "[]"), 3, "paths")   # the top ones stay required
         # A baseline may be a protocol of a single workload.
         self.load(GOOD.replace('baseline = "overlay"', 'baseline = "locked"') + own)
 
@@ -147,7 +180,15 @@ class SuiteTest(unittest.TestCase):
                 ('"limbo_page_bytes_peak"]', '"limbo_page_bytes_peak", "limbo_page_bytes_peak"]', 5, "twice"),
                 ('"limbo_page_bytes_peak"]', '["limbo"]]', 5, "limbo"),
                 ('"limbo_page_bytes_peak"]', '"instructions_per_lookup"]', 5, "icount = true"),
-                ('show = ["limbo_page_bytes_peak"]', "", 1, "show")):
+                ('show = ["limbo_page_bytes_peak"]', "", 1, "'matrix' requires 'show'"),
+                ('show = ["limbo_page_bytes_peak"]', "show = []", 5, "'show' must be a list of different values, not []"),
+                ("[10, 1000]", "[10, 10]", 1, "and has 10 twice"),
+                ("[10, 1000]", "[10, true]", 1, "each of 'free_rate' must be an int, not True"),
+                ('{ protocol = "overlay", deferral = "call_rcu" }', "{}", 3, "each of 'exclude' must be a table of axes, path"),
+                ('"call_rcu" }]', '"call_rcu", free_rate = [] }]', 3, "'free_rate' must be a list with 1 or more values, not []"),
+                ('"call_rcu" }]', '"call_rcu", free_rate = true }]', 3, "must be an int or a string or a list, not True"),
+                ('{ protocol = "overlay", deferral', '{ "a\\nb" = 1, deferral', 3, "'exclude': unknown axis 'a\\nb'; known: path, "),
+                ("when = { free_rate = 10, deferral = \"auto\" }, ", "", 4, "'when' is missing; required: when, params")):
             with self.subTest(wrong):
                 self.assertIn(right, MATRIX)
                 self.refused(GOOD + MATRIX.replace(right, wrong), header + below, word)
@@ -158,7 +199,7 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual(self.load(GOOD).against, {})
         for right, wrong, word in (
                 ('"churn"', '"chum"', "no workload"), ('"churn"', '"again"', "not against itself"),
-                ('"churn"', "1", "must be str"), ('"typesafe"', '"rcu_desc"', "has no pagecache rcu_desc"),
+                ('"churn"', "1", "'against' must be a name"), ('"typesafe"', '"rcu_desc"', "has no pagecache rcu_desc"),
                 ('"churn"\n', '"churn"\npaths = ["gup"]\n', "has no gup typesafe"),
                 ('"churn"\n', '"churn"\nicount = true\n', "same icount"), ('"churn"', '"rate"', "has a matrix"),
                 ('"churn"\n', '"churn"\nmatrix = { order = [0, 2] }\nshow = ["drain_ns"]\n', "without a matrix")):
@@ -176,6 +217,8 @@ class SuiteTest(unittest.TestCase):
                             .replace("free_rate = 10,", "nr_readers = 1,"))
             points = [p for p in suitefile.load(file, 4).points if p.workload == "rate" and p.protocol == "overlay"]
         self.assertEqual([p.params["nr_readers"] for p in points], [1, 2, 4])
+        self.refused(GOOD + MATRIX.replace("free_rate = [10, 1000]", 'nr_readers = "1..cpu"'), GOOD.count("\n") + 3,
+                     "'nr_readers' must be a list of different values, or \"1..cpus\", which is 1, 2, 4 ... and the number")
 
     def test_boots(self) -> None:
         found = self.load(GOOD + BOOTS)
@@ -199,15 +242,15 @@ class SuiteTest(unittest.TestCase):
                 ('"preempt=none quiet"', '""', 5, "words"),
                 ("memory_mb = 512", 'memory_mb = "512"', 6, "memory_mb"),
                 ("memory_mb = 512", "memory_mb = 0", 6, "at least"),
-                ('since = "6.9"', "since = 6.9", 7, "must be str"),
+                ('since = "6.9"', "since = 6.9", 7, "'since' must be a kernel series such as \"7.0\", not 6.9"),
                 ('since = "6.9"', 'since = "6"', 7, "'since' must be a kernel series such as \"7.0\", not '6'"),
                 ('before = "7.0"', 'before = "7.0.1"', 8, "'before' must be a kernel series"),
                 ('before = "7.0"', 'before = "6.9"', 8, "'before' must be newer than 'since', which is 6.9"),
                 ('since = "6.9"', 'since = "7.10"', 8, "'before' must be newer than 'since', which is 7.10"),
                 ('"rt-amd64"', '"rt"', 11, "rt-amd64"),
-                ("[boot.rt]", "[boot.Rt]", 10, "no boot"),
+                ("[boot.rt]", "[boot.Rt]", 10, "'Rt' must be a name (a-z, 0-9, _ and -, a letter first)"),
                 ('"none", "rt"]', '"non", "rt"]', 14, "no [boot.non]; known: usual, none, rt"),
-                ('"none", "rt"]', '["none"], "rt"]', 14, "no [boot."),
+                ('"none", "rt"]', '["none"], "rt"]', 14, "each of 'boot' must be a name (a-z, "),
                 ("boot = [", "boots = [", 14, "known: boot, "),
                 ('boot = "rt" }', 'boot = "r" }', 15, "never"),
                 ('{ duration_ms = 100 }', '{ boot = "rt" }', 16, "boot"),
@@ -284,6 +327,75 @@ class SuiteTest(unittest.TestCase):
         text = GOOD.replace('title = "t"', "icount = true\nopencoded = true")
         self.load(text.replace("order = 0", 'tryget = "cas"'))
         self.refused(text.replace("order = 0", 'tryget = "xadd"'), 12, "opencoded")
+
+    def test_the_schema_knows_every_parameter(self) -> None:
+        schema = suitefile.SHAPE.schema
+        Validator.check_schema(schema)
+        params = traits.PARAMETERS.keys() - {"protocol", "path", "autorun"}
+        self.assertEqual(schema["$defs"]["params"]["properties"].keys(), params)
+        matrix = schema["$defs"]["workload"]["properties"]["matrix"]["properties"]
+        self.assertEqual(matrix.keys(), params | {"boot"})
+        for name in params:
+            value = json.dumps(traits.PARAMETERS[name]["default"])
+            for text in (GOOD.replace("order = 0", f"{name} = {value}"),
+                         GOOD.replace("order = 0", "") + f'[workload.x]\nmatrix = {{ {name} = [{value}] }}\nshow = ["drain_ns"]\n'):
+                self.assertEqual(self.load(text).points[-1].params[name], traits.PARAMETERS[name]["default"])
+
+    def test_lines_however_it_is_written(self) -> None:
+        matrix = "\n[workload.rate.matrix]\nfree_rate = [10, true]\n"
+        for text, line in ((GOOD + '[workload.rate]\nshow = ["drain_ns"]\n' + matrix, 17),
+                           (GOOD.replace("params = { nr_readers = 1", "params.nr_readers = true #"), 12),
+                           (GOOD.replace("[params]\norder", "# [params]\nparams . order").replace("= 0", "= true"), 8),
+                           (GOOD.replace("[workload.churn]", '[ workload . "churn 2" ]'), 10),
+                           (GOOD.replace("title = ", '"titel" = '), 11),
+                           (GOOD.replace("[workload.churn]", "[[workload]]"), 10),
+                           (GOOD.replace('title = "t"', "# titel = 1\ntitel = 1"), 12),
+                           (GOOD.replace("title", "titel") + "[workload]\nother = {}\n", 11),
+                           (GOOD.replace("order = 0", "") + "[params.order]\n", 13)):
+            with self.subTest(text):
+                self.refused(text, line, "must be" if "titel" not in text else "unknown key 'titel'; known: title, ")
+
+    def test_wrong_values_everywhere(self) -> None:
+        """Each value of a suite, replaced, removed, or beside an unknown key: the suite is read, or refused in one line."""
+        good = tomllib.loads(GOOD + BOOTS) | {"seed": 1}
+        good["workload"]["churn"] |= {"icount": False, "opencoded": False, "alone": False, "paths": ["gup"], "against": "other"}
+        good["workload"]["other"] = {"paths": ["gup"]}
+        # Refused everywhere: the first and the last.
+        values = (1.5, True, "a b\n", [], {"a": [0]}, None, "unknown key")
+        refused = 0
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "s.toml"
+            for path in places(good):
+                for value in values:
+                    bad = copy.deepcopy(good)
+                    place: Any = bad
+                    for key in path[:-1]:
+                        place = place[key]
+                    if value is None:
+                        del place[path[-1]]
+                    elif value == "unknown key" and isinstance(place, dict):
+                        place[value] = 1
+                    else:
+                        place[path[-1]] = value
+                    file.write_text(toml(bad))
+                    try:
+                        suitefile.load(file)
+                        self.assertNotIn(value, (1.5, "unknown key"), path)
+                    except SetupError as error:
+                        refused += 1
+                        self.assertRegex(str(error), rf"^{re.escape(str(file))}:\d+: [^\n]+$")
+                        self.assertNotRegex(str(error), "not of type|not match|not one of|is too short|Additional|non-unique")
+                        if value == 1.5:
+                            self.assertIn(f"s.toml:{[*bad].index(path[0]) + 1}: ", str(error), path)
+        self.assertGreater(refused, 350)
+
+    def test_not_text(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "s.toml"
+            for data, why in ((b"seed = '\xff'", "can't decode byte 0xff"), (b"seed = " + b"9" * 5000, "integer string")):
+                file.write_bytes(data)
+                with self.assertRaisesRegex(SetupError, f"s.toml: .*{why}"):
+                    suitefile.load(file)
 
     def test_bad_toml_says_where(self) -> None:
         with self.assertRaisesRegex(SetupError, "line 2"):
