@@ -89,10 +89,20 @@ class _Loader:
             self.refuse((BOOT, name, "before"), f"'before' must be newer than 'since', which is {found['since']}")
         return Guest(**found)
 
+    def places(self, table: tuple[str, ...], names: dict[str, Any]) -> list[tuple[str, str]]:
+        """Each path with each of its protocols."""
+        if names["protocols"] != "all":
+            return list(itertools.product(names["paths"], names["protocols"]))
+        if unknown := [path for path in names["paths"] if path not in traits.PATHS]:
+            self.refuse((*table, "paths") if "paths" in self.data["workload"][table[-1]] else ("paths",),
+                        f"'paths': protocols = \"all\" knows no path {unknown[0]!r}; known: {', '.join(traits.PATHS)}")
+        return [(path, name) for path in names["paths"] for name, one in traits.PROTOCOLS.items() if path in one["paths"]]
+
     def condition(self, at: tuple[str, ...], found: dict[str, Any], matrix: dict[str, list[int | str]],
-                  names: dict[str, list[str]]) -> dict[str, list[int | str]]:
+                  places: list[tuple[str, str]]) -> dict[str, list[int | str]]:
         """A condition on places in a matrix: axes, path and protocol, each with one or several values."""
-        known = {"path": names["paths"], "protocol": names["protocols"]} | matrix
+        paths, protocols = (list(dict.fromkeys(names)) for names in zip(*places))
+        known = {"path": paths, "protocol": protocols} | matrix
         listed = {axis: value if isinstance(value, list) else [value] for axis, value in found.items()}
         for axis, values in listed.items():
             if axis not in known:
@@ -117,21 +127,22 @@ class _Loader:
                                               f"{str(metrics.METRICS[name].deterministic).lower()}")
         return Curve(next(iter(matrix)), tuple(found["show"]))
 
-    def cells(self, table: tuple[str, ...], found: dict[str, Any], names: dict[str, list[str]]) -> list[dict[str, Any]]:
+    def cells(self, table: tuple[str, ...], found: dict[str, Any], names: dict[str, Any]) -> list[dict[str, Any]]:
         """Every place of a matrix that is not excluded: path, protocol, axes, and its own params."""
+        places = self.places(table, names)
         matrix = {key: self.axis(table, key, value) for key, value in found.get("matrix", {}).items()}
-        excluded = [self.condition((*table, "exclude"), one, matrix, names) for one in found.get("exclude", [])]
+        excluded = [self.condition((*table, "exclude"), one, matrix, places) for one in found.get("exclude", [])]
         overrides = []
         for one in found.get("override", []):
             if both := [axis for axis in matrix if axis in one["params"]]:
                 self.refuse((*table, "override"), f"'override' cannot set an axis: {', '.join(both)}")
-            overrides.append((self.condition((*table, "override"), one["when"], matrix, names), one["params"]))
+            overrides.append((self.condition((*table, "override"), one["when"], matrix, places), one["params"]))
 
         def holds(condition: dict[str, list[int | str]], place: dict[str, int | str]) -> bool:
             return all(place[axis] in values for axis, values in condition.items())
 
         cells = []
-        for path, protocol, *values in itertools.product(names["paths"], names["protocols"], *matrix.values()):
+        for (path, protocol), *values in itertools.product(places, *matrix.values()):
             axes = dict(zip(matrix, values))
             place = {"path": path, "protocol": protocol} | axes
             if any(holds(condition, place) for condition in excluded):

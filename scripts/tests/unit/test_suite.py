@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import synthetic
-from fsc import traits
+from fsc import repo, traits
 from fsc.cmd import bench
 from fsc.shape import Validator
 from fsc.suite import guest_script, suite, suitefile
@@ -60,6 +60,8 @@ exclude = [{ protocol = "overlay", boot = "rt" }]
 override = [{ when = { boot = "none" }, params = { duration_ms = 100 } }]
 show = ["limbo_page_bytes_peak"]
 """
+# What suites of all protocols may take is said for eight of them.
+MORE = len(traits.PROTOCOLS) / 8
 # The protocols of each path.
 PROTOCOLS = {path: {name for name, one in traits.PROTOCOLS.items() if path in one["paths"]} for path in traits.PATHS}
 
@@ -99,6 +101,24 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual([p.id for p in found.points], ["churn.pagecache.overlay", "churn.pagecache.typesafe"])
         self.assertEqual(found.points[1].module_args,
                          "path=pagecache protocol=typesafe order=0 nr_readers=1 nr_freers=1")
+
+    def test_all_protocols(self) -> None:
+        """Of each path those that it takes; a condition may name them."""
+        protocols = 'protocols = ["overlay", "typesafe"]'
+        text = (GOOD + MATRIX).replace(protocols, 'protocols = "all"').replace('["pagecache"]', '["pagecache", "gup"]')
+        found = self.load(text)
+        for path in ("pagecache", "gup"):
+            self.assertEqual({p.protocol for p in found.points if p.workload == "churn" and p.path == path}, PROTOCOLS[path])
+        self.assertNotIn(("overlay", "call_rcu"), {(p.protocol, p.axes.get("deferral")) for p in found.points})
+        self.refused(text.replace('"gup"', '"pug"'), 3, "'pug'; known: pagecache, gup, pfn")
+        self.refused(GOOD.replace(protocols, 'protocols = "some"'), 4, 'a list of different names, or "all"')
+
+    def test_the_example_of_the_documents(self) -> None:
+        text = (repo.SCRIPTS / "README.md").read_text(encoding="utf-8")
+        [example] = re.findall(r"^```\n(# SPDX.*?)^```$", text, re.S | re.M)
+        found = self.load(example)
+        self.assertEqual([p.workload for p in found.points], ["churn"] * 3 + ["lookup"] * 3)
+        self.assertEqual(example.splitlines()[1], f"# {found.question}")
 
     def test_refused_with_line(self) -> None:
         self.refused(GOOD.replace("order = 0", "ordre = 0"), 8, "ordre")
@@ -316,7 +336,7 @@ class SuiteTest(unittest.TestCase):
 
     def test_all_suites(self) -> None:
         found = {name: bench.find_suite(name).on("7.3") for name in bench.names()}
-        self.assertLess(sum(bench.expected_s(s) for name, s in found.items() if name != "icount"), 0.9 * 3600,
+        self.assertLess(sum(bench.expected_s(s) for name, s in found.items() if name != "icount"), 0.9 * 3600 * MORE,
                         "make bench SUITE=all has an hour, and hosts are busy")
         for name, one in found.items():
             # The question comes first in the file.
@@ -414,7 +434,7 @@ class SuiteTest(unittest.TestCase):
 
     def test_paths_suite(self) -> None:
         found = synthetic.suite("paths")
-        self.assertLess(bench.expected_s(found), 0.9 * 900, "it has 15 minutes, and hosts are busy")
+        self.assertLess(bench.expected_s(found), 0.9 * 900 * MORE, "it has 15 minutes, and hosts are busy")
         self.assertEqual(found.repetitions, 6)
         for points in (found.plain(), [p for p in found.icount() if p.params["nr_readers"] and p.opencoded],
                        [p for p in found.icount() if p.params["nr_freers"]]):
@@ -424,7 +444,7 @@ class SuiteTest(unittest.TestCase):
 
     def test_icount_suite(self) -> None:
         found = synthetic.suite("icount")
-        self.assertLess(bench.expected_s(found), 150)
+        self.assertLess(bench.expected_s(found), 150 * MORE)
         self.assertTrue(all(point.icount and point.opencoded for point in found.points))
         self.assertCountEqual([(p.path, p.protocol) for p in found.points],
                               [(path, name) for path, names in PROTOCOLS.items() for name in names])
