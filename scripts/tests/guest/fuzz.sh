@@ -6,7 +6,7 @@
 # seed of the rubbish.
 
 SEED=${FSC_SEED:-1}
-FILES='config state counters threads limbo descriptors violations run.json
+FILES='schema config state counters threads limbo descriptors violations run.json
 latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
 WRITERS=8
 

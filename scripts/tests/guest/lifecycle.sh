@@ -7,7 +7,7 @@
 # Each protocol on each path; a thousand are what check-debug's cycles are for.
 CYCLES=21
 
-FILES='config state counters threads limbo descriptors violations run.json
+FILES='schema config state counters threads limbo descriptors violations run.json
 latency/lookup latency/allocate latency/free latency/reuse latency/turnover latency/reclaim latency/gp'
 
 HELD_OPEN="$FILES control"
