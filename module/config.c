@@ -3,7 +3,7 @@
  * The parameters: their names, how they are parsed, and how they are printed. A
  * value that is not allowed is refused with one line that names the parameter,
  * the value, and what is allowed. Combinations are checked when a run starts
- * (setup.c).
+ * (check.c).
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -408,7 +408,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_check);
  * @t: a freer that has freed some
  *
  * This is what reclaim needs: not that folios are freed, but that their memory
- * can be allocated. There is only one freer (setup.c), so all released pages
+ * can be allocated. There is only one freer (check.c), so all released pages
  * are its own.
  *
  * Context: Process context, sleeps.

@@ -65,7 +65,7 @@ struct fsc_reader {
  * @alloc: allocate descriptor and memory, without identity; NULL when out of memory; may sleep
  * @identify: write identity, generation and stamp
  * @free: free the folio or defer that; its count is zero and its slot empty. May sleep, but not
- *	with @recheck: those readers put inside RCU
+ *	with reader.recheck: on the page cache those readers put inside RCU
  * @flush: make reusable what a thread keeps back; NULL: what the run does, after its threads
  *	ended
  * @private_max: most bytes that threads may keep from reuse by others

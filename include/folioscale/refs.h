@@ -13,8 +13,8 @@ struct fsc_thread;
  * @name: what tryget= takes
  * @freezes: has @freeze and @unfreeze, so removal=reclaim is allowed
  * @tryget: take a reference unless the folio is free or frozen; success is an acquire
- * @add: take @n more references; the caller has one, or the lock of the slot that has one. NULL:
- *	not supported
+ * @add: take @n more references, unordered; the caller has one, or the lock of the slot that
+ *	has one. NULL: not supported
  * @put_testzero: drop @n references; true if they were the last
  * @freeze: replace the slot's reference by none; false if a reader holds the folio
  * @unfreeze: give a frozen folio the slot's reference back, with release

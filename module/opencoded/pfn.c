@@ -212,7 +212,7 @@ static __always_inline u64 read_by(unsigned int n, enum how how)
 	while (n--) {
 		const struct fsc_opencoded_block *block = &fsc_opencoded.blocks[walk.block];
 		const unsigned long *words = block->words;
-		unsigned long chosen[CHUNKS];
+		unsigned long chosen[CHUNKS] __uninitialized;
 		unsigned long pfn = block->pfn;
 		unsigned int i;
 

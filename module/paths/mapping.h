@@ -47,10 +47,13 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 	folio = xas_load(&xas);
 	if (folio) {
 		fsc_gap(t, proto, general);
-		if (proto->refs.add)
+		/* rcuref has no @add, and its tryget cannot fail here either. */
+		if (proto->refs.add && !IS_ENABLED(CONFIG_DEBUG_VM)) {
 			proto->refs.add(folio, 1);
-		else if (!proto->refs.tryget(t, folio))
+		} else if (!proto->refs.tryget(t, folio)) {
+			WARN_ON_ONCE(!proto->bug.name);
 			folio = NULL;
+		}
 	}
 	xas_unlock(&xas);
 	return folio;

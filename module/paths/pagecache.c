@@ -6,7 +6,10 @@
 #include "mapping.h"
 
 #ifdef CONFIG_CC_IS_GCC
-/* A kernel's lookup has it inline. In a file with dozens of loops gcc would call a copy of it. */
+/*
+ * A kernel's lookup has it inline; in a file with dozens of loops gcc would call
+ * a copy of it, which scripts/tests/static.py refuses. From here on it is inlined.
+ */
 static __always_inline void *xas_reload(struct xa_state *xas);
 #endif
 

@@ -26,7 +26,7 @@
 #define FSC_WORDS_OF_BLOCK	DIV_ROUND_UP(pageblock_nr_pages, BITS_PER_LONG)
 
 /* Types whose memdescs have a reference count. */
-#define FSC_PFN_COUNTED		(BIT(FSC_MEMDESC_FILE) | BIT(FSC_MEMDESC_HUGETLB))
+#define FSC_PFN_REFCOUNTED		(BIT(FSC_MEMDESC_FILE) | BIT(FSC_MEMDESC_HUGETLB))
 
 static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 {
@@ -68,10 +68,10 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 					       unsigned long *chosen)
 {
 	unsigned int ours = 0, avoided = 0, i, j;
-	unsigned long last = 0, counted = FSC_PFN_COUNTED;
+	unsigned long last = 0, refcounted = FSC_PFN_REFCOUNTED;
 
 	/* Else gcc loads the constant for each frame. */
-	OPTIMIZER_HIDE_VAR(counted);
+	OPTIMIZER_HIDE_VAR(refcounted);
 	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++) {
 		unsigned long bits = 0;
 
@@ -81,7 +81,7 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 			if (!word)
 				continue;
 			ours++;
-			if (BIT(fsc_memdesc_type(word)) & counted) {
+			if (BIT(fsc_memdesc_type(word)) & refcounted) {
 				if (word != last)
 					bits |= 1UL << j;
 				else
@@ -111,11 +111,12 @@ static __always_inline unsigned long pfn_word_again(const struct fsc_protocol *p
  */
 struct pfn_outcome {
 	unsigned int missed;	/* no folio was used */
-	unsigned int untried;	/* for want of a folio there was no tryget */
+	unsigned int untried;	/* no tryget was made */
 };
 
-static __always_inline void pfn_count(struct fsc_thread *t, const struct fsc_protocol *proto,
-				      unsigned int tries, struct pfn_outcome outcome)
+static __always_inline void pfn_count_trygets(struct fsc_thread *t,
+					      const struct fsc_protocol *proto,
+					      unsigned int tries, struct pfn_outcome outcome)
 {
 	if (proto->reader.refcounted)
 		fsc_count_add(&t->counters, FSC_TRYGETS, tries - outcome.untried);
@@ -219,7 +220,7 @@ static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 			pfn_try(t, proto, base + at, slot + at, &outcome, false, general);
 		}
 	}
-	pfn_count(t, proto, tries, outcome);
+	pfn_count_trygets(t, proto, tries, outcome);
 	return (struct fsc_tally) { ours, ours - tries + outcome.missed };
 }
 
@@ -238,7 +239,7 @@ static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 		ours++;
 		pfn_try(t, proto, base + i, slot + i, &outcome, true, general);
 	}
-	pfn_count(t, proto, ours, outcome);
+	pfn_count_trygets(t, proto, ours, outcome);
 	return (struct fsc_tally) { ours, outcome.missed };
 }
 

@@ -19,7 +19,7 @@ static const struct fsc_protocol fsc_locked = {
 	.says.descriptor		= "freed at once",
 	.says.pages			= "freed at once",
 	.says.reader			=
-		"all under the mapping's lock: what lockless lookups have to beat",
+		"finds and gets under the mapping's lock: what lockless lookups have to beat",
 	.cas_only			= "under the lock a get cannot fail",
 	.reader.refcounted		= true,
 	.reader.locked			= true,

@@ -62,7 +62,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 		preempt_enable();
 	}
 	fsc_count_freed(&t->counters, order);
-	/* Behind the barrier in there: who flushes so many waits for them. */
+	/* After the release in there: who reads this count and flushes waits for that many. */
 	if (unlikely(!local))
 		fsc_count(&t->counters, FSC_DEFERRED_REMOTE);
 }

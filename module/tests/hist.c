@@ -123,7 +123,7 @@ static void merge_adds_up(struct kunit *test)
 
 /*
  * The largest value of the quantile's bucket, computed as in
- * scripts/fsc/metrics.py from what debugfs prints. This tests the buckets;
+ * scripts/fsc/result/metrics.py from what debugfs prints. This tests the buckets;
  * scripts/tests tests metrics.py.
  */
 static u64 quantile(const struct fsc_hist *hist, unsigned int permille)

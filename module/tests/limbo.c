@@ -322,7 +322,7 @@ static struct fsc_run *stop_run;
 
 static void stop_waiting(struct timer_list *unused)
 {
-	smp_store_release(&stop_run->phase, FSC_STOP);	/* as set_phase() in run.c */
+	smp_store_release(&stop_run->phase, FSC_STOP);	/* as fsc_run_set_phase() */
 }
 
 static DEFINE_TIMER(stop_timer, stop_waiting);

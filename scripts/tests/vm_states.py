@@ -275,7 +275,7 @@ def main() -> int:
             jobs.append((f"QEMU dies with {name} that has a {when}",
                          pool.submit(dies_with_its_script, command, vars(args), when)))
         for number, (name, job) in enumerate(jobs, 1):
-            good, detail = guest_script.result()
+            good, detail = job.result()
             failed += not good
             for line in detail.splitlines():
                 print(f"# {line}")

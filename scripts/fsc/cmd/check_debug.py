@@ -221,7 +221,7 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
     named = [dataclasses.replace(group, name=f"{name}-{group.name}") for group in groups]
     kernel.build_module(where, variables=kernel.WITH_OPENCODED)
     below = out.below(len(named))
-    lists = check.run_groups(below, named, Machine(where, how, [], OUT))
+    check.run_groups(below, named, Machine(where, how, [], OUT))
     out.end(below, name)
     work = dict.fromkeys(("runs", "lookups", "turnovers"), 0)
     reports = unwatched = 0
