@@ -63,7 +63,7 @@ def where(out: Ktap, flags: list[str], folder: Path) -> None:
     out.result(found["roles"]["deferred"]["parts"]["callbacks"]["samples"] == 0, "overlay: no callback of ours",
                f"{found['roles']['deferred']}")
     lines = {line["line"].partition(":")[0] for line in found["lines"] if line["role"] in ("reader", "freer")}
-    out.result({"pagecache.h", "overlay.h", "mapping.h", "oracle.h"} <= lines, "overlay: lines of its sources", f"{lines}")
+    out.result({"pagecache.c", "overlay.h", "mapping.h", "oracle.h"} <= lines, "overlay: lines of its sources", f"{lines}")
     kept = {"perf.data", "script.txt", "run.json", "where.txt", "where.json", "folioscale.ko", "config", "command"}
     out.result(kept <= {path.name for path in folder.iterdir()}, "make perf keeps what it has found")
 
