@@ -200,7 +200,7 @@ enum param_kind { CHOICE, UINT, INT, U64, TEXT };
  * @meaning: what the parameter means
  * @misleads: how it makes figures mislead, or empty
  */
-static const struct param {
+struct param {
 	const char *name;
 	size_t offset;
 	enum param_kind kind;
@@ -211,7 +211,9 @@ static const struct param {
 	const char *takes;
 	const char *meaning;
 	const char *misleads;
-} table[] = {
+};
+
+static const struct param table[] = {
 #define NAMES(function)		.choice = (function)
 #define RANGE(from, to)		.min = (from), .max = (to)
 #define READ_BY(function, what)	.check = (function), .takes = (what)

@@ -202,7 +202,7 @@ while read -r busted nr_folios words; do
 		is_clean "$busted" "$nr_folios" $words
 done </tmp/clean
 for protocol in $(with_trait reused_before_gp); do
-	ktap_test "$protocol without a turnover is inconclusive" vacuous_without_turnover $protocol
+	ktap_test "$protocol without a turnover is inconclusive" vacuous_without_turnover "$protocol"
 done
 for busted in $BUSTED; do
 	ktap_test "$busted without a reader is inconclusive" vacuous_without_readers "$busted"
