@@ -35,8 +35,7 @@ enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 #define FSC_FIELD_INT(name)		int name
 #define FSC_FIELD_U64(name)		u64 name
 #define FSC_FIELD_TEXT(name)		char name[FSC_TEXT_MAX]
-#define FSC_PARAM_FIELD(name, kind)	FSC_FIELD_##kind(name)
-#define FSC_PARAM(name, kind, ...)	FSC_PARAM_FIELD(name, kind);
+#define FSC_PARAM(name, kind, ...)	FSC_FIELD_##kind(name);
 
 /**
  * struct fsc_config - the parameters, one field for each row of params.def

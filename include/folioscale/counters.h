@@ -7,8 +7,7 @@
 #include <asm/barrier.h>
 #include <linux/types.h>
 
-#define FSC_COUNTER_ID(id)		FSC_##id
-#define FSC_COUNTER(id, ...)		FSC_COUNTER_ID(id),
+#define FSC_COUNTER(id, ...)		FSC_##id,
 
 enum fsc_counter {
 #include <folioscale/counters.def>

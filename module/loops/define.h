@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Templates of the loops. A path provides two always-inline functions and a
- * const struct fsc_tables:
+ * Templates of the loops. A path provides always-inline functions and a const
+ * struct fsc_tables:
  *
  *   PATH_section(t, draw, proto, n, general)	n lookups in one section
  *   PATH_refuses(proto)			why the path does not support the
  *						protocol; NULL if it does
+ *   PATH_remove, PATH_refreeze, PATH_publish	how freers change a slot
  *   PATH_tables				what it does when a slot changes
  *
- * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol. The
+ * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol
+ * (paths/mapping.h:FSC_DEFINE_PATH() makes them all). The
  * protocol's members are constants there, so there are no indirect calls, and
  * no code for combinations that are refused.
  */
@@ -19,24 +21,6 @@
 
 #include "read.h"
 #include "turn.h"
-
-/* How freers change the slots of a path. */
-#define FSC_DEFINE_SLOTS(path)								\
-static __always_inline void *path##_remove(struct fsc_thread *t,			\
-					   const struct fsc_protocol *proto, u32 key)	\
-{											\
-	return fsc_mapping_remove(t, proto, key, &path##_tables);			\
-}											\
-static __always_inline bool path##_refreeze(struct fsc_thread *t,			\
-					    const struct fsc_protocol *proto, u32 key)	\
-{											\
-	return fsc_mapping_refreeze(t, proto, key, &path##_tables);			\
-}											\
-static int path##_publish(struct fsc_thread *t, const struct fsc_protocol *proto,	\
-			  void *folio, u32 key)						\
-{											\
-	return fsc_mapping_publish(t, proto, folio, key, &path##_tables);		\
-}
 
 #define FSC_DEFINE_LOOPS(path, proto)							\
 static void path##_##proto##_read(struct fsc_thread *t, unsigned int n)			\

@@ -298,16 +298,6 @@ static __always_inline struct fsc_tally gup_section(struct fsc_thread *t, struct
 	};
 }
 
-static int gup_prepare(struct fsc_thread *t, u32 key)
-{
-	return fsc_mms_prepare(t, key);
-}
-
-static void gup_retire(struct fsc_thread *t, u32 key)
-{
-	fsc_mms_retire(t, key);
-}
-
 static void gup_map(struct fsc_thread *t, unsigned long pfn, unsigned int order, u32 key)
 {
 	fsc_mms_map(t->run, pfn, order, key);
@@ -319,18 +309,13 @@ static void gup_unmap(struct fsc_thread *t, unsigned int order, u32 key)
 }
 
 static const struct fsc_tables gup_tables = {
-	.prepare	= gup_prepare,
-	.retire		= gup_retire,
+	.prepare	= fsc_mms_prepare,
+	.retire		= fsc_mms_retire,
 	.map		= gup_map,
 	.unmap		= gup_unmap,
 };
 
-FSC_DEFINE_SLOTS(gup)
-FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, gup)
-
-static const struct fsc_loops gup_loops[] = {
-	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, gup)
-};
+FSC_DEFINE_PATH(gup)
 
 const struct fsc_path fsc_path_gup = {
 	.name		= "gup",

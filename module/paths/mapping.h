@@ -181,4 +181,30 @@ static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 	return err;
 }
 
+/* How freers change the slots of a path. */
+#define FSC_DEFINE_SLOTS(path)								\
+static __always_inline void *path##_remove(struct fsc_thread *t,			\
+					   const struct fsc_protocol *proto, u32 key)	\
+{											\
+	return fsc_mapping_remove(t, proto, key, &path##_tables);			\
+}											\
+static __always_inline bool path##_refreeze(struct fsc_thread *t,			\
+					    const struct fsc_protocol *proto, u32 key)	\
+{											\
+	return fsc_mapping_refreeze(t, proto, key, &path##_tables);			\
+}											\
+static int path##_publish(struct fsc_thread *t, const struct fsc_protocol *proto,	\
+			  void *folio, u32 key)						\
+{											\
+	return fsc_mapping_publish(t, proto, folio, key, &path##_tables);		\
+}
+
+/* The loops of a path under every protocol. */
+#define FSC_DEFINE_PATH(path)								\
+FSC_DEFINE_SLOTS(path)									\
+FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, path)						\
+static const struct fsc_loops path##_loops[] = {					\
+	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, path)					\
+};
+
 #endif /* FSC_PATH_MAPPING_H */
