@@ -51,6 +51,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
                "tests/schema.json": traits.FILE,
                "tests/params.table": _table(folder / "params.table", params_rows(traits.PARAMETERS)),
                "tests/protocols.table": _table(folder / "protocols.table", protocol_rows(traits.PROTOCOLS)),
+               "tests/busted.table": _table(folder / "busted.table", busted_rows(traits.BUSTED)),
                **_programs(folder)},
         **machine))
     out.end(below, f"{script}.sh on {where.release}")
@@ -91,6 +92,12 @@ def protocol_rows(protocols: dict[str, Any]) -> list[str]:
     return ["|".join((name, " ".join(one["paths"]), " ".join(one["trygets"]),
                       " ".join(trait for trait, value in one.items() if value is True)))
             for name, one in protocols.items()]
+
+
+def busted_rows(busted: dict[str, Any]) -> list[str]:
+    """A row for each negative control: name, its paths, and the parameters of the protocol that it is a bug of."""
+    return ["|".join((name, " ".join(one["paths"]), f"protocol={one['protocol']} tryget={one['tryget']}"))
+            for name, one in busted.items()]
 
 
 def _table(file: Path, rows: list[str]) -> Path:

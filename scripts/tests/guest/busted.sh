@@ -20,27 +20,19 @@ load_of() { # BUSTED NR_FOLIOS
 	[ "$2" = 1024 ] || echo popularity=zipf
 }
 
+# busted.table has a row for each negative control of the schema: NAME|PATHS|PARAMETERS
+of_busted() { # BUSTED FIELD: that field of its row
+	awk -F'|' -v name="$1" -v field="$2" '$1 == name { print $field }' /tests/busted.table
+}
+
 # The protocol that it is a bug of
 unbroken() { # BUSTED
-	case $1 in
-	early_pages) echo protocol=rcu_full ;;
-	noseq) echo protocol=seqcount ;;
-	noreload) echo protocol=hazptr ;;
-	early_reuse) echo protocol=rcu_bounded ;;
-	ignore_locked) echo protocol=rcu_desc tryget=xadd ;;
-	early_confirm) echo protocol=rcu_desc ;;
-	*) echo protocol=typesafe ;;
-	esac
+	of_busted "$1" 3
 }
 
 # The paths on which it is not refused (params.sh)
 paths_of() { # BUSTED
-	case $1 in
-	noseq) echo pagecache ;;
-	early_pages | early_reuse | ignore_locked) echo pagecache pfn ;;
-	touch_slab) echo pfn ;;
-	*) echo "$PATHS" ;;
-	esac
+	of_busted "$1" 2
 }
 
 is_seen() { # BUSTED NR_FOLIOS NAME=VALUE...
@@ -190,7 +182,7 @@ clean() {
 
 seen >/tmp/seen
 clean >/tmp/clean
-ktap_plan $(($(grep -c . /tmp/seen) + $(grep -c . /tmp/clean) + 3 + $(echo "$BUSTED" | wc -w) + 1))
+ktap_plan $(($(grep -c . /tmp/seen) + $(grep -c . /tmp/clean) + $(with_trait reused_before_gp | wc -l) + $(echo "$BUSTED" | wc -w) + 1))
 
 while read -r busted nr_folios words; do
 	# shellcheck disable=SC2086 # a list of words

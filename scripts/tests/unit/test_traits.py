@@ -53,6 +53,11 @@ class RowsTest(unittest.TestCase):
         self.assertEqual(rows[1], ["shift", "19", "-1 to 20", "-2 21 4294967296"])
         self.assertEqual(rows[2][:3], ["order", "0:8,2:4,9:1", "0 to 9"])
 
+    def test_busted(self) -> None:
+        rows = [row.split("|") for row in guest_test.busted_rows(traits.BUSTED)]
+        self.assertEqual([row[0] for row in rows], list(traits.BUSTED))
+        self.assertIn(["ignore_locked", "pagecache pfn", "protocol=rcu_desc tryget=xadd"], rows)
+
     def test_a_good_value_is_not_the_default(self) -> None:
         for name, good, _, bad in (row.split("|") for row in guest_test.params_rows(traits.PARAMETERS)):
             self.assertNotEqual(good, str(traits.PARAMETERS[name]["default"]), name)
