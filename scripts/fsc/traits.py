@@ -20,6 +20,11 @@ PARAMETERS = KNOWN["parameters"]
 COUNTERS = KNOWN["counters"]
 
 
+def protocols_of(path: str) -> list[str]:
+    """The protocols that a path takes."""
+    return [name for name, one in PROTOCOLS.items() if path in one["paths"]]
+
+
 def allowed(parameter: dict[str, Any]) -> str:
     """The allowed values, in the words in which the module refuses others."""
     if "choices" in parameter:

@@ -87,7 +87,7 @@ def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
     """Path, protocol, and the threads."""
     path, protocol = draw.choice(list(traits.PATHS)), draw.choice(list(traits.PROTOCOLS))
     if draw.often(0.85):
-        protocol = draw.choice([name for name, one in traits.PROTOCOLS.items() if path in one["paths"]])
+        protocol = draw.choice(traits.protocols_of(path))
     counted, deferred = traits.PROTOCOLS[protocol]["trygets"][1:], traits.PROTOCOLS[protocol]["deferrals"]
     readers, freers = draw.randint(0, 8), draw.randint(0, 8)
     tryget = (draw.either(0.4, counted, "cas") if counted else

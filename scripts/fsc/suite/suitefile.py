@@ -96,7 +96,7 @@ class _Loader:
         if unknown := [path for path in names["paths"] if path not in traits.PATHS]:
             self.refuse((*table, "paths") if "paths" in self.data["workload"][table[-1]] else ("paths",),
                         f"'paths': protocols = \"all\" knows no path {unknown[0]!r}; known: {', '.join(traits.PATHS)}")
-        return [(path, name) for path in names["paths"] for name, one in traits.PROTOCOLS.items() if path in one["paths"]]
+        return [(path, name) for path in names["paths"] for name in traits.protocols_of(path)]
 
     def condition(self, at: tuple[str, ...], found: dict[str, Any], matrix: dict[str, list[int | str]],
                   places: list[tuple[str, str]]) -> dict[str, list[int | str]]:

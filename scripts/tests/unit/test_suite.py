@@ -63,7 +63,7 @@ show = ["limbo_page_bytes_peak"]
 # What suites of all protocols may take is said for eight of them.
 MORE = len(traits.PROTOCOLS) / 8
 # The protocols of each path.
-PROTOCOLS = {path: {name for name, one in traits.PROTOCOLS.items() if path in one["paths"]} for path in traits.PATHS}
+PROTOCOLS = {path: set(traits.protocols_of(path)) for path in traits.PATHS}
 
 
 def toml(value: Any) -> str:
