@@ -140,7 +140,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command)
     options.params(command)
     command.add_argument("--trace", action="store_true", help="with this machine's programs, read-only")
-    command.add_argument("--gdb", type=options.positive, metavar="PORT", help="with a stub for gdb at this port")
+    command.add_argument("--gdb", type=options.positive, metavar="PORT", help="gdb may connect at this port")
 
 
 def main(args: argparse.Namespace) -> int:
