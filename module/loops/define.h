@@ -7,10 +7,10 @@
  *   PATH_refuses(proto)			why the path does not support the
  *						protocol; NULL if it does
  *   PATH_remove, PATH_refreeze, PATH_publish	how freers change a slot
+ *						(paths/mapping.h:FSC_DEFINE_SLOTS())
  *   PATH_tables				what it does when a slot changes
  *
- * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol
- * (paths/mapping.h:FSC_DEFINE_PATH() makes them all). The
+ * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol. The
  * protocol's members are constants there, so there are no indirect calls, and
  * no code for combinations that are refused.
  */

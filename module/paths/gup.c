@@ -315,7 +315,12 @@ static const struct fsc_tables gup_tables = {
 	.unmap		= gup_unmap,
 };
 
-FSC_DEFINE_PATH(gup)
+FSC_DEFINE_SLOTS(gup)
+FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, gup)
+
+static const struct fsc_loops gup_loops[] = {
+	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, gup)
+};
 
 const struct fsc_path fsc_path_gup = {
 	.name		= "gup",

@@ -199,12 +199,4 @@ static int path##_publish(struct fsc_thread *t, const struct fsc_protocol *proto
 	return fsc_mapping_publish(t, proto, folio, key, &path##_tables);		\
 }
 
-/* The loops of a path under every protocol. */
-#define FSC_DEFINE_PATH(path)								\
-FSC_DEFINE_SLOTS(path)									\
-FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, path)						\
-static const struct fsc_loops path##_loops[] = {					\
-	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, path)					\
-};
-
 #endif /* FSC_PATH_MAPPING_H */

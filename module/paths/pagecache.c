@@ -188,7 +188,12 @@ static __always_inline struct fsc_tally pagecache_section(struct fsc_thread *t,
 
 static const struct fsc_tables pagecache_tables = {};
 
-FSC_DEFINE_PATH(pagecache)
+FSC_DEFINE_SLOTS(pagecache)
+FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, pagecache)
+
+static const struct fsc_loops pagecache_loops[] = {
+	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, pagecache)
+};
 
 const struct fsc_path fsc_path_pagecache = {
 	.name		= "pagecache",

@@ -274,7 +274,12 @@ static const struct fsc_tables pfn_tables = {
 	.turned		= fsc_pfn_mix_turned,
 };
 
-FSC_DEFINE_PATH(pfn)
+FSC_DEFINE_SLOTS(pfn)
+FSC_FOR_EACH_PROTOCOL(FSC_DEFINE_LOOPS, pfn)
+
+static const struct fsc_loops pfn_loops[] = {
+	FSC_FOR_EACH_PROTOCOL(FSC_LOOPS_ENTRY, pfn)
+};
 
 const struct fsc_path fsc_path_pfn = {
 	.name		= "pfn",
