@@ -10,6 +10,7 @@
 #ifndef FOLIOSCALE_COMPAT_H
 #define FOLIOSCALE_COMPAT_H
 
+#include <linux/mmzone.h>
 #include <linux/slab.h>
 #include <linux/thread_info.h>
 #include <linux/types.h>
@@ -61,6 +62,14 @@ static inline bool preempt_model_lazy(void)
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)
 #else
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
+#endif
+
+/*
+ * Only memory models with sections limit the physical address. ARCH=um has
+ * FLATMEM; its memory is no more than x86's.
+ */
+#ifndef MAX_PHYSMEM_BITS
+#define MAX_PHYSMEM_BITS	46
 #endif
 
 #ifndef CONFIG_64BIT
