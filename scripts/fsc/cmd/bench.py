@@ -19,12 +19,12 @@ from ..verdict import EXIT_STATUS, SETUP, SetupError, worst
 from ..vm import accel, host, kernel, versions
 from ..vm.accel import Accel
 from ..vm.kernel import Kernel
-from . import options, report
+from . import kernels, options, report
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
-# icount has its own command, and measures nothing that the others do not.
-_NOT_IN_ALL = ("icount",)
+# cpu has a kernel of its own; icount has its own command, and measures nothing that the others do not.
+_NOT_IN_ALL = ("cpu", "icount")
 
 
 def names() -> list[str]:
@@ -152,8 +152,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         host.consent_to(chosen, args.yes)
         where, how = kernel.running(), None
     else:
-        where = kernel.choose(args.kdir, args.kernel, args.kver)
-        how = accel.choose(args.accel, where)
+        where, how = kernels.chosen(args, any(one.times for one in chosen))
     chosen = _some([one for one in chosen if passes(one, how, where.image.is_file())], args)
     modules = kernel.build_module(where, variables=kernel.WITH_OPENCODED)
     series = versions.chosen(args.kver)[0]

@@ -18,11 +18,12 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def main(_args: argparse.Namespace) -> int:
     """Return the exit status."""
     series = versions.known().default
-    print(f"Minutes under emulation, for 2 CPUs and KVER={series}; make bench SUITE=NAME. SUITE=all: all but icount.\n")
+    print(f"Minutes under emulation (cpu: on the CPU itself), for 2 CPUs and KVER={series}; make bench SUITE=NAME. SUITE=all: all but cpu and icount.\n")
     print(f"{'suite':<10}{'minutes':>8}{'boots':>7}{'points':>8}  question")
     for name in bench.names():
         found = bench.find_suite(name).on(series)
         boots = len(bench.passes(found, accel.TCG, True))
-        head = f"{name:<10}{bench.expected_s(found) / 60:>8.0f}{boots:>7}{len(found.points):>8}  "
+        minutes = found.minutes or bench.expected_s(found) / 60
+        head = f"{name:<10}{minutes:>8.0f}{boots:>7}{len(found.points):>8}  "
         print("\n".join(wrap(found.question, head)))
     return EXIT_STATUS[PASS]

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import datetime
 import functools
+import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from .. import repo
@@ -16,6 +18,9 @@ from .result import NOT_MEASURED, BootRecord
 
 # What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
+# What a kernel that runs as a process cannot show.
+_UML_LEAVES_OUT = ("per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup "
+                   "are indicative)", "a direct map of huge pages")
 # RCU's settings, by the kernel's names: guest/point.sh, rcu().
 RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
 SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
@@ -57,6 +62,14 @@ def _sheaf_capacity(boot: BootRecord | None) -> str | None:
     return ", ".join(map(str, sorted(found))) or None
 
 
+def _cpu(said: str | None) -> str | None:
+    """The name of the CPU. A kernel that runs as a process (ARCH=um) calls it UML: it is this machine's."""
+    if said != "UML":
+        return said
+    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    return f"{found[1] if found else 'unknown CPU'} (User Mode Linux)"
+
+
 def machine(boot: BootRecord | None) -> dict[str, Any]:
     """What one boot reported about its machine; None for what it did not report."""
     lines = boot.text("machine").splitlines() if boot else []
@@ -70,7 +83,7 @@ def machine(boot: BootRecord | None) -> dict[str, Any]:
     return {
         "uname": said.get("uname"), "cmdline": said.get("cmdline"),
         "accelerator": boot.accelerator if boot else None,
-        "cpu": said.get("cpu"), "vcpus": number("vcpus"),
+        "cpu": _cpu(said.get("cpu")), "vcpus": number("vcpus"),
         "memory": memory_kb * 1024 if memory_kb else None,
         "clocksource": said.get("clocksource"),
         "cpu_layout": {key: value for key, value in said.items()
@@ -99,7 +112,9 @@ def releases(environment: dict[str, Any]) -> list[str]:
 
 def left_out(environment: dict[str, Any]) -> str:
     """What the figures do not cover, as text."""
-    return "; ".join([*(_EMULATED_LEAVES_OUT if environment["times_emulated"] else ()), *environment["not_measured"]])
+    more = (_EMULATED_LEAVES_OUT if environment["times_emulated"] else
+            _UML_LEAVES_OUT if environment["accelerator"] == "uml" else ())
+    return "; ".join([*more, *environment["not_measured"]])
 
 
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
@@ -121,7 +136,8 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
         "times_emulated": emulated, "revision": revision(),
         "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "interrupted": interrupted,
         "suite": {"name": suite.name, "question": suite.question, "seed": suite.seed,
-                  "repetitions": suite.repetitions, "baseline": suite.baseline,
+                  "repetitions": suite.repetitions, "blocks": suite.blocks, "within": suite.within,
+                  "minutes": suite.minutes, "baseline": suite.baseline,
                   "workloads": {point.workload: point.title for point in suite.points},
                   "curves": {workload: {"x": curve.x, "show": list(curve.show)}
                              for workload, curve in suite.curves.items()},

@@ -9,15 +9,17 @@ import os
 import re
 import textwrap
 from dataclasses import dataclass, field
+from math import exp, log
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import jsonschema
 
 from .. import repo, shape
 from ..suite.suite import Point, Suite
-from ..verdict import FAIL, LOST, PASS, SETUP, SetupError, worst
-from ..vm import setup_errors
+from ..verdict import FAIL, INCONCLUSIVE, LOST, PASS, SETUP, SetupError, worst
+from ..vm import setup_errors, steal
 from . import metrics, stats
 
 SCHEMA = 2
@@ -27,6 +29,11 @@ NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
                 "memory ordering weaker than x86's"]
 
 
+# Accelerators whose times are a CPU's, if no other program has that CPU for more than this share of the window.
+REAL = ("kvm", "uml")
+MOST_STEAL = 0.01
+# Why a point is INCONCLUSIVE: most of its windows had to wait.
+BUSY = "the host was busy"
 # Members of run.json that go into a repetition as they are.
 _AS_TOLD = ("resolved", "counters", "latency", "tries", "window", "rates", "clock", "cpu", "violations", "balance")
 
@@ -52,7 +59,7 @@ class BootRecord:
     def keep(self, name: str, data: bytes) -> None:
         """Keep a blob. A broken one is an error of its point; it must not lose the rest."""
         kind, _, point_id = name.partition("/")
-        if kind in ("config", "slabs", "run", "slab", "opencoded"):
+        if kind in ("config", "slabs", "run", "slab", "opencoded", "steal"):
             try:
                 json.loads(data)
             except ValueError as error:
@@ -70,7 +77,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     """One point in one boot; LOST, or SETUP, unless the boot reported otherwise."""
     run = boot.json(f"run/{point.id}")
     found: dict[str, Any] = {
-        "boot": boot.number, "verdict": LOST, "reason": boot.reason, "metrics": {},
+        "boot": boot.number, "block": point.block, "verdict": LOST, "reason": boot.reason, "metrics": {},
         "limbo": None, "cached": None, "cache": None, "window_ns": None, "overlap": None,
         "opencoded": None,
     } | dict.fromkeys(_AS_TOLD)
@@ -87,6 +94,8 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     opencoded = boot.json(f"opencoded/{point.id}")
     values = metrics.icount(run, opencoded) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
         boot.text(f"buddy/{point.id}"))
+    waited = boot.json(f"steal/{point.id}")
+    share = steal.share(waited) if waited else None
     verdict, reason = run["verdict"], run["reason"] or ""
     if boot.state == FAIL:      # a complaint on the console counts for every point of that boot
         verdict, reason = FAIL, boot.reason
@@ -94,6 +103,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "verdict": verdict, "reason": reason, "metrics": values, "opencoded": opencoded,
         "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
+        "steal": share, "stolen": boot.accelerator in REAL and (share or 0) > MOST_STEAL,
     } | {key: run[key] for key in _AS_TOLD}
 
 
@@ -104,19 +114,22 @@ def _failed(text: str) -> dict[str, str]:
     return {"verdict": FAIL, "reason": text}
 
 
-def _point(suite: Suite, point: Point, boots: list[BootRecord]) -> dict[str, Any]:
-    own = [boot for boot in boots if point in boot.points]
-    repetitions = [repetition(point, boot) for boot in own]
-    runs = (boot.json(f"run/{point.id}") for boot in own)
+def _point(suite: Suite, point: Point, own: list[tuple[Point, BootRecord]]) -> dict[str, Any]:
+    """A point of the suite, from @own: itself in each block of each boot."""
+    repetitions = [repetition(one, boot) for one, boot in own]
+    runs = (boot.json(f"run/{one.id}") for one, boot in own)
     params = next((run["params"] for run in runs if run), None)
     verdict = worst([rep["verdict"] for rep in repetitions])
+    reason = next((rep["reason"] for rep in repetitions if rep["verdict"] == verdict and verdict != PASS), "")
+    stolen = sum(1 for rep in repetitions if rep.get("stolen"))
+    if verdict == PASS and 2 * stolen > len(repetitions):
+        verdict = INCONCLUSIVE
+        reason = BUSY
     return {
         "suite": suite.name, "workload": point.workload, "path": point.path,
         "protocol": point.protocol, "axes": point.axes,
         "params": params or {"path": point.path, "protocol": point.protocol} | point.params,
-        "verdict": verdict,
-        "reason": next((rep["reason"] for rep in repetitions
-                        if rep["verdict"] == verdict and verdict != PASS), ""),
+        "verdict": verdict, "reason": reason,
         "repetitions": repetitions, "summary": {},
     }
 
@@ -126,22 +139,56 @@ def against_of(suite: dict[str, Any]) -> dict[str, str]:
     return suite.get("against", {})
 
 
+def _counts(point: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """The repetitions that have a metric, without those whose machine had to wait for the host."""
+    return [rep for rep in point["repetitions"] if name in rep["metrics"] and not rep.get("stolen")]
+
+
 def values_of(point: dict[str, Any], name: str) -> list[float]:
-    return [rep["metrics"][name] for rep in point["repetitions"] if name in rep["metrics"]]
+    return [rep["metrics"][name] for rep in _counts(point, name)]
 
 
-def _summarise(name: str, values: list[float], protocol: str, emulated: bool) -> dict[str, Any]:
-    interval = (stats.spread if metrics.METRICS[name].deterministic else stats.median)(values)
+def _blocks_of(point: dict[str, Any], name: str) -> dict[tuple[int, int], float]:
+    """The values by boot and block; empty if a boot is one block."""
+    return {(rep["boot"], rep["block"]): rep["metrics"][name] for rep in _counts(point, name) if rep.get("block")}
+
+
+def _by_boot(values: dict[tuple[int, int], float]) -> list[float]:
+    """The median of each boot: windows of one boot share its memory, and say less than windows of several."""
+    boots: dict[int, list[float]] = {}
+    for (boot, _), value in values.items():
+        boots.setdefault(boot, []).append(value)
+    return [median(found) for found in boots.values()]
+
+
+def _summarise(name: str, point: dict[str, Any], emulated: bool) -> dict[str, Any]:
+    values = values_of(point, name)
+    interval = (stats.spread if metrics.METRICS[name].deterministic else stats.median)(
+        _by_boot(_blocks_of(point, name)) or values)
     return {"median": interval.centre, "low": interval.low, "high": interval.high,
             "n": len(values), "coverage": interval.coverage,
-            "rankable": metrics.ranks(name, protocol, emulated)}
+            "rankable": metrics.ranks(name, point["protocol"], emulated)}
 
 
-def _compare(name: str, values: list[float], base: list[float]) -> dict[str, Any]:
+def _in_blocks(own: dict[tuple[int, int], float], base: dict[tuple[int, int], float]) -> dict[str, Any]:
+    """The ratio within a block: its median by boot, then over boots, which are what is tested."""
+    logs = {at: log(own[at] / base[at]) for at in own if base.get(at) and own[at]}
+    if not logs:
+        return {}
+    boots = _by_boot(logs)
+    found = stats.median(boots)
+    return {"ratio": exp(found.centre), "ratio_low": None if found.low is None else exp(found.low),
+            "ratio_high": None if found.high is None else exp(found.high), "p": stats.paired_p(boots)}
+
+
+def _compare(name: str, point: dict[str, Any], base_point: dict[str, Any]) -> dict[str, Any]:
     """Ratio and unadjusted p; all None if the baseline is always 0."""
     none = {"ratio": None, "ratio_low": None, "ratio_high": None, "p": None}
+    values, base = values_of(point, name), values_of(base_point, name)
     if not any(base):
         return none
+    if blocks := _blocks_of(point, name):
+        return none | _in_blocks(blocks, _blocks_of(base_point, name))
     ratio = stats.ratio(values, base)
     found = none | ({"ratio": ratio.centre} if ratio else {})
     if metrics.METRICS[name].deterministic:
@@ -157,13 +204,13 @@ def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], e
     for name in metrics.METRICS:
         tested = []
         for point in points:
-            own, base = values_of(point, name), bases.get(point["protocol"])
-            if not own:
+            base = bases.get(point["protocol"])
+            if not values_of(point, name):
                 continue
-            figures = point["summary"][name] = _summarise(name, own, point["protocol"], emulated)
+            figures = point["summary"][name] = _summarise(name, point, emulated)
             if base is None or not values_of(base, name):
                 continue
-            figures |= _compare(name, own, values_of(base, name))
+            figures |= _compare(name, point, base)
             if figures["p"] is not None:
                 tested.append(figures)
         for figures, p in zip(tested, stats.holm([t["p"] for t in tested])):
@@ -186,8 +233,11 @@ def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], 
 
 def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) -> dict[str, Any]:
     """The whole result; environment["interrupted"] makes it LOST, whatever has arrived."""
-    points = [_point(suite, point, boots) for point in suite.points
-              if any(point in boot.points for boot in boots)]
+    ran: dict[str, list[tuple[Point, BootRecord]]] = {}
+    for boot in boots:
+        for one in boot.points:
+            ran.setdefault(one.place, []).append((one, boot))
+    points = [_point(suite, point, ran[point.place]) for point in suite.points if point.place in ran]
     families: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for point in points:
         families.setdefault((point["workload"], point["path"]), []).append(point)
@@ -197,6 +247,16 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
     return {"schema": SCHEMA, "environment": environment,
             "verdict": worst(verdicts + ([LOST] if environment["interrupted"] else [])),
             "points": points}
+
+
+def widest(result: dict[str, Any], metric: str) -> float | None:
+    """How far the interval of any ratio of @metric is from it, as a share; None if one has no interval yet."""
+    found = [point["summary"][metric] for point in result["points"] if metric in point["summary"]]
+    ratios = [figures for figures in found if figures.get("ratio")]
+    if any(figures["ratio_low"] is None for figures in ratios):
+        return None
+    return max((max(figures["ratio_high"] / figures["ratio"], figures["ratio"] / figures["ratio_low"]) - 1
+                for figures in ratios), default=0.0)
 
 
 def validate(result: dict[str, Any]) -> None:

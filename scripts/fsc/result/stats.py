@@ -85,6 +85,13 @@ def p_values(samples: np.ndarray, baselines: np.ndarray) -> np.ndarray:
     return found
 
 
+def paired_p(logs: Sequence[float]) -> float | None:
+    """Two-sided exact Wilcoxon signed-rank test of logs of ratios, one for each boot."""
+    if len(logs) < 2 or not any(logs):
+        return None
+    return float(stats.wilcoxon(logs, method="exact" if 0.0 not in logs else "approx").pvalue)
+
+
 def larger(sample: Sequence[float], baseline: Sequence[float]) -> bool:
     """Whether the statistic of p_value() is above its middle; works with zeros and ties, too."""
     test = stats.mannwhitneyu(sample, baseline, method="asymptotic")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..result import fairness, metrics
-from ..verdict import PASS
+from ..result.result import BUSY, MOST_STEAL
+from ..verdict import INCONCLUSIVE, PASS
 from . import table
 
 OPENCODED_LIMIT = 1.10
@@ -119,7 +120,7 @@ def _few_rechecks(points: list[dict[str, Any]]) -> Iterator[str]:
 def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> Iterator[str]:
     counted = any(metrics.METRICS[name].deterministic for name in point["summary"])
     wanted = 1 if counted else repetitions
-    reps = [rep for rep in point["repetitions"] if rep["counters"]]
+    reps = [rep for rep in point["repetitions"] if rep["counters"] and not rep.get("stolen")]
 
     def count(condition: Any) -> str:
         hits = sum(1 for rep in reps if condition(rep))
@@ -127,7 +128,7 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
 
     if point["verdict"] != PASS and point["reason"] not in known:
         yield f"{point['verdict']}: {point['reason']}"
-    if len(reps) < wanted:
+    if len(reps) < wanted and point["reason"] != BUSY:
         yield f"{len(reps)} of {wanted} repetitions"
     if throttled := count(lambda rep: rep["window"]["throttled"]):
         yield (f"limbo_max_mb was reached in {throttled}: freers waited until all was flushed, which is this harness's "
@@ -173,7 +174,14 @@ def notes(result: dict[str, Any]) -> list[str]:
     """All warnings; those about one protocol or point begin with its name."""
     environment, points, found = result["environment"], result["points"], []
     found += _about_environment(environment)
-    known = {boot["reason"] for boot in environment["boots"]}
+    windows = [rep for point in points for rep in point["repetitions"] if rep["counters"]]
+    if stolen := sum(1 for rep in windows if rep.get("stolen")):
+        found.append(f"{stolen} of {len(windows)} windows are left out: their virtual CPUs waited for one of the host's for "
+                     f"more than {MOST_STEAL:.0%} of the time")
+    if busy := sum(1 for point in points if point["reason"] == BUSY):
+        found.append(f"{INCONCLUSIVE}: {BUSY}: {busy} of {len(points)} points lost most of their windows to it; end what else "
+                     "runs, and do it again")
+    known = {boot["reason"] for boot in environment["boots"]} | {BUSY}
     several = len({point["path"] for point in points}) > 1
     for protocol in dict.fromkeys(point["protocol"] for point in points):
         own = [point for point in points if point["protocol"] == protocol]

@@ -95,6 +95,10 @@ class Progress(Line):
         self._done = self._skipped = self._done + points
         self._show(f"[{self._done}/{len(self._plan)}] {text}")
 
+    def add(self, plan: list[float]) -> None:
+        """Add the points of another boot."""
+        self._plan += plan
+
     def leave_out(self, text: str, points: int) -> None:
         """Remove the next @points points from the plan."""
         del self._plan[self._done:self._done + points]

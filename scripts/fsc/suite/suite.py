@@ -47,11 +47,17 @@ class Point:
     opencoded: bool = False
     axes: dict[str, int | str] = field(default_factory=dict)    # in a matrix: the point's value on each axis
     alone: bool = False            # has a boot of its own: leftovers of other points would change its figures
+    block: int = 0                 # which block of its boot; 0 if a boot is one
+
+    @property
+    def place(self) -> str:
+        """What it is, in whatever block."""
+        return ".".join([self.workload, self.path, self.protocol,
+                         *(f"{axis}={value}" for axis, value in self.axes.items())])
 
     @property
     def id(self) -> str:
-        return ".".join([self.workload, self.path, self.protocol,
-                         *(f"{axis}={value}" for axis, value in self.axes.items())])
+        return f"{self.place}@{self.block}" if self.block else self.place
 
     @property
     def boot(self) -> str:
@@ -89,6 +95,10 @@ class Suite:
     guests: dict[str, Guest] = field(default_factory=dict)    # by name
     against: dict[str, str] = field(default_factory=dict)     # a workload, and the one that it is compared with
     left_out: dict[str, str] = field(default_factory=dict)    # machines that are not booted here, and why
+    times: bool = False            # it asks for times: it is refused where time is emulated
+    blocks: int = 1                # times that a boot runs every point
+    within: float = 0              # boots are added until the intervals of all ratios of rates are so near to them ...
+    minutes: int = 0               # ... but none after so many
 
     def without(self, left: dict[str, str]) -> Suite:
         """The suite without the machines that are not booted here; @left has the reasons."""
@@ -117,15 +127,19 @@ class Suite:
         return [point for point in self.points if point.icount]
 
     def order(self, boot: int) -> list[Point]:
-        """Every plain point once, in an order that the seed and the boot decide."""
-        points = self.plain()
-        random.Random(f"{self.seed}/{boot}").shuffle(points)
-        return points
+        """Every plain point once in each block, in an order that the seed and the boot decide."""
+        chance = random.Random(f"{self.seed}/{boot}")
+        found: list[Point] = []
+        for block in range(1, self.blocks + 1):
+            points = [replace(point, block=block if self.blocks > 1 else 0) for point in self.plain()]
+            chance.shuffle(points)
+            found += points
+        return found
 
     def boots(self, repetition: int) -> list[list[Point]]:
         """The same points as boots: one for each machine, and one for each point that is alone, in the order of their
         first points."""
         found: dict[tuple[str, str], list[Point]] = {}
         for point in self.order(repetition):
-            found.setdefault((point.boot, point.id if point.alone else ""), []).append(point)
+            found.setdefault((point.boot, point.place if point.alone else ""), []).append(point)
         return list(found.values())

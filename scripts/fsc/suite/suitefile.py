@@ -204,7 +204,8 @@ class _Loader:
         if baseline and baseline not in {point.protocol for point in points}:
             self.refuse(("baseline",), f"'{baseline}' is not among the protocols")
         return Suite(self.file.stem, self.file, data["question"], data["repetitions"],
-                     data.get("seed", 1), baseline, tuple(points), self.curves, self.guests, self.against(points))
+                     data.get("seed", 1), baseline, tuple(points), self.curves, self.guests, self.against(points),
+                     times=data.get("times", False), blocks=data.get("blocks", 1), within=data.get("within", 0), minutes=data.get("minutes", 0))
 
 
 def load(file: Path, cpus: int = 2) -> Suite:

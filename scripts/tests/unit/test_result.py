@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -15,6 +16,7 @@ import synthetic
 from fsc.cmd import icount
 from fsc.result import environment, metrics, result, stats
 from fsc.show import notes, summary, table
+from fsc.suite.suite import Point
 
 
 class BootsTest(unittest.TestCase):
@@ -32,6 +34,69 @@ class BootsTest(unittest.TestCase):
 
     def point(self, found: dict, workload: str, protocol: str) -> dict:
         return next(p for p in found["points"] if (p["workload"], p["protocol"]) == (workload, protocol))
+
+
+class BlocksTest(unittest.TestCase):
+    """Windows on a real CPU: six boots of four blocks, and a machine whose speed doubles from one to the next."""
+
+    def setUp(self) -> None:
+        self.suite = replace(synthetic.suite("cpu"), blocks=4).only(
+            lambda point: point.workload == "one" and point.protocol in ("typesafe", "rcu_desc"))
+        self.boots = [self.boot(number) for number in range(1, 7)]
+
+    def boot(self, number: int) -> result.BootRecord:
+        found = synthetic.boot(number, self.suite.order(number), "uml")
+        for point in found.points:
+            rate = 10_000_000 * number * point.block * (1.1 if point.protocol == "rcu_desc" else 1)
+            run = synthetic.run(point) | {"rates": {"lookups_per_second": round(rate), "turnovers_per_second": 0}}
+            found.keep(f"run/{point.id}", json.dumps(run).encode())
+            self.wait(found, point, 0.001)
+        return found
+
+    def wait(self, boot: result.BootRecord, point: Point, share: float) -> None:
+        boot.keep(f"steal/{point.id}", json.dumps({"waited_ns": int(share * 4e8), "vcpus": 2, "wall_ns": 200_000_000}).encode())
+
+    def build(self) -> dict:
+        found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, False, ""))
+        result.validate(found)
+        return found
+
+    def figures(self, protocol: str = "rcu_desc") -> dict:
+        return next(point for point in self.build()["points"] if point["protocol"] == protocol)["summary"]["lookups_per_second"]
+
+    def test_ratio_within_a_block(self) -> None:
+        found = self.figures()
+        self.assertEqual(found["n"], 24)
+        for name in ("ratio", "ratio_low", "ratio_high"):
+            self.assertAlmostEqual(found[name], 1.1)
+        self.assertAlmostEqual(found["p"], 2 / 64, msg="of boots, not of windows")
+        self.assertAlmostEqual(result.widest(self.build(), "lookups_per_second"), 0, places=6)
+
+    def test_windows_that_waited_are_left_out(self) -> None:
+        for point in self.boots[0].points:
+            if point.block == 1:
+                self.wait(self.boots[0], point, 0.02)
+        self.assertEqual(self.figures()["n"], 23)
+        self.boots = [replace(boot, accelerator="tcg") for boot in self.boots]
+        self.assertEqual(self.figures()["n"], 24, "times of an emulator rank nothing, whatever they waited for")
+
+    def test_a_busy_host_is_no_result(self) -> None:
+        for boot in self.boots[:4]:
+            for point in boot.points:
+                if point.protocol == "rcu_desc":
+                    self.wait(boot, point, 0.5)
+        found = self.build()
+        self.assertEqual({point["protocol"]: (point["verdict"], point["reason"]) for point in found["points"]},
+                         {"typesafe": ("PASS", ""), "rcu_desc": ("INCONCLUSIVE", result.BUSY)})
+        text = " ".join(summary.render(found).split())
+        self.assertIn("16 of 48 windows are left out: their virtual CPUs waited for one of the host's for more than 1% of the "
+                      "time", text)
+        self.assertIn(f"INCONCLUSIVE: {result.BUSY}: 1 of 2 points lost most of their windows to it", text)
+
+    def test_boots_are_added_until_it_is_known(self) -> None:
+        self.assertIsNotNone(result.widest(self.build(), "lookups_per_second"))
+        self.boots = self.boots[:1]
+        self.assertIsNone(result.widest(self.build(), "lookups_per_second"), "one boot has no interval")
 
 
 class ResultTest(BootsTest):

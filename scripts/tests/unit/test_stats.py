@@ -1,12 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 """Statistics against scipy, tables and simulation."""
 
+import itertools
 import unittest
 
 import numpy as np
 import synthetic  # noqa: F401  # pylint: disable=unused-import
 from fsc.result import stats as own
 from scipy import stats
+
+
+class PairedTest(unittest.TestCase):
+    def test_signed_ranks(self) -> None:
+        # Of 2^6 ways to give them signs, two are as one-sided as this.
+        self.assertAlmostEqual(own.paired_p([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]), 2 / 64)
+        # 1 + 3 + 5 against 2 + 4 + 6.
+        ways = [sum(rank for rank, taken in zip(range(1, 7), signs) if taken) for signs in itertools.product((0, 1), repeat=6)]
+        self.assertAlmostEqual(own.paired_p([0.1, -0.2, 0.3, -0.4, 0.5, -0.6]), 2 * sum(way <= 9 for way in ways) / 64)
+        for nothing in ([], [0.1], [0.0, 0.0, 0.0]):
+            self.assertIsNone(own.paired_p(nothing))
+
+    def test_a_boot_without_a_difference(self) -> None:
+        self.assertLess(own.paired_p([0.0, *(0.1 + i / 100 for i in range(12))]), 0.01)
 
 
 class ShareTest(unittest.TestCase):
