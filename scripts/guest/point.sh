@@ -159,6 +159,8 @@ wait_for_run() {
 # point ID "NAME=VALUE ..." [SECONDS]: make one run of the module
 point() {
 	objects="" total="" live="" limbo="" layout="" flags="" buddy=""
+	# From here to the end of the run the host watches for how long its CPUs were taken away.
+	emit "window/$1" /dev/null
 	# shellcheck disable=SC2086 # a list of words
 	if ! insmod "$FSC_KO" $2 2>"$FSC_TMP/insmod"; then
 		error "error/$1" "$FSC_TMP/insmod"

@@ -36,6 +36,10 @@ open_port() {
 		[ "$(cat "$port/name" 2>/dev/null)" = folioscale.status ] || continue
 		status_port=/dev/${port##*/}
 	done
+	# A kernel that runs as a process has no virtio, but a second console (fsc/vm/uml.py).
+	if grep -q 'User Mode Linux' /proc/cpuinfo && busybox stty -F /dev/tty1 raw; then
+		status_port=/dev/tty1
+	fi
 	if [ -z "$status_port" ]; then
 		echo 'folioscale: no status port: the kernel wants CONFIG_VIRTIO_PCI=y and CONFIG_VIRTIO_CONSOLE=y'
 		busybox poweroff -f

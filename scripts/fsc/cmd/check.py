@@ -22,7 +22,7 @@ from ..verdict import EXIT_STATUS, FAIL, PASS, SetupError
 from ..vm import accel, guest_test, kernel, versions, vm
 from ..vm.accel import Accel
 from ..vm.kernel import Kernel
-from . import options
+from . import kernels, options
 
 TESTS = repo.SCRIPTS / "tests"
 OUT = repo.BUILD / "check"
@@ -151,8 +151,7 @@ def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list
 
 def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     """Build what the groups share before they run in parallel, so that none builds over another."""
-    where = kernel.choose(args.kdir, args.kernel, args.kver)
-    how = accel.choose(args.accel, where)
+    where, how = kernels.chosen(args)
     if how.max_vcpus:
         raise SetupError(f"ACCEL={args.accel}: allowed for check: auto kvm tcg; it counts instructions by itself")
     flags = ["--accel", how.name]

@@ -16,7 +16,8 @@ from pathlib import Path
 from .. import repo
 from ..show.table import size
 from ..verdict import EXIT_STATUS, PASS, SetupError
-from ..vm import archive, fetch, kernel, versions
+from ..vm import accel, archive, fetch, kernel, uml, versions
+from ..vm.accel import Accel
 from ..vm.fetch import Source
 from ..vm.kernel import Kernel
 from . import options
@@ -30,6 +31,12 @@ KERNELS = {
     "rt": ("rt",),
     "strict": ("kasan", "strict"),
 }
+# Runs as a process of this machine (vm/uml.py), for times; a configuration of its own, not base.
+UM = "uml"
+# ARCH=um has several CPUs since 6.19.
+_UM_SINCE = "6.19"
+# As Debian's kernels have it.
+_UM_HZ = 250
 ALL = "all"
 # What a build takes on two idle CPUs, and of the disk; printed before it begins.
 _MINUTES, _DISK = 6, "0.5G"
@@ -39,9 +46,14 @@ _COMPILER = "gcc"
 _SETTING = re.compile(r"(CONFIG_\w+)=(.+)")
 
 
+def _um_series() -> list[str]:
+    return [one for one in versions.known().series if versions.numbers(one) >= versions.numbers(_UM_SINCE)]
+
+
 def fragment(name: str, series: str) -> str:
     """All settings of a kernel."""
-    files = [FRAGMENTS / f"{part}{own}.config" for part in ("base", *KERNELS[name]) for own in ("", f"-{series}")]
+    parts = (UM,) if name == UM else ("base", *KERNELS[name])
+    files = [FRAGMENTS / f"{part}{own}.config" for part in parts for own in ("", f"-{series}")]
     return "".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
 
 
@@ -85,6 +97,14 @@ def _kbuild(found: Source, build: Path, compiler: str = _COMPILER) -> list[str]:
     return ["make", "-C", str(_unpacked(found)), f"O={build}", f"CC={compiler}", f"HOSTCC={_COMPILER}"]
 
 
+def _um_kbuild(found: Source, build: Path) -> list[str]:
+    """The same for ARCH=um, where HZ is no option, but a default: one that comes earlier counts."""
+    make, kconfig = _kbuild(found, build), build / "Kconfig"
+    text = (_unpacked(found) / "Kconfig").read_text(encoding="utf-8")
+    kconfig.write_text(re.sub(r"^mainmenu .*\n", rf"\g<0>config HZ\n\tint\n\tdefault {_UM_HZ}\n", text, flags=re.MULTILINE))
+    return [*make, *uml.MAKE, f"KBUILD_KCONFIG={kconfig}"]
+
+
 def _make(make: list[str], build: Path, name: str, settings: str) -> None:
     log, wanted = build / "build.log", build / "fragment"
     if not (build / ".config").is_file():
@@ -95,12 +115,12 @@ def _make(make: list[str], build: Path, name: str, settings: str) -> None:
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
     # make continues where it was interrupted.
     # The release has the folder's name in it: a module for another kernel of that name does not load.
-    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", "bzImage", "modules"], log,
-         f"building {name}")
+    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", *(["linux"] if name == UM else ["bzImage"]),
+          "modules"], log, f"building {name}")
 
 
 def _build(name: str, found: Source, settings: str, where: Path) -> None:
-    make = _kbuild(found, where)
+    make = (_um_kbuild if name == UM else _kbuild)(found, where)
     print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
           f"{', going on where it was interrupted' if (where / '.config').is_file() else ''}", flush=True)
     begin = time.monotonic()
@@ -111,18 +131,44 @@ def _build(name: str, found: Source, settings: str, where: Path) -> None:
 
 
 def _place(name: str, series: str, version: str) -> Path:
-    key = hashlib.sha256(f"{version}\n{fragment(name, series)}".encode()).hexdigest()[:12]
+    more = f"{_UM_HZ}\n{uml.BARRIERS.read_text(encoding='utf-8')}" if name == UM else ""
+    key = hashlib.sha256(f"{version}\n{fragment(name, series)}{more}".encode()).hexdigest()[:12]
     return repo.cache() / f"{name}-{key}"
 
 
 def build(name: str, series: str) -> Kernel:
     """Return a debug kernel of a series; build it if it does not exist."""
-    if name not in KERNELS:
-        raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {ALL}")
+    if name not in (*KERNELS, UM):
+        raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {UM} {ALL}")
+    if name == UM and series not in _um_series():
+        raise SetupError(f"KVER={series}: ARCH=um has several CPUs since {_UM_SINCE}: allowed for it: {' '.join(_um_series())}")
     found = fetch.source(series)
     where = _place(name, series, found.version)
     archive.once(where / "done", lambda: _build(name, found, fragment(name, series), where))
     return kernel.tree(str(where))
+
+
+def chosen(args: argparse.Namespace, times: bool = False) -> tuple[Kernel, Accel]:
+    """The kernel that KDIR and KERNEL, KVER, or ACCEL=uml ask for, and what executes it.
+
+    @times: what is asked for is times, so that ACCEL=auto must not be an emulator.
+    """
+    kernel.refuse_both(args.kdir, args.kernel, args.kver)
+    if args.accel == accel.UML.name and not args.kdir:
+        where = build(UM, versions.chosen(args.kver)[0])
+        return where, accel.choose(args.accel, where)
+    where = kernel.choose(args.kdir, args.kernel, args.kver)
+    if times and args.accel == "auto" and not where.um and (trouble := accel.kvm_trouble(where)):
+        if args.kdir:
+            raise SetupError(f"KDIR={args.kdir}: no times of this kernel, as KVM is not usable ({trouble}): allowed: KVM, "
+                             "HOST=1, or no KDIR, for a kernel that runs as a process (ACCEL=uml)")
+        print(f"KVM is not usable ({trouble}): times are measured in a kernel that runs as a process, on the CPU itself "
+              "(ACCEL=uml)", flush=True)
+        where = build(UM, versions.chosen(args.kver)[0])
+    how = accel.choose(args.accel, where)
+    if times and how.emulated:
+        raise SetupError(f"ACCEL={args.accel}: emulated times say nothing: allowed: auto kvm uml")
+    return where, how
 
 
 def prepared(series: str, compiler: str) -> Path:
@@ -151,13 +197,15 @@ def table() -> str:
             lines.append(f"{series:<8}{flavour:<12}"
                          + (kernel.debian(series, flavour).release if here.is_dir() else "not fetched"))
         version = fetch.source(series).version if fetch.has_source(series) else None
-        for name in KERNELS:
+        for name in (*KERNELS, UM):
             where = _place(name, series, version) if version else None
             built = where is not None and (where / "done").is_file()
-            lines.append(f"{series:<8}{name:<12}" + (kernel.tree(str(where)).release if built else "not built"))
+            lines.append(f"{series:<8}{name:<12}" + (
+                kernel.tree(str(where)).release if built else
+                "not built" if name != UM or series in _um_series() else f"not for kernels before {_UM_SINCE}"))
     default = versions.known().default
     return "\n".join([*lines, "", f"Default: KVER={default}. {', '.join((kernel.DEFAULT, *kernel.FLAVOURS))}: Debian's, for "
-                      f"bench and the like. The others: KERNEL= of make kernels and make check-debug."])
+                      f"bench and the like. {UM}: the one of ACCEL=uml. The others: KERNEL= of make kernels and make check-debug."])
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -172,7 +220,7 @@ def main(args: argparse.Namespace) -> int:
         print(table())
         return EXIT_STATUS[PASS]
     [series] = versions.chosen(args.kver)
-    names = list(KERNELS) if args.name == ALL else [args.name]
+    names = [*KERNELS, *([UM] if series in _um_series() else [])] if args.name == ALL else [args.name]
     for name in names:
         found = build(name, series)
         print(f"{name}: {found.release}, KDIR={found.build}")

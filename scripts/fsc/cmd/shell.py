@@ -18,7 +18,7 @@ from ..verdict import EXIT_STATUS, LOST, PASS, SetupError
 from ..vm import accel, kernel, vm
 from ..vm.kernel import Kernel
 from ..vm.rootfs import HostRoot, Initramfs
-from . import options
+from . import kernels, options
 
 # On a terminal nobody reads the status port, so the lines for gdb go to the terminal as well.
 _JOB = """
@@ -91,9 +91,8 @@ def _spec(args: argparse.Namespace) -> vm.BootSpec:
     if args.gdb and args.trace:
         raise SetupError("gdb with TRACE=1: allowed: one of them; whoever connects to the stub would have all files of "
                          "this machine to read")
-    machine = kernel.choose(args.kdir, args.kernel, args.kver)
+    machine, how = kernels.chosen(args)
     built = kernel.build_module(machine) / "folioscale.ko"
-    how = accel.choose(args.accel, machine)
     if args.trace:
         how = accel.traced(how)
     # The path in the guest.

@@ -25,7 +25,7 @@ from ..suite.soakpoint import Machine, Point
 from ..verdict import EXIT_STATUS, FAIL, INCONCLUSIVE, LOST, PASS, SetupError
 from ..vm import accel, console, kernel, setup_errors, vm
 from ..vm.guest_test import complaint
-from . import options
+from . import kernels, options
 from .bench import where_it_is
 
 SOAK_SH = repo.SCRIPTS / "guest/soak.sh"
@@ -327,9 +327,8 @@ def main(args: argparse.Namespace) -> int:
     seed = random.SystemRandom().getrandbits(32) if args.seed is None else args.seed
     print(f"seed {seed}" + ("" if args.point is None else f", point {args.point}"), flush=True)
     points = points_of(args, seed)
-    where = kernel.choose(args.kdir, args.kernel, args.kver)
+    where, how = kernels.chosen(args)
     print(f"kernel {where.release}", flush=True)
-    how = accel.choose(args.accel, where)
     if how.max_vcpus:
         raise SetupError(f"ACCEL={args.accel}: allowed for soak: auto kvm tcg")
     folder = session.new_folder("soak", args.out)

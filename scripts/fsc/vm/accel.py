@@ -16,7 +16,7 @@ from .kernel import Kernel
 DEVICE = Path("/dev/kvm")
 # With KVM a boot takes a second; a much slower one on a busy host must still count as working.
 PROBE_TIMEOUT_S = 60.0
-NAMES = ("auto", "kvm", "tcg", "icount")
+NAMES = ("auto", "kvm", "uml", "tcg", "icount")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Accel:
 
 
 KVM = Accel("kvm", ("-accel", "kvm", "-cpu", "host"), emulated=False)
+# A kernel of ARCH=um, without QEMU (uml.py).
+UML = Accel("uml", (), emulated=False)
 # tsc=reliable: if a busy host stops a vCPU, the clocksource watchdog sees a drifting TSC
 # (8 vCPUs on 2 CPUs: read-back delays of 8 ms). Once it marks the TSC unstable, the kernel
 # patches sched_clock's static key in running code, which multi-threaded TCG does not
@@ -46,9 +48,14 @@ ICOUNT = Accel("icount", ("-accel", "tcg,thread=single", "-icount", "shift=0,sle
 
 def choose(name: str, kernel: Kernel) -> Accel:
     """Return the accelerator called @name; "auto" is KVM where it works, else TCG."""
+    if kernel.um != (name == "uml") and (name, kernel.um) != ("auto", True):
+        raise SetupError(f"ACCEL={name}: {kernel.release} in {kernel.build} is {'a' if kernel.um else 'no'} kernel of ARCH=um: "
+                         f"allowed for it: {'auto uml' if kernel.um else ' '.join(one for one in NAMES if one != 'uml')}")
+    if kernel.um:
+        return UML
     match name:
         case "kvm":
-            if trouble := _kvm_trouble(kernel):
+            if trouble := kvm_trouble(kernel):
                 raise SetupError(f"ACCEL=kvm: KVM is not usable ({trouble}): allowed here: ACCEL=tcg, which emulates")
             return KVM
         case "tcg":
@@ -56,7 +63,7 @@ def choose(name: str, kernel: Kernel) -> Accel:
         case "icount":
             return ICOUNT
         case "auto":
-            trouble = _kvm_trouble(kernel)
+            trouble = kvm_trouble(kernel)
             if trouble:
                 print(f"KVM is not usable ({trouble}): using emulation, -accel tcg,thread=multi -cpu max",
                       flush=True)
@@ -73,7 +80,7 @@ def traced(how: Accel) -> Accel:
     return TRACED
 
 
-def _kvm_trouble(kernel: Kernel) -> str:
+def kvm_trouble(kernel: Kernel) -> str:
     """Return in one line why KVM cannot be used, "" if it can.
 
     A /dev/kvm that opens proves nothing: on some hosts it answers, but the guest makes no

@@ -8,12 +8,12 @@ import re
 import struct
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import repo
 from ..verdict import SetupError
-from . import compiler, fetch, kbuild, versions
+from . import compiler, fetch, kbuild, uml, versions
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,13 @@ class Kernel:
     """A kernel that can be booted and have modules built for it."""
     name: str      # series and flavour; for the user's own kernel its release
     release: str   # as uname -r says
-    image: Path    # bzImage
+    image: Path    # bzImage, or with um the program
     build: Path    # for make -C
+
+    @property
+    def um(self) -> bool:
+        """Whether it runs as a process of this machine (ARCH=um)."""
+        return compiler.config_of(self.build).get("UML") == "y"
 
 
 DEFAULT = "amd64"
@@ -42,14 +47,16 @@ def tree(kdir: str, image: str | None = None) -> Kernel:
     """Return the user's own kernel, to build modules for; its image may not exist."""
     build = Path(kdir).expanduser().resolve()
     release = kbuild.release_of(build)
-    bz_image = Path(image).expanduser().resolve() if image else build / "arch/x86/boot/bzImage"
-    return Kernel(release, release, bz_image, build)
+    own = Kernel(release, release, build / "arch/x86/boot/bzImage", build)
+    if image or own.um:
+        return replace(own, image=Path(image).expanduser().resolve() if image else build / "linux")
+    return own
 
 
 def custom(kdir: str, image: str | None) -> Kernel:
     """Return the user's own kernel; @image defaults to the one built in @kdir."""
     own = tree(kdir, image)
-    booted = _release_of_image(own.image)
+    booted = uml.release_of(own.image) if own.um else _release_of_image(own.image)
     if booted != own.release:
         raise SetupError(f"KERNEL={own.image} is {booted}, KDIR={own.build} builds modules for {own.release}")
     return own
@@ -116,7 +123,8 @@ def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
     kbuild.check(kernel.build)
     tools = compiler.choose(kernel.build)
     log = objects / "build.log"
-    command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *tools.variables, *variables]
+    command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *tools.variables, *variables,
+               *(uml.MAKE if kernel.um else ())]
     done = subprocess.run(command, env=tools.env(clean_env()), text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = kbuild.notable(done.stdout, kernel.build)

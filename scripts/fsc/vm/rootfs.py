@@ -22,7 +22,8 @@ MOUNT = "root"
 @dataclass(frozen=True)
 class Prepared:
     """What a root adds to a machine that runs in the folder it was prepared in."""
-    arguments: tuple[str, ...]       # for QEMU
+    arguments: tuple[str, ...] = ()  # for QEMU
+    initrd: str = ""                 # a file in that folder
     cmdline: tuple[str, ...] = ()    # for the guest's kernel
     server: tuple[str, ...] = ()     # a command that has to run beside QEMU, and makes SOCKET
 
@@ -42,7 +43,7 @@ class Initramfs:
     def prepare(self, folder: Path, job: str, files: dict[str, Path], _memory_mb: int) -> Prepared:
         """Write what a machine needs into @folder. @files are guest path: host path."""
         initramfs.write(folder / "initramfs.cpio", job, files)
-        return Prepared(("-initrd", "initramfs.cpio"))
+        return Prepared(initrd="initramfs.cpio")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import select
 import shlex
@@ -18,10 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..verdict import FAIL, LOST, SetupError
-from . import console, setup_errors
-from .status_port import FrameError, Frames, OnBlob
+from . import console, setup_errors, uml
+from .steal import Steal
 from .kernel import Kernel
 from .rootfs import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
+from .status_port import FrameError, Frames, OnBlob
 
 if TYPE_CHECKING:
     from .accel import Accel
@@ -33,7 +35,7 @@ QEMU = os.path.abspath(_NAME) if "/" in _NAME else _NAME  # absolute: it is star
 # printk.time=1: the console check recognizes the kernel's lines by their time.
 # loglevel=7: print the lines around the job, whatever the kernel's default is.
 # random.trust_cpu=1: "crng init done" would patch kernel text seconds after boot.
-_CMDLINE = ("console=ttyS0", "init_on_alloc=0", "panic=-1", "oops=panic",
+_CMDLINE = ("init_on_alloc=0", "panic=-1", "oops=panic",
             "printk.time=1", "loglevel=7", "random.trust_cpu=1")
 
 # The guest writes these to the console around the job (guest/protocol.sh).
@@ -110,20 +112,30 @@ def _boot_once(spec: BootSpec) -> Boot:
     blobs: list[tuple[str, bytes]] = []
 
     def on_blob(name: str, data: bytes) -> None:
+        kind, _, window = name.partition("/")
+        if kind == "run" and window in began:
+            take(f"steal/{window}", json.dumps(began.pop(window).until_now()).encode())
+        elif kind == "window":
+            began[window] = Steal(process.pid, spec.vcpus)
+            return
+        take(name, data)
+
+    def take(name: str, data: bytes) -> None:
         if spec.keep:
             blobs.append((name, data))
         spec.on_blob(name, data)
 
+    began: dict[str, Steal] = {}
     frames = Frames(on_blob)
     begin = time.monotonic()
-    with (spec.outdir / "qemu.log").open("wb") as errors, machine.run(
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as qemu:
-        end = _follow(qemu, frames, spec, spec.outdir / "qemu.log")
-        status = qemu.poll()
+    with (spec.outdir / machine.errors).open("wb") as errors, machine.run(
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process:
+        end = _follow(process, frames, spec, spec.outdir / machine.errors)
+        status = process.poll()
     seconds = time.monotonic() - begin
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if not frames.began:
-        setup_errors.check_machine(text, status, _said(spec.outdir / "qemu.log"), spec.memory_mb)
+        setup_errors.check_machine(text, status, _said(spec.outdir / machine.errors), spec.memory_mb)
     state, reason = judge(frames.status, text, spec.allow, end)
     return Boot(state, reason, blobs, log, seconds, frames.began,
                 at_boot=console.complaints(before_job(text), spec.allow),
@@ -153,7 +165,7 @@ def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
         return LOST, f"{end}{_last_words(text)}"
     if _BEGIN_OF_JOB not in text or _END_OF_JOB not in text:
         # A console that shows nothing proves nothing.
-        return LOST, "the console log does not show begin and end of the job (is the kernel's console on ttyS0?)"
+        return LOST, "the console log does not show begin and end of the job (is the kernel's console on ttyS0, or with ARCH=um on tty0?)"
     return status
 
 
@@ -170,15 +182,16 @@ class Machine:
     command: list[str]
     root: Prepared
     folder: Path
+    errors: str = "qemu.log"      # in it: what goes to standard error
 
     @contextmanager
     def run(self, **streams) -> Iterator[subprocess.Popen]:
-        """Run QEMU and the server of its root; both are gone when the context ends."""
-        with self._server(), _start(self.command, self.folder, **streams) as qemu:
+        """Run it and the server of its root; both are gone when the context ends."""
+        with self._server(), _start(self.command, self.folder, **streams) as process:
             try:
-                yield qemu
+                yield process
             finally:
-                qemu.kill()
+                process.kill()
 
     @contextmanager
     def _server(self) -> Iterator[None]:
@@ -210,17 +223,26 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
         raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
     if not spec.kernel.image.is_file():
         raise SetupError(f"no kernel {spec.kernel.image}")
-    setup_errors.check_memory(spec.kernel.image, spec.memory_mb)
+    um = spec.accel.name == "uml"
+    if not um:
+        setup_errors.check_memory(spec.kernel.image, spec.memory_mb)
+    elif spec.vcpus > uml.MAX_CPUS:
+        raise SetupError(f"VCPUS={spec.vcpus}: allowed with ACCEL=uml: 1 to {uml.MAX_CPUS}")
+    elif spec.qemu or not isinstance(spec.root, Initramfs):
+        raise SetupError("ACCEL=uml: neither tracing nor a debugger's stub: allowed for them: the other accelerators")
     spec.outdir.mkdir(parents=True, exist_ok=True)
     (spec.outdir / "console.log").unlink(missing_ok=True)
     root = spec.root.prepare(spec.outdir, spec.job, spec.files, spec.memory_mb)
 
     def command(console_to: str) -> list[str]:
+        words = [*root.cmdline, *spec.accel.cmdline, *spec.cmdline]
+        if um:
+            return uml.command(spec.kernel.image, spec.vcpus, spec.memory_mb, root.initrd, [*_CMDLINE, *words])
         return [QEMU, *spec.accel.arguments,
                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                 "-smp", str(spec.vcpus), "-m", str(spec.memory_mb),
-                "-kernel", str(spec.kernel.image), *root.arguments,
-                "-append", " ".join([*_CMDLINE, *root.cmdline, *spec.accel.cmdline, *spec.cmdline]),
+                "-kernel", str(spec.kernel.image), *(("-initrd", root.initrd) if root.initrd else ()), *root.arguments,
+                "-append", " ".join(["console=ttyS0", *_CMDLINE, *words]),
                 "-serial", console_to,
                 "-device", "virtio-serial-pci",
                 # A file instead of stdio: QEMU takes the end of stdio's input for a hangup of the host.
@@ -234,9 +256,9 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
                      'cd "$(dirname "$0")" || exit\n'
                      f"{root.script()}"
                      # Through a pipe: if the output is redirected to a file, QEMU would truncate that.
-                     f"{shlex.join(command('file:console-again.log'))} | cat\n")
+                     f"{shlex.join(command('file:console-again.log'))}{' 2>console-again.log' * um} | cat\n")
     again.chmod(0o755)
-    return Machine(command(serial), root, spec.outdir)
+    return Machine(command(serial), root, spec.outdir, "console.log" if um else "qemu.log")
 
 
 def _said(errors: Path) -> str:

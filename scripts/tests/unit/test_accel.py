@@ -137,7 +137,7 @@ class AccelTest(unittest.TestCase):
         self.qemu(WORKS)
         self.assertIs(accel.choose("icount", self.kernel), accel.ICOUNT)
         self.assertIs(accel.choose("kvm", self.kernel), accel.KVM)
-        with self.assertRaisesRegex(SetupError, "allowed: auto kvm tcg icount"):
+        with self.assertRaisesRegex(SetupError, "allowed: auto kvm uml tcg icount"):
             accel.choose("hvf", self.kernel)
 
     def test_no_qemu(self) -> None:

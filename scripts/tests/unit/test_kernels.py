@@ -25,7 +25,7 @@ class FragmentTest(unittest.TestCase):
             self.assertEqual(len(names), len(set(names)), path.name)
 
     def test_every_file_is_used(self) -> None:
-        used = {"base"} | {part for parts in kernels.KERNELS.values() for part in parts}
+        used = {"base", kernels.UM} | {part for parts in kernels.KERNELS.values() for part in parts}
         names = {path.stem for path in kernels.FRAGMENTS.glob("*.config")}
         self.assertLessEqual(used, names)
         of_one = {f"{part}-{series}" for part in used for series in versions.known().series}
@@ -58,6 +58,15 @@ class FragmentTest(unittest.TestCase):
                     self.assertIn(f"\nCONFIG_{setting}=y\n", kernels.fragment(name, series), name)
         self.assertNotIn("KASAN=", kernels.fragment("recycle", versions.known().default))
 
+    def test_the_one_that_runs_as_a_process(self) -> None:
+        *_, newest = versions.known().series
+        settings = kernels.fragment(kernels.UM, newest)
+        for setting in ("SMP=y", "MODULES=y", "NULL_CHAN=y", "BLK_DEV_INITRD=y"):
+            self.assertIn(f"\nCONFIG_{setting}\n", settings)
+        self.assertNotIn("VIRTIO", settings, "it has its own configuration, and not the virtual machines' base")
+        with self.assertRaisesRegex(SetupError, "KVER=6.12: ARCH=um has several CPUs since 6.19: allowed for it: 7.2 7.3$"):
+            kernels.build(kernels.UM, "6.12")
+
     def test_what_has_not_stuck(self) -> None:
         config = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=60\n"
         self.assertEqual(kernels.lost("CONFIG_A=y\nCONFIG_C=60\nCONFIG_B=n\nCONFIG_D=n\n", config), [])
@@ -74,7 +83,7 @@ class CacheTest(unittest.TestCase):
             self.assertEqual(repo.cache(), Path.home() / ".cache/folioscale")
 
     def test_unknown_kernel(self) -> None:
-        with self.assertRaisesRegex(SetupError, "KERNEL=kmsan: allowed: kasan recycle kcsan rt strict all"):
+        with self.assertRaisesRegex(SetupError, "KERNEL=kmsan: allowed: kasan recycle kcsan rt strict uml all"):
             kernels.build("kmsan", versions.known().default)
 
     def test_what_fails_is_told_by_its_end(self) -> None:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A kernel that runs as a process of this machine (ARCH=um): its code is executed by the CPU itself, without KVM and root.
+
+Its console is the process's standard error, its status port the second console, on standard output. Its memory is a
+file of a tmpfs: of one of its own with huge pages if a mount namespace can be had, else of /dev/shm.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+from pathlib import Path
+
+from .. import repo
+
+# x86's own barriers, for kernel and module: ARCH=um has slower ones, for devices.
+BARRIERS = repo.SCRIPTS / "kernels/uml_barrier.h"
+# For make, whenever something is built for such a kernel.
+MAKE = ("ARCH=um", f"KCFLAGS=-include {BARRIERS}")
+MAX_CPUS = 64
+# The CPUs' per-thread stacks, and what the kernel does not hand out.
+_ROOM_MB = 64
+_SEES_NO_HUGE_PAGES = "/dev/shm"
+
+# $1: the size of the tmpfs, then the kernel and its words. A folder of its own, as it hides what it is mounted on.
+_MOUNT = 'mount -t tmpfs -o "size=$1,huge=always" none /dev/shm && shift && TMPDIR=/dev/shm exec setpriv --pdeathsig KILL "$@"'
+
+
+@functools.cache
+def _namespace() -> tuple[str, ...]:
+    """A command that gives another one a /dev/shm of its own with huge pages; empty if this machine allows none."""
+    for flags in (("--mount",), ("--mount", "--map-root-user")):
+        command = ("unshare", *flags, "sh", "-c", _MOUNT, "sh")
+        try:
+            if subprocess.run([*command, "1M", "true"], check=False, capture_output=True).returncode == 0:
+                return command
+        except OSError:
+            break
+    return ()
+
+
+def huge_pages() -> bool:
+    """Whether the memory of such a kernel may be in huge pages."""
+    return bool(_namespace())
+
+
+def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[str]) -> list[str]:
+    """The command of a machine, to be run in the folder of @initrd."""
+    machine = [str(image), f"ncpus={vcpus}", "seccomp=on", f"mem={memory_mb}M", *([f"initrd={initrd}"] if initrd else []),
+               "con=null", "con0=null,fd:2", "con1=null,fd:1", "console=tty0", *words]
+    if found := _namespace():
+        return [*found, f"{memory_mb + _ROOM_MB}M", *machine]
+    return ["env", f"TMPDIR={_SEES_NO_HUGE_PAGES}", *machine]
+
+
+def release_of(image: Path) -> str:
+    """What uname -r says in that kernel; empty if it is none."""
+    if not os.access(image, os.X_OK):
+        return ""
+    done = subprocess.run([image, "--version"], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return done.stdout.strip() if done.returncode == 0 else ""

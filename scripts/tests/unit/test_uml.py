@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A kernel that runs as a process: its command, its memory, what it is refused, and what its CPUs wait for."""
+
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from fsc.verdict import SetupError
+from fsc.vm import accel, kernel, steal, uml, vm
+from fsc.vm.kernel import Kernel
+from fsc.vm.rootfs import HostRoot
+
+
+class KernelTest(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with # until the test ends
+        self.addCleanup(folder.cleanup)
+        self.build = Path(folder.name).resolve()
+        (self.build / "include/config").mkdir(parents=True)
+        (self.build / "include/config/kernel.release").write_text("7.3.0-um\n")
+        (self.build / "Makefile").touch()
+        self.config("CONFIG_UML=y\n")
+        self.program("7.3.0-um")
+
+    def config(self, text: str) -> None:
+        (self.build / ".config").write_text(text)
+
+    def program(self, release: str) -> None:
+        (self.build / "linux").write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo {release}\n')
+        (self.build / "linux").chmod(0o755)
+
+    def test_it_is_known_by_its_configuration(self) -> None:
+        own = kernel.custom(str(self.build), None)
+        self.assertEqual((own.um, own.image), (True, self.build / "linux"))
+        self.config("CONFIG_X86=y\n")
+        self.assertFalse(kernel.tree(str(self.build)).um)
+
+    def test_program_of_another_kernel(self) -> None:
+        self.program("7.2.0-um")
+        with self.assertRaisesRegex(SetupError, f"KERNEL={self.build}/linux is 7.2.0-um, KDIR={self.build} builds modules for 7.3"):
+            kernel.custom(str(self.build), None)
+
+    def test_what_executes_it(self) -> None:
+        own = kernel.tree(str(self.build))
+        self.assertIs(accel.choose("auto", own), accel.UML)
+        self.assertIs(accel.choose("uml", own), accel.UML)
+        for name in ("kvm", "tcg", "icount"):
+            with self.assertRaisesRegex(SetupError, f"ACCEL={name}: 7.3.0-um in .* is a kernel of ARCH=um: allowed for it: auto uml"):
+                accel.choose(name, own)
+        with self.assertRaisesRegex(SetupError, "ACCEL=uml: 6 in .* is no kernel of ARCH=um: allowed for it: auto kvm tcg icount"):
+            accel.choose("uml", Kernel("6", "6", Path("/bzImage"), Path("/nowhere")))
+
+    def spec(self, **changes) -> vm.BootSpec:
+        return vm.BootSpec(kernel.tree(str(self.build)), "true\n", accel.UML, 20.0, self.build / "out", **changes)
+
+    def test_command(self) -> None:
+        with mock.patch.object(uml, "_namespace", return_value=()):
+            machine = vm.prepare(self.spec(vcpus=3, memory_mb=512, cmdline=["nokaslr"]))
+        self.assertEqual(machine.command[:6], ["env", "TMPDIR=/dev/shm", str(self.build / "linux"), "ncpus=3", "seccomp=on",
+                                               "mem=512M"])
+        self.assertIn("initrd=initramfs.cpio", machine.command)
+        self.assertEqual(machine.command[-1], "nokaslr")
+        self.assertIn("init_on_alloc=0", machine.command)
+        self.assertNotIn("console=ttyS0", machine.command)
+        self.assertEqual(machine.errors, "console.log")
+        with mock.patch.object(uml, "_namespace", return_value=("unshare", "--mount")):
+            self.assertEqual(vm.prepare(self.spec(memory_mb=512)).command[:3], ["unshare", "--mount", "576M"])
+
+    def test_what_it_cannot_do(self) -> None:
+        for changes, why in (({"vcpus": 65}, "VCPUS=65: allowed with ACCEL=uml: 1 to 64"),
+                             ({"root": HostRoot()}, "ACCEL=uml: neither tracing nor a debugger's stub"),
+                             ({"qemu": ("-gdb", "x")}, "ACCEL=uml: neither tracing nor a debugger's stub")):
+            with self.assertRaisesRegex(SetupError, why):
+                vm.prepare(self.spec(**changes))
+
+    def test_its_own_tmpfs(self) -> None:
+        command = uml._namespace()  # pylint: disable=protected-access
+        self.assertEqual(uml.huge_pages(), bool(command))
+        if not command:
+            self.skipTest("this machine gives no mount namespace")
+        said = subprocess.run([*command, "8M", "sh", "-c", "grep ' /dev/shm ' /proc/mounts | tail -n 1; echo $TMPDIR"],
+                              check=True, text=True, stdout=subprocess.PIPE).stdout
+        self.assertRegex(said, r"tmpfs .*size=8192k.*huge=always.*\n/dev/shm\n")
+        self.assertNotIn("huge=always", Path("/proc/mounts").read_text())
+
+
+class StealTest(unittest.TestCase):
+    def test_a_process_that_sleeps_waits_for_nothing(self) -> None:
+        with subprocess.Popen(["sleep", "60"]) as process:
+            watched = steal.Steal(process.pid, 2)
+            time.sleep(0.05)
+            found = watched.until_now()
+            process.kill()
+        self.assertGreaterEqual(found["wall_ns"], 50_000_000)
+        self.assertLess(steal.share(found), 1)
+
+    def test_two_on_one_cpu(self) -> None:
+        cpu = min(os.sched_getaffinity(0))
+        spin = ["taskset", "-c", str(cpu), "sh", "-c", "while :; do :; done"]
+        with subprocess.Popen(spin) as one, subprocess.Popen(spin) as other:
+            watched = steal.Steal(one.pid, 1)
+            # At least a tenth is waited for once the two have shared the CPU for a while; how long that is, the load decides.
+            end = time.monotonic() + 60
+            while (found := watched.until_now())["waited_ns"] < 20_000_000 and time.monotonic() < end:
+                time.sleep(0.05)
+            one.kill()
+            other.kill()
+        self.assertGreaterEqual(found["waited_ns"], 20_000_000)
+
+    def test_share(self) -> None:
+        self.assertEqual(steal.share({"waited_ns": 10, "vcpus": 2, "wall_ns": 100}), 0.05)
+
+    def test_a_process_that_has_ended(self) -> None:
+        with subprocess.Popen(["true"]) as process:
+            process.wait()
+            self.assertEqual(steal.Steal(process.pid, 1).until_now()["waited_ns"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
