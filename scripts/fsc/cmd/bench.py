@@ -23,8 +23,8 @@ from . import kernels, options, report
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
-# cpu has a kernel of its own; icount has its own command, and measures nothing that the others do not.
-_NOT_IN_ALL = ("cpu", "icount")
+# aa-cpu and cpu have a kernel of their own; icount has its own command, and measures nothing that the others do not.
+_NOT_IN_ALL = ("aa-cpu", "cpu", "icount")
 
 
 def names() -> list[str]:
