@@ -21,65 +21,78 @@ ENOUGH_WAITS = 100
 
 
 @dataclass(frozen=True)
+class Events:
+    """Counters that make a metric per million lookups, and the steps a reader must have for it. A protocol without the
+    step has no such metric: its 0 would mean nothing."""
+    counters: tuple[str, ...]
+    steps: tuple[str, ...]         # members of `resolved`, all of them 1
+    but: tuple[str, ...] = ()      # and all of these 0
+
+
+@dataclass(frozen=True)
 class Metric:
-    """How a metric may be used; plain() and icount() compute it."""
+    """What a metric is called where it stands alone, and how it may be used; plain() and icount() compute it."""
+    title: str = ""
     time: bool = False             # depends on the clock: no ranking if that is emulated
     deterministic: bool = False    # counted, not sampled: no test
     clocked: bool = False          # free rate x grace period, and both depend on the clock
+    events: Events | None = None
 
+
+def _latency(name: str, title: str, *kinds: str) -> dict[str, Metric]:
+    """The metrics of one histogram."""
+    words = {"p999": "p99.9", "max": "maximum"}
+    return {f"{name}_ns_{kind}": Metric(f"{title}, {words.get(kind, kind)}", time=True) for kind in kinds}
+
+
+_FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
 
 METRICS = {
-    "lookups_per_second": Metric(time=True),
-    "instructions_per_lookup": Metric(deterministic=True),
+    "lookups_per_second": Metric("lookups/s", time=True),
+    "instructions_per_lookup": Metric("instructions per lookup", deterministic=True),
     "opencoded_instructions_per_lookup": Metric(deterministic=True),
     "instructions_per_lookup_over_opencoded": Metric(deterministic=True),
-    "instructions_per_turnover": Metric(deterministic=True),
-    "tryget_zero_per_million": Metric(),
-    "recheck_fail_per_million": Metric(),
-    "hazard_moved_per_million": Metric(),
-    "seq_retries_per_million": Metric(),
-    "seq_fallbacks_per_million": Metric(),
-    "fallbacks_per_million": Metric(),
-    "fallback_zero_per_million": Metric(),
-    "fallback_memdesc_per_million": Metric(),
-    "fallback_pmd_per_million": Metric(),
-    "fallback_pte_per_million": Metric(),
-    "trygets_per_million": Metric(),
-    "trygets_avoided_per_million": Metric(),
-    "turnovers_per_second": Metric(time=True),
+    "instructions_per_turnover": Metric("instructions per turnover", deterministic=True),
+    # A lookup that falls back counts its cause there; under a lock a tryget cannot fail.
+    "tryget_zero_per_million": Metric("tryget met zero, per million lookups", events=Events(
+        ("tryget_zero",), ("refcounted",), but=("falls_back", "locked"))),
+    "recheck_fail_per_million": Metric("recheck failed, per million lookups", events=Events(
+        ("recheck_moved", "recheck_empty"), ("recheck",), but=("falls_back",))),
+    "hazard_moved_per_million": Metric("hazard moved, per million lookups", events=Events(
+        ("hazard_moved",), ("hazard",))),
+    "seq_retries_per_million": Metric(events=Events(("seq_retries",), ("copies",))),
+    "seq_fallbacks_per_million": Metric(events=Events(("seq_fallbacks",), ("copies",))),
+    "fallbacks_per_million": Metric(events=Events(_FALLBACKS, ("falls_back",))),
+    "fallback_zero_per_million": Metric(events=Events(("fallback_zero",), ("falls_back", "refcounted"))),
+    "fallback_memdesc_per_million": Metric(events=Events(("fallback_memdesc",), ("falls_back",))),
+    "fallback_pmd_per_million": Metric(events=Events(("fallback_pmd",), ("falls_back",))),
+    "fallback_pte_per_million": Metric(events=Events(("fallback_pte",), ("falls_back",))),
+    "trygets_per_million": Metric(events=Events(("trygets",), ("walks", "refcounted"))),
+    "trygets_avoided_per_million": Metric(events=Events(("trygets_avoided",), ("walks", "refcounted"))),
+    "turnovers_per_second": Metric("turnovers/s that were reached", time=True),
     "expedited_per_second": Metric(time=True),
-    "limbo_descriptor_bytes_peak": Metric(clocked=True),
-    "limbo_descriptor_bytes_mean": Metric(clocked=True),
-    "limbo_page_bytes_peak": Metric(clocked=True),
-    "limbo_page_bytes_mean": Metric(clocked=True),
-    "limbo_pointer_bytes_bound": Metric(clocked=True),
-    "cached_bytes_mean": Metric(clocked=True),
-    "cached_percpu_bytes_mean": Metric(clocked=True),
-    "limbo_wait_ns_mean": Metric(time=True),
-    "limbo_over_little": Metric(),
-    "rest_bytes_per_folio": Metric(),
-    "reused_other_key_share": Metric(),
-    "tries_worst": Metric(),
-    "reuse_ns_p50": Metric(time=True),
-    "reuse_ns_p99": Metric(time=True),
-    "lookup_ns_p50": Metric(time=True),
-    "lookup_ns_p99": Metric(time=True),
-    "lookup_ns_p999": Metric(time=True),
-    "lookup_ns_max": Metric(time=True),
-    "allocate_ns_p50": Metric(time=True),
-    "allocate_ns_p99": Metric(time=True),
-    "reclaim_ns_p50": Metric(time=True),
-    "reclaim_ns_p99": Metric(time=True),
-    "reclaim_ns_max": Metric(time=True),
-    "throttled_share": Metric(time=True),
-    "alloc_failed_per_million": Metric(),
-    "largest_free_bytes": Metric(),
-    "free_in_2m_share": Metric(),
-    "gp_ns_mean": Metric(time=True),
-    "gp_ns_p50": Metric(time=True),
-    "gp_ns_p99": Metric(time=True),
-    "gp_ns_max": Metric(time=True),
-    "drain_ns": Metric(time=True),
+    "limbo_descriptor_bytes_peak": Metric("descriptors in limbo, peak, B", clocked=True),
+    "limbo_descriptor_bytes_mean": Metric("descriptors in limbo, mean, B", clocked=True),
+    "limbo_page_bytes_peak": Metric("pages in limbo, peak, B", clocked=True),
+    "limbo_page_bytes_mean": Metric("pages in limbo, mean, B", clocked=True),
+    "limbo_pointer_bytes_bound": Metric("kfree_rcu's own pages of pointers, full ones, estimated, B", clocked=True),
+    "cached_bytes_mean": Metric("cached by the slab, mean, B", clocked=True),
+    "cached_percpu_bytes_mean": Metric("cached per CPU and barn, mean, B", clocked=True),
+    "limbo_wait_ns_mean": Metric("time in limbo, mean", time=True),
+    "limbo_over_little": Metric("mean in limbo, over rate x wait (Little's law)"),
+    "rest_bytes_per_folio": Metric("descriptor and memdesc words, or struct pages, of a folio, B"),
+    "reused_other_key_share": Metric("share of descriptors that came back under another key"),
+    "tries_worst": Metric("tries of the lookup that needed most"),
+    **_latency("reuse", "time until a descriptor came back", "p50", "p99"),
+    **_latency("lookup", "time of a lookup", "p50", "p99", "p999", "max"),
+    **_latency("allocate", "time of an allocation", "p50", "p99"),
+    **_latency("reclaim", "from the first free until the pages are back", "p50", "p99", "max"),
+    "throttled_share": Metric("share of a freer's time that it waited at limbo_max_mb", time=True),
+    "alloc_failed_per_million": Metric("allocations that failed and were tried again, per million turnovers"),
+    "largest_free_bytes": Metric("largest free block of the page allocator, as the window ends, B"),
+    "free_in_2m_share": Metric("share of free memory in blocks of 2 MiB and more, as the window ends"),
+    **_latency("gp", "grace period (probed)", "mean", "p50", "p99", "max"),
+    "drain_ns": Metric("time until all was reusable, once the threads had stopped", time=True),
 }
 
 # The limbo of these protocols is a batch (hazptr) or has a ceiling (rcu_bounded), whatever the clock.
@@ -89,34 +102,6 @@ COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as muc
 
 CACHED = ("cached: free and reusable, but not given back by the slab; not in limbo. per CPU and barn: of it what is in sheaves "
           "and barns, before 7.0 in slabs that CPUs hold. >=: a lower bound, see the notes.")
-
-_FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte")
-
-
-@dataclass(frozen=True)
-class Events:
-    """Counters that make a metric per million lookups, and the steps a reader must have for it."""
-    counters: tuple[str, ...]
-    steps: tuple[str, ...]         # members of `resolved`, all of them 1
-    but: tuple[str, ...] = ()      # and all of these 0
-
-
-# A protocol without the step has no such metric: its 0 would mean nothing.
-EVENTS = {
-    # A lookup that falls back counts its cause there; under a lock a tryget cannot fail.
-    "tryget_zero": Events(("tryget_zero",), ("refcounted",), but=("falls_back", "locked")),
-    "recheck_fail": Events(("recheck_moved", "recheck_empty"), ("recheck",), but=("falls_back",)),
-    "hazard_moved": Events(("hazard_moved",), ("hazard",)),
-    "seq_retries": Events(("seq_retries",), ("copies",)),
-    "seq_fallbacks": Events(("seq_fallbacks",), ("copies",)),
-    "fallbacks": Events(_FALLBACKS, ("falls_back",)),
-    "fallback_zero": Events(("fallback_zero",), ("falls_back", "refcounted")),
-    "fallback_memdesc": Events(("fallback_memdesc",), ("falls_back",)),
-    "fallback_pmd": Events(("fallback_pmd",), ("falls_back",)),
-    "fallback_pte": Events(("fallback_pte",), ("falls_back",)),
-    "trygets": Events(("trygets",), ("walks", "refcounted")),
-    "trygets_avoided": Events(("trygets_avoided",), ("walks", "refcounted")),
-}
 
 
 def unit(metric: str) -> table.Unit:
@@ -270,10 +255,10 @@ def limbo(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any]:
 def _events(run: dict[str, Any]) -> dict[str, float]:
     """What happened to readers, per million lookups."""
     counters, resolved = run["counters"], run["resolved"]
-    return {f"{name}_per_million": sum(counters[counter] for counter in events.counters) * 1e6 / counters["lookups"]
-            for name, events in EVENTS.items()
-            if counters["lookups"] and all(resolved[step] for step in events.steps)
-            and not any(resolved[step] for step in events.but)}
+    return {name: sum(counters[counter] for counter in metric.events.counters) * 1e6 / counters["lookups"]
+            for name, metric in METRICS.items()
+            if metric.events and counters["lookups"] and all(resolved[step] for step in metric.events.steps)
+            and not any(resolved[step] for step in metric.events.but)}
 
 
 def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:

@@ -13,43 +13,8 @@ from .table import WIDTH, wrap
 _GAP = 2
 
 
-# The title of a metric that stands alone.
-TITLES = {
-    "lookups_per_second": "lookups/s",
-    "instructions_per_lookup": "instructions per lookup",
-    "turnovers_per_second": "turnovers/s that were reached",
-    "tryget_zero_per_million": "tryget met zero, per million lookups",
-    "recheck_fail_per_million": "recheck failed, per million lookups",
-    "limbo_descriptor_bytes_peak": "descriptors in limbo, peak, B",
-    "limbo_descriptor_bytes_mean": "descriptors in limbo, mean, B",
-    "limbo_page_bytes_peak": "pages in limbo, peak, B",
-    "limbo_page_bytes_mean": "pages in limbo, mean, B",
-    "limbo_pointer_bytes_bound": "kfree_rcu's own pages of pointers, full ones, estimated, B",
-    "cached_bytes_mean": "cached by the slab, mean, B",
-    "cached_percpu_bytes_mean": "cached per CPU and barn, mean, B",
-    "limbo_wait_ns_mean": "time in limbo, mean",
-    "limbo_over_little": "mean in limbo, over rate x wait (Little's law)",
-    "hazard_moved_per_million": "hazard moved, per million lookups",
-    "instructions_per_turnover": "instructions per turnover",
-    "rest_bytes_per_folio": "descriptor and memdesc words, or struct pages, of a folio, B",
-    "reused_other_key_share": "share of descriptors that came back under another key",
-    "tries_worst": "tries of the lookup that needed most",
-    "throttled_share": "share of a freer's time that it waited at limbo_max_mb",
-    "alloc_failed_per_million": "allocations that failed and were tried again, per million turnovers",
-    "largest_free_bytes": "largest free block of the page allocator, as the window ends, B",
-    "free_in_2m_share": "share of free memory in blocks of 2 MiB and more, as the window ends",
-    "drain_ns": "time until all was reusable, once the threads had stopped",
-} | {
-    f"{latency}_ns_{kind}": f"{title}, {word}"
-    for latency, title in (("reuse", "time until a descriptor came back"), ("allocate", "time of an allocation"),
-                           ("reclaim", "from the first free until the pages are back"),
-                           ("lookup", "time of a lookup"), ("gp", "grace period (probed)"))
-    for kind, word in {"p50": "p50", "p99": "p99", "p999": "p99.9", "max": "maximum", "mean": "mean"}.items()
-}
-
-
 def title(metric: str) -> str:
-    return TITLES.get(metric) or metric.replace("_", " ")
+    return metrics.METRICS[metric].title or metric.replace("_", " ")
 
 
 def arm(point: dict[str, Any], x: str) -> str:

@@ -16,7 +16,7 @@ from fsc.suite.suite import Point
 
 README = Path(result.SCHEMA_FILE).parents[3] / "results/README.md"
 # The metrics of readers that only some points have.
-OWN = {f"{name}_per_million" for name in metrics.EVENTS} | {"expedited_per_second"}
+OWN = {name for name, metric in metrics.METRICS.items() if metric.events} | {"expedited_per_second"}
 GUP = {f"{name}_per_million" for name in ("fallbacks", "fallback_pmd", "fallback_pte")}
 
 
@@ -101,7 +101,8 @@ class MetricsTest(unittest.TestCase):
 
     def test_every_counter_and_step_is_explained(self) -> None:
         run = synthetic.run(point("gup", "typesafe"))
-        used = {name for events in metrics.EVENTS.values() for name in (*events.counters, *events.steps)}
+        used = {name for metric in metrics.METRICS.values() if (events := metric.events)
+                for name in (*events.counters, *events.steps)}
         self.assertLessEqual(used, run["counters"].keys() | run["resolved"].keys())
         text = README.read_text()
         names = run["resolved"].keys() | synthetic.events(1, 1).keys()
