@@ -231,10 +231,6 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
     return EXIT_STATUS[worst(verdicts)]
 
 
-# What the host's load would spoil, or be spoilt by.
-MEASURES = True
-
-
 def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command, series="; several with commas between are compared")
     options.repetitions(command)

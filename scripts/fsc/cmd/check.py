@@ -221,10 +221,6 @@ def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> di
     return lists
 
 
-# What the host's load would spoil, or be spoilt by.
-MEASURES = True
-
-
 def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command)
     options.only(command)

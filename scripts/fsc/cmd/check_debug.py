@@ -259,10 +259,6 @@ def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Gu
     return tuple((name, groups) for name, groups in found.items() if groups)
 
 
-# What the host's load would spoil, or be spoilt by.
-MEASURES = True
-
-
 def arguments(command: argparse.ArgumentParser) -> None:
     options.series(command)
     options.accelerator(command)

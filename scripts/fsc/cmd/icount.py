@@ -60,10 +60,6 @@ def render(found: dict[str, Any]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-# What the host's load would spoil, or be spoilt by.
-MEASURES = True
-
-
 def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command)
     options.repetitions(command)

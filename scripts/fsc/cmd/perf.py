@@ -59,8 +59,6 @@ def _read(run: Traced, what: str) -> str:
     return _where(found, run.folder) if what == "where" else _flamegraph(found, run.folder)
 
 
-# What the host's load would spoil, or be spoilt by.
-MEASURES = True
 # What perf can tell; scripts/perf has a program for each.
 WHAT = ("where", "stat", "sched", "flamegraph", "record")
 

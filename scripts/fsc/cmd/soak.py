@@ -300,10 +300,6 @@ def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
     return judge(tally, boot, why)
 
 
-# What the host's load would spoil, or be spoilt by.
-MEASURES = True
-
-
 def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command)
     options.out(command)

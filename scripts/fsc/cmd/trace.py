@@ -25,10 +25,6 @@ def find(name: str) -> Path:
     raise SetupError(f"SCRIPT={name}: no such script, nor a .bt or .hist file; known: {' '.join(known)}")
 
 
-# What the host's load would spoil, or be spoilt by.
-MEASURES = True
-
-
 def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command)
     options.params(command)
