@@ -69,10 +69,8 @@ def _deferral(point: Point) -> str | None:
 
 def _own(section: Section, metric: str) -> dict[str, list[Point]]:
     """Points that passed and defer as the option does, by protocol."""
-    found: dict[str, list[Point]] = {}
-    for point in section.having(metric):
-        if point["verdict"] == PASS and DEFERRAL.get(point["protocol"]) in (None, _deferral(point)):
-            found.setdefault(point["protocol"], []).append(point)
+    found = result.grouped((point["protocol"], point) for point in section.having(metric)
+                           if point["verdict"] == PASS and DEFERRAL.get(point["protocol"]) in (None, _deferral(point)))
     return {name: found[name] for name in DEFERRAL if name in found}
 
 
@@ -148,9 +146,7 @@ def protocols(of: list[Row]) -> list[str]:
 
 def revisions(sources: Sequence[Measured]) -> str:
     """That one answer is made of several revisions, if it is."""
-    by_revision: dict[str, list[str]] = {}
-    for source in sources:
-        by_revision.setdefault(source.environment["revision"], []).append(source.name)
+    by_revision = result.grouped((source.environment["revision"], source.name) for source in sources)
     if len(by_revision) < 2:
         return ""
     told = "; ".join(f"{name} ({', '.join(names)})" for name, names in by_revision.items())

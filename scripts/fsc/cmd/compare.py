@@ -116,12 +116,8 @@ def _unlike(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> Iterator[str]
     if a.env["accelerator"] != b.env["accelerator"]:
         yield (f"the accelerator is {_said(a.env['accelerator'])} in A, {_said(b.env['accelerator'])} in B; both "
                "must have the same")
-    where: dict[tuple[str, str, str], list[str]] = {}
-    for one, other in pairs:
-        for name in one["params"] | other["params"]:
-            both = one["params"].get(name), other["params"].get(name)
-            if both[0] != both[1]:
-                where.setdefault((name, _said(both[0]), _said(both[1])), []).append(name_of(one))
+    where = result.grouped(((name, _said(both["a"]), _said(both["b"])), name_of(one)) for one, other in pairs
+                           for name, both in _differences(one["params"], other["params"]).items())
     if where:
         yield ("parameters must be the same: "
                + ", ".join(f"{name} is {one} in A, {other} in B ({_and_more(points)})"
@@ -250,10 +246,8 @@ def _side(side: Side, other: Side) -> dict[str, Any]:
 
 def _alone(own: dict[Key, Point], other: dict[Key, Point], letter: str) -> Iterator[str]:
     """Points that only one result has, a line for each workload and path."""
-    found: dict[str, list[str]] = {}
-    for name, point in own.items():
-        if name not in other:
-            found.setdefault(table.place(point["path"], point["workload"]), []).append(label(point))
+    found = result.grouped((table.place(point["path"], point["workload"]), label(point))
+                           for name, point in own.items() if name not in other)
     for place, labels in found.items():
         yield f"only in {letter}: {place}: {', '.join(labels)}"
 
@@ -293,11 +287,8 @@ def _metrics_alone(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
 
 def _measured_otherwise(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
     """Metrics that the two sides measured in different ways, so they have neither ratio nor verdict."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for a, b in pairs:
-        for name in METRICS:
-            if name in a["summary"] and name in b["summary"] and (how := _otherwise(name, a, b)):
-                found.setdefault((name, how), []).append(name_of(a))
+    found = result.grouped(((name, how), name_of(a)) for a, b in pairs for name in METRICS
+                           if name in a["summary"] and name in b["summary"] and (how := _otherwise(name, a, b)))
     for (name, how), points in found.items():
         yield f"{name} is {how}, so not compared: {_and_more(points)}"
 
@@ -311,9 +302,7 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
     if unlike and not force:
         raise SetupError(f"comparison refused: {'; '.join(unlike)} (--force compares all the same)")
 
-    families: dict[tuple[str, str], list[tuple[Point, Point]]] = {}
-    for pair in common:
-        families.setdefault((pair[0]["workload"], pair[0]["path"]), []).append(pair)
+    families = result.grouped(((a["workload"], a["path"]), (a, b)) for a, b in common)
     notes = [*_alone(of_a, of_b, "A"), *_alone(of_b, of_a, "B"), *_metrics_alone(common), *_measured_otherwise(common)]
     points = []
     for (workload, path), pairs in families.items():
@@ -453,8 +442,8 @@ def render(found: dict[str, Any]) -> str:
     """The comparison as text, made only of what --json writes."""
     figures = [figures for point in found["points"] for figures in point["metrics"].values()]
     lines = _head(found, figures)
-    for name in dict.fromkeys((point["workload"], point["path"]) for point in found["points"]):
-        lines += _workload([point for point in found["points"] if (point["workload"], point["path"]) == name])
+    for points in result.families_of(found["points"]).values():
+        lines += _workload(points)
     lines += _legend(figures)
     if found["notes"]:
         lines += ["", "Notes:"]

@@ -239,9 +239,7 @@ def of(found: dict[str, Any]) -> Model | str:
         return f"no point that passed has {X} as an axis, one order, and limbo"
     if not environment["kernel"]:
         return "its kernel's HZ"
-    by_load: dict[tuple[tuple[str, Any], ...], list[Point]] = {}
-    for point in probed:
-        by_load.setdefault(_load(point), []).append(point)
+    by_load = result.grouped((_load(point), point) for point in probed)
     nocb = _NOCB.search(environment["cmdline"] or "")
     predicted: dict[str, list[Predicted]] = {}
     arms: dict[str, Arm] = {}
@@ -287,12 +285,11 @@ def _errors(model: Model) -> str:
 
 def _beside(place: str, rows: list[Predicted]) -> Table:
     little = any(row.little is not None for row in rows)
-    groups: dict[str, list[list[str]]] = {}
-    for row in rows:
-        groups.setdefault(f"{row.arm.label}, {'pages' if row.pages else 'descriptors'}", []).append([
-            table.si(row.rate), _time(row.gp_ns), _time(row.batching_ns), table.size(row.bytes),
-            "~" * row.estimated + table.size(row.measured), _error(row.error),
-            *([_time(row.waited_ns), table.si(row.little) if row.little is not None else "-"] if little else [])])
+    groups = result.grouped((f"{row.arm.label}, {'pages' if row.pages else 'descriptors'}", [
+        table.si(row.rate), _time(row.gp_ns), _time(row.batching_ns), table.size(row.bytes),
+        "~" * row.estimated + table.size(row.measured), _error(row.error),
+        *([_time(row.waited_ns), table.si(row.little) if row.little is not None else "-"] if little else [])])
+        for row in rows)
     return Table(f"The model, {place}: mean bytes in limbo, predicted beside measured",
                  ["frees/s", "period", "batching", "predicted", "measured", "error", *["waited", "Little"] * little],
                  groups)
@@ -300,16 +297,14 @@ def _beside(place: str, rows: list[Predicted]) -> Table:
 
 def _elsewhere(rows: list[Extrapolated], cpus: int, errors: str) -> list[Table]:
     where = f"{cpus} freeing CPU{'s' * (cpus != 1)}"
-    usual: dict[str, list[list[str]]] = {}
-    stalled: dict[str, list[list[str]]] = {}
-    for row in rows:
-        rate = f"{table.si(row.rate)} frees a second" if row.rate else "at any rate"
-        usual.setdefault(rate, []).append([
-            row.arm.label, _time(row.gp_ns), _time(row.batching_ns), table.size(row.bytes),
-            *(_percent(row.bytes / memory) for memory in MACHINES.values())])
-        stalled.setdefault(rate, []).append([row.arm.label, table.size(row.stalled), *(
-            _percent(row.stalled / memory) if row.stalled < memory else f"full {_time(1e9 * row.full_s(memory))}"
-            for memory in MACHINES.values())])
+    by_rate = result.grouped((f"{table.si(row.rate)} frees a second" if row.rate else "at any rate", row)
+                             for row in rows)
+    usual = {rate: [[row.arm.label, _time(row.gp_ns), _time(row.batching_ns), table.size(row.bytes),
+                     *(_percent(row.bytes / memory) for memory in MACHINES.values())] for row in own]
+             for rate, own in by_rate.items()}
+    stalled = {rate: [[row.arm.label, table.size(row.stalled), *(
+        _percent(row.stalled / memory) if row.stalled < memory else f"full {_time(1e9 * row.full_s(memory))}"
+        for memory in MACHINES.values())] for row in own] for rate, own in by_rate.items()}
     return [Table(f"Extrapolated, not measured (error where it was: {errors}): mean bytes in limbo, {where}, and their share of "
                   "a machine's memory",
                   ["", "period", "batching", "bytes", *MACHINES], usual),

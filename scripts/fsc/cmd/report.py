@@ -180,10 +180,9 @@ def _errs(source: Measured) -> list[Part]:
     rows, pairs = list(power.rows(source.result, summary.SHOWN)), result.against_of(source.environment["suite"])
     if not rows:
         return []
-    groups: dict[str, list[Row]] = {}
-    for one in rows:
-        head = f"{place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}"
-        groups.setdefault(head, []).append((curves.title(one.metric), [*power.cells(one.power), "yes" if one.differs else "no"]))
+    groups = result.grouped((f"{place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}",
+                             (curves.title(one.metric), [*power.cells(one.power), "yes" if one.differs else "no"]))
+                            for one in rows)
     heads = ["metric", *power.HEADS, "called different here"]
     return [Part(tables=[Table("How often this comparison errs", heads, [*groups.items()])], after=power.words(source.result, rows))]
 

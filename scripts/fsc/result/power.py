@@ -22,7 +22,7 @@ import numpy as np
 from ..show import curves, table
 from . import stats
 from .metrics import METRICS
-from .result import against_of, values_of
+from .result import against_of, grouped, values_of
 
 DRAWS = 2000
 SEED = 1
@@ -159,8 +159,7 @@ def words(result: dict[str, Any], of: list[Row]) -> list[str]:
     """What the tests of each workload gave in this result, and how to read the table of power; a paragraph each."""
     pairs = against_of(result["environment"]["suite"])
     found = []
-    for name in dict.fromkeys(row.workload for row in of):
-        own = [row for row in of if row.workload == name]
+    for name, own in grouped((row.workload, row) for row in of).items():
         several = len({(row.path, row.protocol) for row in own}) > 1
         differ = [f"{curves.title(row.metric)}{f' ({row.path}, {row.protocol})' if several else ''}"
                   for row in own if row.differs]

@@ -8,6 +8,7 @@ import lzma
 import os
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import exp, log
 from pathlib import Path
@@ -134,6 +135,19 @@ def _point(suite: Suite, point: Point, own: list[tuple[Point, BootRecord]]) -> d
     }
 
 
+def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
+    """The values of each key, both in the order in which they come."""
+    found: dict[Any, list[Any]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def families_of(points: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Points by workload and path."""
+    return grouped(((point["workload"], point["path"]), point) for point in points)
+
+
 def against_of(suite: dict[str, Any]) -> dict[str, str]:
     """Workloads that are compared with another one, and with which; older results have none."""
     return suite.get("against", {})
@@ -238,9 +252,7 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
         for one in boot.points:
             ran.setdefault(one.place, []).append((one, boot))
     points = [_point(suite, point, ran[point.place]) for point in suite.points if point.place in ran]
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for point in points:
-        families.setdefault((point["workload"], point["path"]), []).append(point)
+    families = families_of(points)
     for (workload, path), family in families.items():
         _summaries(family, _bases(suite, families, workload, path), environment["times_emulated"])
     verdicts = [point["verdict"] for point in points] + [boot.state for boot in boots]

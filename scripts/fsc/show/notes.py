@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..result import fairness, metrics
-from ..result.result import BUSY, MOST_STEAL
+from ..result.result import BUSY, MOST_STEAL, families_of, grouped
 from ..verdict import INCONCLUSIVE, PASS
 from . import table
 
@@ -158,10 +158,7 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
 
 def _about_points(points: list[dict[str, Any]], repetitions: int, known: set[str]) -> Iterator[str]:
     """Notes on one point, or on all points of a curve; a note on several of them is given once."""
-    told: dict[str, list[dict[str, Any]]] = {}
-    for point in points:
-        for text in _about_point(point, repetitions, known):
-            told.setdefault(text, []).append(point)
+    told = grouped((text, point) for point in points for text in _about_point(point, repetitions, known))
     for text, own in told.items():
         axes = ", ".join(f"{axis}={value}" for axis, value in own[0].get("axes", {}).items())
         where = f"{len(own)} of {len(points)} points" if len(own) > 1 else axes
@@ -183,15 +180,13 @@ def notes(result: dict[str, Any]) -> list[str]:
                      "runs, and do it again")
     known = {boot["reason"] for boot in environment["boots"]} | {BUSY}
     several = len({point["path"] for point in points}) > 1
-    for protocol in dict.fromkeys(point["protocol"] for point in points):
-        own = [point for point in points if point["protocol"] == protocol]
+    for protocol, own in grouped((point["protocol"], point) for point in points).items():
         found += [f"{protocol}: {text}" for text in _about_protocol(own)]
-    for workload, path in dict.fromkeys((p["workload"], p["path"]) for p in points if not p.get("axes")):
-        own = [p for p in points if (p["workload"], p["path"]) == (workload, path)]
+    for (workload, path), own in families_of(point for point in points if not point.get("axes")).items():
         found += [f"{table.place(path, workload) if several else workload}: {text}" for text in _few_rechecks(own)]
     repetitions, curves = environment["suite"]["repetitions"], environment["suite"].get("curves", {})
-    for workload, path, protocol in dict.fromkeys((p["workload"], p["path"], p["protocol"]) for p in points):
-        own = [p for p in points if (p["workload"], p["path"], p["protocol"]) == (workload, path, protocol)]
+    arms = grouped(((point["workload"], point["path"], point["protocol"]), point) for point in points)
+    for (workload, path, protocol), own in arms.items():
         place = table.place(path, workload) if several else workload
         found += [f"{place}, {protocol}: {text}" for text in _about_points(own, repetitions, known)]
     if repetitions < ENOUGH_REPETITIONS and any(point["workload"] not in curves for point in points):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..result import metrics
-from ..result.result import against_of
+from ..result.result import against_of, grouped
 from ..verdict import PASS, worst
 from . import curves, summary, table
 
@@ -154,8 +154,7 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
     found: list[tuple[str, list[Point], tuple[Group, ...], str]] = []
     emulated = result["environment"]["times_emulated"]
     plain = tuple(group for group in GROUPS if not (group.ranked and emulated))
-    for workload in dict.fromkeys(point["workload"] for point in own):
-        points = [point for point in own if point["workload"] == workload]
+    for workload, points in grouped((point["workload"], point) for point in own).items():
         title = f"{workload}: {suite['workloads'].get(workload, workload)}"
         title += f", against {against[workload]}" if workload in against else ""
         if workload in curves:

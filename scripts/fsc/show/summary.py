@@ -13,7 +13,7 @@ from ..cmd import model
 from ..result import power, stats
 from ..result.environment import left_out, releases
 from ..result.metrics import CACHED, COUNTED, METRICS, estimated, lookups, mark, sampled
-from ..result.result import against_of, values_of
+from ..result.result import against_of, families_of, grouped, values_of
 from ..verdict import SETUP, worst
 from . import curves, table
 from .notes import notes
@@ -378,9 +378,7 @@ SHOWN = tuple(column.metric for columns in SUB_TABLES + OWN_TABLES for column in
 def _compared(result: Result) -> str:
     """What ratios are relative to."""
     suite = result["environment"]["suite"]
-    pairs: dict[str, list[str]] = {}
-    for name, other in against_of(suite).items():
-        pairs.setdefault(other, []).append(name)
+    pairs = grouped((other, name) for name, other in against_of(suite).items())
     others = [f"in {' and '.join(names)} to the same protocol of {other}" for other, names in pairs.items()]
     return ", ".join(([f"to {suite['baseline']}"] if suite["baseline"] else []) + others)
 
@@ -451,8 +449,7 @@ def render(result: Result) -> str:
     workloads = list(dict.fromkeys(point["workload"] for point in points))
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
     lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
-    for name, path in dict.fromkeys((point["workload"], point["path"]) for point in points):
-        own = [point for point in points if (point["workload"], point["path"]) == (name, path)]
+    for (name, path), own in families_of(points).items():
         where, title = table.place(path, name), suite["workloads"][name]
         curve = suite.get("curves", {}).get(name)
         lines += (curves.render(where, own, curve, title) if curve
