@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check results and suites against their JSON schemas, and say in plain words what is wrong."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@
 One table of several suites, and what it does not say. The report and README show the same.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

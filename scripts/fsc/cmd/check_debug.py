@@ -5,8 +5,6 @@ On each kernel the functional matrix and a churn must cause no report. And each 
 checkers must report a bug that it is shown in a boot of its own: otherwise the rest proves nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """compare: two results: what differs between them, and by how much."""
 
-from __future__ import annotations
-
 import argparse
 from collections import Counter
 from collections.abc import Iterable, Iterator

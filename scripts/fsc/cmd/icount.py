@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """icount: compare each protocol's lookup with a hand-written one, in instructions."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

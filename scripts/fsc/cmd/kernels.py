@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """kernels: build debug kernels from Debian's source, into a cache."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import os

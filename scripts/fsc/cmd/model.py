@@ -5,8 +5,6 @@ The grace period is the probe's. Probe and callback wait for the rest of the cur
 CPU. But the probe asks a jiffy or two after its last grace period has ended, and a callback at any time.
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """perf: one run of the module under perf, and where its time goes."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """report: write report.html for results that are there."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

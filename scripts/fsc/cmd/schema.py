@@ -5,8 +5,6 @@ These are module/schema.json, and the tables of it in the documents. make check 
 both with the module.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

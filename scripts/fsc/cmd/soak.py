@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """soak: random points for a long time, each of them checked."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import random

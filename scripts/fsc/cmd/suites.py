@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """suites: list the suites, their questions, and how long they take."""
 
-from __future__ import annotations
-
 import argparse
 
 from ..show.table import wrap

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """trace: one run of the module under a bpftrace script or hist: triggers."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from shlex import quote

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """How long readers and freers waited for their CPUs in the measured window, from the scheduler's tracepoints."""
 
-from __future__ import annotations
-
 import math
 import re
 import subprocess

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Assign samples to the parts of a lookup or a turnover, by the functions in their call chains."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A run of the loaded module, and a perf process that records or counts during its window."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A folder with a perf recording of a measured window, and all that is needed to read it."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

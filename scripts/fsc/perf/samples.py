@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Parse what `perf script` prints: samples with their call chains, and who ran when."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from collections import defaultdict

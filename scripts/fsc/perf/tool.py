@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the command lines of scripts/perf share."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

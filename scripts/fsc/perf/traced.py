@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A run of the module under a tool: the machine it runs on, and the folder that keeps it."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """perf stat over the measured window, for each reader and freer and for each role."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from contextlib import ExitStack

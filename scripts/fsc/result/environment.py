@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a result was measured on."""
 
-from __future__ import annotations
-
 import datetime
 import functools
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Refuse comparisons on a kernel that treats the protocols differently."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..verdict import SetupError

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The metrics of one repetition, from run.json and the runner's slab samples."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -9,8 +9,6 @@ the test assumes: how often equal arms differ is then the size of a rank test, w
 if boots are slow for both arms, and more if one place in the boot is worse than another. Only a run of equal arms shows
 whether real runs are like that."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

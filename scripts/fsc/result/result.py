@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """result.json: what the boots sent, as points with repetitions and a summary."""
 
-from __future__ import annotations
-
 import json
 import lzma
 import os

@@ -2,8 +2,6 @@
 """Statistics over repetitions: medians, exact tests, ratios. Formulas are scipy's where
 it has them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What changed from one kernel to the next: a table of the same points of both, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any

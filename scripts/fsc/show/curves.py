@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Text tables of a workload that is a matrix: one for each metric, with a row for each arm, a column for each x."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..result import metrics

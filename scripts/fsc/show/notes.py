@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a reader of the table must know before believing it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A report's plots, each with a text that says what it shows."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

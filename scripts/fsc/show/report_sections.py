@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a report compares: sections of points, and groups of metrics that share a plot and are rows of the table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

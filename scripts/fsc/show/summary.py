@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """summary.txt: the table, ready to paste into a mail to linux-mm. It is made of result.json alone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

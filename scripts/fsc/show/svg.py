@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Small SVG figures for a page: one look, axes that can show zero, ids that are unique on the page."""
 
-from __future__ import annotations
-
 import html
 import io
 import math

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Plain text that fits a mail: numbers in three digits, rows in 72 columns."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable
 from typing import Any
