@@ -45,9 +45,10 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A figure, and beside it its interval and what a test said."""
+class Figure:
+    """A figure, its plot in the report, and beside it its interval and what a test said."""
     text: str
+    plot: str = ""
     more: tuple[str, ...] = ()
 
 
@@ -57,8 +58,7 @@ class Row:
     title: str
     source: Measured
     where: str                     # suite and workload
-    plot: str                      # its id in the report
-    cells: dict[str, Cell]         # by protocol
+    cells: dict[str, Figure]       # by protocol
 
 
 def _deferral(point: Point) -> str | None:
@@ -72,17 +72,17 @@ def _own(section: Section, metric: str) -> dict[str, list[Point]]:
     return {name: found[name] for name in DEFERRAL if name in found}
 
 
-def cell(points: list[Point], metric: str) -> Cell:
+def figure(points: list[Point], metric: str, plot: str) -> Figure:
     """Of one point its median and interval; of several the smallest and the largest median."""
     ordered = sorted(points, key=lambda point: point["summary"][metric]["median"])
     texts = [report_sections.told(point, metric) for point in (ordered[0], ordered[-1])]
     if len(points) > 1:
-        return Cell(" to ".join(dict.fromkeys(text.partition(" ")[0] for text in texts)))
+        return Figure(" to ".join(dict.fromkeys(text.partition(" ")[0] for text in texts)), plot)
     text, _, interval = texts[0].partition(" ")
     figures = points[0]["summary"][metric]
     # Instructions are compared with those written by hand alone.
     how = summary.ratio(figures, False) if "ratio" in figures and not metrics.METRICS[metric].deterministic else ""
-    return Cell(text, tuple(filter(None, (interval, how.strip("-")))))
+    return Figure(text, plot, tuple(filter(None, (interval, how.strip("-")))))
 
 
 def _row(source: Measured, section: Section, metric: str, title: str) -> Row | None:
@@ -94,7 +94,7 @@ def _row(source: Measured, section: Section, metric: str, title: str) -> Row | N
     emulated = any(not point["summary"][metric]["rankable"] for points in own.values() for point in points)
     return Row(f"{title}{f' ({metrics.why_not(metric)})' * emulated}", source,
                f"{source.name}: {section.title.partition(':')[0]}, {boots} boot{'s' * (boots != 1)}",
-               section.plot_id(group), {name: cell(points, metric) for name, points in own.items()})
+               {name: figure(points, metric, section.plot_id(group)) for name, points in own.items()})
 
 
 def _curves(source: Measured) -> Iterator[tuple[Section, str]]:

@@ -19,7 +19,7 @@ from ..show.plots import Plot
 from ..show.table import place
 from ..verdict import PASS, SetupError, worst
 from . import answer, model
-from .answer import Measured
+from .answer import Figure, Measured
 
 CSS = Path(__file__).with_name("report.css")
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -44,14 +44,7 @@ class Source(Measured):
     plots: dict[str, list[Plot]]     # by the id of their section
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A table cell that is more than text: a figure that links to its plot or, without a plot, a text to highlight."""
-    text: str
-    plot: str = ""
-    more: Sequence[str] = ()
-
-
+# A figure without a plot is a text to highlight.
 Cell = str | Figure
 Row = tuple[str, list[Cell]]
 
@@ -108,11 +101,7 @@ def _cell(section: Section, group: Group, metric: str, protocol: str) -> Cell:
     if not points:
         lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
         return worst(lost) if lost else "n/a"
-    return _figure(answer.cell(points, metric), section.plot_id(group))
-
-
-def _figure(cell: answer.Cell, plot: str) -> Figure:
-    return Figure(cell.text, plot, cell.more)
+    return answer.figure(points, metric, section.plot_id(group))
 
 
 def _verdicts(section: Section, protocols: list[str]) -> list[Row]:
@@ -167,8 +156,7 @@ def _overview(sources: Sequence[Measured]) -> list[Part]:
     points = [point for source in sources for section in source.sections if section.path == answer.PATH
               for point in section.points]
     rows = _readers({name: [point for point in points if point["protocol"] == name] for name in names})
-    rows += [(f"{row.title}; {row.where}", [_figure(row.cells[name], row.plot) if name in row.cells else "n/a" for name in names])
-             for row in of]
+    rows += [(f"{row.title}; {row.where}", [row.cells.get(name, "n/a") for name in names]) for row in of]
     table = Table("What the options keep in limbo. Figures lead to their plots.", ["cost", *names], [("", rows)])
     return [Part("The options in one table", tables=[table], after=answer.says(of))]
 
