@@ -17,7 +17,7 @@ from typing import Any
 from ..result import result
 from ..result.metrics import CONSTANT_LIMBO, POINTERS_PER_PAGE
 from ..show import curves, table
-from ..show.table import WIDTH, wrap
+from ..show.table import WIDTH, Table, wrap
 from ..suite.suite import BOOT
 from ..verdict import EXIT_STATUS, PASS, SetupError
 from . import options
@@ -135,14 +135,6 @@ class Extrapolated:
     def full_s(self, memory: int) -> float:
         """Seconds until limbo fills @memory if a grace period does not end."""
         return max(0.0, memory - self.bytes) / (self.rate * self.each) if self.each else math.inf
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the model, for text and HTML: groups of rows. The first cell of a row is its head."""
-    title: str
-    head: list[str]
-    groups: dict[str, list[list[str]]]
 
 
 @dataclass(frozen=True)
@@ -290,7 +282,7 @@ def _beside(place: str, rows: list[Predicted]) -> Table:
         for row in rows)
     return Table(f"The model, {place}: mean bytes in limbo, predicted beside measured",
                  ["frees/s", "period", "batching", "predicted", "measured", "error", *["waited", "Little"] * little],
-                 groups)
+                 [*groups.items()])
 
 
 def _elsewhere(rows: list[Extrapolated], cpus: int, errors: str) -> list[Table]:
@@ -305,10 +297,10 @@ def _elsewhere(rows: list[Extrapolated], cpus: int, errors: str) -> list[Table]:
         for memory in MACHINES.values())] for row in own] for rate, own in by_rate.items()}
     return [Table(f"Extrapolated, not measured (error where it was: {errors}): mean bytes in limbo, {where}, and their share of "
                   "a machine's memory",
-                  ["", "period", "batching", "bytes", *MACHINES], usual),
+                  ["", "period", "batching", "bytes", *MACHINES], [*usual.items()]),
             Table(f"Extrapolated, not measured (error where it was: {errors}): in limbo after one grace period that is "
                   f"stalled for {STALL_S} s, {where}",
-                  ["", "bytes", *MACHINES], stalled)]
+                  ["", "bytes", *MACHINES], [*stalled.items()])]
 
 
 def tables(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: float | None = None) -> list[Table]:
@@ -348,7 +340,7 @@ def legend(model: Model, own: bool = False) -> list[str]:
 
 def _text(found: Table) -> list[str]:
     """A table in 72 columns; a row's head that is too long for that has a line of its own."""
-    rows = [found.head, *(row for group in found.groups.values() for row in group)]
+    rows = [found.heads, *(row for _, group in found.groups for row in group)]
     widths = [2 + max(map(len, column)) for column in list(zip(*rows))[1:]]
     name = min(max(len(row[0]) for row in rows), WIDTH - sum(widths))
 
@@ -356,8 +348,8 @@ def _text(found: Table) -> list[str]:
         own = [head] if len(head) > name else []
         return own + [f"{'' if own else head:<{name}}" + "".join(f"{cell:>{n}}" for cell, n in zip(cells, widths))]
 
-    lines = wrap(f"--- {found.title} ---") + ["", *line(*found.head)]
-    for title, group in found.groups.items():
+    lines = wrap(f"--- {found.caption} ---") + ["", *line(*found.heads)]
+    for title, group in found.groups:
         lines += [f"{title}:", *(text for row in group for text in line(*row))]
     return lines + [""]
 

@@ -16,7 +16,7 @@ from ..show import report_sections, curves, plots, summary
 from ..show.report_sections import Group, Point, Section
 from ..show.notes import notes
 from ..show.plots import Plot
-from ..show.table import place
+from ..show.table import Table, place
 from ..verdict import PASS, SetupError, worst
 from . import answer, model
 from .answer import Figure, Measured
@@ -46,16 +46,7 @@ class Source(Measured):
 
 # A figure without a plot is a text to highlight.
 Cell = str | Figure
-Row = tuple[str, list[Cell]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """The first of @heads is above the heads of the rows; a group of rows may have a title."""
-    caption: str
-    heads: list[str]
-    groups: list[tuple[str, list[Row]]]
-    kind: str = ""
+Row = list[Cell]
 
 
 @dataclass(frozen=True)
@@ -109,21 +100,21 @@ def _verdicts(section: Section, protocols: list[str]) -> list[Row]:
     found = {protocol: [p["verdict"] for p in section.points if p["protocol"] == protocol] for protocol in protocols}
     if all(verdict == PASS for own in found.values() for verdict in own):
         return []
-    return [("verdict", [Figure(worst(own)) if own and worst(own) != PASS else PASS if own else "n/a"
-                         for own in found.values()])]
+    return [["verdict", *(Figure(worst(own)) if own and worst(own) != PASS else PASS if own else "n/a"
+                          for own in found.values())]]
 
 
 def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str]) -> Row:
     """A row of figures."""
     unranked = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
     head = section.words(group.metrics[metric]) + f" ({metrics.why_not(metric)})" * unranked
-    return head, [_cell(section, group, metric, protocol) for protocol in protocols]
+    return [head, *(_cell(section, group, metric, protocol) for protocol in protocols)]
 
 
 def _readers(own: dict[str, list[Point]]) -> list[Row]:
     """What a reader does under each option, and if it can hold."""
-    return [("a reader does", [_does(found) for found in own.values()]),
-            ("can hold a folio past its section", [_holds(found) for found in own.values()])]
+    return [["a reader does", *map(_does, own.values())],
+            ["can hold a folio past its section", *map(_holds, own.values())]]
 
 
 def _answer(source: Measured, path: str, title: str) -> Part:
@@ -156,7 +147,7 @@ def _overview(sources: Sequence[Measured]) -> list[Part]:
     points = [point for source in sources for section in source.sections if section.path == answer.PATH
               for point in section.points]
     rows = _readers({name: [point for point in points if point["protocol"] == name] for name in names})
-    rows += [(f"{row.title}; {row.where}", [row.cells.get(name, "n/a") for name in names]) for row in of]
+    rows += [[f"{row.title}; {row.where}", *(row.cells.get(name, "n/a") for name in names)] for row in of]
     table = Table("What the options keep in limbo. Figures lead to their plots.", ["cost", *names], [("", rows)])
     return [Part("The options in one table", tables=[table], after=answer.says(of))]
 
@@ -167,7 +158,7 @@ def _errs(source: Measured) -> list[Part]:
     if not rows:
         return []
     groups = result.grouped((f"{place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}",
-                             (curves.title(one.metric), [*power.cells(one.power), "yes" if one.differs else "no"]))
+                             [curves.title(one.metric), *power.cells(one.power), "yes" if one.differs else "no"])
                             for one in rows)
     heads = ["metric", *power.HEADS, "called different here"]
     return [Part(tables=[Table("How often this comparison errs", heads, [*groups.items()])], after=power.words(source.result, rows))]
@@ -178,9 +169,7 @@ def _model(source: Measured) -> list[Part]:
     said = model.of(source.result)
     if isinstance(said, str):
         return []
-    tables = [Table(found.title, found.head, [(title, [(row[0], list(row[1:])) for row in rows]) for title, rows in found.groups.items()])
-              for found in model.tables(said)]
-    return [Part(tables=tables, after=model.legend(said))]
+    return [Part(tables=model.tables(said), after=model.legend(said))]
 
 
 def _answers(sources: Sequence[Measured]) -> list[Part]:
@@ -209,27 +198,21 @@ def _figures(section: Section, group: Group) -> Table:
     metric = next(iter(group.metrics))
     found = plots.lines(section, metric)
     groups: list[tuple[str, list[Row]]] = [
-        (plots.line_label(line), [(str(x), [report_sections.told(by_x[x], metric) if by_x[x] else "none"])
+        (plots.line_label(line), [[str(x), report_sections.told(by_x[x], metric) if by_x[x] else "none"]
                                   for x in plots.places(found) if x in by_x])
         for line, by_x in found.items()]
     return Table(f"{section.words(group.title)}, by {section.x}", [str(section.x), "median [interval]"], groups)
-
-
-def _plot(plot: Plot, figures: Table | None) -> dict[str, Any]:
-    """A plot without svg is a sentence on what it would show."""
-    return {"id": plot.id, "title": plot.title, "svg": plot.svg, "caption": plot.caption if plot.svg else plot.text,
-            "figures": figures if plot.svg else None}
 
 
 def _all_plots(source: Source) -> list[dict[str, Any]]:
     several = len({section.path for section in source.sections}) > 1
     found = []
     for section in source.sections:
-        groups = {section.plot_id(group): group for group in section.present() if group.kind == "curve"}
         found.append({"id": section.id, "title": f"{section.path}, {section.title}" if several else section.title,
                       "said": [metrics.COUNTED] if section.counted else [],
-                      "plots": [_plot(plot, _figures(section, groups[plot.id]) if plot.id in groups else None)
-                                for plot in source.plots[section.id]]})
+                      "plots": source.plots[section.id],
+                      "figures": {section.plot_id(group): _figures(section, group) for group in section.present()
+                                  if group.kind == "curve"}})
     return found
 
 
@@ -248,7 +231,7 @@ def _parameters(source: Source) -> dict[str, Any]:
     values = {name: {str(v) for own in found.values() for v in own.get(name, [])} for name in names}
     common = {name: next(iter(values[name])) for name in names if len(values[name]) == 1}
     differing = [name for name in names if name not in common]
-    rows: list[Row] = [(f"{workload}, {path}", [", ".join(map(str, own.get(name, []))) for name in differing])
+    rows: list[Row] = [[f"{workload}, {path}", *(", ".join(map(str, own.get(name, []))) for name in differing)]
                        for (workload, path), own in found.items()]
     return {"parameters": Table("Parameters of the module that differ", ["workload, path", *differing], [("", rows)]),
             "common": " ".join(f"{name}={value}" for name, value in common.items())}
@@ -260,7 +243,7 @@ def _facts(facts: dict[str, Any]) -> Table:
     for name in (*fairness.UNFAIR_FACTS, *(name for name in facts if name not in fairness.UNFAIR_FACTS)):
         wanted = ("must be off" if name in fairness.UNFAIR_FACTS else
                   "slows everything down" if name in fairness.HEAVY_FACTS else "")
-        rows.append((name, [{1: "on", 0: "off"}.get(facts.get(name), "unknown"), wanted]))
+        rows.append([name, {1: "on", 0: "off"}.get(facts.get(name), "unknown"), wanted])
     return Table("Kernel facts", ["fact", "is", "for a comparison"], [("", rows)], "text")
 
 
@@ -280,8 +263,9 @@ def _boots(source: Source) -> Table:
     keys = ["accelerator", "state", "seconds", "reason"]
     if source.environment["suite"].get("boots"):
         keys.insert(0, "name")
-    rows: list[Row] = [(str(boot["boot"]), [str(boot[key]) for key in keys]) for boot in source.environment["boots"]]
-    return Table("Boots", ["boot", *keys], [("", rows)], "text")
+    keys.insert(0, "boot")
+    rows: list[Row] = [[str(boot[key]) for key in keys] for boot in source.environment["boots"]]
+    return Table("Boots", keys, [("", rows)], "text")
 
 
 def _command(source: Source) -> str:

@@ -3,11 +3,22 @@
 
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 WIDTH = 72
 NAME_WIDTH = 12    # the longest protocol has 11
 Unit = Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """For text and HTML: the first of @heads is above the heads of the rows, the first cell of a row is its head, and a
+    group of rows may have a title."""
+    caption: str
+    heads: list[str]
+    groups: list[tuple[str, list[list[Any]]]]
+    kind: str = ""                 # its class in HTML
 
 
 def _scaled(value: float, step: int, suffixes: tuple[str, ...]) -> str:
