@@ -3,12 +3,10 @@
 
 import argparse
 import json
-from pathlib import Path
 from shlex import quote
 
 from .. import repo
 from ..perf import flame, parts, recording, traced
-from ..perf.recording import Recording
 from ..perf.traced import Traced
 from ..vm import accel, kernel
 from . import options
@@ -20,18 +18,6 @@ _EMULATED = {
     True: "emulated: a nanosecond is an instruction, and neither caches nor contention cost any",
     False: "emulated: times are none, and what is in a block of code is charged to the next one",
 }
-
-
-def _where(found: Recording, folder: Path) -> str:
-    split = parts.document(found)
-    (folder / "where.json").write_text(json.dumps(split, indent=1) + "\n")
-    text = parts.render(split, _TOP)
-    (folder / "where.txt").write_text(text)
-    return text
-
-
-def _flamegraph(found: Recording, folder: Path) -> str:
-    return flame.write(found, folder / "flamegraph.svg")
 
 
 def _counted(args: argparse.Namespace) -> None:
@@ -54,7 +40,13 @@ def _read(run: Traced, what: str) -> str:
     found = recording.load(run.folder)
     if run.accel and run.accel.emulated:
         found.note = "; ".join(filter(None, (found.note, _EMULATED[run.accel is accel.ICOUNT])))
-    return _where(found, run.folder) if what == "where" else _flamegraph(found, run.folder)
+    if what == "flamegraph":
+        return flame.write(found, run.folder / "flamegraph.svg")
+    split = parts.document(found)
+    (run.folder / "where.json").write_text(json.dumps(split, indent=1) + "\n")
+    text = parts.render(split, _TOP)
+    (run.folder / "where.txt").write_text(text)
+    return text
 
 
 # What perf can tell; scripts/perf has a program for each.

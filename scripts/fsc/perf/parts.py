@@ -114,24 +114,16 @@ def line_of(recording: Recording, sample: Sample) -> tuple[str, str]:
     return symbol, place
 
 
-def _deferred(functions: list[str]) -> str | None:
-    return part_of(DEFERRED, functions)
-
-
 def where_is(name: str, functions: list[str], refcounted: bool) -> tuple[str, str]:
     """Role and part of a sample of thread @name; "" and "" if it has nothing to do with the run."""
     role = role_of(name)
     entry = next((at for at, symbol in enumerate(functions) if _ENTRY.fullmatch(symbol)), None)
-    if entry is not None:
-        # An interrupt is charged to the thread that it interrupts, except deferred work.
-        deferred = _deferred(functions[:entry])
-        if deferred:
-            return DEFERRED, deferred
-        return (role, INTERRUPTS) if role else ("", "")
-    if role:
+    if role and entry is None:
         return role, part_of(role, functions, refcounted) or OTHER
-    deferred = _deferred(functions)
-    return (DEFERRED, deferred) if deferred else ("", "")
+    if deferred := part_of(DEFERRED, functions[:entry]):
+        return DEFERRED, deferred
+    # An interrupt is charged to the thread that it interrupts, except deferred work.
+    return (role, INTERRUPTS) if role else ("", "")
 
 
 def split(recording: Recording) -> Split:

@@ -83,21 +83,6 @@ def started() -> Iterator[None]:
         raise
 
 
-def wait_for(phase: str) -> None:
-    """Sleep until the run is in @phase."""
-    while (now := state()) != phase:
-        if now in _IDLE:
-            raise SetupError(f"the run was over before it was seen in phase {phase}: a longer duration_ms is wanted")
-        time.sleep(_LOOK_S)
-
-
-def sleep_through(ms: int) -> None:
-    """Sleep until the measured window is over; it takes @ms, or an unknown time if that is 0."""
-    time.sleep(max(ms / 1000 - 2 * _LOOK_S, 0))
-    while state() == "measure":
-        time.sleep(_LOOK_S)
-
-
 def finish() -> None:
     """Wait until the run is done; if it does not end in time, the runner's timeout ends it."""
     while state() != "done":
@@ -205,9 +190,15 @@ def perf(command: str, arguments: list[str]) -> Iterator[Perf]:
 
 def measured(running: Perf) -> None:
     """Let perf count during the window of the current run."""
-    wait_for("measure")
+    while (now := state()) != "measure":
+        if now in _IDLE:
+            raise SetupError("the run was over before it was seen in phase measure: a longer duration_ms is wanted")
+        time.sleep(_LOOK_S)
     running.tell("enable")
     if state() != "measure":
         raise SetupError(f"the window was over before perf counted: a longer duration_ms than {param('duration_ms')} is wanted")
-    sleep_through(int(param("duration_ms")) if param("max_turnovers") == "0" else 0)
+    if param("max_turnovers") == "0":    # else the window takes an unknown time
+        time.sleep(max(int(param("duration_ms")) / 1000 - 2 * _LOOK_S, 0))
+    while state() == "measure":
+        time.sleep(_LOOK_S)
     running.tell("disable")

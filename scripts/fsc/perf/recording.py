@@ -18,15 +18,6 @@ CLOCK_NOTE = ("no PMU: cpu-clock, a timer. It cannot look into what runs with in
 _BUILD_ID_BYTES = 20
 
 
-def _build_id() -> str:
-    """The build ID of the loaded module: the end of its ELF note."""
-    return (perf_run.MODULE / "notes/.note.gnu.build-id").read_bytes()[-_BUILD_ID_BYTES:].hex()
-
-
-def _text() -> int:
-    return int((perf_run.MODULE / "sections/.text").read_text(), 16)
-
-
 def record(folder: Path, params: list[str], event: str = "", period_us: int = 250) -> str:
     """Make a run with @params and record the whole machine during its window; return a line about it."""
     if not event:
@@ -35,15 +26,16 @@ def record(folder: Path, params: list[str], event: str = "", period_us: int = 25
     data = folder / "perf.data"
     perf_run.set_params(params)
     threads, run = perf_run.record(["-g", "--switch-events", "-e", event, *rate, "-o", str(data)])
-    with (folder / "script.txt").open("w") as script, (folder / "script.err").open("w") as errors:
-        done = subprocess.run([*SCRIPT, "-i", str(data)], check=False, stdout=script, stderr=errors)
+    with (folder / "script.txt").open("w") as script:
+        done = subprocess.run([*SCRIPT, "-i", str(data)], check=False, text=True, stdout=script, stderr=subprocess.PIPE)
     if done.returncode:
-        raise SetupError(f"perf script ends with status {done.returncode}: {(folder / 'script.err').read_text()[-300:]}")
-    (folder / "script.err").unlink()
+        raise SetupError(f"perf script ends with status {done.returncode}: {done.stderr[-300:]}")
     (folder / "run.json").write_text(json.dumps(run))
     (folder / "window.json").write_text(json.dumps({
         "event": event, "note": CLOCK_NOTE if event == "cpu-clock" else "", "threads": threads,
-        "text": _text(), "build_id": _build_id()}))
+        "text": int((perf_run.MODULE / "sections/.text").read_text(), 16),
+        # The end of the module's ELF note.
+        "build_id": (perf_run.MODULE / "notes/.note.gnu.build-id").read_bytes()[-_BUILD_ID_BYTES:].hex()}))
     return CLOCK_NOTE if event == "cpu-clock" else f"event {event}"
 
 

@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..cmd.options import positive
 from ..verdict import EXIT_SETUP, SetupError
 from . import recording
 from .recording import Recording
 
 
-def parser(text: str, params: bool = True) -> argparse.ArgumentParser:
-    """A parser whose help is @text, the script's docstring; with @params it takes NAME=VALUE words."""
+def parser(text: str) -> argparse.ArgumentParser:
+    """A parser of NAME=VALUE words whose help is @text, the script's docstring."""
     found = argparse.ArgumentParser(description=text, usage=argparse.SUPPRESS,
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    if params:
-        found.add_argument("params", nargs="*", metavar="NAME=VALUE", help="of the module")
+    found.add_argument("params", nargs="*", metavar="NAME=VALUE", help="of the module")
     return found
 
 
@@ -35,12 +35,6 @@ def add_reading(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dir", type=Path, help="read what record has put there; make no run")
     command.add_argument("--ko", type=Path, help="the module that was loaded (default: folioscale.ko in DIR)")
     add_recording(command)
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: allowed: a positive number")
-    return int(text)
 
 
 def empty_folder(wanted: Path | None) -> Path:
