@@ -301,9 +301,13 @@ def _own(run: dict[str, Any], figures: dict[str, Any]) -> dict[str, float | None
     return values
 
 
-def _times(histogram: dict[str, Any] | None, name: str, quantiles: dict[str, float]) -> dict[str, float | None]:
-    values: dict[str, float | None] = {f"{name}_ns_{label}": quantile(histogram, q) for label, q in quantiles.items()}
-    return values | {f"{name}_ns_max": histogram["max_ns"] if histogram else None}
+def _times(run: dict[str, Any], name: str) -> dict[str, float | None]:
+    """The metrics of one histogram, those that METRICS has."""
+    histogram = run["latency"].get(name)
+    values: dict[str, float | None] = {
+        "mean": mean(histogram), "p50": quantile(histogram, 0.5), "p99": quantile(histogram, 0.99),
+        "p999": quantile(histogram, 0.999), "max": histogram["max_ns"] if histogram else None}
+    return {metric: value for kind, value in values.items() if (metric := f"{name}_ns_{kind}") in METRICS}
 
 
 def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
@@ -316,7 +320,7 @@ def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
     if counters["turnovers"]:
         values["alloc_failed_per_million"] = counters["alloc_failed"] * 1e6 / counters["turnovers"]
     if run["params"].get("churn") == "reclaim":
-        values |= _times(run["latency"].get("reclaim"), "reclaim", {"p50": 0.5, "p99": 0.99})
+        values |= _times(run, "reclaim")
     return values
 
 
@@ -345,28 +349,21 @@ def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | N
     values: dict[str, float | None] = {}
     if params["nr_readers"]:
         values |= _events(run) | {"lookups_per_second": run["rates"]["lookups_per_second"]}
-        values |= _times(run["latency"].get("lookup"), "lookup", {"p50": 0.5, "p99": 0.99, "p999": 0.999})
+        values |= _times(run, "lookup")
         # For readers that start over. The others have one try, whose failure is counted by its cause,
         # or two kinds of tries (copies).
         if run["resolved"]["refcounted"] and not any(run["resolved"][way] for way in (
                 "falls_back", "walks", "locked", "copies")):
             values["tries_worst"] = len(run.get("tries") or []) + 1
     if params["nr_freers"]:
-        reuse = run["latency"].get("reuse")
-        values |= {
-            "turnovers_per_second": run["rates"]["turnovers_per_second"],
-            "reuse_ns_p50": quantile(reuse, 0.5),
-            "reuse_ns_p99": quantile(reuse, 0.99),
-        }
-        allocate = run["latency"].get("allocate")
-        values |= {"allocate_ns_p50": quantile(allocate, 0.5), "allocate_ns_p99": quantile(allocate, 0.99),
-                   "rest_bytes_per_folio": _rest(run, figures)}
+        values["turnovers_per_second"] = run["rates"]["turnovers_per_second"]
+        values |= _times(run, "reuse") | _times(run, "allocate")
+        values["rest_bytes_per_folio"] = _rest(run, figures)
         values |= _own(run, figures) | _limbo_metrics(figures) | _waits(figures) | _pressure(run)
         values |= {f"cached_{name}": (kept or {}).get(name) for name in ("bytes_mean", "percpu_bytes_mean")}
         values["drain_ns"] = run["window"].get("drain_ns")
     if params.get("gp_probe_ms"):
-        probed = run["latency"].get("gp")
-        values |= {"gp_ns_mean": mean(probed)} | _times(probed, "gp", {"p50": 0.5, "p99": 0.99})
+        values |= _times(run, "gp")
     return {name: value for name, value in values.items() if value is not None}
 
 
