@@ -3,14 +3,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
 from ..cmd import model
 from ..result import power, stats
 from ..result.environment import left_out, releases
-from ..result.metrics import CACHED, COUNTED, METRICS, estimated, lookups, mark, sampled
+from ..result.metrics import CACHED, COUNTED, METRICS, estimated, lookups, mark, sampled, unit
 from ..result.result import against_of, families_of, grouped, values_of
 from ..verdict import SETUP, worst
 from . import curves, table
@@ -21,44 +20,25 @@ Result = dict[str, Any]
 Figures = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Column:
-    """One metric of a sub-table: median, interval, and ratio (or, for limbo, objects)."""
-    metric: str
-    title: str                     # {lookups}: what the path's readers count
-    unit: table.Unit = table.si
-    objects: str = ""
-
-
-# Two metrics in a sub-table: 72 columns hold median, interval and ratio of two.
+# Metrics and their titles; {lookups}: what the path's readers count. Two in a sub-table: 72 columns hold median,
+# interval and ratio (or, for limbo, objects) of two.
 SUB_TABLES = [
-    [Column("lookups_per_second", "{lookups}/s"),
-     Column("turnovers_per_second", "turnovers/s")],
-    [Column("tryget_zero_per_million", "tryget met zero /M {lookups}"),
-     Column("recheck_fail_per_million", "recheck failed /M {lookups}")],
-    [Column("limbo_descriptor_bytes_peak", "descriptors in limbo, peak B", table.size,
-            "descriptor_objects_peak"),
-     Column("limbo_descriptor_bytes_mean", "mean B", table.size, "descriptor_objects_mean_milli")],
-    [Column("limbo_page_bytes_peak", "pages in limbo, peak B", table.size, "page_objects_peak"),
-     Column("limbo_page_bytes_mean", "mean B", table.size, "page_objects_mean_milli")],
-    [Column("cached_bytes_mean", "cached by the slab, mean B", table.size),
-     Column("cached_percpu_bytes_mean", "per CPU and barn, mean B", table.size)],
-    [Column("reuse_ns_p50", "reused after, p50", table.nanoseconds),
-     Column("reuse_ns_p99", "p99", table.nanoseconds)],
+    {"lookups_per_second": "{lookups}/s", "turnovers_per_second": "turnovers/s"},
+    {"tryget_zero_per_million": "tryget met zero /M {lookups}",
+     "recheck_fail_per_million": "recheck failed /M {lookups}"},
+    {"limbo_descriptor_bytes_peak": "descriptors in limbo, peak B", "limbo_descriptor_bytes_mean": "mean B"},
+    {"limbo_page_bytes_peak": "pages in limbo, peak B", "limbo_page_bytes_mean": "mean B"},
+    {"cached_bytes_mean": "cached by the slab, mean B", "cached_percpu_bytes_mean": "per CPU and barn, mean B"},
+    {"reuse_ns_p50": "reused after, p50", "reuse_ns_p99": "p99"},
 ]
 # Metrics of only some paths or protocols; the others have no row.
 OWN_TABLES = [
-    [Column("trygets_per_million", "trygets /M {lookups}"),
-     Column("trygets_avoided_per_million", "trygets avoided /M {lookups}")],
-    [Column("fallbacks_per_million", "fell back /M {lookups}"),
-     Column("fallback_zero_per_million", "of them: tryget met zero")],
-    [Column("fallback_memdesc_per_million", "of them: memdesc changed"),
-     Column("fallback_pmd_per_million", "of them: pmd changed")],
-    [Column("fallback_pte_per_million", "of them: pte changed")],
-    [Column("hazard_moved_per_million", "hazard moved /M {lookups}"),
-     Column("expedited_per_second", "expedited asked for/s")],
-    [Column("seq_retries_per_million", "copied again /M {lookups}"),
-     Column("seq_fallbacks_per_million", "took a ref. /M {lookups}")],
+    {"trygets_per_million": "trygets /M {lookups}", "trygets_avoided_per_million": "trygets avoided /M {lookups}"},
+    {"fallbacks_per_million": "fell back /M {lookups}", "fallback_zero_per_million": "of them: tryget met zero"},
+    {"fallback_memdesc_per_million": "of them: memdesc changed", "fallback_pmd_per_million": "of them: pmd changed"},
+    {"fallback_pte_per_million": "of them: pte changed"},
+    {"hazard_moved_per_million": "hazard moved /M {lookups}", "expedited_per_second": "expedited asked for/s"},
+    {"seq_retries_per_million": "copied again /M {lookups}", "seq_fallbacks_per_million": "took a ref. /M {lookups}"},
 ]
 NAME = table.NAME_WIDTH
 TITLE = "folioscale: ways to RCU-free a folio"
@@ -200,8 +180,9 @@ def ratio(figures: Figures, baseline: bool) -> str:
     return f"{found:.2f}x" if found < 99.995 else f"{table.si(found)}x"
 
 
-def _objects(point: Figures, name: str) -> str:
-    """The median of objects, from the same source as the bytes."""
+def _objects(point: Figures, metric: str) -> str:
+    """The median of objects in limbo, from the same source as the bytes."""
+    name = metric.removeprefix("limbo_").replace("bytes", "objects") + "_milli" * metric.endswith("_mean")
     found = []
     for rep in point["repetitions"]:
         limbo = rep["limbo"] or {"exact": 1}
@@ -209,17 +190,18 @@ def _objects(point: Figures, name: str) -> str:
         value = (limbo["slab"] or {} if slab else limbo).get(name)
         if value is not None:
             found.append(value / 1000 if name.endswith("_milli") else value)
-    return "~" * estimated(point, f"limbo_{name}") + table.si(median(found)) if found else ""
+    return "~" * estimated(point, metric) + table.si(median(found)) if found else ""
 
 
-def _cell(point: Figures, column: Column, baseline: str, compared: bool) -> list[tuple[str, int]]:
-    figures = point["summary"].get(column.metric)
+def _cell(point: Figures, metric: str, last: str, baseline: str) -> list[tuple[str, int]]:
+    """Median, interval, and what is @last: the count of objects, the ratio, or nothing."""
+    figures, how = point["summary"].get(metric), unit(metric)
     if figures is None:
         return [("-", MEDIAN), ("", INTERVAL), ("", RATIO)]
-    last = (_objects(point, column.objects) if column.objects
-            else ratio(figures, point["protocol"] == baseline) if compared else "")
-    return [(mark(point, column.metric) + column.unit(figures["median"]), MEDIAN),
-            (table.interval(figures, column.unit), INTERVAL), (last, RATIO)]
+    text = (_objects(point, metric) if last == "count" else
+            ratio(figures, point["protocol"] == baseline) if last else "")
+    return [(mark(point, metric) + how(figures["median"]), MEDIAN), (table.interval(figures, how), INTERVAL),
+            (text, RATIO)]
 
 
 def holds(point: Figures) -> bool:
@@ -231,26 +213,23 @@ def label(point: Figures) -> str:
     return point["protocol"] + ("" if holds(point) else "*")
 
 
-def _sub_table(points: list[Figures], columns: list[Column], baseline: str, against: str) -> list[str]:
-    if against:     # a ratio says more than a count
-        columns = [replace(column, objects="") for column in columns]
-    columns = [replace(column, title=column.title.format(lookups=lookups(points[0]["path"]))) for column in columns
-               if any(column.metric in point["summary"] for point in points)]
-    shown = {column.metric: {point["protocol"]: point["summary"][column.metric] for point in points
-                             if column.metric in point["summary"]} for column in columns}
+def _sub_table(points: list[Figures], columns: dict[str, str], baseline: str, against: str) -> list[str]:
+    shown = {metric: {point["protocol"]: point["summary"][metric] for point in points if metric in point["summary"]}
+             for metric in columns if any(metric in point["summary"] for point in points)}
+    titles = [columns[metric].format(lookups=lookups(points[0]["path"])) for metric in shown]
     if not any(f["median"] or f["high"] for found in shown.values() for f in found.values()):
-        return wrap(", ".join(column.title for column in columns) + ": 0 in all") + [""] if columns else []
-    compared = {metric: (any("ratio" in figures and figures["rankable"] for figures in found.values()) if against
-                         else found.get(baseline, {}).get("rankable")) for metric, found in shown.items()}
-    titles, heads = "", []
-    for column in columns:
-        titles += f"{'    ' + column.title:<{MEDIAN - INTERVAL + RATIO}}"
-        heads += [("median", MEDIAN), ("[interval]", INTERVAL),
-                  ("count" if column.objects else "ratio" if compared[column.metric] else "", RATIO)]
-    lines = [(" " * NAME + titles).rstrip(), row("", heads)]
-    lines += [row(label(point), [cell for column in columns
-                                 for cell in _cell(point, column, baseline, compared[column.metric])])
-              for point in points]
+        return wrap(", ".join(titles) + ": 0 in all") + [""] if shown else []
+    lasts = {}
+    for metric, found in shown.items():
+        compared = (any("ratio" in figures and figures["rankable"] for figures in found.values()) if against
+                    else found.get(baseline, {}).get("rankable"))
+        # Against another workload a ratio says more than a count.
+        lasts[metric] = "count" if metric.startswith("limbo_") and not against else "ratio" if compared else ""
+    heads = [head for last in lasts.values() for head in (("median", MEDIAN), ("[interval]", INTERVAL), (last, RATIO))]
+    lines = [(" " * NAME + "".join(f"{'    ' + title:<{MEDIAN - INTERVAL + RATIO}}" for title in titles)).rstrip(),
+             row("", heads)]
+    lines += [row(label(point), [cell for metric, last in lasts.items()
+                                 for cell in _cell(point, metric, last, baseline)]) for point in points]
     return lines + [""]
 
 
@@ -259,7 +238,7 @@ def _workload(name: str, title: str, points: list[Figures], baseline: str, again
     baseline = "" if against else baseline
     tables = [_sub_table(points, columns, baseline, against) for columns in SUB_TABLES]
     for columns in OWN_TABLES:
-        own = [point for point in points if any(column.metric in point["summary"] for column in columns)]
+        own = [point for point in points if columns.keys() & point["summary"].keys()]
         tables += [_sub_table(own, columns, baseline, against)] if own else []
     lines = [line for sub in tables for line in sub]
     return wrap(f"--- {name}: {title} ---") + ["", *lines] if lines else []
@@ -370,7 +349,7 @@ LEGENDS = {
 }
 
 
-SHOWN = tuple(column.metric for columns in SUB_TABLES + OWN_TABLES for column in columns)
+SHOWN = tuple(metric for columns in SUB_TABLES + OWN_TABLES for metric in columns)
 
 
 def _compared(result: Result) -> str:
