@@ -61,14 +61,10 @@ class Row:
     cells: dict[str, Figure]       # by protocol
 
 
-def _deferral(point: Point) -> str | None:
-    return next((rep["resolved"]["deferral"] for rep in point["repetitions"] if rep["resolved"]), None)
-
-
 def _own(section: Section, metric: str) -> dict[str, list[Point]]:
     """Points that passed and defer as the option does, by protocol."""
-    found = result.grouped((point["protocol"], point) for point in section.having(metric)
-                           if point["verdict"] == PASS and DEFERRAL.get(point["protocol"]) in (None, _deferral(point)))
+    found = result.grouped((point["protocol"], point) for point in section.having(metric) if point["verdict"] == PASS
+                           and DEFERRAL.get(point["protocol"]) in (None, result.resolved(point).get("deferral")))
     return {name: found[name] for name in DEFERRAL if name in found}
 
 

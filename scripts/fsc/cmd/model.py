@@ -167,23 +167,19 @@ def _load(point: Point) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((name, value) for name, value in point["params"].items() if name not in _NOT_THE_LOAD))
 
 
-def _resolved(point: Point) -> dict[str, Any]:
-    return next(rep["resolved"] for rep in point["repetitions"] if rep["resolved"])
-
-
 def _probes(points: list[Point], protocol: str, deferral: str) -> dict[int, float]:
     """The probes of the same arm, else of the protocol, else of typesafe, which defers nothing."""
     wanted = deferral.removesuffix("_hurry")
     by_arm: dict[tuple[str, str], dict[int, float]] = {}
     for point in points:
-        own = by_arm.setdefault((point["protocol"], _resolved(point)["deferral"]), {})
+        own = by_arm.setdefault((point["protocol"], result.resolved(point)["deferral"]), {})
         own[point["axes"][X]] = point["summary"]["gp_ns_mean"]["median"]
     order = sorted(by_arm, key=lambda arm: (arm != (protocol, wanted), arm[0] != protocol, arm[0] != "typesafe"))
     return by_arm[order[0]]
 
 
 def _arm(point: Point, probed: list[Point], hz: int) -> Arm:
-    resolved = _resolved(point)
+    resolved = result.resolved(point)
     # A marker is queued for every sheaf's worth of frees, if the module saw that the cache has sheaves.
     sheaf = max((rep["limbo"]["marker_every"] for rep in point["repetitions"]
                  if rep["limbo"] and rep["limbo"].get("bound") == "markers"), default=0)
@@ -235,7 +231,7 @@ def of(found: dict[str, Any]) -> Model | str:
     arms: dict[str, Arm] = {}
     left_out: dict[str, None] = {}
     for point in plain:
-        deferred = _resolved(point)["deferral"] != "none" or point["protocol"] in CONSTANT_LIMBO
+        deferred = result.resolved(point)["deferral"] != "none" or point["protocol"] in CONSTANT_LIMBO
         if not deferred or _load(point) not in by_load:
             continue
         arm = _arm(point, by_load[_load(point)], environment["kernel"]["hz"])

@@ -69,7 +69,7 @@ def load(folder: Path, number: int) -> Source:
 
 def _does(points: list[Point]) -> str:
     """What a lookup does to be sure of its folio."""
-    resolved = next((rep["resolved"] for point in points for rep in point["repetitions"] if rep["resolved"]), None)
+    resolved = next(filter(None, map(result.resolved, points)), None)
     if resolved is None:
         return "unknown"
     if resolved.get("locked"):
@@ -82,7 +82,7 @@ def _does(points: list[Point]) -> str:
 
 
 def _holds(points: list[Point]) -> str:
-    ran = [point for point in points if any(rep["resolved"] for rep in point["repetitions"])]
+    ran = list(filter(result.resolved, points))
     return "unknown" if not ran else "yes" if all(map(summary.holds, ran)) else "no"
 
 

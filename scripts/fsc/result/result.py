@@ -146,6 +146,11 @@ def families_of(points: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[
     return grouped(((point["workload"], point["path"]), point) for point in points)
 
 
+def resolved(point: dict[str, Any]) -> dict[str, Any]:
+    """What the module made of a point's parameters; empty if no boot told."""
+    return next((rep["resolved"] for rep in point["repetitions"] if rep["resolved"]), {})
+
+
 def against_of(suite: dict[str, Any]) -> dict[str, str]:
     """Workloads that are compared with another one, and with which; older results have none."""
     return suite.get("against", {})
