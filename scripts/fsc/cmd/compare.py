@@ -230,16 +230,12 @@ def _environment(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, An
     return found | _differences(*suites)
 
 
-def _words_of_one(cmdline: str | None, other: str | None) -> list[str]:
-    return [word for word in (cmdline or "").split() if word not in (other or "").split()]
-
-
 def _side(side: Side, other: Side) -> dict[str, Any]:
-    env = side.env
+    env, others = side.env, (other.env["cmdline"] or "").split()
     return {"file": str(side.file), "kernel": ", ".join(releases(env)) or None,
             "accelerator": env["accelerator"], "revision": env["revision"], "date": env["date"],
             "times_emulated": env["times_emulated"],
-            "cmdline_alone": _words_of_one(env["cmdline"], other.env["cmdline"])}
+            "cmdline_alone": [word for word in (env["cmdline"] or "").split() if word not in others]}
 
 
 def _alone(own: dict[Key, Point], other: dict[Key, Point], letter: str) -> Iterator[str]:

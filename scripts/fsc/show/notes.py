@@ -37,11 +37,6 @@ def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
         yield "no icount boot: instructions are not known"
 
 
-def _stays(params: dict[str, Any]) -> bool:
-    """Whether one lookup may take long enough to stretch a thread's window, or to shift it."""
-    return (params.get("hold_ns") or 0) >= 10 ** 7 or (params.get("stall_ms") or 0) >= 10
-
-
 def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
     """kfree_rcu has no callback of ours: say how its limbo was measured."""
     limbos = [rep["limbo"] for point in points if "limbo_descriptor_bytes_peak" in point["summary"]
@@ -135,7 +130,9 @@ def _about_point(point: dict[str, Any], repetitions: int, known: set[str]) -> It
     wanted_ns = 0 if counted else 1e6 * (point["params"].get("duration_ms") or 0)
     if wanted_ns and not point["params"].get("max_turnovers") and (starved := count(
             lambda rep: rep["window_ns"] > MAX_STRETCH * wanted_ns or rep["overlap"] < MIN_OVERLAP)):
-        why = "a lookup stays for as long as it does" if _stays(point["params"]) else "the host was busy"
+        # Whether one lookup may take long enough to stretch a thread's window, or to shift it.
+        stays = (point["params"].get("hold_ns") or 0) >= 10 ** 7 or (point["params"].get("stall_ms") or 0) >= 10
+        why = "a lookup stays for as long as it does" if stays else "the host was busy"
         yield f"{starved} stretched or apart (over {MAX_STRETCH:.1f} of the time, or under {MIN_OVERLAP:.2f} " \
               f"of it together): {why}"
     if incomplete := count(lambda rep: not rep["window"]["complete"]):

@@ -53,15 +53,12 @@ def _told(section: Section, group: Group) -> str:
                    for point in section.having(metric)]
         parts += [f"{section.words(title)}: {', '.join(figures)}."] if figures else []
     if group.histogram and not parts:
-        parts = [f"{section.words(group.title)}, medians over boots: {'; '.join(_told_times(section, group))}."]
+        # Quantiles of histograms that no metric is made of.
+        times = [f"{protocol} " + ", ".join(
+            f"{name} {table.nanoseconds(median(metrics.quantile(histogram, q) or 0 for histogram in own))}"
+            for name, q in (("p50", 0.5), ("p99", 0.99))) for protocol, own in section.timed(group).items()]
+        parts = [f"{section.words(group.title)}, medians over boots: {'; '.join(times)}."]
     return " ".join(parts)
-
-
-def _told_times(section: Section, group: Group) -> list[str]:
-    """Quantiles of histograms that no metric is made of."""
-    return [f"{protocol} " + ", ".join(
-        f"{name} {table.nanoseconds(median(metrics.quantile(histogram, q) or 0 for histogram in own))}"
-        for name, q in (("p50", 0.5), ("p99", 0.99))) for protocol, own in section.timed(group).items()]
 
 
 def _rows(ax: Axes, labels: list[str]) -> None:

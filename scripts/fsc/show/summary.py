@@ -360,10 +360,6 @@ def _compared(result: Result) -> str:
     return ", ".join(([f"to {suite['baseline']}"] if suite["baseline"] else []) + others)
 
 
-def _estimates(result: Result) -> bool:
-    return any(estimated(point, name) for point in result["points"] for name in point["summary"])
-
-
 def _drift(result: Result) -> str:
     """How much the boots of one arm differ in a rate that no parameter limits."""
     found = [max(values) / min(values) for point in result["points"] if not point["params"].get("free_rate")
@@ -391,12 +387,13 @@ def legend(result: Result) -> list[str]:
     counts = {figures["n"] for point in result["points"] for figures in point["summary"].values()
               if figures["coverage"] is not None}
     found: list[str] = []
+    estimates = any(estimated(point, name) for point in result["points"] for name in point["summary"])
     if seen:
         n = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
         found.append(f"median [interval]: of n = {n} boots; order statistics, exact coverage "
                      f"{100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
                      "of bytes (B): 1024. They are boots of one run: a run on another day may lie outside of the "
-                     "interval." + " ~: an estimate, see the notes." * _estimates(result))
+                     "interval." + " ~: an estimate, see the notes." * estimates)
         if compared := _compared(result):
             found.append(f"ratio: {compared}, Hodges-Lehmann on logs (its interval is in result.json); "
                          f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
