@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import traits
-from ..result import metrics, result
+from ..result import metrics, result, stats
 from ..result.environment import left_out, releases
 from ..result.result import against_of
 from ..show import changes, report_sections, summary, table
@@ -25,7 +25,7 @@ DEFERRAL = {name: one["deferral"] if one["deferrals"] else None for name, one in
 LIMBO = {"limbo_descriptor_bytes_mean": "descriptors in limbo, mean B", "limbo_page_bytes_mean": "pages in limbo, mean B"}
 GRACE_PERIOD = "gp_ns_mean"
 # Where the clock is real.
-SPEED = {"lookups_per_second": "lookups/s", "turnovers_per_second": "turnovers/s"}
+SPEED = {"ns_per_lookup": "time / lookup", "turnovers_per_second": "turnovers/s"}
 OPTIONS = "Options 1, 2 and 3 (typesafe, rcu_desc, rcu_full)"
 
 
@@ -59,6 +59,8 @@ class Row:
     source: Measured
     where: str                     # suite and workload
     cells: dict[str, Figure]       # by protocol
+    metric: str
+    points: dict[str, list[Point]]
 
 
 def _own(section: Section, metric: str) -> dict[str, list[Point]]:
@@ -86,11 +88,12 @@ def _row(source: Measured, section: Section, metric: str, title: str) -> Row | N
     group = next((group for group in section.present() if metric in group.metrics), None)
     if not own or not group:
         return None
-    boots = max(point["summary"][metric]["n"] for points in own.values() for point in points)
+    boots = max(len({rep["boot"] for rep in point["repetitions"] if metric in rep["metrics"]})
+                for points in own.values() for point in points)
     emulated = any(not point["summary"][metric]["rankable"] for points in own.values() for point in points)
     return Row(f"{title}{f' ({metrics.why_not(metric)})' * emulated}", source,
                f"{source.name}: {section.title.partition(':')[0]}, {boots} boot{'s' * (boots != 1)}",
-               {name: figure(points, metric, section.plot_id(group)) for name, points in own.items()})
+               {name: figure(points, metric, section.plot_id(group)) for name, points in own.items()}, metric, own)
 
 
 def _curves(source: Measured) -> Iterator[tuple[Section, str]]:
@@ -117,13 +120,25 @@ def _plain(sources: Sequence[Measured]) -> list[tuple[Measured, Section, str]]:
             for rate in sorted(best, key=lambda rate: rate or float("inf"))]
 
 
+def _asks_for_times(source: Measured) -> bool:
+    """Whether its windows are too short for limbo, as they are many."""
+    return source.environment["suite"].get("blocks", 1) > 1
+
+
+def _belongs(section: Section, metric: str) -> bool:
+    """Whether a rate is what the freers of a workload could do, and not what they were asked for."""
+    return metric != "turnovers_per_second" or not section.points[0]["params"].get(X)
+
+
 def rows(sources: Sequence[Measured]) -> list[Row]:
     """What of the suites decides between the options, and may be said."""
     found: list[Row | None] = []
-    plain = _plain(sources)
-    for metric, title in SPEED.items():
-        if not any(source.environment["times_emulated"] for source in sources):
-            found += [_row(source, section, metric, f"{title}, {where}") for source, section, where in plain]
+    plain = _plain([source for source in sources if not _asks_for_times(source)])
+    for source in sources:
+        if not source.environment["times_emulated"]:
+            found += [_row(source, section, metric, f"{title}, {source.environment['suite']['workloads'][workload]}")
+                      for metric, title in SPEED.items() for section in source.sections
+                      if not section.x and (workload := section.points[0]["workload"]) and _belongs(section, metric)]
     for metric, title in LIMBO.items():
         found += [_row(source, section, metric, f"{title}, {where}")
                   for source in sources for section, where in _curves(source)]
@@ -147,18 +162,44 @@ def revisions(sources: Sequence[Measured]) -> str:
     return f"These suites ran at {len(by_revision)} revisions of folioscale, between which its code changed: {told}."
 
 
+def _kernels(envs: list[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(name for env in envs for name in releases(env))) or "an unknown kernel"
+
+
+def _tested(of: list[Row]) -> Iterator[str]:
+    """For each protocol: in which workloads the tests show that its lookups take less, or more, than the baseline's."""
+    own = [row for row in of if row.metric == "ns_per_lookup"]
+    for source in (row.source for number, row in enumerate(own) if row.source not in [one.source for one in own[:number]]):
+        baseline = source.environment["suite"]["baseline"]
+        for name in protocols(own):
+            tested = {row.points[name][0]["workload"]: row.points[name][0]["summary"][row.metric] for row in own
+                      if row.source is source and name in row.points}
+            if not any(figures.get("p") is not None for figures in tested.values()):
+                continue
+            shown = {workload: figures["ratio"] for workload, figures in tested.items() if (figures.get("p") or 1) < stats.ALPHA}
+            parts = [f"{word} in {', '.join(f'{workload} ({ratio:.2f}x)' for workload, ratio in found.items())}"
+                     for word, found in (("less", {at: ratio for at, ratio in shown.items() if ratio < 1}),
+                                         ("more", {at: ratio for at, ratio in shown.items() if ratio >= 1})) if found]
+            unknown = [workload for workload in tested if workload not in shown]
+            parts += [f"no difference shown in {', '.join(unknown)}"] if unknown else []
+            yield f"A lookup of `{name}` against one of `{baseline}`, time: {'; '.join(parts)}."
+
+
 def says(of: list[Row]) -> list[str]:
     """What the table is of, and what it does not say; a paragraph each."""
     sources = [row.source for number, row in enumerate(of) if row.source not in [one.source for one in of[:number]]]
     envs = [source.environment for source in sources]
-    emulated = any(env["times_emulated"] for env in envs)
-    kernels = list(dict.fromkeys(name for env in envs for name in releases(env)))
-    baselines = dict.fromkeys(env["suite"]["baseline"] for env in envs if env["suite"]["baseline"])
-    found = [f"Of {', '.join(kernels) or 'an unknown kernel'} with path={PATH}, "
-             + ("under emulation (QEMU without KVM)." if emulated else "on a real CPU's clock.")]
+    times = [env for env in envs if not env["times_emulated"]]
+    emulated = [env for env in envs if env["times_emulated"]]
+    baselines = dict.fromkeys(env["suite"]["baseline"] for env in emulated or envs if env["suite"]["baseline"])
+    found = [f"Times are of {_kernels(times)}, on the CPU itself: "
+             f"{', '.join(dict.fromkeys(str(env['cpu']) for env in times))}."] if times and emulated else []
+    found.append(f"{'The rest is of' if found else 'Of'} {_kernels(emulated or envs)} with path={PATH}, "
+                 + ("under emulation (QEMU without KVM)." if emulated else "on a real CPU's clock."))
+    found += _tested(of)
     if emulated:
-        found.append("Not known: which option is faster on a real CPU, for a lookup or for a turnover, and how long "
-                     "memory takes to come back there.")
+        found.append("Not known: " + "which option is faster on a real CPU, for a lookup or for a turnover, and " * (not times)
+                     + f"how long memory takes to come back {'on a real CPU' if times else 'there'}.")
     if revisions(sources):
         found.append(revisions(sources))
     missing = dict.fromkeys(left_out(env) for env in envs)

@@ -32,6 +32,7 @@ class Metric:
     """What a metric is called where it stands alone, and how it may be used; plain() and icount() compute it."""
     title: str = ""
     time: bool = False             # depends on the clock: no ranking if that is emulated
+    real: bool = False             # says nothing at all if the clock is emulated
     deterministic: bool = False    # counted, not sampled: no test
     clocked: bool = False          # free rate x grace period, and both depend on the clock
     events: Events | None = None
@@ -47,6 +48,7 @@ _FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte
 
 METRICS = {
     "lookups_per_second": Metric("lookups/s", time=True),
+    "ns_per_lookup": Metric("time of a reader, by lookup", time=True, real=True),
     "instructions_per_lookup": Metric("instructions per lookup", deterministic=True),
     "opencoded_instructions_per_lookup": Metric(deterministic=True),
     "instructions_per_lookup_over_opencoded": Metric(deterministic=True),
@@ -110,7 +112,7 @@ def unit(metric: str) -> table.Unit:
         return lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
     if "_bytes" in metric:
         return table.size
-    return table.nanoseconds if "_ns" in metric else table.si
+    return table.nanoseconds if "_ns" in metric or metric.startswith("ns_") else table.si
 
 
 def ranks(metric: str, protocol: str, emulated: bool) -> bool:
@@ -348,7 +350,8 @@ def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | N
     params = run["params"]
     values: dict[str, float | None] = {}
     if params["nr_readers"]:
-        values |= _events(run) | {"lookups_per_second": run["rates"]["lookups_per_second"]}
+        rate = run["rates"]["lookups_per_second"]
+        values |= _events(run) | {"lookups_per_second": rate, "ns_per_lookup": params["nr_readers"] * 1e9 / rate if rate else None}
         values |= _times(run, "lookup")
         # For readers that start over. The others have one try, whose failure is counted by its cause,
         # or two kinds of tries (copies).

@@ -218,7 +218,9 @@ def _compare(name: str, point: dict[str, Any], base_point: dict[str, Any]) -> di
 def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], emulated: bool) -> None:
     """Fill in the summaries of one workload and path: the family that Holm adjusts over. @bases are the points that
     they are compared with, by protocol."""
-    for name in metrics.METRICS:
+    for name, kind in metrics.METRICS.items():
+        if kind.real and emulated:
+            continue
         tested = []
         for point in points:
             base = bases.get(point["protocol"])

@@ -66,6 +66,7 @@ GROUPS = (
         "lookup_ns_p50": "lookup latency, p50",
         "lookup_ns_p99": "lookup latency, p99"}, "cdf", histogram="lookup"),
     Group("expedited", "Expedited grace periods", {"expedited_per_second": "expedited grace periods, per second"}),
+    Group("time", "Time by {lookup}", {"ns_per_lookup": "time of a reader, by {lookup}"}, ranked=True),
     Group("lookups", "{lookups} per second", {"lookups_per_second": "{lookups} per second"}, ranked=True),
     Group("turnovers", "Turnovers per second", {"turnovers_per_second": "turnovers per second"}, ranked=True),
 )

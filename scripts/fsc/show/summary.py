@@ -20,7 +20,7 @@ Result = dict[str, Any]
 Figures = dict[str, Any]
 
 
-# Metrics and their titles; {lookups}: what the path's readers count. Two in a sub-table: 72 columns hold median,
+# Metrics and their titles; {lookups}, {lookup}: what the path's readers count. Two in a sub-table: 72 columns hold median,
 # interval and ratio (or, for limbo, objects) of two.
 SUB_TABLES = [
     {"lookups_per_second": "{lookups}/s", "turnovers_per_second": "turnovers/s"},
@@ -31,6 +31,8 @@ SUB_TABLES = [
     {"cached_bytes_mean": "cached by the slab, mean B", "cached_percpu_bytes_mean": "per CPU and barn, mean B"},
     {"reuse_ns_p50": "reused after, p50", "reuse_ns_p99": "p99"},
 ]
+# Only where the clock is a real CPU's.
+TIMES = {"ns_per_lookup": "time / {lookup}", "lookup_ns_p99": "of those timed, p99"}
 # Metrics of only some paths or protocols; the others have no row.
 OWN_TABLES = [
     {"trygets_per_million": "trygets /M {lookups}", "trygets_avoided_per_million": "trygets avoided /M {lookups}"},
@@ -56,7 +58,9 @@ def _boots(env: Figures) -> str:
     """How many boots there were of each kind."""
     icount = sum(boot["accelerator"] == "icount" for boot in env["boots"])
     plain = len(env["boots"]) - icount
-    counts = [f"{plain} boot{'s' * (plain != 1)} of every point"] if plain else []
+    blocks = env["suite"].get("blocks", 1)
+    windows = f", {blocks} windows in each" if blocks > 1 else ""
+    counts = [f"{plain} boot{'s' * (plain != 1)} of every point{windows}"] if plain else []
     if plain and (several := machines(env)):
         counts = [f"{plain} boot{'s' * (plain != 1)} of {len(several)} machines"]
     return ", ".join(counts + ([f"{icount} that count{'s' * (icount == 1)} instructions"] if icount else []))
@@ -216,7 +220,7 @@ def label(point: Figures) -> str:
 def _sub_table(points: list[Figures], columns: dict[str, str], baseline: str, against: str) -> list[str]:
     shown = {metric: {point["protocol"]: point["summary"][metric] for point in points if metric in point["summary"]}
              for metric in columns if any(metric in point["summary"] for point in points)}
-    titles = [columns[metric].format(lookups=lookups(points[0]["path"])) for metric in shown]
+    titles = [columns[metric].format(lookups=lookups(points[0]["path"]), lookup=lookups(points[0]["path"])[:-1]) for metric in shown]
     if not any(f["median"] or f["high"] for found in shown.values() for f in found.values()):
         return wrap(", ".join(titles) + ": 0 in all") + [""] if shown else []
     lasts = {}
@@ -236,7 +240,8 @@ def _sub_table(points: list[Figures], columns: dict[str, str], baseline: str, ag
 def _workload(name: str, title: str, points: list[Figures], baseline: str, against: str) -> list[str]:
     """@against is another workload, which replaces the baseline."""
     baseline = "" if against else baseline
-    tables = [_sub_table(points, columns, baseline, against) for columns in SUB_TABLES]
+    real = any("ns_per_lookup" in point["summary"] for point in points)
+    tables = [_sub_table(points, columns, baseline, against) for columns in [TIMES] * real + SUB_TABLES]
     for columns in OWN_TABLES:
         own = [point for point in points if columns.keys() & point["summary"].keys()]
         tables += [_sub_table(own, columns, baseline, against)] if own else []

@@ -13,9 +13,9 @@ from unittest import mock
 
 import jsonschema
 import synthetic
-from fsc.cmd import icount
+from fsc.cmd import answer, icount
 from fsc.result import environment, metrics, result, stats
-from fsc.show import notes, summary, table
+from fsc.show import notes, report_sections, summary, table
 from fsc.suite.suite import Point
 
 
@@ -71,6 +71,25 @@ class BlocksTest(unittest.TestCase):
             self.assertAlmostEqual(found[name], 1.1)
         self.assertAlmostEqual(found["p"], 2 / 64, msg="of boots, not of windows")
         self.assertAlmostEqual(result.widest(self.build(), "lookups_per_second"), 0, places=6)
+
+    def test_what_is_said_of_it(self) -> None:
+        def said() -> list[str]:
+            found = self.build()
+            return answer.says(answer.rows([answer.Measured(found, report_sections.sections(found, "s1"))]))
+
+        self.assertIn("A lookup of `rcu_desc` against one of `typesafe`, time: less in one (0.91x).", said())
+        self.assertIn("on a real CPU's clock", said()[0])
+        for boot in self.boots[:3]:
+            for point in boot.points:
+                run = boot.json(f"run/{point.id}")
+                run["rates"]["lookups_per_second"] = 10_000_000
+                boot.keep(f"run/{point.id}", json.dumps(run).encode())
+        self.assertIn("A lookup of `rcu_desc` against one of `typesafe`, time: no difference shown in one.", said())
+
+    def test_an_emulator_has_no_such_metric(self) -> None:
+        found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, True, ""))
+        self.assertNotIn("ns_per_lookup", found["points"][0]["summary"])
+        self.assertIn("ns_per_lookup", self.build()["points"][0]["summary"])
 
     def test_windows_that_waited_are_left_out(self) -> None:
         for point in self.boots[0].points:
