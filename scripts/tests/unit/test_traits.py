@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is made from the module's schema: tables of documents, rows of tests."""
 
+import re
 import unittest
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
@@ -37,6 +38,19 @@ class TablesTest(unittest.TestCase):
 <!-- end -->
 b
 """)
+
+
+class OpencodedTest(unittest.TestCase):
+    def test_every_lookup_is_written_out(self) -> None:
+        """Without a hand-written lookup make icount has nothing to compare a protocol with."""
+        wrong = []
+        for path in traits.PATHS:
+            source = f"module/opencoded/{path}.c"
+            written = re.findall(r'^\t\{ "(\w+)", (?:true|false), \w+ \},$', (repo.ROOT / source).read_text(encoding="utf-8"), re.M)
+            supported = traits.protocols_of(path)
+            wrong += [f"{source}: no lookup of {name} in loops[]" for name in supported if name not in written]
+            wrong += [f"{source}: path={path} does not support {name}" for name in written if name not in supported]
+        self.assertEqual(wrong, [])
 
 
 class RowsTest(unittest.TestCase):
