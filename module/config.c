@@ -221,6 +221,9 @@ static const struct param table[] = {
 	{ .name = #label, .offset = offsetof(struct fsc_config, label),		\
 	  .kind = of, allowed, .meaning = what, .misleads = how },
 #include <folioscale/params.def>
+#undef NAMES
+#undef RANGE
+#undef READ_BY
 };
 
 /* The values if the module is loaded without parameters. */

@@ -47,6 +47,12 @@ struct fsc_config {
 #include <folioscale/params.def>
 };
 
+#undef FSC_FIELD_CHOICE
+#undef FSC_FIELD_UINT
+#undef FSC_FIELD_INT
+#undef FSC_FIELD_U64
+#undef FSC_FIELD_TEXT
+
 void fsc_config_get(struct fsc_config *config);
 int fsc_config_set(struct fsc_config *config, const char *name, const char *val);
 void fsc_config_copy(struct fsc_config *to, const struct fsc_config *from, const char *name);
