@@ -185,7 +185,7 @@ static int check_cpus(const char *text)
 	return err;
 }
 
-enum param_kind { CHOICE, UINT, INT, U64, TEXT };
+enum param_kind { NAME, CHOICE, UINT, INT, U64, TEXT };
 
 /**
  * struct param - a row of params.def
@@ -194,7 +194,7 @@ enum param_kind { CHOICE, UINT, INT, U64, TEXT };
  * @kind: type of its field
  * @min: smallest allowed number
  * @max: largest allowed number
- * @choice: names of a CHOICE, by number
+ * @choice: the names that a NAME or CHOICE may be, by number
  * @check: 0 if a TEXT is allowed, else -errno
  * @takes: what a TEXT may be, in words
  * @meaning: what the parameter means
@@ -269,7 +269,7 @@ static int parse_text(const struct param *param, const char *val, char *copy)
 	return err;
 }
 
-/* Return: 0 and the number of the choice in @value. */
+/* Return: 0 and the number of the name in @value. */
 static int parse_choice(const struct param *param, const char *val, u64 *value)
 {
 	const char *name;
@@ -342,6 +342,8 @@ int fsc_config_set(struct fsc_config *config, const char *name, const char *val)
 	field = param_value(config, param);
 	if (param->check)
 		strscpy(field, text, FSC_TEXT_MAX);
+	else if (param->kind == NAME)
+		*(const char **)field = param->choice(value);
 	else if (param->kind == U64)
 		*(u64 *)field = value;
 	else
@@ -352,7 +354,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_config_set);
 
 /**
  * fsc_config_copy - copy one parameter
- * @to: destination; its numbers may be read without a lock
+ * @to: destination; all but its texts may be read without a lock
  * @from: source
  * @name: name of the parameter
  *
@@ -366,6 +368,8 @@ void fsc_config_copy(struct fsc_config *to, const struct fsc_config *from, const
 
 	if (param->check)
 		strscpy(field, value, FSC_TEXT_MAX);
+	else if (param->kind == NAME)
+		WRITE_ONCE(*(const char **)field, *(const char *const *)value);
 	else if (param->kind == U64)
 		WRITE_ONCE(*(u64 *)field, *(const u64 *)value);
 	else
@@ -377,7 +381,7 @@ void fsc_config_copy(struct fsc_config *to, const struct fsc_config *from, const
  * @name: name of the parameter
  *
  * Context: Any.
- * Return: true if it is; false for numbers and choices.
+ * Return: true if it is; false for numbers and names.
  */
 bool fsc_config_is_text(const char *name)
 {
@@ -400,6 +404,8 @@ int fsc_config_emit(const struct fsc_config *config, const char *name, char *buf
 
 	if (param->check)
 		return sysfs_emit(buffer, "%s\n", (const char *)field);
+	if (param->kind == NAME)
+		return sysfs_emit(buffer, "%s\n", READ_ONCE(*(const char *const *)field));
 	if (param->choice)
 		return sysfs_emit(buffer, "%s\n",
 				  param->choice(READ_ONCE(*(const unsigned int *)field)));
@@ -417,7 +423,7 @@ int fsc_config_emit(const struct fsc_config *config, const char *name, char *buf
  */
 const char *fsc_config_protocol(const struct fsc_config *config)
 {
-	return protocol_name(config->protocol);
+	return config->protocol;
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_config_protocol);
 
@@ -430,7 +436,7 @@ EXPORT_SYMBOL_IF_KUNIT(fsc_config_protocol);
  */
 const char *fsc_config_busted(const struct fsc_config *config)
 {
-	return config->busted ? busted_name(config->busted) : NULL;
+	return strcmp(config->busted, busted_name(0)) ? config->busted : NULL;
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_config_busted);
 
@@ -447,6 +453,9 @@ static void show_value(struct seq_file *m, const struct fsc_config *config,
 			seq_printf(m, "%u", number);
 		else
 			seq_printf(m, "\"%s\"", (const char *)field);
+		break;
+	case NAME:
+		seq_printf(m, "\"%s\"", *(const char *const *)field);
 		break;
 	case CHOICE:
 		seq_printf(m, "\"%s\"", param->choice(*(const unsigned int *)field));
@@ -491,6 +500,7 @@ static void show_allowed(struct seq_file *m, const struct param *param)
 	case TEXT:
 		seq_printf(m, "\"takes\": \"%s\"", param->takes);
 		break;
+	case NAME:
 	case CHOICE:
 		seq_puts(m, "\"choices\": [");
 		for (i = 0; (name = param->choice(i)); i++)
@@ -511,7 +521,8 @@ static void show_allowed(struct seq_file *m, const struct param *param)
 void fsc_config_show_schema(struct seq_file *m)
 {
 	static const char *const kinds[] = {
-		[CHOICE] = "choice", [UINT] = "uint", [INT] = "int", [U64] = "u64", [TEXT] = "text",
+		[NAME] = "choice", [CHOICE] = "choice", [UINT] = "uint", [INT] = "int",
+		[U64] = "u64", [TEXT] = "text",
 	};
 	unsigned int i;
 

@@ -10,7 +10,7 @@
 
 #define FSC_PARAM(name, kind, preset, ...)	.name = preset,
 
-/* Written under fsc_lock; numbers are read without it. */
+/* Written under fsc_lock; all but texts are read without it. */
 static struct fsc_config params = {
 #include <folioscale/params.def>
 };

@@ -30,6 +30,7 @@ enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 /* Parameters that are lists are stored as they were typed (parse.h). */
 #define FSC_TEXT_MAX		64
 
+#define FSC_FIELD_NAME(name)		const char *(name)
 #define FSC_FIELD_CHOICE(name)		unsigned int name
 #define FSC_FIELD_UINT(name)		unsigned int name
 #define FSC_FIELD_INT(name)		int name
@@ -47,6 +48,7 @@ struct fsc_config {
 #include <folioscale/params.def>
 };
 
+#undef FSC_FIELD_NAME
 #undef FSC_FIELD_CHOICE
 #undef FSC_FIELD_UINT
 #undef FSC_FIELD_INT

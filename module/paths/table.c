@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The table of paths. Each has a file of its own, and a row here. */
+/* The table of paths. Each has a file of its own, and a row here; the first is the default. */
 #include <linux/array_size.h>
 
 #include <folioscale/protocol.h>

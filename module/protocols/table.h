@@ -3,8 +3,7 @@
  * The table of protocols. Each protocol has a header, and consecutive rows: one
  * for each way that it counts references (tryget=). For each row the header
  * defines a const struct fsc_protocol, fsc_ROW. The negative controls come
- * last. params.def has the default protocol by its number: add a protocol below
- * locked.
+ * last.
  */
 #ifndef FSC_PROTOCOL_TABLE_H
 #define FSC_PROTOCOL_TABLE_H

@@ -153,10 +153,11 @@ static void choices(struct kunit *test)
 		"zipf\nzipf", "0", "2");
 
 	/* Choices that come from the table of protocols. */
-	takes_uint(test, &protocol, "overlay", 0);
+	takes(test, &protocol, sizeof(config->protocol), "overlay");
+	KUNIT_EXPECT_STREQ(test, fsc_config_protocol(config), "overlay");
 	takes(test, &protocol, sizeof(config->protocol), "rcu_full");
 	KUNIT_EXPECT_STREQ(test, fsc_config_protocol(config), "rcu_full");
-	takes_uint(test, &busted, "none", 0);
+	takes(test, &busted, sizeof(config->busted), "none");
 	KUNIT_EXPECT_NULL(test, fsc_config_busted(config));
 	takes(test, &busted, sizeof(config->busted), "norecheck");
 	KUNIT_EXPECT_STREQ(test, fsc_config_busted(config), "norecheck");

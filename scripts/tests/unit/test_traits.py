@@ -72,6 +72,11 @@ class RowsTest(unittest.TestCase):
         self.assertEqual([row[0] for row in rows], list(traits.BUSTED))
         self.assertIn(["ignore_locked", "pagecache pfn", "protocol=rcu_desc tryget=xadd"], rows)
 
+    def test_a_default_is_one_of_the_choices(self) -> None:
+        for name, one in traits.PARAMETERS.items():
+            if "choices" in one:
+                self.assertIn(one["default"], one["choices"], name)
+
     def test_a_good_value_is_not_the_default(self) -> None:
         for name, good, _, bad in (row.split("|") for row in guest_test.params_rows(traits.PARAMETERS)):
             self.assertNotEqual(good, str(traits.PARAMETERS[name]["default"]), name)
