@@ -226,12 +226,6 @@ static const struct param table[] = {
 #undef READ_BY
 };
 
-/* The values if the module is loaded without parameters. */
-static const struct fsc_config presets = {
-#define FSC_PARAM(name, kind, preset, ...)	.name = preset,
-#include <folioscale/params.def>
-};
-
 static const struct param *find_param(const char *name)
 {
 	unsigned int i;
@@ -524,6 +518,7 @@ void fsc_config_show_schema(struct seq_file *m)
 		[NAME] = "choice", [CHOICE] = "choice", [UINT] = "uint", [INT] = "int",
 		[U64] = "u64", [TEXT] = "text",
 	};
+	const struct fsc_config *presets = fsc_config_presets();
 	unsigned int i;
 
 	seq_putc(m, '{');
@@ -532,7 +527,7 @@ void fsc_config_show_schema(struct seq_file *m)
 
 		seq_printf(m, "%s\n  \"%s\": {\"kind\": \"%s\", \"default\": ", i ? "," : "",
 			   param->name, kinds[param->kind]);
-		show_value(m, &presets, param);
+		show_value(m, presets, param);
 		seq_puts(m, ", ");
 		show_allowed(m, param);
 		seq_printf(m, ", \"meaning\": \"%s\", \"misleads\": \"%s\"}", param->meaning,

@@ -8,11 +8,17 @@
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
 
-#define FSC_PARAM(name, kind, preset, ...)	.name = preset,
+enum { PRESET, CURRENT };
 
-/* Written under fsc_lock; all but texts are read without it. */
-static struct fsc_config params = {
+/*
+ * The values if the module is loaded without parameters, and the current ones.
+ * Those are written under fsc_lock; all but texts are read without it.
+ */
+static struct fsc_config params[] = {
+	[PRESET ... CURRENT] = {
+#define FSC_PARAM(name, kind, preset, ...)	.name = preset,
 #include <folioscale/params.def>
+	},
 };
 
 static int param_set(const char *val, const struct kernel_param *kp)
@@ -30,7 +36,7 @@ static int param_set(const char *val, const struct kernel_param *kp)
 		pr_err("%s=%.*s: allowed: between runs\n", kp->name, fsc_config_shown(val), val);
 		err = -EBUSY;
 	} else {
-		fsc_config_copy(&params, &parsed, kp->name);
+		fsc_config_copy(&params[CURRENT], &parsed, kp->name);
 	}
 	mutex_unlock(&fsc_lock);
 	return err;
@@ -44,7 +50,7 @@ static int param_get(char *buffer, const struct kernel_param *kp)
 
 	if (locks && mutex_lock_killable(&fsc_lock))
 		return -EINTR;
-	printed = fsc_config_emit(&params, kp->name, buffer);
+	printed = fsc_config_emit(&params[CURRENT], kp->name, buffer);
 	if (locks)
 		mutex_unlock(&fsc_lock);
 	return printed;
@@ -70,5 +76,16 @@ static const struct kernel_param_ops param_ops = {
 void fsc_config_get(struct fsc_config *config)
 {
 	lockdep_assert_held(&fsc_lock);
-	*config = params;
+	*config = params[CURRENT];
+}
+
+/**
+ * fsc_config_presets - the parameters of a module that is loaded without any
+ *
+ * Context: Any.
+ * Return: What params.def says.
+ */
+const struct fsc_config *fsc_config_presets(void)
+{
+	return &params[PRESET];
 }

@@ -56,6 +56,7 @@ struct fsc_config {
 #undef FSC_FIELD_TEXT
 
 void fsc_config_get(struct fsc_config *config);
+const struct fsc_config *fsc_config_presets(void);
 int fsc_config_set(struct fsc_config *config, const char *name, const char *val);
 void fsc_config_copy(struct fsc_config *to, const struct fsc_config *from, const char *name);
 bool fsc_config_is_text(const char *name);
