@@ -21,6 +21,7 @@
 #include <folioscale/config.h>
 #include <folioscale/parse.h>
 #include <folioscale/protocol.h>
+#include <folioscale/report.h>
 #include <folioscale/stamp.h>
 
 #define MAX_MS		3600000
@@ -446,7 +447,7 @@ static void show_value(struct seq_file *m, const struct fsc_config *config,
 		if (!kstrtouint(field, 10, &number))
 			seq_printf(m, "%u", number);
 		else
-			seq_printf(m, "\"%s\"", (const char *)field);
+			fsc_report_string(m, field);
 		break;
 	case NAME:
 		seq_printf(m, "\"%s\"", *(const char *const *)field);
@@ -492,7 +493,8 @@ static void show_allowed(struct seq_file *m, const struct param *param)
 
 	switch (param->kind) {
 	case TEXT:
-		seq_printf(m, "\"takes\": \"%s\"", param->takes);
+		seq_puts(m, "\"takes\": ");
+		fsc_report_string(m, param->takes);
 		break;
 	case NAME:
 	case CHOICE:
@@ -530,8 +532,11 @@ void fsc_config_show_schema(struct seq_file *m)
 		show_value(m, presets, param);
 		seq_puts(m, ", ");
 		show_allowed(m, param);
-		seq_printf(m, ", \"meaning\": \"%s\", \"misleads\": \"%s\"}", param->meaning,
-			   param->misleads);
+		seq_puts(m, ", \"meaning\": ");
+		fsc_report_string(m, param->meaning);
+		seq_puts(m, ", \"misleads\": ");
+		fsc_report_string(m, param->misleads);
+		seq_putc(m, '}');
 	}
 	seq_puts(m, "}");
 }

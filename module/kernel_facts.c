@@ -50,9 +50,13 @@ void fsc_report_kernel_json(struct seq_file *m)
 	};
 	unsigned int i;
 
-	seq_printf(m, "\"kernel\": {\"release\": \"%s\", \"version\": \"%s\", \"machine\": \"%s\", \"preempt\": \"%s%s\", \"hz\": %d, \"nr_cpus\": %u, \"facts\": {",
-		   init_utsname()->release, init_utsname()->version, init_utsname()->machine,
-		   IS_ENABLED(CONFIG_PREEMPT_RT) ? "rt " : "", preemption(), HZ, num_online_cpus());
+	seq_puts(m, "\"kernel\": {\"release\": ");
+	fsc_report_string(m, init_utsname()->release);
+	seq_puts(m, ", \"version\": ");
+	fsc_report_string(m, init_utsname()->version);
+	seq_printf(m, ", \"machine\": \"%s\", \"preempt\": \"%s%s\", \"hz\": %d, \"nr_cpus\": %u, \"facts\": {",
+		   init_utsname()->machine, IS_ENABLED(CONFIG_PREEMPT_RT) ? "rt " : "",
+		   preemption(), HZ, num_online_cpus());
 	for (i = 0; i < ARRAY_SIZE(facts); i++)
 		seq_printf(m, "%s\"%s\": %d", i ? ", " : "", facts[i].name, facts[i].value);
 	seq_puts(m, "}}");

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* run.json: all figures of a run. */
+#include <kunit/visibility.h>
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
+#include <linux/string_helpers.h>
 #include <linux/utsname.h>
 
 #include <folioscale/folio.h>
@@ -11,6 +14,21 @@
 #include <folioscale/verdict.h>
 
 #define SCHEMA	1
+
+/**
+ * fsc_report_string - print a text as a JSON string
+ * @m: output
+ * @text: ASCII; quotes, backslashes, newlines and tabs are escaped
+ *
+ * Context: Process context.
+ */
+void fsc_report_string(struct seq_file *m, const char *text)
+{
+	seq_putc(m, '"');
+	seq_escape_str(m, text, ESCAPE_SPACE | ESCAPE_SPECIAL, "\"\\\n\t");
+	seq_putc(m, '"');
+}
+EXPORT_SYMBOL_IF_KUNIT(fsc_report_string);
 
 static void show_counters(struct seq_file *m, const struct fsc_counters *end,
 			  const struct fsc_counters *start)
@@ -319,10 +337,10 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run)
 	struct fsc_released released = fsc_limbo_released(run);
 	struct fsc_judgement judgement = fsc_judge(run, ended);
 
-	seq_printf(m, "{\"schema\": %d,\n\"state\": \"%s\", \"verdict\": \"%s\", \"reason\": \"%s\",\n",
-		   SCHEMA, fsc_phase_names[phase],
-		   fsc_verdict_name(judgement.verdict), judgement.reason);
-	seq_puts(m, "\"params\": ");
+	seq_printf(m, "{\"schema\": %d,\n\"state\": \"%s\", \"verdict\": \"%s\", \"reason\": ",
+		   SCHEMA, fsc_phase_names[phase], fsc_verdict_name(judgement.verdict));
+	fsc_report_string(m, judgement.reason);
+	seq_puts(m, ",\n\"params\": ");
 	fsc_config_show_json(m, &run->config);
 	seq_puts(m, ",\n");
 	show_resolved(m, run);

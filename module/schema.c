@@ -16,6 +16,14 @@ static void show_name(struct seq_file *m, unsigned int count, const char *name)
 	seq_printf(m, "%s\"%s\"", count ? ", " : "", name);
 }
 
+/* The first members of an object: others follow. */
+static void show_text(struct seq_file *m, const char *name, const char *text)
+{
+	seq_printf(m, "\"%s\": ", name);
+	fsc_report_string(m, text);
+	seq_puts(m, ", ");
+}
+
 static void show_flag(struct seq_file *m, const char *name, bool flag)
 {
 	seq_printf(m, ", \"%s\": %s", name, flag ? "true" : "false");
@@ -64,9 +72,10 @@ static void show_trygets_of(struct seq_file *m, const struct fsc_protocol *proto
 
 static void show_protocol(struct seq_file *m, const struct fsc_protocol *protocol)
 {
-	seq_printf(m, "\"%s\": {\"descriptor\": \"%s\", \"pages\": \"%s\", \"reader\": \"%s\", ",
-		   protocol->name, protocol->says.descriptor, protocol->says.pages,
-		   protocol->says.reader);
+	seq_printf(m, "\"%s\": {", protocol->name);
+	show_text(m, "descriptor", protocol->says.descriptor);
+	show_text(m, "pages", protocol->says.pages);
+	show_text(m, "reader", protocol->says.reader);
 	show_paths_of(m, protocol);
 	show_trygets_of(m, protocol);
 	show_deferrals_of(m, protocol);
@@ -145,8 +154,11 @@ static void show_counters(struct seq_file *m)
 	for (i = 0; i < FSC_NR_COUNTERS; i++) {
 		const struct fsc_counter_info *info = &fsc_counter_info[i];
 
-		seq_printf(m, "%s\n  \"%s\": {\"counts\": \"%s\", \"misleads\": \"%s\"}",
-			   i ? "," : "", info->name, info->counts, info->misleads);
+		seq_printf(m, "%s\n  \"%s\": {", i ? "," : "", info->name);
+		show_text(m, "counts", info->counts);
+		seq_puts(m, "\"misleads\": ");
+		fsc_report_string(m, info->misleads);
+		seq_putc(m, '}');
 	}
 	seq_putc(m, '}');
 }

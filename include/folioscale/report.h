@@ -12,6 +12,7 @@ void fsc_report_json(struct seq_file *m, struct fsc_run *run);
 void fsc_report_kernel_json(struct seq_file *m);
 void fsc_schema_show(struct seq_file *m);
 void fsc_report_hist_json(struct seq_file *m, const struct fsc_hist *hist);
+void fsc_report_string(struct seq_file *m, const char *text);
 
 /* A latency histogram, summed over threads; valid until the next call. */
 const struct fsc_hist *fsc_report_latency(const struct fsc_run *run, unsigned int which);

@@ -58,9 +58,11 @@ def names(text: str) -> list[str]:
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, *rows]
-    written = [f"| {' | '.join(cells)} |\n" for cells in lines]
-    return "".join([written[0], f"|{'---|' * len(head)}\n", *written[1:]])
+    return "".join([_row(head), f"|{'---|' * len(head)}\n", *map(_row, rows)])
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"
 
 
 def _parameters(known: dict[str, Any]) -> str:

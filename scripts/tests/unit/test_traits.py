@@ -12,7 +12,7 @@ from fsc.vm import guest_test
 PARAMETERS = {
     "kind_of": {"kind": "choice", "default": "old", "choices": ["old", "new"], "meaning": "which", "misleads": ""},
     "shift": {"kind": "int", "default": 20, "min": -1, "max": 20, "meaning": "how far", "misleads": "not at once"},
-    "order": {"kind": "text", "default": 0, "takes": "0 to 9", "meaning": "size", "misleads": ""},
+    "order": {"kind": "text", "default": 0, "takes": "0 to 9", "meaning": "size|log2", "misleads": ""},
 }
 
 
@@ -34,7 +34,7 @@ class TablesTest(unittest.TestCase):
 |---|---|---|---|
 | `kind_of` | old | old, new | which |
 | `shift` | 20 | -1 to 20 | how far. Not at once |
-| `order` | 0 | 0 to 9 | size |
+| `order` | 0 | 0 to 9 | size\\|log2 |
 <!-- end -->
 b
 """)
