@@ -122,6 +122,8 @@ static void show_busted(struct seq_file *m)
 		seq_printf(m, "%s\n  \"%s\": {\"protocol\": \"%s\", \"tryget\": \"%s\", ",
 			   count++ ? "," : "", protocol->bug.name, protocol->name,
 			   protocol->refs.name);
+		show_text(m, "forgets", protocol->bug.forgets);
+		show_text(m, "widened_by", protocol->bug.widened_by ?: "");
 		show_paths_of(m, protocol);
 		seq_putc(m, '}');
 	}

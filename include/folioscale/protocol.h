@@ -85,6 +85,8 @@ struct fsc_freeing {
 /**
  * struct fsc_bug - the deliberate bug of a negative control
  * @name: what busted= takes; NULL for the protocol itself
+ * @forgets: the bug in words, for the documents
+ * @widened_by: what makes it show sooner, for the documents
  * @for_checkers: the bug is for KASAN, KCSAN or lockdep to report, not for the oracle
  * @publish_early: publishes before identity and stamp
  * @skips_recheck: skips the recheck it needs
@@ -94,6 +96,8 @@ struct fsc_freeing {
  */
 struct fsc_bug {
 	const char *name;
+	const char *forgets;
+	const char *widened_by;
 	bool for_checkers;
 	bool publish_early;
 	bool skips_recheck;

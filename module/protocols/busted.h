@@ -44,6 +44,8 @@ static inline void fsc_pooled_free(struct fsc_thread *t, void *folio, bool timed
 static const struct fsc_protocol fsc_norecheck = {
 	.name				= "typesafe",
 	.bug.name			= "norecheck",
+	.bug.forgets			= "to recheck the slot",
+	.bug.widened_by			= "gap_ns",
 	.bug.skips_recheck		= true,
 	.reader.refcounted		= true,
 	.freeing.reused_before_gp	= true,
@@ -56,6 +58,8 @@ static const struct fsc_protocol fsc_norecheck = {
 static const struct fsc_protocol fsc_early_publish = {
 	.name				= "typesafe",
 	.bug.name			= "early_publish",
+	.bug.forgets			= "to write identity and stamp before it publishes",
+	.bug.widened_by			= "publish_ns",
 	.reader.refcounted		= true,
 	.reader.recheck			= true,
 	.freeing.reused_before_gp	= true,
@@ -92,6 +96,8 @@ static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool 
 static const struct fsc_protocol fsc_early_pages = {
 	.name				= "rcu_full",
 	.bug.name			= "early_pages",
+	.bug.forgets			= "that the pages wait for the grace period as well",
+	.bug.widened_by			= "hold_ns",
 	.freeing.deferral		= FSC_DEFER_CALL_RCU,
 	.freeing.deferrals		= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),
 	FSC_DESCRIPTOR_OPS(cas),
@@ -101,6 +107,8 @@ static const struct fsc_protocol fsc_early_pages = {
 
 static const struct fsc_protocol fsc_noseq = {
 	.bug.name			= "noseq",
+	.bug.forgets			= "to recheck the sequence",
+	.bug.widened_by			= "gap_ns",
 	.bug.skips_recheck		= true,
 	FSC_SEQCOUNT(cas),
 	.freeing.alloc			= fsc_desc_alloc_pooled,
@@ -109,6 +117,8 @@ static const struct fsc_protocol fsc_noseq = {
 
 static const struct fsc_protocol fsc_noreload = {
 	.bug.name			= "noreload",
+	.bug.forgets			= "to load the slot again after it published the hazard",
+	.bug.widened_by			= "gap_ns of a millisecond",
 	.bug.skips_recheck		= true,
 	FSC_HAZPTR,
 	.freeing.alloc			= fsc_desc_alloc_pooled,
@@ -128,6 +138,8 @@ static inline void *fsc_early_reuse_alloc(struct fsc_thread *t, unsigned int ord
 static const struct fsc_protocol fsc_early_reuse = {
 	.name				= "rcu_bounded",
 	.bug.name			= "early_reuse",
+	.bug.forgets			= "to wait for the grace period",
+	.bug.widened_by			= "gap_ns",
 	.bug.caught_by_pte		= true,
 	.reader.refcounted		= true,
 	.freeing.reused_before_gp	= true,
@@ -196,6 +208,8 @@ static int fsc_ignore_locked_set_up(struct fsc_run *run)
 static const struct fsc_protocol fsc_ignore_locked = {
 	.name				= "rcu_desc",
 	.bug.name			= "ignore_locked",
+	.bug.forgets			= "that a locked count gives no reference",
+	.bug.widened_by			= "gap_ns",
 	.set_up				= fsc_ignore_locked_set_up,
 	.tear_down			= fsc_readers_free_data,
 	.bug.caught_by_pte		= true,
@@ -209,6 +223,9 @@ static const struct fsc_protocol fsc_ignore_locked = {
 
 static const struct fsc_protocol fsc_touch_slab = {
 	.bug.name			= "touch_slab",
+	.bug.forgets			=
+		"that walkers must not follow memdesc words of slabs; needs slabs in mix",
+	.bug.widened_by			= "gap_ns",
 	.bug.touches_slab		= true,
 	FSC_TYPESAFE(cas),
 };
@@ -216,6 +233,8 @@ static const struct fsc_protocol fsc_touch_slab = {
 static const struct fsc_protocol fsc_early_confirm = {
 	.name				= "rcu_desc",
 	.bug.name			= "early_confirm",
+	.bug.forgets			=
+		"that a marker confirms only once it is invoked; the limbo bound is wrong, not the lookups",
 	.bug.confirms_early		= true,
 	.reader.refcounted		= true,
 	.freeing.deferral		= FSC_DEFER_CALL_RCU,

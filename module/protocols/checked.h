@@ -24,6 +24,8 @@
 static const struct fsc_protocol fsc_early_free = {
 	.name				= "rcu_desc",
 	.bug.name			= "early_free",
+	.bug.forgets			= "the grace period",
+	.bug.widened_by			= "gap_ns",
 	.bug.for_checkers		= true,
 	.reader.refcounted		= true,
 	FSC_DESCRIPTOR_OPS(cas),
@@ -55,6 +57,8 @@ static inline void fsc_plain_free(struct fsc_thread *t, void *folio, bool timed)
 static const struct fsc_protocol fsc_plain_race = {
 	.name				= "typesafe",
 	.bug.name			= "plain_race",
+	.bug.forgets			= "that CPUs share its counts",
+	.bug.widened_by			= "two freers",
 	.bug.for_checkers		= true,
 	.reader.refcounted		= true,
 	.reader.recheck			= true,
@@ -89,6 +93,7 @@ static int fsc_lock_inversion_set_up(struct fsc_run *run)
 
 static const struct fsc_protocol fsc_lock_inversion = {
 	.bug.name			= "lock_inversion",
+	.bug.forgets			= "in which order locks are taken",
 	.bug.for_checkers		= true,
 	.set_up				= fsc_lock_inversion_set_up,
 	FSC_TYPESAFE(cas),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""schema: write down what protocols, parameters and counters the module says that it has.
+"""schema: write down what protocols, negative controls, parameters and counters the module says that it has.
 
 These are module/schema.json, and the tables of it in the documents. make check compares
 both with the module.
@@ -82,8 +82,19 @@ def _protocols(known: dict[str, Any]) -> str:
                    for name, one in known["protocols"].items()])
 
 
+def _busted(known: dict[str, Any]) -> str:
+    return _table(("`busted=`", "of", "forgets", "widened by", "paths"),
+                  [(f"`{name}`", _of(one), one["forgets"], one["widened_by"], " ".join(one["paths"]))
+                   for name, one in known["busted"].items()])
+
+
+def _of(control: dict[str, Any]) -> str:
+    """The parameters that choose what a negative control is a bug of. tryget=cas is the default."""
+    return control["protocol"] + f", tryget={control['tryget']}" * (control["tryget"] != "cas")
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "parameters": _parameters, "counters": _counters, "protocols": _protocols}
+    "parameters": _parameters, "counters": _counters, "protocols": _protocols, "busted": _busted}
 
 
 def _said(meaning: str, misleads: str) -> str:

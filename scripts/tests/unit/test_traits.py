@@ -26,6 +26,13 @@ class TablesTest(unittest.TestCase):
             found += schema.names(text)
         self.assertEqual(sorted(found), sorted(schema.TABLES))
 
+    def test_negative_controls(self) -> None:
+        """Those that only a kernel with its checker has are not in the schema: their table is written by hand."""
+        headers = "".join(path.read_text(encoding="utf-8") for path in (repo.ROOT / "module/protocols").glob("*.h"))
+        text = (repo.ROOT / "module/README.md").read_text(encoding="utf-8").partition("## Negative controls")[2]
+        self.assertEqual(sorted(re.findall(r"^\| `(\w+)` \|", text, re.M)),
+                         sorted(re.findall(r'\.bug\.name\s*= "(\w+)"', headers)))
+
     def test_table(self) -> None:
         text = "a\n<!-- schema: parameters -->\nold\n<!-- end -->\nb\n"
         self.assertEqual(schema.with_tables(text, {"parameters": PARAMETERS}), """a
