@@ -4,6 +4,11 @@
  * for each way that it counts references (tryget=). For each row the header
  * defines a const struct fsc_protocol, fsc_ROW. The negative controls come
  * last.
+ *
+ * The file of each path includes this one, so that the members of a protocol are
+ * constants in its loops. So what the loops do not inline, such as set-up,
+ * callbacks and hazptr's scan, is compiled once for each path: the price of a
+ * protocol that is one header.
  */
 #ifndef FSC_PROTOCOL_TABLE_H
 #define FSC_PROTOCOL_TABLE_H

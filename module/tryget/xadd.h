@@ -36,10 +36,8 @@
 #include <linux/bits.h>
 #include <linux/rcupdate.h>
 
-#include <folioscale/counters.h>
 #include <folioscale/folio.h>
 #include <folioscale/refs.h>
-#include <folioscale/thread.h>
 
 #include "cas.h"
 
@@ -47,16 +45,7 @@
 #define FSC_XADD_LOCKED		((int)BIT(30))
 
 /* Out of line: a folio is rarely found frozen. */
-static noinline void fsc_xadd_sweep(struct fsc_thread *t, atomic_t *refcount)
-{
-	int now = atomic_read(refcount);
-
-	fsc_count(&t->counters, FSC_TRYGET_SWEPT);
-	do {
-		if (!(now & FSC_XADD_LOCKED))
-			return;
-	} while (!atomic_try_cmpxchg_relaxed(refcount, &now, FSC_XADD_LOCKED));
-}
+void fsc_xadd_sweep(struct fsc_thread *t, atomic_t *refcount);
 
 /* Fully ordered; as an acquire it pairs with fsc_cas_enable(), which clears the bit. */
 static __always_inline bool fsc_xadd_tryget(struct fsc_thread *t, void *folio)
