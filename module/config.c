@@ -12,8 +12,8 @@
 #include <linux/export.h>
 #include <linux/kstrtox.h>
 #include <linux/seq_file.h>
-#include <linux/slab.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 #include <linux/time64.h>

@@ -7,9 +7,9 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include <folioscale/pfn_mix.h>
 #include <folioscale/clock.h>
 #include <folioscale/memdesc.h>
+#include <folioscale/pfn_mix.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/trace.h>

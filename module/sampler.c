@@ -3,8 +3,8 @@
 #include <linux/array_size.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
-#include <linux/sched.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 #include <linux/wait.h>

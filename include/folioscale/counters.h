@@ -4,8 +4,8 @@
 #define FOLIOSCALE_COUNTERS_H
 
 #include <linux/compiler.h>
-#include <asm/barrier.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
 
 #define FSC_COUNTER(id, ...)		FSC_##id,
 

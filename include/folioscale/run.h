@@ -15,9 +15,9 @@
 #include <folioscale/config.h>
 #include <folioscale/idler.h>
 #include <folioscale/limbo.h>
-#include <folioscale/parse.h>
 #include <folioscale/marker.h>
 #include <folioscale/memdesc.h>
+#include <folioscale/parse.h>
 #include <folioscale/sampler.h>
 #include <folioscale/thread.h>
 #include <folioscale/violation.h>

@@ -6,10 +6,10 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 
-#include <folioscale/pfn_mix.h>
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
 #include <folioscale/layout.h>
+#include <folioscale/pfn_mix.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/stamp.h>
