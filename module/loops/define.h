@@ -63,15 +63,15 @@ static void path##_##proto##_drop(struct fsc_thread *t, u32 key)			\
 		fsc_evict(t, &fsc_##proto, path##_remove, key, false);			\
 }
 
-#define FSC_LOOPS_ENTRY(path, proto)			\
-	{						\
-		.protocol	= &fsc_##proto,		\
-		.read		= path##_##proto##_read,\
+#define FSC_LOOPS_ENTRY(path, proto)					\
+	{								\
+		.protocol	= &fsc_##proto,				\
+		.read		= path##_##proto##_read,		\
 		.read_general	= path##_##proto##_read_general,	\
-		.stall		= path##_##proto##_stall,	\
-		.turn		= path##_##proto##_turn,\
-		.add		= path##_##proto##_add,	\
-		.drop		= path##_##proto##_drop,\
+		.stall		= path##_##proto##_stall,		\
+		.turn		= path##_##proto##_turn,		\
+		.add		= path##_##proto##_add,			\
+		.drop		= path##_##proto##_drop,		\
 	},
 
 #endif /* FSC_LOOPS_DEFINE_H */

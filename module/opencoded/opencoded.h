@@ -25,7 +25,7 @@
 /* Number of frames of a share with @weight in mix=60:20:10:5:5, for this many folios. */
 #define FSC_OPENCODED_SHARE(weight)	(FSC_OPENCODED_FOLIOS * (weight) / 60)
 /* Blocks for all shares, and one for the hugetlb folio. */
-#define FSC_OPENCODED_BLOCKS_MAX	(DIV_ROUND_UP(FSC_OPENCODED_SHARE(60 + 20 + 10 + 5), \
+#define FSC_OPENCODED_BLOCKS_MAX	(DIV_ROUND_UP(FSC_OPENCODED_SHARE(60 + 20 + 10 + 5),	\
 					      pageblock_nr_pages) + 1)
 /* Any value with FSC_GENERATION_GONE clear. */
 #define FSC_OPENCODED_GENERATION	2

@@ -194,15 +194,15 @@ static int fsc_ignore_locked_set_up(struct fsc_run *run)
 	return fsc_readers_alloc_data(run, sizeof(struct fsc_unowned));
 }
 
-#define fsc_ignoring_xadd_refs {		\
-	.name		= "xadd",		\
-	.freezes	= true,			\
-	.tryget		= fsc_ignore_locked_tryget,	\
-	.add		= fsc_cas_add,		\
+#define fsc_ignoring_xadd_refs {				\
+	.name		= "xadd",				\
+	.freezes	= true,					\
+	.tryget		= fsc_ignore_locked_tryget,		\
+	.add		= fsc_cas_add,				\
 	.put_testzero	= fsc_ignore_locked_put_testzero,	\
-	.freeze		= fsc_xadd_freeze,	\
-	.unfreeze	= fsc_cas_unfreeze,	\
-	.enable		= fsc_cas_enable,	\
+	.freeze		= fsc_xadd_freeze,			\
+	.unfreeze	= fsc_cas_unfreeze,			\
+	.enable		= fsc_cas_enable,			\
 }
 
 static const struct fsc_protocol fsc_ignore_locked = {

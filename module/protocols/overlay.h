@@ -49,14 +49,14 @@ static __always_inline void fsc_overlay_unfreeze(void *folio)
 }
 
 /* The kernel's own count, and no other. The page allocator has already set it. */
-#define fsc_overlay_refs {			\
-	.name		= "cas",		\
-	.freezes	= true,			\
-	.tryget		= fsc_overlay_tryget,	\
-	.add		= fsc_overlay_add,	\
+#define fsc_overlay_refs {				\
+	.name		= "cas",			\
+	.freezes	= true,				\
+	.tryget		= fsc_overlay_tryget,		\
+	.add		= fsc_overlay_add,		\
 	.put_testzero	= fsc_overlay_put_testzero,	\
-	.freeze		= fsc_overlay_freeze,	\
-	.unfreeze	= fsc_overlay_unfreeze,	\
+	.freeze		= fsc_overlay_freeze,		\
+	.unfreeze	= fsc_overlay_unfreeze,		\
 }
 
 static inline void *fsc_overlay_alloc(struct fsc_thread *t, unsigned int order)

@@ -85,8 +85,9 @@ static u64 fsc_rcu_desc_max(const struct fsc_run *run)
 	.freeing.private_max		= fsc_rcu_desc_max,				\
 	.reader.refcounted		= true,						\
 	.freeing.deferral		= FSC_DEFER_KFREE_RCU,				\
-	.freeing.deferrals		= BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) | \
-			  BIT(FSC_DEFER_CALL_RCU_HURRY),		\
+	.freeing.deferrals		=						\
+		BIT(FSC_DEFER_KFREE_RCU) | BIT(FSC_DEFER_CALL_RCU) |			\
+		BIT(FSC_DEFER_CALL_RCU_HURRY),						\
 	FSC_DESCRIPTOR_OPS(by),								\
 	.freeing.alloc			= fsc_desc_alloc,				\
 	.freeing.free			= fsc_rcu_desc_free

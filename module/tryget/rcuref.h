@@ -47,11 +47,11 @@ static __always_inline void fsc_rcuref_enable(void *folio, int refs)
 	rcuref_init(&((struct fsc_folio *)folio)->rcuref, refs);
 }
 
-#define fsc_rcuref_refs {			\
-	.name		= "rcuref",		\
-	.tryget		= fsc_rcuref_tryget,	\
+#define fsc_rcuref_refs {				\
+	.name		= "rcuref",			\
+	.tryget		= fsc_rcuref_tryget,		\
 	.put_testzero	= fsc_rcuref_put_testzero,	\
-	.enable		= fsc_rcuref_enable,	\
+	.enable		= fsc_rcuref_enable,		\
 }
 
 #endif /* FSC_TRYGET_RCUREF_H */

@@ -77,15 +77,15 @@ static __always_inline bool fsc_xadd_freeze(void *folio)
 	return atomic_cmpxchg(&((struct fsc_folio *)folio)->refcount, 1, FSC_XADD_LOCKED) == 1;
 }
 
-#define fsc_xadd_refs {				\
-	.name		= "xadd",		\
-	.freezes	= true,			\
-	.tryget		= fsc_xadd_tryget,	\
-	.add		= fsc_cas_add,		\
+#define fsc_xadd_refs {					\
+	.name		= "xadd",			\
+	.freezes	= true,				\
+	.tryget		= fsc_xadd_tryget,		\
+	.add		= fsc_cas_add,			\
 	.put_testzero	= fsc_xadd_put_testzero,	\
-	.freeze		= fsc_xadd_freeze,	\
-	.unfreeze	= fsc_cas_unfreeze,	\
-	.enable		= fsc_cas_enable,	\
+	.freeze		= fsc_xadd_freeze,		\
+	.unfreeze	= fsc_cas_unfreeze,		\
+	.enable		= fsc_cas_enable,		\
 }
 
 #endif /* FSC_TRYGET_XADD_H */
