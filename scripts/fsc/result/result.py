@@ -277,7 +277,9 @@ def widest(result: dict[str, Any], metric: str) -> float | None:
 
 
 def validate(result: dict[str, Any]) -> None:
-    shape.Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))).validate(result)
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    schema["$defs"]["metric"]["enum"] = [*metrics.METRICS]
+    shape.Validator(schema).validate(result)
 
 
 def file_of(path: Path) -> Path:
