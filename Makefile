@@ -103,7 +103,7 @@ distclean:
 #h              kernels' own checkers (KERNEL=, as of kernels)
 #h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
-#h   soak       random points for an hour, each of them checked; a failure says how to have it again
+#h   soak       random points for an hour, each of them checked; a failure says how to repeat it
 #h   trace      one run of the module in the VM under a bpftrace script or hist: triggers
 #h   perf       one run of the module in the VM under perf, and where its time goes
 #h   shell      a shell in the VM with the module loaded and idle

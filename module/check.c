@@ -65,11 +65,11 @@ static int choose_loops(struct fsc_run *run)
 		return -EINVAL;
 	}
 	if (!run->loops) {
-		/* No reason given: the descriptor is reused immediately. */
+		/* Without @cas_only rcuref is refused: the descriptor is reused immediately. */
 		pr_err("tryget=%s: allowed: %s with %s=%s: %s\n", tryget, protocol->refs.name,
 		       protocol->bug.name ? "busted" : "protocol",
 		       protocol->bug.name ?: protocol->name,
-		       protocol->bug.name ? "it is a bug of that" :
+		       protocol->bug.name ? "the control exists only for that" :
 		       protocol->cas_only ?:
 		       "rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze");
 		return -EINVAL;

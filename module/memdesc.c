@@ -216,8 +216,8 @@ static unsigned long next_there(struct fsc_memdesc_map *map, unsigned long secti
  * @map: the map
  * @pfn: where the walker is, the first frame of a block
  *
- * Steps between sections must be cheap: it is chance over how many sections the
- * blocks of a walk are spread.
+ * Steps between sections must be cheap, because the number of sections that the
+ * blocks of a walk are in is random.
  *
  * Context: Any.
  * Return: First frame of the first block at or after @pfn that may have words; wraps around to

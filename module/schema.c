@@ -85,7 +85,7 @@ static void show_protocol(struct seq_file *m, const struct fsc_protocol *protoco
 	show_flag(m, "own_descriptor", protocol->own_descriptor);
 	seq_printf(m, ", \"copies\": %u", protocol->reader.copies);
 	show_flag(m, "locked", protocol->reader.locked);
-	/* A batch or a ceiling, whatever the clock; kfree_rcu()'s limbo has neither. */
+	/* Its limbo is bounded by a batch or a ceiling, not by the clock as with kfree_rcu(). */
 	show_flag(m, "keeps_back",
 		  protocol->freeing.private_max && protocol->freeing.deferral == FSC_DEFER_AUTO);
 	seq_putc(m, '}');

@@ -24,14 +24,14 @@ noinline void fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, uns
 	u64 *tried = &t->tries[min(tries, FSC_MAX_TRIES) - 1];
 
 	fsc_count(&t->counters, why);
-	/* A fallback follows a try that was counted already. WRITE_ONCE: others read it. */
+	/* A fallback follows a try that was counted already. Others read it: WRITE_ONCE. */
 	if (why != FSC_SEQ_FALLBACKS)
 		WRITE_ONCE(*tried, *tried + 1);
 	trace_fsc_retry(key, why, tries);
 }
 
 /**
- * fsc_recheck_failed - the same for a try that took a reference in vain
+ * fsc_recheck_failed - the same for a try whose recheck failed after it took a reference
  * @t: the reader
  * @why: the counter
  * @key: the key; on the pfn path the frame
@@ -53,7 +53,7 @@ noinline void fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64
 }
 
 /**
- * fsc_trace_fell - trace a GUP walk that fell back; it has been counted
+ * fsc_trace_fallback - trace a GUP walk that fell back; it has been counted
  * @why: the counter
  * @key: the key
  * @rechecked: it had a reference, and @found is known
@@ -61,7 +61,7 @@ noinline void fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64
  *
  * Context: Any.
  */
-noinline __cold void fsc_trace_fell(enum fsc_counter why, u64 key, bool rechecked, u64 found)
+noinline __cold void fsc_trace_fallback(enum fsc_counter why, u64 key, bool rechecked, u64 found)
 {
 	trace_fsc_retry(key, why, 1);
 	if (rechecked)

@@ -103,5 +103,5 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"the negative control showed no violation" };
 	return (struct fsc_judgement){ FSC_PASS,
-		config->nr_readers ? "" : "no reader: nothing but the balance was checked" };
+		config->nr_readers ? "" : "no reader: only the balance was checked" };
 }

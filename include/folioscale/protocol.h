@@ -110,7 +110,7 @@ struct fsc_bug {
  * struct fsc_protocol - traits and operations, in parts
  * @name: what protocol= takes
  * @own_descriptor: struct fsc_folio from a cache, not struct folio
- * @cas_only: why it supports only tryget=cas; NULL if no reason of its own
+ * @cas_only: why it supports only tryget=cas; NULL: not so
  * @refs: how references are counted; without @reader.refcounted only the slot has one
  * @says: in words
  * @reader: what a reader must do

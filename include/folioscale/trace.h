@@ -29,7 +29,7 @@ DECLARE_TRACEPOINT(fsc_reuse);
 void __cold fsc_retry(struct fsc_thread *t, enum fsc_counter why, u64 key, unsigned int tries);
 void __cold fsc_recheck_failed(struct fsc_thread *t, enum fsc_counter why, u64 key,
 			       unsigned int tries, const void *folio);
-void __cold fsc_trace_fell(enum fsc_counter why, u64 key, bool rechecked, u64 found);
+void __cold fsc_trace_fallback(enum fsc_counter why, u64 key, bool rechecked, u64 found);
 void fsc_trace_alloc(u64 key, u64 generation, unsigned long pfn, unsigned int order, u64 took_ns);
 void fsc_trace_reuse(u64 key, bool same_key, u64 after_ns);
 void fsc_trace_free(const struct fsc_thread *t, u64 key, unsigned long pfn, unsigned int order,

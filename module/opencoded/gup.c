@@ -50,24 +50,24 @@ static __always_inline struct folio *get_overlay(u32 key)
 	local_irq_save(flags);
 	pmd = READ_ONCE(*pmdp);
 	if (unlikely(!pmd))
-		goto fell;
+		goto failed;
 	ptep = (const unsigned long *)(pmd & ~FSC_PRESENT) + key % FSC_PTES;
 	pte = READ_ONCE(*ptep);
 	if (unlikely(!pte))
-		goto fell;
+		goto failed;
 	page = pfn_to_page(pte >> PAGE_SHIFT);
 	folio = page_folio(page);
 	if (unlikely(!folio_try_get(folio)))
-		goto fell;
+		goto failed;
 	if (unlikely(page_folio(page) != folio) || unlikely(READ_ONCE(*pmdp) != pmd) ||
 	    unlikely(READ_ONCE(*ptep) != pte)) {
 		drop = folio;
-		goto fell;
+		goto failed;
 	}
 	local_irq_restore(flags);
 	return folio;
 
-fell:
+failed:
 	local_irq_restore(flags);
 	if (drop)
 		fsc_opencoded_put_overlay(drop);
@@ -106,31 +106,31 @@ static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 	local_irq_save(flags);
 	pmd = READ_ONCE(*pmdp);
 	if (unlikely(!pmd))
-		goto fell;
+		goto failed;
 	ptep = (const unsigned long *)(pmd & ~FSC_PRESENT) + key % FSC_PTES;
 	pte = READ_ONCE(*ptep);
 	if (unlikely(!pte))
-		goto fell;
+		goto failed;
 	slot = fsc_memdesc_slot(&fsc_opencoded.map, pte >> PAGE_SHIFT);
 	if (unlikely(!slot))
-		goto fell;
+		goto failed;
 	word = READ_ONCE(*slot);
 	folio = fsc_memdesc_folio(word);
 	if (unlikely(!folio))
-		goto fell;
+		goto failed;
 	if (hazard) {
 		WRITE_ONCE(fsc_opencoded.hazard, folio);
 		/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
 		smp_mb();
 		if (unlikely(READ_ONCE(*slot) != word))
-			goto fell;
+			goto failed;
 	}
 	if (unlikely(!fsc_opencoded_tryget(folio)))
-		goto fell;
+		goto failed;
 	if ((recheck && unlikely(READ_ONCE(*slot) != word)) ||
 	    unlikely(READ_ONCE(*pmdp) != pmd) || unlikely(READ_ONCE(*ptep) != pte)) {
 		drop = folio;
-		goto fell;
+		goto failed;
 	}
 	if (hazard)
 		/* Would pair with the acquire of a freer's scan. */
@@ -138,7 +138,7 @@ static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 	local_irq_restore(flags);
 	return folio;
 
-fell:
+failed:
 	if (hazard)
 		/* As above. */
 		smp_store_release(&fsc_opencoded.hazard, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Open-coded lookups for each path and protocol, without the
- * harness. `make icount` compares the harness's loops with them.
+ * Open-coded lookups for each path and protocol, without the harness. `make
+ * icount` compares the harness's loops with them.
  *
  * insmod fsc_opencoded.ko path=NAME protocol=NAME lookups=N runs the loop on a
  * bound kthread before it returns, and creates fsc_opencoded/result in debugfs.
@@ -31,7 +31,7 @@ MODULE_PARM_DESC(path, "how folios are found: pagecache, gup or pfn");
 
 static char *protocol = "typesafe";
 module_param(protocol, charp, 0444);
-MODULE_PARM_DESC(protocol, "whose loop; a wrong one lists those of the path");
+MODULE_PARM_DESC(protocol, "protocol whose loop to run; an unknown one lists those of the path");
 
 static unsigned int lookups = 1000000;
 module_param(lookups, uint, 0444);
@@ -391,5 +391,5 @@ static void __exit opencoded_exit(void)
 module_init(opencoded_init);
 module_exit(opencoded_exit);
 
-MODULE_DESCRIPTION("folioscale's lookups written by hand, to hold the harness against");
+MODULE_DESCRIPTION("folioscale's lookups written by hand, to compare the harness with");
 MODULE_LICENSE("GPL");

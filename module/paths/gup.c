@@ -30,32 +30,32 @@
 static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
 {
 	if (proto->bug.touches_slab)
-		return "no slab is looked at on this path";
+		return "this path does not meet slabs";
 	if (proto->bug.caught_by_pte)
-		return "GUP looks at the pte again, and does not suffer from it";
+		return "GUP rechecks the pte, which hides this bug";
 	if (!proto->reader.refcounted)
-		return "GUP hands out references, and it takes none";
-	return proto->reader.copies ? "GUP hands out references, and it copies" : NULL;
+		return "GUP returns references, and its readers take none";
+	return proto->reader.copies ? "GUP returns references, and its readers copy" : NULL;
 }
 
-#define GUP_FELL	((void *)1)
+#define GUP_FELL_BACK	((void *)1)
 
-/* %GUP_FELL with the key of the folio that the reference was on, read before the put. */
-static __always_inline void *gup_fell_from(u64 key)
+/* %GUP_FELL_BACK with the key of the folio that the reference was on, read before the put. */
+static __always_inline void *gup_fell_back_from(u64 key)
 {
 	return (void *)(key << 1 | 1);
 }
 
-static __always_inline bool gup_is_folio(const void *fell)
+static __always_inline bool gup_is_folio(const void *fallback)
 {
-	return !((unsigned long)fell & 1);
+	return !((unsigned long)fallback & 1);
 }
 
 /**
  * struct gup_found - result of a walk, to be finished with interrupts on
  * @folio: with a reference or a pin; NULL if none
- * @fell: NULL if the walk did not fall back; else %GUP_FELL, or a folio to free because its
- *	last reference was ours
+ * @fallback: NULL if the walk did not fall back; else %GUP_FELL_BACK, or a folio to free
+ *	because its last reference was ours
  * @key: the key
  * @pinned: @folio has a pin
  * @rechecked: it fell back with a reference, and tracing needs the key of that folio
@@ -63,7 +63,7 @@ static __always_inline bool gup_is_folio(const void *fell)
  */
 struct gup_found {
 	void *folio;
-	void *fell;
+	void *fallback;
 	u32 key;
 	bool pinned;
 	bool rechecked;
@@ -112,17 +112,17 @@ static __always_inline void gup_fall_back(struct fsc_thread *t, const struct fsc
 	fsc_count(&t->counters, why);
 	/* gup_finish() traces it: keeping the key until here would cost every lookup. */
 	found->why = why;
-	found->fell = GUP_FELL;
+	found->fallback = GUP_FELL_BACK;
 	if (!found->folio)
 		return;
 	/* Else gcc keeps the address of the count, for which the walk has no register to spare. */
 	OPTIMIZER_HIDE_VAR(found->folio);
 	if (tracepoint_enabled(fsc_recheck_failed)) {
 		found->rechecked = true;
-		found->fell = gup_fell_from(fsc_folio_key(proto, t->run, found->folio));
+		found->fallback = gup_fell_back_from(fsc_folio_key(proto, t->run, found->folio));
 	}
 	if (gup_put_testzero(t, proto, found, general))
-		found->fell = found->folio;
+		found->fallback = found->folio;
 	found->folio = NULL;
 }
 
@@ -210,15 +210,15 @@ out:
 static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_protocol *proto,
 				       struct fsc_slot slot, struct gup_found *found, bool general)
 {
-	if (!proto->reader.locked && unlikely(found->fell) &&
+	if (!proto->reader.locked && unlikely(found->fallback) &&
 	    (tracepoint_enabled(fsc_retry) || tracepoint_enabled(fsc_recheck_failed)))
-		fsc_trace_fell(found->why, slot.key, found->rechecked,
-			       gup_is_folio(found->fell) ?
-			       fsc_folio_key(proto, t->run, found->fell) :
-			       (unsigned long)found->fell >> 1);
-	if (!proto->reader.locked && unlikely(found->fell) && gup_is_folio(found->fell))
-		fsc_reader_free(t, proto, found->fell);
-	if (proto->reader.locked || unlikely(found->fell)) {
+		fsc_trace_fallback(found->why, slot.key, found->rechecked,
+				   gup_is_folio(found->fallback) ?
+				   fsc_folio_key(proto, t->run, found->fallback) :
+				   (unsigned long)found->fallback >> 1);
+	if (!proto->reader.locked && unlikely(found->fallback) && gup_is_folio(found->fallback))
+		fsc_reader_free(t, proto, found->fallback);
+	if (proto->reader.locked || unlikely(found->fallback)) {
 		found->folio = fsc_mapping_find_locked(t, proto, slot,
 						       general && proto->reader.locked);
 		found->pinned = false;

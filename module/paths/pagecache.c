@@ -15,7 +15,7 @@ static __always_inline void *xas_reload(struct xa_state *xas);
 
 static __always_inline const char *pagecache_refuses(const struct fsc_protocol *proto)
 {
-	return proto->bug.touches_slab ? "no slab is looked at on this path" : NULL;
+	return proto->bug.touches_slab ? "this path does not meet slabs" : NULL;
 }
 
 /* Let others run while the folio stays frozen. The caller goes on in a new RCU section. */

@@ -4,8 +4,8 @@
  * mm/compaction.c:isolate_migratepages_block and
  * mm/page_idle.c:page_idle_get_folio. A lookup is a decision about one of our
  * frames; a hit is a folio that was used. Frames that are not ours are skipped
- * and not counted, and so are blocks without our frames: how far an arm's
- * frames are apart is chance.
+ * and not counted, and so are blocks without our frames, because how many of
+ * those lie between an arm's frames is random.
  *
  * With passes=2 the first pass only reads memdesc words and decides by their
  * type. Types without a reference count are done then, and frames of one folio
@@ -32,7 +32,7 @@ static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 {
 	if (proto->reader.locked)
 		return "a frame has no mapping to lock";
-	return proto->reader.copies ? "a frame has no mapping whose sequence to recheck" : NULL;
+	return proto->reader.copies ? "a frame has no mapping, so no sequence to recheck" : NULL;
 }
 
 /* Like fsc_use(), but the walker knows the frame, and reads the key from the folio. */

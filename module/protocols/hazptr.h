@@ -24,8 +24,8 @@
  * A stalled reader (stall_ms) stalls with a published hazard, not in the gap
  * before.
  *
- * A tryget that starts over leaves its pointer in the slot until the next one
- * overwrites it. That keeps one descriptor a little longer.
+ * A lookup that starts over leaves its pointer in the slot until it publishes the
+ * next one. That keeps one descriptor a little longer.
  */
 #ifndef FSC_PROTOCOL_HAZPTR_H
 #define FSC_PROTOCOL_HAZPTR_H
@@ -34,7 +34,7 @@
 
 #include "descriptor.h"
 
-/* Descriptors of a batch per slot, so that a scan frees most of a batch. */
+/* Descriptors of a batch for each reader, which protects one: a scan frees half of a batch. */
 #define FSC_HAZARD_FACTOR	2
 #define FSC_HAZARD_BATCH_MIN	64
 
@@ -179,7 +179,7 @@ static u64 fsc_hazptr_max(const struct fsc_run *run)
 	.says.reader			=						\
 		"publishes the pointer, full barrier, looks again, tryget",		\
 	.cas_only			=						\
-		"no grace period keeps a descriptor that a late put looks at",		\
+		"without a grace period a late put may touch a freed descriptor",		\
 	.reader.refcounted		= true,						\
 	.reader.protects		= true,						\
 	.set_up				= fsc_hazptr_set_up,				\

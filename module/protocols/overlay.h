@@ -113,7 +113,7 @@ static const struct fsc_protocol fsc_overlay = {
 		"none: struct folio over struct page, as in today's kernel",
 	.says.pages			= "freed at once",
 	.says.reader			= "tryget, recheck",
-	.cas_only			= "it takes the kernel's own",
+	.cas_only			= "it uses the count of struct folio",
 	.reader.refcounted		= true,
 	.reader.recheck			= true,
 	.freeing.reused_before_gp	= true,

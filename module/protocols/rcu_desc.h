@@ -62,12 +62,12 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 		preempt_enable();
 	}
 	fsc_count_freed(&t->counters, order);
-	/* After the release in there: who reads this count and flushes waits for that many. */
+	/* The barrier in there comes first: a flush that read this count waits for that many. */
 	if (unlikely(!local))
 		fsc_count(&t->counters, FSC_DEFERRED_REMOTE);
 }
 
-/* What may be in sheaves that are not full, or behind the last marker: it waits for more frees. */
+/* Descriptors in partly filled sheaves, or behind the last marker, wait for more frees. */
 static u64 fsc_rcu_desc_max(const struct fsc_run *run)
 {
 	u64 cpus = min(run->config.nr_readers + run->config.nr_freers, num_possible_cpus());

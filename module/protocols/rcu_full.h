@@ -42,7 +42,7 @@ static const struct fsc_protocol fsc_rcu_full = {
 	.says.descriptor		= "option 3: freed after a grace period",
 	.says.pages			= "freed by the same callback",
 	.says.reader			=
-		"nothing inside RCU; cannot keep a folio, nor sleep with it",
+		"nothing, inside RCU; cannot keep a folio, or sleep while it uses one",
 	.cas_only			= "its readers take no reference",
 	.freeing.deferral		= FSC_DEFER_CALL_RCU,
 	.freeing.deferrals		= BIT(FSC_DEFER_CALL_RCU) | BIT(FSC_DEFER_CALL_RCU_HURRY),

@@ -131,7 +131,7 @@ static int fsc_seq_set_up(struct fsc_run *run)
 	.says.descriptor		= "as with typesafe",				\
 	.says.pages			= "freed at once",				\
 	.says.reader			=						\
-		"copies, believes the copy if nothing was removed meanwhile",		\
+		"copies, and uses the copy if nothing was removed meanwhile",		\
 	.reader.refcounted		= true,						\
 	.reader.recheck			= true,						\
 	.freeing.reused_before_gp	= true,						\

@@ -47,7 +47,7 @@ static void buckets_are_narrow(struct kunit *test)
 	}
 }
 
-static void what_is_too_large_overflows(struct kunit *test)
+static void large_values_overflow(struct kunit *test)
 {
 	static const u64 too_large[] = {
 		BIT_ULL(FSC_HIST_MAX_BITS),
@@ -179,7 +179,7 @@ static void buckets_bound_the_error_of_quantiles(struct kunit *test)
 static struct kunit_case hist_cases[] = {
 	KUNIT_CASE(buckets_are_contiguous),
 	KUNIT_CASE(buckets_are_narrow),
-	KUNIT_CASE(what_is_too_large_overflows),
+	KUNIT_CASE(large_values_overflow),
 	KUNIT_CASE(extremes_are_exact),
 	KUNIT_CASE(reset_leaves_nothing),
 	KUNIT_CASE(merge_adds_up),

@@ -188,7 +188,7 @@ static void waits_outside_of_the_window_are_only_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, released.ended, 0);
 }
 
-static void times_of_free_may_come_round(struct kunit *test)
+static void times_of_free_may_wrap(struct kunit *test)
 {
 	struct fsc_run *run = test->priv;
 	u64 from = fsc_clock() - 10 * NSEC_PER_MSEC;
@@ -278,7 +278,7 @@ static void limbo_is_what_is_freed_and_not_released(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, level.pages, 0);
 }
 
-static void peaks_are_the_window_s(struct kunit *test)
+static void peaks_are_of_the_window(struct kunit *test)
 {
 	struct fsc_run *run = test->priv;
 
@@ -394,7 +394,7 @@ static void own_callbacks_keep_no_pointers(struct kunit *test)
 
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
 
-/* With kvzalloc(): a thread has histograms in it, too large for a slab. */
+/* kvzalloc(): a thread contains histograms, and is too large for a slab. */
 static struct fsc_thread *thread_alloc(struct kunit *test)
 {
 	struct fsc_thread *t = kvzalloc_obj(*t, GFP_KERNEL);
@@ -442,10 +442,10 @@ static struct kunit_case limbo_cases[] = {
 	KUNIT_CASE(waits_are_cut_off_at_the_edges_of_the_window),
 	KUNIT_CASE(waits_that_end_in_the_window_are_whole),
 	KUNIT_CASE(waits_outside_of_the_window_are_only_counted),
-	KUNIT_CASE(times_of_free_may_come_round),
+	KUNIT_CASE(times_of_free_may_wrap),
 	KUNIT_CASE(releases_are_summed_over_cpus),
 	KUNIT_CASE(limbo_is_what_is_freed_and_not_released),
-	KUNIT_CASE(peaks_are_the_window_s),
+	KUNIT_CASE(peaks_are_of_the_window),
 	KUNIT_CASE(barriers_cover_what_was_freed_before),
 	KUNIT_CASE(freers_wait_once_it_is_reached),
 	KUNIT_CASE(own_callbacks_keep_no_pointers),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tests that need no run. KUnit runs them when this module is loaded. */
+/* The module of the KUnit tests. KUnit runs them when it is loaded. */
 #include <linux/module.h>
 
 #include <folioscale/compat.h>

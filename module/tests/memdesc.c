@@ -131,7 +131,7 @@ static void publish(struct kunit *test, unsigned long pfn)
 	fsc_memdesc_publish(map, pfn, fsc_memdesc_word(NULL, FSC_MEMDESC_MISC), 1);
 }
 
-static void a_walk_meets_each_block_and_comes_round(struct kunit *test)
+static void a_walk_meets_each_block_and_wraps(struct kunit *test)
 {
 	struct fsc_memdesc_map *map = test->priv;
 	/* Two in one section, the last of the next section, and one near the end of a far root. */
@@ -229,7 +229,7 @@ static struct kunit_case memdesc_cases[] = {
 	KUNIT_CASE(frames_beyond_the_map_have_no_word),
 	KUNIT_CASE(each_frame_has_a_word_of_its_own),
 	KUNIT_CASE(all_frames_of_a_folio_are_published),
-	KUNIT_CASE(a_walk_meets_each_block_and_comes_round),
+	KUNIT_CASE(a_walk_meets_each_block_and_wraps),
 	KUNIT_CASE(a_walk_comes_back_to_the_only_block),
 	KUNIT_CASE(only_empty_blocks_are_unmarked),
 	{}

@@ -187,7 +187,7 @@ static void texts(struct kunit *test)
 	REFUSES(test, order, FIFTEEN "0:11", FIFTEEN FIFTEEN "0:1");
 }
 
-static void names_that_are_none(struct kunit *test)
+static void unknown_names(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -224,7 +224,7 @@ static void lists_of_orders(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, orders->max, 9);
 	KUNIT_EXPECT_EQ(test, fsc_order_of(orders, 12345), 9);
 
-	/* A single order is one cell, whatever its weight. */
+	/* A single order is one cell; its weights do not matter. */
 	KUNIT_ASSERT_EQ(test, fsc_parse_orders("3:5,3:7", orders), 0);
 	KUNIT_EXPECT_EQ(test, orders->nr, 1);
 	KUNIT_EXPECT_EQ(test, orders->min, 3);
@@ -311,7 +311,7 @@ static struct kunit_case params_cases[] = {
 	KUNIT_CASE(wide_numbers),
 	KUNIT_CASE(choices),
 	KUNIT_CASE(texts),
-	KUNIT_CASE(names_that_are_none),
+	KUNIT_CASE(unknown_names),
 	KUNIT_CASE(lists_of_orders),
 	KUNIT_CASE(shares_of_a_mix),
 	KUNIT_CASE(lists_of_cpus),

@@ -21,7 +21,7 @@ static void states_are_as_published(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fsc_stream_next(&stream), 1152992998833853505ULL);
 }
 
-static void no_seed_stops_a_stream(struct kunit *test)
+static void every_seed_starts_a_stream(struct kunit *test)
 {
 	struct fsc_stream stream;
 
@@ -112,8 +112,8 @@ static void uniform_keys_are_uniform(struct kunit *test)
 		}
 		/*
 		 * Chi-square with 63 degrees of freedom has mean 63 and standard deviation
-		 * 11.2. It is above 130 once in 10^6 times, and below 21 as rarely;
-		 * round-robin keys would be below.
+		 * 11.2. It is above 130 once in 10^6 times, and below 21 once in 10^6
+		 * times; for round-robin keys it would be below.
 		 */
 		KUNIT_EXPECT_LT(test, squares, 130 * CHI_EACH);
 		KUNIT_EXPECT_GT(test, squares, 21 * CHI_EACH);
@@ -213,7 +213,7 @@ static void popular_keys_are_drawn_by_the_table(struct kunit *test)
 
 static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(states_are_as_published),
-	KUNIT_CASE(no_seed_stops_a_stream),
+	KUNIT_CASE(every_seed_starts_a_stream),
 	KUNIT_CASE(keys_depend_on_seed_role_and_number),
 	KUNIT_CASE(keys_are_in_range),
 	KUNIT_CASE(uniform_keys_are_uniform),

@@ -45,7 +45,7 @@ OURS = re.compile(r"\bcallq? +[0-9a-f]+ <(\w+)[.\w]*>|R_X86_64_PLT32\s+((?:fsc|p
 CLEARED = re.compile(r"R_X86_64_PLT32\s+(?:__)?memset\b|\brep stos")
 # Functions that a plain loop may call: for a lookup that goes wrong, drops the last reference or
 # is sampled; for a walker once per block or free hugetlb folio; and for the bug of a negative control.
-SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fell|hist_record|"
+SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fallback|hist_record|"
                     r"xadd_sweep|pfn_mix_(touch|look_at_hugetlb|try_hugetlb)|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
                     r"pagecache_section_break|pfn_valid|__nr_to_section")
 

@@ -153,31 +153,31 @@ Invalid argument|busted=noreload: allowed: with protocol=hazptr|protocol=rcu_bou
 Invalid argument|busted=early_reuse: allowed: with protocol=rcu_bounded|protocol=hazptr busted=early_reuse
 Invalid argument|busted=ignore_locked: allowed: with protocol=rcu_desc|protocol=typesafe busted=ignore_locked tryget=xadd
 Invalid argument|busted=touch_slab: allowed: with protocol=typesafe|protocol=locked busted=touch_slab
-Invalid argument|path=gup: allowed: without protocol=rcu_full: GUP hands out references, and it takes none|path=gup protocol=rcu_full
-Invalid argument|path=gup: allowed: without protocol=seqcount: GUP hands out references, and it copies|path=gup protocol=seqcount
-Invalid argument|path=gup: allowed: without protocol=seqcount: GUP hands out references, and it copies|path=gup protocol=seqcount tryget=xadd
-Invalid argument|path=gup: allowed: without busted=early_pages: GUP hands out references, and it takes none|path=gup protocol=rcu_full busted=early_pages
-Invalid argument|path=gup: allowed: without busted=noseq: GUP hands out references, and it copies|path=gup protocol=seqcount busted=noseq
-Invalid argument|path=gup: allowed: without busted=early_reuse: GUP looks at the pte again, and does not suffer from it|path=gup protocol=rcu_bounded busted=early_reuse
-Invalid argument|path=gup: allowed: without busted=ignore_locked: GUP looks at the pte again, and does not suffer from it|path=gup protocol=rcu_desc tryget=xadd busted=ignore_locked
-Invalid argument|path=gup: allowed: without busted=touch_slab: no slab is looked at on this path|path=gup protocol=typesafe busted=touch_slab
-Invalid argument|path=pagecache: allowed: without busted=touch_slab: no slab is looked at on this path|path=pagecache protocol=typesafe busted=touch_slab
+Invalid argument|path=gup: allowed: without protocol=rcu_full: GUP returns references, and its readers take none|path=gup protocol=rcu_full
+Invalid argument|path=gup: allowed: without protocol=seqcount: GUP returns references, and its readers copy|path=gup protocol=seqcount
+Invalid argument|path=gup: allowed: without protocol=seqcount: GUP returns references, and its readers copy|path=gup protocol=seqcount tryget=xadd
+Invalid argument|path=gup: allowed: without busted=early_pages: GUP returns references, and its readers take none|path=gup protocol=rcu_full busted=early_pages
+Invalid argument|path=gup: allowed: without busted=noseq: GUP returns references, and its readers copy|path=gup protocol=seqcount busted=noseq
+Invalid argument|path=gup: allowed: without busted=early_reuse: GUP rechecks the pte, which hides this bug|path=gup protocol=rcu_bounded busted=early_reuse
+Invalid argument|path=gup: allowed: without busted=ignore_locked: GUP rechecks the pte, which hides this bug|path=gup protocol=rcu_desc tryget=xadd busted=ignore_locked
+Invalid argument|path=gup: allowed: without busted=touch_slab: this path does not meet slabs|path=gup protocol=typesafe busted=touch_slab
+Invalid argument|path=pagecache: allowed: without busted=touch_slab: this path does not meet slabs|path=pagecache protocol=typesafe busted=touch_slab
 Invalid argument|path=pfn: allowed: without protocol=locked: a frame has no mapping to lock|path=pfn protocol=locked
-Invalid argument|path=pfn: allowed: without protocol=seqcount: a frame has no mapping whose sequence to recheck|path=pfn protocol=seqcount
-Invalid argument|path=pfn: allowed: without busted=noseq: a frame has no mapping whose sequence to recheck|path=pfn protocol=seqcount busted=noseq
+Invalid argument|path=pfn: allowed: without protocol=seqcount: a frame has no mapping, so no sequence to recheck|path=pfn protocol=seqcount
+Invalid argument|path=pfn: allowed: without busted=noseq: a frame has no mapping, so no sequence to recheck|path=pfn protocol=seqcount busted=noseq
 Invalid argument|tryget=xadd: allowed: cas with protocol=overlay|protocol=overlay tryget=xadd
 Invalid argument|tryget=xadd: allowed: cas with protocol=rcu_full|protocol=rcu_full tryget=xadd
 Invalid argument|tryget=xadd: allowed: cas with protocol=locked|protocol=locked tryget=xadd
-Invalid argument|tryget=xadd: allowed: cas with protocol=hazptr: no grace period keeps a descriptor that a late put looks at|protocol=hazptr tryget=xadd
-Invalid argument|tryget=rcuref: allowed: cas with protocol=overlay: it takes the kernel's own|protocol=overlay tryget=rcuref removal=truncate
+Invalid argument|tryget=xadd: allowed: cas with protocol=hazptr: without a grace period a late put may touch a freed descriptor|protocol=hazptr tryget=xadd
+Invalid argument|tryget=rcuref: allowed: cas with protocol=overlay: it uses the count of struct folio|protocol=overlay tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=typesafe: rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze|protocol=typesafe tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=rcu_full: its readers take no reference|protocol=rcu_full tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=seqcount: rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze|protocol=seqcount tryget=rcuref removal=truncate
-Invalid argument|tryget=rcuref: allowed: cas with protocol=hazptr: no grace period keeps a descriptor that a late put looks at|protocol=hazptr tryget=rcuref removal=truncate
+Invalid argument|tryget=rcuref: allowed: cas with protocol=hazptr: without a grace period a late put may touch a freed descriptor|protocol=hazptr tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=locked: under the lock a get cannot fail|protocol=locked tryget=rcuref removal=truncate
 Invalid argument|tryget=xadd: allowed: cas with busted=norecheck|protocol=typesafe tryget=xadd busted=norecheck
 Invalid argument|tryget=xadd: allowed: cas with busted=early_reuse|protocol=rcu_bounded tryget=xadd busted=early_reuse
-Invalid argument|tryget=xadd: allowed: cas with busted=noreload: it is a bug of that|protocol=hazptr tryget=xadd busted=noreload
+Invalid argument|tryget=xadd: allowed: cas with busted=noreload: the control exists only for that|protocol=hazptr tryget=xadd busted=noreload
 Invalid argument|tryget=cas: allowed: xadd with busted=ignore_locked|protocol=rcu_desc busted=ignore_locked
 Invalid argument|removal=reclaim: allowed: truncate with tryget=rcuref, which cannot freeze|protocol=rcu_desc tryget=rcuref
 Invalid argument|removal=reclaim: allowed: truncate with tryget=rcuref, which cannot freeze|protocol=rcu_bounded tryget=rcuref path=gup
