@@ -18,14 +18,14 @@
 /**
  * fsc_report_string - print a text as a JSON string
  * @m: output
- * @text: ASCII; quotes, backslashes, newlines and tabs are escaped
+ * @text: ASCII; quotes, backslashes, newlines and tabs are escaped. NULL: an empty string
  *
  * Context: Process context.
  */
 void fsc_report_string(struct seq_file *m, const char *text)
 {
 	seq_putc(m, '"');
-	seq_escape_str(m, text, ESCAPE_SPACE | ESCAPE_SPECIAL, "\"\\\n\t");
+	seq_escape_str(m, text ?: "", ESCAPE_SPACE | ESCAPE_SPECIAL, "\"\\\n\t");
 	seq_putc(m, '"');
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_report_string);

@@ -123,7 +123,7 @@ static void show_busted(struct seq_file *m)
 			   count++ ? "," : "", protocol->bug.name, protocol->name,
 			   protocol->refs.name);
 		show_text(m, "forgets", protocol->bug.forgets);
-		show_text(m, "widened_by", protocol->bug.widened_by ?: "");
+		show_text(m, "widened_by", protocol->bug.widened_by);
 		show_paths_of(m, protocol);
 		seq_putc(m, '}');
 	}

@@ -11,6 +11,7 @@ static void texts_are_json_strings(struct kunit *test)
 		const char *text, *json;
 	} texts[] = {
 		{ "", "\"\"" },
+		{ NULL, "\"\"" },
 		{ "as typed: 0-1,3", "\"as typed: 0-1,3\"" },
 		{ "a \"quote\"", "\"a \\\"quote\\\"\"" },
 		{ "\\", "\"\\\\\"" },
