@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The documents: their length, their links, and what they say of the module's parameters and counters."""
+"""The documents: their length, their links, and the suites that they name."""
 
 import re
 import subprocess
@@ -27,6 +27,12 @@ def anchors(text: str) -> set[str]:
 class DocumentsTest(unittest.TestCase):
     def test_length(self) -> None:
         self.assertLessEqual(len(README.read_text().splitlines()), LINES)
+
+    def test_suites(self) -> None:
+        """README.md has a question for each suite."""
+        rows = README.read_text().partition("| suite | question |")[2].partition("\n\n")[0]
+        named = [name.strip() for names in re.findall(r"^\| ([a-z, ]+) \|", rows, re.M) for name in names.split(",")]
+        self.assertEqual(sorted(named), sorted(path.stem for path in (repo.SCRIPTS / "suites").glob("*.toml")))
 
     def test_links(self) -> None:
         dead = []
