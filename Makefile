@@ -109,7 +109,7 @@ distclean:
 #h   shell      a shell in the VM with the module loaded and idle
 #h   gdb        the same with a stub for gdb, and the lines to type into that
 #h   kernels    build debug kernels of KVER from Debian's source into a cache (KERNEL=kasan, recycle,
-#h              kcsan, rt, strict; all)
+#h              kcsan, rt, strict; all) or the one of ACCEL=uml (KERNEL=uml)
 #h   module     build folioscale.ko under build/modules/ and say where it is
 #h   clean      remove what was built; distclean: what was downloaded, too
 #h
@@ -118,7 +118,8 @@ distclean:
 #h              bench: several with commas between run the suite on each, and compare
 #h   KDIR=DIR   your own built kernel tree to build the module in, instead of Debian's
 #h   KERNEL=IMG the bzImage to boot (the one in KDIR)
-#h   ACCEL=     auto, kvm, tcg or icount (auto: KVM if a trial boot works, else tcg)
+#h   ACCEL=     auto, kvm, tcg, icount, or uml: a kernel that runs as a process, for times of the CPU itself
+#h              (auto: KVM if a trial boot works, else tcg; for SUITE=cpu, uml)
 #h   VCPUS=N    virtual CPUs (2)
 #h   MEM=MB     the VM's memory (2048)
 #h   SUITE=     bench: name under scripts/suites (scripts/folioscale suites lists them with their

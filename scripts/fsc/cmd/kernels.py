@@ -41,6 +41,7 @@ _MINUTES, _DISK = 6, "0.5G"
 _SOURCE_DISK = "1.7G"
 # The host's compiler: modules are built with the same one later.
 _COMPILER = "gcc"
+_SETUP = repo.SCRIPTS / "setup.sh"
 _SETTING = re.compile(r"(CONFIG_\w+)=(.+)")
 
 
@@ -142,6 +143,9 @@ def build(name: str, series: str) -> Kernel:
         raise SetupError(f"KVER={series}: ARCH=um has several CPUs since {_UM_SINCE}: allowed for it: {' '.join(_um_series())}")
     found = fetch.source(series)
     where = _place(name, series, found.version)
+    # Whoever asks for times does not ask for a build, and make has not installed what that takes.
+    if name == UM and not (where / "done").is_file() and subprocess.run([_SETUP, "kernels"], check=False).returncode:
+        raise SetupError(f"the kernel of ACCEL=uml is not built: run {_SETUP.relative_to(repo.ROOT)} kernels as root first")
     archive.once(where / "done", lambda: _build(name, found, fragment(name, series), where))
     return kernel.tree(str(where))
 
