@@ -156,16 +156,44 @@ wait_for_run() {
 	done
 }
 
-# point ID "NAME=VALUE ..." [SECONDS]: make one run of the module
+# nap SECONDS: wait without a fork, whose processes would take CPUs from the run's threads; needs
+# busybox's read
+nap() {
+	# shellcheck disable=SC3045 # it is busybox's
+	read -r -t "$1" _ <&4 || :
+}
+
+# watch ID SECONDS TIMES: tell the runner where a part of the window begins and ends, TIMES naps of
+# SECONDS, for which it counts how long the machine's CPUs were taken away
+watch() {
+	[ -p "$FSC_TMP/nap" ] || mkfifo "$FSC_TMP/nap"
+	exec 4<>"$FSC_TMP/nap"
+	while value "$FSC_DEBUGFS/state"; [ "$value" != measure ]; do
+		[ "$value" != 'done' ] || return 0
+		nap 0.01
+	done
+	# Not emit: that forks.
+	printf '@blob window/%s 0\n\n' "$1" >&3
+	left=$3
+	while [ "$left" -gt 0 ]; do
+		nap "$2"
+		# A short window has no samples: they would be in what it measures.
+		[ "$3" = 1 ] || { slab_sample; buddy_sample; }
+		left=$((left - 1))
+	done
+	printf '@blob window-end/%s 0\n\n' "$1" >&3
+	exec 4<&-
+}
+
+# point ID "NAME=VALUE ..." [SECONDS [NAP TIMES]]: make one run of the module; NAP and TIMES are of watch()
 point() {
 	objects="" total="" live="" limbo="" layout="" flags="" buddy=""
-	# From here to the end of the run the host watches for how long its CPUs were taken away.
-	emit "window/$1" /dev/null
 	# shellcheck disable=SC2086 # a list of words
 	if ! insmod "$FSC_KO" $2 2>"$FSC_TMP/insmod"; then
 		error "error/$1" "$FSC_TMP/insmod"
 		return 1
 	fi
+	[ -z "${4:-}" ] || watch "$1" "$4" "$5"
 	wait_for_run "${3:-0}"
 	if [ -n "$layout" ]; then
 		{

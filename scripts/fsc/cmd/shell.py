@@ -22,16 +22,16 @@ from . import kernels, options
 
 # On a terminal nobody reads the status port, so the lines for gdb go to the terminal as well.
 _JOB = """
-stty -F /dev/ttyS0 rows {rows} cols {columns}
+stty -F {tty} rows {rows} cols {columns}
 insmod {ko} autorun=0 {params} || exit
-cat <<'END' >/dev/ttyS0
+cat <<'END' >{tty}
 
 {ko} is loaded and idle. Start a run, then read what it found:
   cd /sys/kernel/debug/folioscale
   echo start > control; cat state; cat counters
 Its parameters are in /sys/module/folioscale/parameters and can be changed between runs.
 Or: rmmod folioscale; insmod {ko} protocol=typesafe nr_readers=2 duration_ms=2000
-exit, or Ctrl-A X, ends the machine.
+{end} ends the machine.
 {more}
 END
 {gdb}
@@ -65,7 +65,7 @@ shell objcopy$moves {ko} {copy}
 add-symbol-file {copy} $text$sections
 target remote 127.0.0.1:{port}
 END
-cat /tmp/gdb >/dev/ttyS0
+cat /tmp/gdb >{tty}
 emit gdb /tmp/gdb
 """
 
@@ -101,9 +101,11 @@ def _spec(args: argparse.Namespace) -> vm.BootSpec:
     outdir = repo.BUILD / "vm/shell"
     gdb = ""
     if args.gdb:
-        gdb = _GDB.format(ko=built, copy=outdir / "folioscale.ko", vmlinux=vmlinux(machine), port=args.gdb)
+        gdb = _GDB.format(ko=built, copy=outdir / "folioscale.ko", vmlinux=vmlinux(machine), port=args.gdb, tty=tty)
     columns, rows = shutil.get_terminal_size()
-    job = _JOB.format(rows=rows, columns=columns, params=traced.words(args.params), ko=quote(str(ko)),
+    # Without QEMU there is no monitor that Ctrl-A would reach.
+    tty, end = ("/dev/tty0", "exit") if machine.um else ("/dev/ttyS0", "exit, or Ctrl-A X,")
+    job = _JOB.format(tty=tty, end=end, rows=rows, columns=columns, params=traced.words(args.params), ko=quote(str(ko)),
                       more=more, gdb=gdb)
     return vm.BootSpec(
         kernel=machine, accel=how, timeout_s=0, job=job, files={"folioscale.ko": built},

@@ -18,6 +18,9 @@ _BOOT_S = 5.0
 _ICOUNT_SLOWDOWN = 10.0
 _OPENCODED_GUEST_S = 0.2
 _TURNOVER_GUEST_S = 2.5e-6
+# Both edges of a window, in which the guest's shell learns that it has begun, and is not late.
+_EDGES_MS = 40
+_NAP_MS = 100
 
 
 def expected_s(point: Point) -> float:
@@ -40,6 +43,12 @@ def plan(points: list[Point]) -> list[float]:
     return [seconds[0] + _BOOT_S, *seconds[1:]]
 
 
+def _watched(point: Point) -> str:
+    """The naps of the part of a window in which the host watches: a single one if it is short."""
+    left_ms = int(point.params.get("duration_ms", 2000)) - _EDGES_MS
+    return f"{left_ms / 1000:.3f} 1" if left_ms < 2 * _NAP_MS else f"{_NAP_MS / 1000} {left_ms // _NAP_MS}"
+
+
 def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh") -> str:
     """The job of one boot: what the machine is, whether it is fair, then the points."""
     icount = accel is not None and accel.name == "icount"
@@ -49,7 +58,8 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
         lines.append("sleep 2")
     for point in points:
         sleep = f" {point.seconds + 1:.0f}" if icount else ""
-        lines.append(f"point {point.id} {quote(point.module_args)}{sleep}")
+        watched = f" 0 {_watched(point)}" if accel and not accel.emulated else ""
+        lines.append(f"point {point.id} {quote(point.module_args)}{sleep}{watched}")
         if icount and point.opencoded:
             lines.append(f"opencoded {point.id} {point.path} {point.protocol} {OPENCODED_LOOKUPS}")
     return "\n".join(lines) + "\nexit 0\n"

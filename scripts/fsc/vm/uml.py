@@ -45,10 +45,11 @@ def huge_pages() -> bool:
     return bool(_namespace())
 
 
-def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[str]) -> list[str]:
-    """The command of a machine, to be run in the folder of @initrd."""
+def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[str], terminal: bool) -> list[str]:
+    """The command of a machine, to be run in the folder of @initrd. @terminal: its console is ours, and it has no status port."""
+    consoles = ("con0=fd:0,fd:1",) if terminal else ("con0=null,fd:2", "con1=null,fd:1")
     machine = [str(image), f"ncpus={vcpus}", "seccomp=on", f"mem={memory_mb}M", *([f"initrd={initrd}"] if initrd else []),
-               "con=null", "con0=null,fd:2", "con1=null,fd:1", "console=tty0", *words]
+               "con=null", *consoles, "console=tty0", *words]
     if found := _namespace():
         return [*found, f"{memory_mb + _ROOM_MB}M", *machine]
     return ["env", f"TMPDIR={_SEES_NO_HUGE_PAGES}", *machine]

@@ -41,6 +41,8 @@ _CMDLINE = ("init_on_alloc=0", "panic=-1", "oops=panic",
 # The guest writes these to the console around the job (guest/protocol.sh).
 _BEGIN_OF_JOB = "folioscale: begin of job"
 _END_OF_JOB = "folioscale: end of job"
+# QEMU's name for the serial line and the monitor on our own terminal.
+_TERMINAL = "mon:stdio"
 _POWER_OFF_S = 10.0
 _AGAIN = 2
 _SERVED_S = 60.0
@@ -113,12 +115,12 @@ def _boot_once(spec: BootSpec) -> Boot:
 
     def on_blob(name: str, data: bytes) -> None:
         kind, _, window = name.partition("/")
-        if kind == "run" and window in began:
-            take(f"steal/{window}", json.dumps(began.pop(window).until_now()).encode())
-        elif kind == "window":
+        if kind == "window":
             began[window] = Steal(process.pid, spec.vcpus)
-            return
-        take(name, data)
+        elif kind == "window-end":
+            take(f"steal/{window}", json.dumps(began.pop(window).until_now()).encode())
+        else:
+            take(name, data)
 
     def take(name: str, data: bytes) -> None:
         if spec.keep:
@@ -237,7 +239,8 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
     def command(console_to: str) -> list[str]:
         words = [*root.cmdline, *spec.accel.cmdline, *spec.cmdline]
         if um:
-            return uml.command(spec.kernel.image, spec.vcpus, spec.memory_mb, root.initrd, [*_CMDLINE, *words])
+            return uml.command(spec.kernel.image, spec.vcpus, spec.memory_mb, root.initrd, [*_CMDLINE, *words],
+                               terminal=console_to == _TERMINAL)
         return [QEMU, *spec.accel.arguments,
                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                 "-smp", str(spec.vcpus), "-m", str(spec.memory_mb),
@@ -324,5 +327,5 @@ def die_with(parent: int) -> Callable[[], None]:
 
 def run_interactive(spec: BootSpec) -> int:
     """Run QEMU on our own terminal; return its exit status."""
-    with prepare(spec, serial="mon:stdio", status="/dev/null").run() as qemu:
-        return qemu.wait()
+    with prepare(spec, serial=_TERMINAL, status="/dev/null").run() as process:
+        return process.wait()
