@@ -122,7 +122,7 @@ def _plain(sources: Sequence[Measured]) -> list[tuple[Measured, Section, str]]:
 
 def _asks_for_times(source: Measured) -> bool:
     """Whether its windows are too short for limbo, as they are many."""
-    return source.environment["suite"].get("blocks", 1) > 1
+    return source.environment["suite"].get("times", False)
 
 
 def _belongs(section: Section, metric: str) -> bool:

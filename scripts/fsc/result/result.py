@@ -166,7 +166,7 @@ def values_of(point: dict[str, Any], name: str) -> list[float]:
 
 
 def _blocks_of(point: dict[str, Any], name: str) -> dict[tuple[int, int], float]:
-    """The values by boot and block; empty if a boot is one block."""
+    """The values by boot and block; empty if they are not compared within blocks."""
     return {(rep["boot"], rep["block"]): rep["metrics"][name] for rep in _counts(point, name) if rep.get("block")}
 
 

@@ -47,7 +47,7 @@ class Point:
     opencoded: bool = False
     axes: dict[str, int | str] = field(default_factory=dict)    # in a matrix: the point's value on each axis
     alone: bool = False            # has a boot of its own: leftovers of other points would change its figures
-    block: int = 0                 # which block of its boot; 0 if a boot is one
+    block: int = 0                 # which block of its boot; 0 if values are not compared within blocks
 
     @property
     def place(self) -> str:
@@ -131,7 +131,7 @@ class Suite:
         chance = random.Random(f"{self.seed}/{boot}")
         found: list[Point] = []
         for block in range(1, self.blocks + 1):
-            points = [replace(point, block=block if self.blocks > 1 else 0) for point in self.plain()]
+            points = [replace(point, block=block if self.times or self.blocks > 1 else 0) for point in self.plain()]
             chance.shuffle(points)
             found += points
         return found
