@@ -207,8 +207,9 @@ def says(of: list[Row]) -> list[str]:
     if emulated:
         found.append(report_sections.LIMBO_CLOCK)
     if baselines:
-        found.append(f"{OPTIONS} are not tested against each other, only against {', '.join(baselines)}, whose limbo is 0: "
-                     "no order of them is claimed.")
+        found.append(f"{OPTIONS} are not tested against each other{', but for times against typesafe' * bool(times)}, only "
+                     f"against {', '.join(baselines)}, whose limbo is 0: no order of them is claimed." if emulated or not times
+                     else f"Arms are tested against {', '.join(baselines)} alone, not against each other.")
     found.append("[ ]: interval of the median over the boots of one run; a run on another day may lie outside. a to b: "
                  "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "Rates "
                  "asked for are not always reached (summary.txt has what was). full rate: what the freer of each arm reached, "

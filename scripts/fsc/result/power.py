@@ -122,24 +122,29 @@ def family(members: tuple[Arms | None, ...]) -> tuple[Power | None, ...]:
 def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
     """All tests of the metrics @shown in workloads that are compared with another one."""
     found = {(point["workload"], point["path"], point["protocol"]): point for point in result["points"]}
-    against = against_of(result["environment"]["suite"])
+    suite = result["environment"]["suite"]
+    against, times = against_of(suite), suite.get("times", False)
     for workload, path in dict.fromkeys(key[:2] for key in found if key[0] in against):
         own = {key[2]: point for key, point in found.items() if key[:2] == (workload, path)}
         of_pair: list[Row] = []
-        for metric in (name for name in METRICS if name in shown):
+        for metric in (name for name in METRICS if name in ([TIME] if times else shown)):
             tested = {protocol: figures for protocol, point in own.items()
                       if (figures := point["summary"].get(metric)) and figures["rankable"]
                       and figures.get("p") is not None}
             pairs = [(found[workload, path, protocol], found[against[workload], path, protocol])
                      for protocol in tested]
             both = [tuple(values_of(point, metric) for point in pair) for pair in pairs]
-            powers = family(tuple(measured(*values) for values in both)) if both else ()
+            # What is drawn here is not in blocks.
+            powers = ([None] * len(both) if times else
+                      family(tuple(measured(*values) for values in both)) if both else ())
             of_pair += [Row(workload, path, protocol, metric, tested[protocol]["p"] < stats.ALPHA,
                             one["params"] == other["params"], len({*values[0], *values[1]}) == 1, power)
                         for protocol, (one, other), values, power in zip(tested, pairs, both, powers)]
         yield from sorted(of_pair, key=lambda row: list(own).index(row.protocol))
 
 
+# What a suite that asks for times compares.
+TIME = "ns_per_lookup"
 # The titles of the table's columns.
 HEADS = ("spread", "equal", "10% more", "least")
 
@@ -170,6 +175,8 @@ def words(result: dict[str, Any], of: list[Row]) -> list[str]:
                      f"up to {100 * stats.at_most(called, len(equal)):.0f}% possible (95%, as if each test were by "
                      f"itself); {sum(row.equal and row.alike for row in of)} more could not differ, as all boots "
                      "had the same value.")
+    if result["environment"]["suite"].get("times"):
+        return found
     found.append(
         f"Each figure is of {DRAWS:,} simulated runs: boots are drawn lognormal, with the standard deviation "
         "that their logs have within the arms (spread; as many are 0 as were), which is itself drawn as loosely as so "
@@ -186,6 +193,8 @@ def render(result: dict[str, Any], shown: Sequence[str]) -> list[str]:
     of = list(rows(result, shown))
     if not of:
         return []
+    if result["environment"]["suite"].get("times"):
+        return ["--- how often this comparison errs ---", "", *(line for text in words(result, of) for line in table.wrap(text)), ""]
     pairs, last = against_of(result["environment"]["suite"]), ""
     name, widths = 37, (8, 8, 10, 8)
     lines = ["--- how often this comparison errs ---", "",

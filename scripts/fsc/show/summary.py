@@ -395,14 +395,16 @@ def legend(result: Result) -> list[str]:
     estimates = any(estimated(point, name) for point in result["points"] for name in point["summary"])
     if seen:
         n = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        found.append(f"median [interval]: of n = {n} boots; order statistics, exact coverage "
-                     f"{100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
+        times = env["suite"].get("times", False)
+        found.append(f"median [interval]: of n = {n} {'windows, the interval over boots' if times else 'boots'}; order "
+                     f"statistics, exact coverage {100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
                      "of bytes (B): 1024. They are boots of one run: a run on another day may lie outside of the "
                      "interval." + " ~: an estimate, see the notes." * estimates)
         if compared := _compared(result):
-            found.append(f"ratio: {compared}, Hodges-Lehmann on logs (its interval is in result.json); "
-                         f"n.d.: no difference shown (p >= {stats.ALPHA}; exact Mann-Whitney, permutation of "
-                         "the ranks where there are ties; Holm over the protocols of one metric and "
+            how = ("median over boots of the ratio within a block", "signed-rank test over boots") if times else (
+                "Hodges-Lehmann on logs", "exact Mann-Whitney, permutation of the ranks where there are ties")
+            found.append(f"ratio: {compared}, {how[0]} (its interval is in result.json); "
+                         f"n.d.: no difference shown (p >= {stats.ALPHA}; {how[1]}; Holm over the protocols of one metric and "
                          "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + "."
                          + (f" Arms are tested against {baseline} alone, not against each other." if baseline else ""))
     if seen and env["times_emulated"]:

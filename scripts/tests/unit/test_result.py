@@ -48,6 +48,7 @@ class BlocksTest(unittest.TestCase):
         found = synthetic.boot(number, self.suite.order(number), "uml")
         for point in found.points:
             rate = 10_000_000 * number * point.block * (1.1 if point.protocol == "rcu_desc" else 1)
+            rate *= 1.01 if point.workload == "b" and number % 2 else 1
             run = synthetic.run(point) | {"rates": {"lookups_per_second": round(rate), "turnovers_per_second": 0}}
             found.keep(f"run/{point.id}", json.dumps(run).encode())
             self.wait(found, point, 0.001)
@@ -71,6 +72,20 @@ class BlocksTest(unittest.TestCase):
             self.assertAlmostEqual(found[name], 1.1)
         self.assertAlmostEqual(found["p"], 2 / 64, msg="of boots, not of windows")
         self.assertAlmostEqual(result.widest(self.build(), "lookups_per_second"), 0, places=6)
+
+    def test_how_it_was_compared(self) -> None:
+        text = " ".join(summary.render(self.build()).split())
+        self.assertIn("median [interval]: of n = 24 windows, the interval over boots;", text)
+        self.assertIn("ratio: to typesafe, median over boots of the ratio within a block (its interval is in result.json); "
+                      "n.d.: no difference shown (p >= 0.05; signed-rank test over boots; Holm", text)
+
+    def test_the_same_once_more(self) -> None:
+        copies = [replace(point, workload=name) for name in "ab" for point in self.suite.points if point.protocol == "typesafe"]
+        self.suite = replace(self.suite, points=tuple(copies), against={"b": "a"})
+        self.boots = [self.boot(number) for number in range(1, 7)]
+        text = " ".join(summary.render(self.build()).split())
+        self.assertIn("In this run b was called different from a in 0 of 1 tests.", text)
+        self.assertNotIn("simulated runs", text, "what is drawn there is not in blocks")
 
     def test_what_is_said_of_it(self) -> None:
         def said() -> list[str]:
