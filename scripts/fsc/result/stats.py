@@ -84,10 +84,10 @@ def p_values(samples: np.ndarray, baselines: np.ndarray) -> np.ndarray:
 
 
 def paired_p(logs: Sequence[float]) -> float | None:
-    """Two-sided exact Wilcoxon signed-rank test of logs of ratios, one for each boot."""
-    if len(logs) < 2 or not any(logs):
-        return None
-    return float(stats.wilcoxon(logs, method="exact" if 0.0 not in logs else "approx").pvalue)
+    """Two-sided exact Wilcoxon signed-rank test of logs of ratios, one for each boot; those without a difference are left
+    out, as Wilcoxon did."""
+    differ = [value for value in logs if value]
+    return float(stats.wilcoxon(differ, method="exact").pvalue) if len(differ) > 1 else None
 
 
 def larger(sample: Sequence[float], baseline: Sequence[float]) -> bool:
