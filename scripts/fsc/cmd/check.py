@@ -126,7 +126,7 @@ GROUPS = (
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
     Guest("reload", "reload", vcpus=1),
-    Guest("matrix", "um-matrix", um=True),
+    Guest("matrix", "um-matrix", um=True, asked=True),
 )
 
 
