@@ -48,7 +48,8 @@ def huge_pages() -> bool:
 def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[str], terminal: bool) -> list[str]:
     """The command of a machine, to be run in the folder of @initrd. @terminal: its console is ours, and it has no status port."""
     consoles = ("con0=fd:0,fd:1",) if terminal else ("con0=null,fd:2", "con1=null,fd:1")
-    machine = [str(image), f"ncpus={vcpus}", "seccomp=on", f"mem={memory_mb}M", *([f"initrd={initrd}"] if initrd else []),
+    # uml_dir: else it makes ~/.uml, and dies early where it must not.
+    machine = [str(image), "uml_dir=uml/", f"ncpus={vcpus}", "seccomp=on", f"mem={memory_mb}M", *([f"initrd={initrd}"] if initrd else []),
                "con=null", *consoles, "console=tty0", *words]
     if found := _namespace():
         return [*found, f"{memory_mb + _ROOM_MB}M", *machine]

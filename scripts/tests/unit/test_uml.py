@@ -60,8 +60,8 @@ class KernelTest(unittest.TestCase):
     def test_command(self) -> None:
         with mock.patch.object(uml, "_namespace", return_value=()):
             machine = vm.prepare(self.spec(vcpus=3, memory_mb=512, cmdline=["nokaslr"]))
-        self.assertEqual(machine.command[:6], ["env", "TMPDIR=/dev/shm", str(self.build / "linux"), "ncpus=3", "seccomp=on",
-                                               "mem=512M"])
+        self.assertEqual(machine.command[:7], ["env", "TMPDIR=/dev/shm", str(self.build / "linux"), "uml_dir=uml/", "ncpus=3",
+                                               "seccomp=on", "mem=512M"])
         self.assertIn("initrd=initramfs.cpio", machine.command)
         self.assertEqual(machine.command[-1], "nokaslr")
         self.assertIn("init_on_alloc=0", machine.command)
