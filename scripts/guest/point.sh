@@ -4,7 +4,7 @@
 # Functions that run points, in the guest (busybox ash) and with HOST=1 on this machine (sh).
 # Sourced; the caller provides emit NAME FILE, which sends a file to the runner.
 #
-# While a point is measured, only sleep is forked here, because the run's threads need the CPUs.
+# While a point is measured, at most sleep is forked here, because the run's threads need the CPUs.
 
 : "${FSC_KO:=/folioscale.ko}"
 : "${FSC_OPENCODED_KO:=/fsc_opencoded.ko}"
@@ -141,16 +141,16 @@ buddy_sample() {
 	done <"$FSC_BUDDYINFO"
 }
 
-# wait_for_run SECONDS: wait until the run is over. With SECONDS > 0 (icount), sleep that long
+# wait_for_run SECONDS [TIMES]: wait until the run is over. With SECONDS > 0 (icount), sleep that long
 # first: a polling shell's instructions would be counted. The runner's timeout ends a run that
 # hangs.
 wait_for_run() {
-	sleep "$1"
+	[ "$1" = 0 ] || sleep "$1"
 	while :; do
 		value "$FSC_DEBUGFS/state"
 		case $value in
 		done) return 0 ;;
-		measure) [ "$1" != 0 ] || { slab_sample; buddy_sample; } ;;
+		measure) [ "$1" != 0 ] || [ "${2:-}" = 1 ] || { slab_sample; buddy_sample; } ;;
 		esac
 		if [ "$1" = 0 ]; then sleep 0.1; else sleep 1; fi
 	done
@@ -177,6 +177,8 @@ watch() {
 	left=$3
 	while [ "$left" -gt 0 ]; do
 		nap "$2"
+		value "$FSC_DEBUGFS/state"
+		[ "$value" = measure ] || break
 		# A short window has no samples: they would be in what it measures.
 		[ "$3" = 1 ] || { slab_sample; buddy_sample; }
 		left=$((left - 1))
@@ -194,7 +196,7 @@ point() {
 		return 1
 	fi
 	[ -z "${4:-}" ] || watch "$1" "$4" "$5"
-	wait_for_run "${3:-0}"
+	wait_for_run "${3:-0}" "${5:-}"
 	if [ -n "$layout" ]; then
 		{
 			echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"nr_nodes\":$FSC_NODES,\"flags\":{$flags},\"objects\":[$objects],"

@@ -138,7 +138,8 @@ def rows(sources: Sequence[Measured]) -> list[Row]:
         if not source.environment["times_emulated"]:
             found += [_row(source, section, metric, f"{title}, {source.environment['suite']['workloads'][workload]}")
                       for metric, title in SPEED.items() for section in source.sections
-                      if not section.x and (workload := section.points[0]["workload"]) and _belongs(section, metric)]
+                      if not section.x and (workload := section.points[0]["workload"]) not in
+                      against_of(source.environment["suite"]) and _belongs(section, metric)]
     for metric, title in LIMBO.items():
         found += [_row(source, section, metric, f"{title}, {where}")
                   for source in sources for section, where in _curves(source)]
@@ -172,7 +173,7 @@ def _tested(of: list[Row]) -> Iterator[str]:
     for source in (row.source for number, row in enumerate(own) if row.source not in [one.source for one in own[:number]]):
         baseline = source.environment["suite"]["baseline"]
         for name in protocols(own):
-            tested = {row.points[name][0]["workload"]: row.points[name][0]["summary"][row.metric] for row in own
+            tested = {row.where.partition(": ")[2].partition(",")[0]: row.points[name][0]["summary"][row.metric] for row in own
                       if row.source is source and name in row.points}
             if not any(figures.get("p") is not None for figures in tested.values()):
                 continue
@@ -180,7 +181,7 @@ def _tested(of: list[Row]) -> Iterator[str]:
             parts = [f"{word} in {', '.join(f'{workload} ({ratio:.2f}x)' for workload, ratio in found.items())}"
                      for word, found in (("less", {at: ratio for at, ratio in shown.items() if ratio < 1}),
                                          ("more", {at: ratio for at, ratio in shown.items() if ratio >= 1})) if found]
-            unknown = [workload for workload in tested if workload not in shown]
+            unknown = [workload for workload, figures in tested.items() if workload not in shown and figures.get("p") is not None]
             parts += [f"no difference shown in {', '.join(unknown)}"] if unknown else []
             yield f"A lookup of `{name}` against one of `{baseline}`, time: {'; '.join(parts)}."
 
@@ -194,8 +195,8 @@ def says(of: list[Row]) -> list[str]:
     baselines = dict.fromkeys(env["suite"]["baseline"] for env in emulated or envs if env["suite"]["baseline"])
     found = [f"Times are of {_kernels(times)}, on the CPU itself: "
              f"{', '.join(dict.fromkeys(str(env['cpu']) for env in times))}."] if times and emulated else []
-    found.append(f"{'The rest is of' if found else 'Of'} {_kernels(emulated or envs)} with path={PATH}, "
-                 + ("under emulation (QEMU without KVM)." if emulated else "on a real CPU's clock."))
+    found.append(f"{'The rest is of' if found else 'Of'} {_kernels(emulated or envs)}"
+                 + (f" with path={PATH}, under emulation (QEMU without KVM)." if emulated else ", on a real CPU's clock."))
     found += _tested(of)
     if emulated:
         found.append("Not known: " + "which option is faster on a real CPU, for a lookup or for a turnover, and " * (not times)
@@ -207,14 +208,14 @@ def says(of: list[Row]) -> list[str]:
     if emulated:
         found.append(report_sections.LIMBO_CLOCK)
     if baselines:
-        found.append(f"{OPTIONS} are not tested against each other{', but for times against typesafe' * bool(times)}, only "
+        found.append(f"{OPTIONS} are not tested against each other{', but for times' * bool(times)}, only "
                      f"against {', '.join(baselines)}, whose limbo is 0: no order of them is claimed." if emulated or not times
                      else f"Arms are tested against {', '.join(baselines)} alone, not against each other.")
     found.append("[ ]: interval of the median over the boots of one run; a run on another day may lie outside. a to b: "
                  "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "Rates "
                  "asked for are not always reached (summary.txt has what was). full rate: what the freer of each arm reached, "
                  "which is not the same rate. Empty: not measured there."
-                 + " n.d.: no difference shown." * (not emulated))
+                 + " n.d.: no difference shown." * bool(times))
     return found
 
 

@@ -58,7 +58,7 @@ def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Poi
 
 def choose(name: str, args: argparse.Namespace) -> Suite:
     chosen = find_suite(name, (os.cpu_count() or 1) if getattr(args, "host", False) else args.vcpus)
-    return replace(chosen, repetitions=args.repetitions) if args.repetitions else chosen
+    return replace(chosen, repetitions=args.repetitions, within=0) if args.repetitions else chosen
 
 
 def _missing(series: str, flavour: str) -> str:
@@ -85,7 +85,8 @@ def here(chosen: Suite, args: argparse.Namespace) -> Suite:
         for name, guest in chosen.guests.items():
             why = guest.not_on(series)
             if not why and guest.flavour:
-                why = "KDIR= and KERNEL= are one kernel" if args.kdir or args.kernel else _missing(series, guest.flavour)
+                why = ("KDIR= and KERNEL= are one kernel" if args.kdir or args.kernel else
+                       "ACCEL=uml has one kernel" if args.accel == accel.UML.name else _missing(series, guest.flavour))
             if why:
                 left[name] = why
     for why in dict.fromkeys(left.values()):
@@ -118,7 +119,7 @@ def _run(chosen: Suite, where: Kernel, modules: Path, others: Flavours, how: Acc
          folder: Path) -> tuple[str, bool]:
     """Run one suite and print its table; return its verdict, and whether it was completed."""
     session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder, others)
-    found = session.run(passes(chosen, how, where.image.is_file()))
+    found = session.run(passes(chosen, how, where.image.is_file() and not where.um))
     print(summary.render(found))
     report.write([session.folder], session.folder / report.NAME)
     print(f"{found['verdict']}: {where_it_is(session.folder)} has {report.NAME} to open, result.json, summary.txt, "
@@ -153,7 +154,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         where, how = kernel.running(), None
     else:
         where, how = kernels.chosen(args, any(one.times for one in chosen))
-    chosen = _some([one for one in chosen if passes(one, how, where.image.is_file())], args)
+    chosen = _some([one for one in chosen if passes(one, how, where.image.is_file() and not where.um)], args)
     modules = kernel.build_module(where, variables=kernel.WITH_OPENCODED)
     series = versions.chosen(args.kver)[0]
     return Plan(chosen, where, how, modules, {one.name: flavours(one, series) for one in chosen})

@@ -14,7 +14,7 @@ from pathlib import Path
 from .. import repo
 from ..show.table import size
 from ..verdict import EXIT_STATUS, PASS, SetupError
-from ..vm import accel, archive, fetch, kernel, uml, versions
+from ..vm import accel, archive, fetch, kernel, steal, uml, versions
 from ..vm.accel import Accel
 from ..vm.fetch import Source
 from ..vm.kernel import Kernel
@@ -156,6 +156,8 @@ def chosen(args: argparse.Namespace, times: bool = False) -> tuple[Kernel, Accel
     @times: what is asked for is times, so that ACCEL=auto must not be an emulator.
     """
     kernel.refuse_both(args.kdir, args.kernel, args.kver)
+    if times:
+        steal.check()
     if args.accel == accel.UML.name and not args.kdir:
         where = build(UM, versions.chosen(args.kver)[0])
         return where, accel.choose(args.accel, where)

@@ -17,7 +17,7 @@ from .result import NOT_MEASURED, BootRecord
 # What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
-_UML_LEAVES_OUT = ("per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup "
+_UML_LEAVES_OUT = ("what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)", "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup "
                    "are indicative)", "a direct map of huge pages")
 # RCU's settings, by the kernel's names: guest/point.sh, rcu().
 RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")

@@ -94,7 +94,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     values = metrics.icount(run, opencoded) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
         boot.text(f"buddy/{point.id}"))
     waited = boot.json(f"steal/{point.id}")
-    share = steal.share(waited) if waited else None
+    share = steal.share(waited, run["params"]["nr_readers"] + run["params"]["nr_freers"]) if waited else None
     verdict, reason = run["verdict"], run["reason"] or ""
     if boot.state == FAIL:      # a complaint on the console counts for every point of that boot
         verdict, reason = FAIL, boot.reason
@@ -102,7 +102,8 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "verdict": verdict, "reason": reason, "metrics": values, "opencoded": opencoded,
         "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
-        "steal": share, "stolen": boot.accelerator in REAL and (share or 0) > MOST_STEAL,
+        # A window of which the guest's shell saw nothing had to wait, too.
+        "steal": share, "stolen": boot.accelerator in REAL and (share > MOST_STEAL if share is not None else point.block > 0),
     } | {key: run[key] for key in _AS_TOLD}
 
 
@@ -189,10 +190,12 @@ def _summarise(name: str, point: dict[str, Any], emulated: bool) -> dict[str, An
 
 def _in_blocks(own: dict[tuple[int, int], float], base: dict[tuple[int, int], float]) -> dict[str, Any]:
     """The ratio within a block: its median by boot, then over boots, which are what is tested."""
-    logs = {at: log(own[at] / base[at]) for at in own if base.get(at) and own[at]}
-    if not logs:
+    pairs = {at: (own[at], base[at]) for at in own if at in base}
+    if not all(one > 0 and other > 0 for one, other in pairs.values()):     # a zero has no logarithm
+        return {"p": stats.paired_p(_by_boot({at: one - other for at, (one, other) in pairs.items()}))}
+    boots = _by_boot({at: log(one / other) for at, (one, other) in pairs.items()})
+    if not boots:
         return {}
-    boots = _by_boot(logs)
     found = stats.median(boots)
     return {"ratio": exp(found.centre), "ratio_low": None if found.low is None else exp(found.low),
             "ratio_high": None if found.high is None else exp(found.high), "p": stats.paired_p(boots)}

@@ -84,10 +84,12 @@ def p_values(samples: np.ndarray, baselines: np.ndarray) -> np.ndarray:
 
 
 def paired_p(logs: Sequence[float]) -> float | None:
-    """Two-sided exact Wilcoxon signed-rank test of logs of ratios, one for each boot; those without a difference are left
+    """Two-sided exact Wilcoxon signed-rank test of logs of ratios (or of differences), one for each boot; those without a difference are left
     out, as Wilcoxon did."""
+    if len(logs) < 2:
+        return None
     differ = [value for value in logs if value]
-    return float(stats.wilcoxon(differ, method="exact").pvalue) if len(differ) > 1 else None
+    return float(stats.wilcoxon(differ, method="exact").pvalue) if differ else 1.0
 
 
 def larger(sample: Sequence[float], baseline: Sequence[float]) -> bool:

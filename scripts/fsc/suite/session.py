@@ -121,7 +121,7 @@ class Session:
         If a machine is not available, do not try it again, and go on with the others; SetupError if none is available.
         """
         progress = Progress([s for points, _ in passes for s in guest_script.plan(points)])
-        interrupted, begin = "", time.monotonic()
+        interrupted = ""
         before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             for number, (points, accel) in enumerate(passes, 1):
@@ -133,7 +133,7 @@ class Session:
                 if boot.state in (FAIL, LOST) and number < len(passes):
                     interrupted = f"boot {number} is {boot.state}, so no more were made"
                     break
-                if number == len(passes) and self._want_more(len(passes), time.monotonic() - begin):
+                if boot.state == PASS and number == len(passes) and self._want_more(number, sum(one.seconds for one in self.boots)):
                     points = self.suite.order(number + 1)
                     passes.append((points, self.accel))
                     progress.add(guest_script.plan(points))

@@ -36,6 +36,7 @@ _NOT_LOADED = (
 )
 # Messages on the console of a machine that does not reach its job.
 _NO_MEMORY = re.compile(r"Initramfs unpacking failed|System is deadlocked on memory|no killable processes")
+_NO_UML = re.compile(r".*must be not mounted noexec.*|SECCOMP userspace requested.*")
 _NO_PORT = re.compile(r"folioscale: no status port: .*")
 _TOO_MANY_CPUS = re.compile(r"Invalid SMP CPUs (\d+)\. The max CPUs supported by machine '\S+' is (\d+)")
 
@@ -78,6 +79,8 @@ def check_machine(text: str, status: int | None, said: str, memory_mb: int) -> N
         raise SetupError(f"MEM={memory_mb}: too little memory to boot ({line[0]}): allowed: more")
     if line := _NO_PORT.search(text):
         raise SetupError(line[0].strip().removeprefix("folioscale: "))
+    if line := _NO_UML.search(text):
+        raise SetupError(f"ACCEL=uml: {line[0].strip()}: allowed: a /dev/shm without noexec, and a host that allows seccomp filters")
     if text or not status:
         return
     if found := _TOO_MANY_CPUS.search(said):

@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ..verdict import SetupError
+
 
 def _waited_ns(pid: int) -> int:
     """Of all threads of a process (Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat: the second field)."""
@@ -29,6 +31,17 @@ class Steal:
                 "wall_ns": time.monotonic_ns() - self._began}
 
 
-def share(found: dict[str, int]) -> float:
-    """The waiting in CPUs' time: 1 if all of them waited all the time."""
-    return found["waited_ns"] / (found["wall_ns"] * found["vcpus"])
+def share(found: dict[str, int], threads: int) -> float:
+    """The waiting in the time of a run's @threads: 1 if all of them waited all the time."""
+    return found["waited_ns"] / (found["wall_ns"] * min(found["vcpus"], threads))
+
+
+def check() -> None:
+    """Refuse a host that does not count what threads wait."""
+    try:
+        counted = Path("/proc/self/schedstat").read_text(encoding="ascii").split()[0] != "0"
+    except (OSError, IndexError):
+        counted = False
+    if not counted:
+        raise SetupError("this machine's kernel does not count what threads wait for a CPU: times need CONFIG_SCHED_INFO (and "
+                         "CONFIG_PROC_FS)")

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 from .. import repo
+from ..verdict import SetupError
 
 # x86's own barriers, for kernel and module: ARCH=um has slower ones, for devices.
 BARRIERS = repo.SCRIPTS / "kernels/uml_barrier.h"
@@ -21,9 +22,10 @@ MAKE = ("ARCH=um", f"KCFLAGS=-include {BARRIERS}")
 MAX_CPUS = 64
 # The CPUs' per-thread stacks, and what the kernel does not hand out.
 _ROOM_MB = 64
-_SEES_NO_HUGE_PAGES = "/dev/shm"
+# Where its memory is if there is no namespace: mostly without huge pages.
+_SHARED = "/dev/shm"
 
-# $1: the size of the tmpfs, then the kernel and its words. A folder of its own, as it hides what it is mounted on.
+# $1: the size of the tmpfs, then the kernel and its words. Mounted over /dev/shm, for this process alone.
 _MOUNT = 'mount -t tmpfs -o "size=$1,huge=always" none /dev/shm && shift && TMPDIR=/dev/shm exec setpriv --pdeathsig KILL "$@"'
 
 
@@ -53,7 +55,11 @@ def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[st
                "con=null", *consoles, "console=tty0", *words]
     if found := _namespace():
         return [*found, f"{memory_mb + _ROOM_MB}M", *machine]
-    return ["env", f"TMPDIR={_SEES_NO_HUGE_PAGES}", *machine]
+    room = os.statvfs(_SHARED)
+    if room.f_bavail * room.f_frsize < memory_mb << 20:
+        raise SetupError(f"MEM={memory_mb}: {_SHARED} has {room.f_bavail * room.f_frsize >> 20} MB, and this machine gives no mount "
+                         f"namespace: allowed: less, or a larger {_SHARED}")
+    return ["env", f"TMPDIR={_SHARED}", *machine]
 
 
 def release_of(image: Path) -> str:

@@ -114,6 +114,19 @@ class BlocksTest(unittest.TestCase):
         self.boots = [replace(boot, accelerator="tcg") for boot in self.boots]
         self.assertEqual(self.figures()["n"], 24, "times of an emulator rank nothing, whatever they waited for")
 
+    def test_a_window_without_a_mark(self) -> None:
+        del self.boots[0].blobs[f"steal/{next(p.id for p in self.boots[0].points if p.protocol == 'rcu_desc')}"]
+        self.assertEqual(self.figures()["n"], 23)
+
+    def test_a_zero_has_no_ratio(self) -> None:
+        for boot in self.boots:
+            for point in boot.points:
+                run = boot.json(f"run/{point.id}")
+                run["counters"]["tryget_zero"] = 10 + boot.number if point.protocol == "typesafe" else 0
+                boot.keep(f"run/{point.id}", json.dumps(run).encode())
+        found = next(p for p in self.build()["points"] if p["protocol"] == "rcu_desc")["summary"]["tryget_zero_per_million"]
+        self.assertEqual((found["ratio"], found["p"]), (None, 2 / 64))
+
     def test_a_busy_host_is_no_result(self) -> None:
         for boot in self.boots[:4]:
             for point in boot.points:

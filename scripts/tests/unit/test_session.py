@@ -298,8 +298,13 @@ class PassesTest(unittest.TestCase):
     def here(self, **how: object) -> tuple[suite.Suite, str]:
         """What is left of the suite rcu, and what is printed about it."""
         with redirect_stdout(io.StringIO()) as said:
-            found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "kdir": None, "kernel": None, "kver": None} | how))
+            found = bench.here(synthetic.suite("rcu"), Namespace(**{"host": False, "accel": "auto", "kdir": None, "kernel": None, "kver": None} | how))
         return found, said.getvalue()
+
+    def test_a_process_has_no_flavours(self) -> None:
+        found, said = self.here(kver="7.3", accel="uml")
+        self.assertIn("ACCEL=uml has one kernel: rcu leaves out what is booted in rt\n", said)
+        self.assertNotIn("rt", found.guests)
 
     def test_own_kernel_has_no_flavours(self) -> None:
         with mock.patch.object(kernel, "debian"):

@@ -77,6 +77,11 @@ class KernelTest(unittest.TestCase):
             with self.assertRaisesRegex(SetupError, why):
                 vm.prepare(self.spec(**changes))
 
+    def test_a_small_dev_shm(self) -> None:
+        with mock.patch.object(uml, "_namespace", return_value=()), self.assertRaisesRegex(
+                SetupError, "MEM=1000000000: /dev/shm has [0-9]+ MB, and this machine gives no mount namespace"):
+            vm.prepare(self.spec(memory_mb=1_000_000_000))
+
     def test_its_own_tmpfs(self) -> None:
         command = uml._namespace()  # pylint: disable=protected-access
         self.assertEqual(uml.huge_pages(), bool(command))
@@ -96,7 +101,7 @@ class StealTest(unittest.TestCase):
             found = watched.until_now()
             process.kill()
         self.assertGreaterEqual(found["wall_ns"], 50_000_000)
-        self.assertLess(steal.share(found), 1)
+        self.assertLess(steal.share(found, 1), 1)
 
     def test_two_on_one_cpu(self) -> None:
         cpu = min(os.sched_getaffinity(0))
@@ -112,7 +117,14 @@ class StealTest(unittest.TestCase):
         self.assertGreaterEqual(found["waited_ns"], 20_000_000)
 
     def test_share(self) -> None:
-        self.assertEqual(steal.share({"waited_ns": 10, "vcpus": 2, "wall_ns": 100}), 0.05)
+        found = {"waited_ns": 10, "vcpus": 2, "wall_ns": 100}
+        self.assertEqual([steal.share(found, threads) for threads in (1, 2, 3)], [0.1, 0.05, 0.05])
+
+    def test_a_host_that_does_not_count(self) -> None:
+        steal.check()
+        for text in ("0 0 0\n", ""):
+            with mock.patch.object(Path, "read_text", return_value=text), self.assertRaisesRegex(SetupError, "CONFIG_SCHED_INFO"):
+                steal.check()
 
     def test_a_process_that_has_ended(self) -> None:
         with subprocess.Popen(["true"]) as process:
