@@ -100,11 +100,11 @@ def _spec(args: argparse.Namespace) -> vm.BootSpec:
     more = _TRACE.format(ko=ko, sources=repo.ROOT / "module") if args.trace else ""
     outdir = repo.BUILD / "vm/shell"
     gdb = ""
+    # Without QEMU there is no monitor that Ctrl-A would reach.
+    tty, end = ("/dev/tty0", "exit") if machine.um else ("/dev/ttyS0", "exit, or Ctrl-A X,")
     if args.gdb:
         gdb = _GDB.format(ko=built, copy=outdir / "folioscale.ko", vmlinux=vmlinux(machine), port=args.gdb, tty=tty)
     columns, rows = shutil.get_terminal_size()
-    # Without QEMU there is no monitor that Ctrl-A would reach.
-    tty, end = ("/dev/tty0", "exit") if machine.um else ("/dev/ttyS0", "exit, or Ctrl-A X,")
     job = _JOB.format(tty=tty, end=end, rows=rows, columns=columns, params=traced.words(args.params), ko=quote(str(ko)),
                       more=more, gdb=gdb)
     return vm.BootSpec(
