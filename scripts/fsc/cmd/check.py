@@ -68,8 +68,7 @@ class Guest:
     script: str
     name: str = ""
     series: str = ""              # Debian's kernel series and flavour; if both are empty, the kernel under test
-    flavour: str = ""
-    um: bool = False              # the newest kernel of ARCH=um: ten times as fast as emulation
+    flavour: str = ""             # or UM: the newest kernel that runs as a process, ten times as fast as emulation
     env: str = ""                 # variables for the script
     vcpus: int = 2
     memory_mb: int = 2048
@@ -81,8 +80,8 @@ class Guest:
     asked: bool = False           # as above
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
-        where = kernels.build(kernels.UM, versions.known().default) if self.um else machine.kernel_of(self.flavour, self.series)
-        how = accel.UML if self.um else accel.ICOUNT if self.icount else machine.accel
+        where = machine.kernel_of(self.flavour, self.series)
+        how = accel.UML if where.um else accel.ICOUNT if self.icount else machine.accel
         guest_test.run(out, where, how, folder, script=self.script, env=self.env,
                        vcpus=self.vcpus, memory_mb=self.memory_mb, timeout_s=self.timeout_s,
                        cmdline=self.cmdline, allow=self.allow)
@@ -93,8 +92,7 @@ OLDEST = next(iter(versions.known().series))
 # Few run at a time: the longest first, those that wait next to those that compute.
 GROUPS = (
     Program("host", "unit.py"),
-    # First, as it may build its kernel.
-    Guest("lifecycle", "um-lifecycle", um=True),
+    Guest("lifecycle", "um-lifecycle", flavour=kernels.UM),
     Guest("lifecycle", "lifecycle", env="FSC_QUICK=1"),
     Program("vmstates", "vm_states.py", takes_kernel=True),
     Guest("busted", "busted"),
@@ -126,7 +124,7 @@ GROUPS = (
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
     Guest("reload", "reload", vcpus=1),
-    Guest("matrix", "um-matrix", um=True, asked=True),
+    Guest("matrix", "um-matrix", flavour=kernels.UM, asked=True),
 )
 
 
@@ -140,9 +138,11 @@ class Machine:
     series: str = ""              # series of Debian's other kernels; the newest if empty
 
     def kernel_of(self, flavour: str = "", series: str = "") -> Kernel:
-        """The kernel under test, or another one of Debian's."""
+        """The kernel under test, another one of Debian's, or the one that runs as a process."""
         if not flavour and not series:
             return self.kernel
+        if flavour == kernels.UM:
+            return kernels.build(flavour, versions.known().default)
         return kernel.debian(series or self.series or versions.known().default, flavour)
 
 
@@ -164,8 +164,7 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     flags += ["--kernel", args.kernel] if args.kernel else []
     flags += ["--kver", args.kver] if args.kver else []
     machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
-    for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups
-                              if not getattr(group, "um", False)):
+    for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups):
         kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_OPENCODED)
     return machine
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kernels: build debug kernels from Debian's source, into a cache."""
+"""kernels: build debug kernels, and one that runs as a process, from Debian's source, into a cache."""
 
 import argparse
 import hashlib
@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from .. import repo
@@ -21,19 +22,28 @@ from ..vm.kernel import Kernel
 from . import options
 
 FRAGMENTS = repo.SCRIPTS / "kernels"
-# Each is base plus these fragments. One for a single series, such as base-1.2, is added to its namesake.
-KERNELS = {
-    "kasan": ("kasan",),
-    "recycle": ("recycle",),
-    "kcsan": ("kcsan",),
-    "rt": ("rt",),
-    "strict": ("kasan", "strict"),
-}
-# Runs as a process of this machine (vm/uml.py), for times; a configuration of its own, not base.
-UM = "uml"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a kernel is built of: these fragments. One for a single series, such as base-1.2, is added to its namesake."""
+    fragments: tuple[str, ...]
+    um: bool = False              # ARCH=um: runs as a process of this machine (vm/uml.py), for times
+    since: str = "0.0"            # the first kernel that it can be built from
+
+
 # ARCH=um has several CPUs since 6.19.
-_UM_SINCE = "6.19"
-# As Debian's kernels have it.
+UM = "uml"
+KERNELS = {
+    "kasan": Recipe(("base", "kasan")),
+    "recycle": Recipe(("base", "recycle")),
+    "kcsan": Recipe(("base", "kcsan")),
+    "rt": Recipe(("base", "rt")),
+    "strict": Recipe(("base", "kasan", "strict")),
+    UM: Recipe((UM,), um=True, since="6.19"),
+}
+DEBUG = tuple(name for name, recipe in KERNELS.items() if not recipe.um)
+# HZ is no option of ARCH=um; this is what Debian's kernels have.
 _UM_HZ = 250
 ALL = "all"
 # What a build takes on two idle CPUs, and of the disk; printed before it begins.
@@ -45,14 +55,14 @@ _SETUP = repo.SCRIPTS / "setup.sh"
 _SETTING = re.compile(r"(CONFIG_\w+)=(.+)")
 
 
-def _um_series() -> list[str]:
-    return [one for one in versions.known().series if versions.numbers(one) >= versions.numbers(_UM_SINCE)]
+def _series_of(name: str) -> list[str]:
+    """The series that a kernel can be built from."""
+    return [one for one in versions.known().series if versions.numbers(one) >= versions.numbers(KERNELS[name].since)]
 
 
 def fragment(name: str, series: str) -> str:
     """All settings of a kernel."""
-    parts = (UM,) if name == UM else ("base", *KERNELS[name])
-    files = [FRAGMENTS / f"{part}{own}.config" for part in parts for own in ("", f"-{series}")]
+    files = [FRAGMENTS / f"{part}{own}.config" for part in KERNELS[name].fragments for own in ("", f"-{series}")]
     return "".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
 
 
@@ -114,12 +124,12 @@ def _make(make: list[str], build: Path, name: str, settings: str) -> None:
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
     # make continues where it was interrupted.
     # The release has the folder's name in it: a module for another kernel of that name does not load.
-    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", *(["linux"] if name == UM else ["bzImage"]),
-          "modules"], log, f"building {name}")
+    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", 
+          "linux" if KERNELS[name].um else "bzImage", "modules"], log, f"building {name}")
 
 
 def _build(name: str, found: Source, settings: str, where: Path) -> None:
-    make = (_um_kbuild if name == UM else _kbuild)(found, where)
+    make = (_um_kbuild if KERNELS[name].um else _kbuild)(found, where)
     print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
           f"{', going on where it was interrupted' if (where / '.config').is_file() else ''}", flush=True)
     begin = time.monotonic()
@@ -130,21 +140,21 @@ def _build(name: str, found: Source, settings: str, where: Path) -> None:
 
 
 def _place(name: str, series: str, version: str) -> Path:
-    more = f"{_UM_HZ}\n{uml.BARRIERS.read_text(encoding='utf-8')}" if name == UM else ""
+    more = f"{_UM_HZ}\n{uml.BARRIERS.read_text(encoding='utf-8')}" if KERNELS[name].um else ""
     key = hashlib.sha256(f"{version}\n{fragment(name, series)}{more}".encode()).hexdigest()[:12]
     return repo.cache() / f"{name}-{key}"
 
 
 def build(name: str, series: str) -> Kernel:
-    """Return a debug kernel of a series; build it if it does not exist."""
-    if name not in (*KERNELS, UM):
-        raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {UM} {ALL}")
-    if name == UM and series not in _um_series():
-        raise SetupError(f"KVER={series}: ARCH=um has several CPUs since {_UM_SINCE}: allowed for it: {' '.join(_um_series())}")
+    """Return a kernel of our own configuration, of a series; build it if it does not exist."""
+    if name not in KERNELS:
+        raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {ALL}")
+    if series not in _series_of(name):
+        raise SetupError(f"KVER={series}: no {name} of it: allowed: {' '.join(_series_of(name))}")
     found = fetch.source(series)
     where = _place(name, series, found.version)
     # Whoever asks for times does not ask for a build, and make has not installed what that takes.
-    if name == UM and not (where / "done").is_file() and subprocess.run([_SETUP, "kernels"], check=False).returncode:
+    if KERNELS[name].um and not (where / "done").is_file() and subprocess.run([_SETUP, "kernels"], check=False).returncode:
         raise SetupError(f"the kernel of ACCEL=uml is not built: run {_SETUP.relative_to(repo.ROOT)} kernels as root first")
     archive.once(where / "done", lambda: _build(name, found, fragment(name, series), where))
     return kernel.tree(str(where))
@@ -158,16 +168,16 @@ def chosen(args: argparse.Namespace, times: bool = False) -> tuple[Kernel, Accel
     kernel.refuse_both(args.kdir, args.kernel, args.kver)
     if times:
         steal.check()
-    if args.accel == accel.UML.name and not args.kdir:
-        where = build(UM, versions.chosen(args.kver)[0])
-        return where, accel.choose(args.accel, where)
-    where = kernel.choose(args.kdir, args.kernel, args.kver)
+    um = args.accel == accel.UML.name and not args.kdir
+    where = None if um else kernel.choose(args.kdir, args.kernel, args.kver)
     if times and args.accel == "auto" and not where.um and (trouble := accel.kvm_trouble(where)):
         if args.kdir:
             raise SetupError(f"KDIR={args.kdir}: no times of this kernel, as KVM is not usable ({trouble}): allowed: KVM, "
                              "HOST=1, or no KDIR, for a kernel that runs as a process (ACCEL=uml)")
         print(f"KVM is not usable ({trouble}): times are measured in a kernel that runs as a process, on the CPU itself "
               "(ACCEL=uml)", flush=True)
+        um = True
+    if um:
         where = build(UM, versions.chosen(args.kver)[0])
     how = accel.choose(args.accel, where)
     if times and how.emulated:
@@ -201,12 +211,12 @@ def table() -> str:
             lines.append(f"{series:<8}{flavour:<12}"
                          + (kernel.debian(series, flavour).release if here.is_dir() else "not fetched"))
         version = fetch.source(series).version if fetch.has_source(series) else None
-        for name in (*KERNELS, UM):
+        for name in KERNELS:
             where = _place(name, series, version) if version else None
             built = where is not None and (where / "done").is_file()
             lines.append(f"{series:<8}{name:<12}" + (
                 kernel.tree(str(where)).release if built else
-                "not built" if name != UM or series in _um_series() else f"not for kernels before {_UM_SINCE}"))
+                "not built" if series in _series_of(name) else f"not before {KERNELS[name].since}"))
     default = versions.known().default
     return "\n".join([*lines, "", f"Default: KVER={default}. {', '.join((kernel.DEFAULT, *kernel.FLAVOURS))}: Debian's, for "
                       f"bench and the like. {UM}: the one of ACCEL=uml. The others: KERNEL= of make kernels and make check-debug."])
@@ -224,7 +234,7 @@ def main(args: argparse.Namespace) -> int:
         print(table())
         return EXIT_STATUS[PASS]
     [series] = versions.chosen(args.kver)
-    names = [*KERNELS, *([UM] if series in _um_series() else [])] if args.name == ALL else [args.name]
+    names = [name for name in KERNELS if series in _series_of(name)] if args.name == ALL else [args.name]
     for name in names:
         found = build(name, series)
         print(f"{name}: {found.release}, KDIR={found.build}")
