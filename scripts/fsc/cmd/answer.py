@@ -25,7 +25,7 @@ DEFERRAL = {name: one["deferral"] if one["deferrals"] else None for name, one in
 LIMBO = {"limbo_descriptor_bytes_mean": "descriptors in limbo, mean B", "limbo_page_bytes_mean": "pages in limbo, mean B"}
 GRACE_PERIOD = "gp_ns_mean"
 # Where the clock is real.
-SPEED = {"ns_per_lookup": "time / lookup", "turnovers_per_second": "turnovers/s"}
+SPEED = {metrics.TIME: "time / lookup", "turnovers_per_second": "turnovers/s"}
 OPTIONS = "Options 1, 2 and 3 (typesafe, rcu_desc, rcu_full)"
 
 
@@ -167,28 +167,38 @@ def _kernels(envs: list[dict[str, Any]]) -> str:
     return ", ".join(dict.fromkeys(name for env in envs for name in releases(env))) or "an unknown kernel"
 
 
+def _sources(of: list[Row]) -> list[Measured]:
+    """Each once; a result cannot be hashed."""
+    return [row.source for number, row in enumerate(of) if row.source not in [one.source for one in of[:number]]]
+
+
+def _place(point: Point) -> str:
+    return point["workload"] if point["path"] == PATH else table.place(point["path"], point["workload"])
+
+
 def _tested(of: list[Row]) -> Iterator[str]:
     """For each protocol: in which workloads the tests show that its lookups take less, or more, than the baseline's."""
-    own = [row for row in of if row.metric == "ns_per_lookup"]
-    for source in (row.source for number, row in enumerate(own) if row.source not in [one.source for one in own[:number]]):
+    own = [row for row in of if row.metric == metrics.TIME]
+    for source in _sources(own):
         baseline = source.environment["suite"]["baseline"]
         for name in protocols(own):
-            tested = {row.where.partition(": ")[2].partition(",")[0]: row.points[name][0]["summary"][row.metric] for row in own
-                      if row.source is source and name in row.points}
-            if not any(figures.get("p") is not None for figures in tested.values()):
+            points = [row.points[name][0] for row in own if row.source is source and name in row.points]
+            tested = {_place(point): figures for point in points
+                      if (figures := point["summary"][metrics.TIME]).get("p") is not None}
+            if not tested:
                 continue
-            shown = {workload: figures["ratio"] for workload, figures in tested.items() if (figures.get("p") or 1) < stats.ALPHA}
+            shown = {workload: figures["ratio"] for workload, figures in tested.items() if figures["p"] < stats.ALPHA}
             parts = [f"{word} in {', '.join(f'{workload} ({ratio:.2f}x)' for workload, ratio in found.items())}"
                      for word, found in (("less", {at: ratio for at, ratio in shown.items() if ratio < 1}),
                                          ("more", {at: ratio for at, ratio in shown.items() if ratio >= 1})) if found]
-            unknown = [workload for workload, figures in tested.items() if workload not in shown and figures.get("p") is not None]
+            unknown = [workload for workload in tested if workload not in shown]
             parts += [f"no difference shown in {', '.join(unknown)}"] if unknown else []
             yield f"A lookup of `{name}` against one of `{baseline}`, time: {'; '.join(parts)}."
 
 
 def says(of: list[Row]) -> list[str]:
     """What the table is of, and what it does not say; a paragraph each."""
-    sources = [row.source for number, row in enumerate(of) if row.source not in [one.source for one in of[:number]]]
+    sources = _sources(of)
     envs = [source.environment for source in sources]
     times = [env for env in envs if not env["times_emulated"]]
     emulated = [env for env in envs if env["times_emulated"]]

@@ -23,12 +23,16 @@ from . import kernels, options, report
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
-# aa-cpu and cpu have a kernel of their own; icount has its own command, and measures nothing that the others do not.
-_NOT_IN_ALL = ("aa-cpu", "cpu", "icount")
 
 
 def names() -> list[str]:
     return sorted(path.stem for path in SUITES.glob("*.toml"))
+
+
+def not_in_all() -> list[str]:
+    """Suites that ask for times have a kernel of their own; icount has its own command, and measures nothing that the
+    others do not."""
+    return [name for name in names() if name == "icount" or find_suite(name).times]
 
 
 def find_suite(name: str, cpus: int = 2) -> Suite:
@@ -105,6 +109,11 @@ def where_it_is(folder: Path) -> Path:
     return folder.relative_to(repo.ROOT) if folder.is_relative_to(repo.ROOT) else folder
 
 
+def _emulable(where: Kernel) -> bool:
+    """Whether QEMU can boot it, to count instructions: HOST=1's image may be missing."""
+    return where.image.is_file() and not where.um
+
+
 def _folder(name: str, args: argparse.Namespace) -> Path:
     """The folder for all output of this command."""
     if not args.resume:
@@ -119,7 +128,7 @@ def _run(chosen: Suite, where: Kernel, modules: Path, others: Flavours, how: Acc
          folder: Path) -> tuple[str, bool]:
     """Run one suite and print its table; return its verdict, and whether it was completed."""
     session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder, others)
-    found = session.run(passes(chosen, how, where.image.is_file() and not where.um))
+    found = session.run(passes(chosen, how, _emulable(where)))
     print(summary.render(found))
     report.write([session.folder], session.folder / report.NAME)
     print(f"{found['verdict']}: {where_it_is(session.folder)} has {report.NAME} to open, result.json, summary.txt, "
@@ -147,14 +156,14 @@ def _plan(args: argparse.Namespace) -> Plan:
     """Fetch and build all that the suites need on one kernel."""
     # The default suite answers the main question: run it first.
     every = sorted(names(), key=lambda name: (name != "default", name))
-    wanted = [name for name in every if name not in _NOT_IN_ALL] if args.suite == ALL else [args.suite]
+    wanted = [name for name in every if name not in not_in_all()] if args.suite == ALL else [args.suite]
     chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
     if args.host:
         host.consent_to(chosen, args.yes)
         where, how = kernel.running(), None
     else:
         where, how = kernels.chosen(args, any(one.times for one in chosen))
-    chosen = _some([one for one in chosen if passes(one, how, where.image.is_file() and not where.um)], args)
+    chosen = _some([one for one in chosen if passes(one, how, _emulable(where))], args)
     modules = kernel.build_module(where, variables=kernel.WITH_OPENCODED)
     series = versions.chosen(args.kver)[0]
     return Plan(chosen, where, how, modules, {one.name: flavours(one, series) for one in chosen})

@@ -16,7 +16,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def main(_args: argparse.Namespace) -> int:
     """Return the exit status."""
     series = versions.known().default
-    print(f"Minutes under emulation (cpu, aa-cpu: on the CPU itself), for 2 CPUs and KVER={series}; make bench SUITE=NAME. SUITE=all: all but aa-cpu, cpu and icount.\n")
+    *some, last = bench.not_in_all()
+    print("\n".join(wrap(f"Minutes under emulation, or on the CPU itself for suites that ask for times, for 2 CPUs and KVER={series}; "
+                         f"make bench SUITE=NAME. SUITE=all: all but {', '.join(some)} and {last}.")), end="\n\n")
     print(f"{'suite':<10}{'minutes':>8}{'boots':>7}{'points':>8}  question")
     for name in bench.names():
         found = bench.find_suite(name).on(series)

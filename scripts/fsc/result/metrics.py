@@ -95,6 +95,8 @@ METRICS = {
     "drain_ns": Metric("time until all was reusable, once the threads had stopped", time=True),
 }
 
+# What a suite that asks for times compares.
+TIME = "ns_per_lookup"
 # The limbo of these protocols is a batch (hazptr) or has a ceiling (rcu_bounded), whatever the clock.
 CONSTANT_LIMBO = tuple(name for name, one in traits.PROTOCOLS.items() if one["keeps_back"])
 COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as much as an add, cache misses and contention "

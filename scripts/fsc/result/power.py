@@ -19,7 +19,7 @@ import numpy as np
 
 from ..show import curves, table
 from . import stats
-from .metrics import METRICS
+from .metrics import METRICS, TIME
 from .result import against_of, grouped, values_of
 
 DRAWS = 2000
@@ -143,8 +143,6 @@ def rows(result: dict[str, Any], shown: Sequence[str]) -> Iterator[Row]:
         yield from sorted(of_pair, key=lambda row: list(own).index(row.protocol))
 
 
-# What a suite that asks for times compares.
-TIME = "ns_per_lookup"
 # The titles of the table's columns.
 HEADS = ("spread", "equal", "10% more", "least")
 

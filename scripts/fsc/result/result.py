@@ -18,7 +18,7 @@ import jsonschema
 from .. import repo, shape
 from ..suite.suite import Point, Suite
 from ..verdict import FAIL, INCONCLUSIVE, LOST, PASS, SETUP, SetupError, worst
-from ..vm import setup_errors, steal
+from ..vm import accel, setup_errors, steal
 from . import metrics, stats
 
 SCHEMA = 2
@@ -28,8 +28,7 @@ NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
                 "memory ordering weaker than x86's"]
 
 
-# Accelerators whose times are a CPU's, if no other program has that CPU for more than this share of the window.
-REAL = ("kvm", "uml")
+# Times are a CPU's if no other program has that CPU for more than this share of the window.
 MOST_STEAL = 0.01
 # Why a point is INCONCLUSIVE: most of its windows had to wait.
 BUSY = "the host was busy"
@@ -103,7 +102,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
         # A window of which the guest's shell saw nothing had to wait, too.
-        "steal": share, "stolen": boot.accelerator in REAL and (share > MOST_STEAL if share is not None else point.block > 0),
+        "steal": share, "stolen": boot.accelerator in accel.REAL and (share > MOST_STEAL if share is not None else point.block > 0),
     } | {key: run[key] for key in _AS_TOLD}
 
 
@@ -173,10 +172,7 @@ def _blocks_of(point: dict[str, Any], name: str) -> dict[tuple[int, int], float]
 
 def _by_boot(values: dict[tuple[int, int], float]) -> list[float]:
     """The median of each boot: windows of one boot share its memory, and say less than windows of several."""
-    boots: dict[int, list[float]] = {}
-    for (boot, _), value in values.items():
-        boots.setdefault(boot, []).append(value)
-    return [median(found) for found in boots.values()]
+    return [median(found) for found in grouped((boot, value) for (boot, _), value in values.items()).values()]
 
 
 def _summarise(name: str, point: dict[str, Any], emulated: bool) -> dict[str, Any]:

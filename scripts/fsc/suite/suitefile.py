@@ -200,12 +200,15 @@ class _Loader:
         for name in self.guests:
             if name not in {point.boot for point in points}:
                 self.refuse((BOOT, name), f"no point is booted in [boot.{name}]")
+        if data.get("times") and (self.guests or any(point.alone for point in points)):
+            self.refuse(("times",), "'times' compares points of one boot: neither 'alone' nor [boot.NAME] is allowed with it")
         baseline = data.get("baseline", "")
         if baseline and baseline not in {point.protocol for point in points}:
             self.refuse(("baseline",), f"'{baseline}' is not among the protocols")
         return Suite(self.file.stem, self.file, data["question"], data["repetitions"],
                      data.get("seed", 1), baseline, tuple(points), self.curves, self.guests, self.against(points),
-                     times=data.get("times", False), blocks=data.get("blocks", 1), within=data.get("within", 0), minutes=data.get("minutes", 0))
+                     times=data.get("times", False), blocks=data.get("blocks", 1), within=data.get("within", 0),
+                     minutes=data.get("minutes", 0))
 
 
 def load(file: Path, cpus: int = 2) -> Suite:

@@ -7,16 +7,14 @@ import os
 import re
 import tempfile
 import unittest
-from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
 import jsonschema
 import synthetic
-from fsc.cmd import answer, icount
+from fsc.cmd import icount
 from fsc.result import environment, metrics, result, stats
-from fsc.show import notes, report_sections, summary, table
-from fsc.suite.suite import Point
+from fsc.show import notes, summary, table
 
 
 class BootsTest(unittest.TestCase):
@@ -34,116 +32,6 @@ class BootsTest(unittest.TestCase):
 
     def point(self, found: dict, workload: str, protocol: str) -> dict:
         return next(p for p in found["points"] if (p["workload"], p["protocol"]) == (workload, protocol))
-
-
-class BlocksTest(unittest.TestCase):
-    """Windows on a real CPU: six boots of four blocks, and a machine whose speed doubles from one to the next."""
-
-    def setUp(self) -> None:
-        self.suite = replace(synthetic.suite("cpu"), blocks=4).only(
-            lambda point: point.workload == "one" and point.protocol in ("typesafe", "rcu_desc"))
-        self.boots = [self.boot(number) for number in range(1, 7)]
-
-    def boot(self, number: int) -> result.BootRecord:
-        found = synthetic.boot(number, self.suite.order(number), "uml")
-        for point in found.points:
-            rate = 10_000_000 * number * point.block * (1.1 if point.protocol == "rcu_desc" else 1)
-            rate *= 1.01 if point.workload == "b" and number % 2 else 1
-            run = synthetic.run(point) | {"rates": {"lookups_per_second": round(rate), "turnovers_per_second": 0}}
-            found.keep(f"run/{point.id}", json.dumps(run).encode())
-            self.wait(found, point, 0.001)
-        return found
-
-    def wait(self, boot: result.BootRecord, point: Point, share: float) -> None:
-        boot.keep(f"steal/{point.id}", json.dumps({"waited_ns": int(share * 4e8), "vcpus": 2, "wall_ns": 200_000_000}).encode())
-
-    def build(self) -> dict:
-        found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, False, ""))
-        result.validate(found)
-        return found
-
-    def figures(self, protocol: str = "rcu_desc") -> dict:
-        return next(point for point in self.build()["points"] if point["protocol"] == protocol)["summary"]["lookups_per_second"]
-
-    def test_ratio_within_a_block(self) -> None:
-        found = self.figures()
-        self.assertEqual(found["n"], 24)
-        for name in ("ratio", "ratio_low", "ratio_high"):
-            self.assertAlmostEqual(found[name], 1.1)
-        self.assertAlmostEqual(found["p"], 2 / 64, msg="of boots, not of windows")
-        self.assertAlmostEqual(result.widest(self.build(), "lookups_per_second"), 0, places=6)
-
-    def test_how_it_was_compared(self) -> None:
-        text = " ".join(summary.render(self.build()).split())
-        self.assertIn("median [interval]: of n = 24 windows, the interval over boots;", text)
-        self.assertIn("ratio: to typesafe, median over boots of the ratio within a block (its interval is in result.json); "
-                      "n.d.: no difference shown (p >= 0.05; signed-rank test over boots; Holm", text)
-
-    def test_the_same_once_more(self) -> None:
-        copies = [replace(point, workload=name) for name in "ab" for point in self.suite.points if point.protocol == "typesafe"]
-        self.suite = replace(self.suite, points=tuple(copies), against={"b": "a"})
-        self.boots = [self.boot(number) for number in range(1, 7)]
-        text = " ".join(summary.render(self.build()).split())
-        self.assertIn("In this run b was called different from a in 0 of 1 tests.", text)
-        self.assertNotIn("simulated runs", text, "what is drawn there is not in blocks")
-
-    def test_what_is_said_of_it(self) -> None:
-        def said() -> list[str]:
-            found = self.build()
-            return answer.says(answer.rows([answer.Measured(found, report_sections.sections(found, "s1"))]))
-
-        self.assertIn("A lookup of `rcu_desc` against one of `typesafe`, time: less in one (0.91x).", said())
-        self.assertIn("on a real CPU's clock", said()[0])
-        for boot in self.boots[:3]:
-            for point in boot.points:
-                run = boot.json(f"run/{point.id}")
-                run["rates"]["lookups_per_second"] = 10_000_000
-                boot.keep(f"run/{point.id}", json.dumps(run).encode())
-        self.assertIn("A lookup of `rcu_desc` against one of `typesafe`, time: no difference shown in one.", said())
-
-    def test_an_emulator_has_no_such_metric(self) -> None:
-        found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, True, ""))
-        self.assertNotIn("ns_per_lookup", found["points"][0]["summary"])
-        self.assertIn("ns_per_lookup", self.build()["points"][0]["summary"])
-
-    def test_windows_that_waited_are_left_out(self) -> None:
-        for point in self.boots[0].points:
-            if point.block == 1:
-                self.wait(self.boots[0], point, 0.02)
-        self.assertEqual(self.figures()["n"], 23)
-        self.boots = [replace(boot, accelerator="tcg") for boot in self.boots]
-        self.assertEqual(self.figures()["n"], 24, "times of an emulator rank nothing, whatever they waited for")
-
-    def test_a_window_without_a_mark(self) -> None:
-        del self.boots[0].blobs[f"steal/{next(p.id for p in self.boots[0].points if p.protocol == 'rcu_desc')}"]
-        self.assertEqual(self.figures()["n"], 23)
-
-    def test_a_zero_has_no_ratio(self) -> None:
-        for boot in self.boots:
-            for point in boot.points:
-                run = boot.json(f"run/{point.id}")
-                run["counters"]["tryget_zero"] = 10 + boot.number if point.protocol == "typesafe" else 0
-                boot.keep(f"run/{point.id}", json.dumps(run).encode())
-        found = next(p for p in self.build()["points"] if p["protocol"] == "rcu_desc")["summary"]["tryget_zero_per_million"]
-        self.assertEqual((found["ratio"], found["p"]), (None, 2 / 64))
-
-    def test_a_busy_host_is_no_result(self) -> None:
-        for boot in self.boots[:4]:
-            for point in boot.points:
-                if point.protocol == "rcu_desc":
-                    self.wait(boot, point, 0.5)
-        found = self.build()
-        self.assertEqual({point["protocol"]: (point["verdict"], point["reason"]) for point in found["points"]},
-                         {"typesafe": ("PASS", ""), "rcu_desc": ("INCONCLUSIVE", result.BUSY)})
-        text = " ".join(summary.render(found).split())
-        self.assertIn("16 of 48 windows are left out: their virtual CPUs waited for one of the host's for more than 1% of the "
-                      "time", text)
-        self.assertIn(f"INCONCLUSIVE: {result.BUSY}: 1 of 2 points lost most of their windows to it", text)
-
-    def test_boots_are_added_until_it_is_known(self) -> None:
-        self.assertIsNotNone(result.widest(self.build(), "lookups_per_second"))
-        self.boots = self.boots[:1]
-        self.assertIsNone(result.widest(self.build(), "lookups_per_second"), "one boot has no interval")
 
 
 class ResultTest(BootsTest):
