@@ -168,22 +168,23 @@ nap() {
 watch() {
 	[ -p "$FSC_TMP/nap" ] || mkfifo "$FSC_TMP/nap"
 	exec 4<>"$FSC_TMP/nap"
-	while value "$FSC_DEBUGFS/state"; [ "$value" != measure ]; do
-		[ "$value" != 'done' ] || return 0
+	while value "$FSC_DEBUGFS/state"; [ "$value" != measure ] && [ "$value" != 'done' ]; do
 		nap 0.01
 	done
-	# Not emit: that forks.
-	printf '@blob window/%s 0\n\n' "$1" >&3
-	left=$3
-	while [ "$left" -gt 0 ]; do
-		nap "$2"
-		value "$FSC_DEBUGFS/state"
-		[ "$value" = measure ] || break
-		# A short window has no samples: they would be in what it measures.
-		[ "$3" = 1 ] || { slab_sample; buddy_sample; }
-		left=$((left - 1))
-	done
-	printf '@blob window-end/%s 0\n\n' "$1" >&3
+	if [ "$value" = measure ]; then
+		# Not emit: that forks.
+		printf '@blob window/%s 0\n\n' "$1" >&3
+		left=$3
+		while [ "$left" -gt 0 ]; do
+			nap "$2"
+			value "$FSC_DEBUGFS/state"
+			[ "$value" = measure ] || break
+			# A short window has no samples: they would be in what it measures.
+			[ "$3" = 1 ] || { slab_sample; buddy_sample; }
+			left=$((left - 1))
+		done
+		printf '@blob window-end/%s 0\n\n' "$1" >&3
+	fi
 	exec 4<&-
 }
 

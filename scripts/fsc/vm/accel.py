@@ -44,16 +44,20 @@ TRACED = Accel("traced", ("-accel", "tcg,thread=single", "-cpu", "max"), ("tsc=r
 # A nanosecond of guest time is one instruction.
 ICOUNT = Accel("icount", ("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", "max"),
                ("tsc=reliable",), max_vcpus=1)
+# Those whose times are a CPU's.
+REAL = tuple(one.name for one in (KVM, UML, TCG, TRACED, ICOUNT) if not one.emulated)
 
 
 def choose(name: str, kernel: Kernel) -> Accel:
     """Return the accelerator called @name; "auto" is KVM where it works, else TCG."""
-    if kernel.um != (name == "uml") and (name, kernel.um) != ("auto", True):
-        raise SetupError(f"ACCEL={name}: {kernel.release} in {kernel.build} is {'a' if kernel.um else 'no'} kernel of ARCH=um: "
-                         f"allowed for it: {'auto uml' if kernel.um else ' '.join(one for one in NAMES if one != 'uml')}")
     if kernel.um:
+        if name not in ("auto", "uml"):
+            raise SetupError(f"ACCEL={name}: {kernel.release} in {kernel.build} is a kernel of ARCH=um: allowed for it: auto uml")
         return UML
     match name:
+        case "uml":
+            raise SetupError(f"ACCEL=uml: {kernel.release} in {kernel.build} is no kernel of ARCH=um: allowed for it: "
+                             f"{' '.join(one for one in NAMES if one != 'uml')}")
         case "kvm":
             if trouble := kvm_trouble(kernel):
                 raise SetupError(f"ACCEL=kvm: KVM is not usable ({trouble}): allowed here: ACCEL=tcg, which emulates")

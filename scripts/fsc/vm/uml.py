@@ -2,7 +2,7 @@
 """A kernel that runs as a process of this machine (ARCH=um): its code is executed by the CPU itself, without KVM and root.
 
 Its console is the process's standard error, its status port the second console, on standard output. Its memory is a
-file of a tmpfs: of one of its own with huge pages if a mount namespace can be had, else of /dev/shm.
+file in a tmpfs. If a mount namespace can be made, that tmpfs is its own, with huge pages; if not, it is /dev/shm.
 """
 
 from __future__ import annotations
@@ -40,11 +40,6 @@ def _namespace() -> tuple[str, ...]:
         except OSError:
             break
     return ()
-
-
-def huge_pages() -> bool:
-    """Whether the memory of such a kernel may be in huge pages."""
-    return bool(_namespace())
 
 
 def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[str], terminal: bool) -> list[str]:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from ..verdict import FAIL, LOST, SetupError
 from . import console, setup_errors, uml
-from .steal import Steal
 from .kernel import Kernel
 from .rootfs import MOUNT, SOCKET, HostRoot, Initramfs, Prepared
 from .status_port import FrameError, Frames, OnBlob
+from .steal import Steal
 
 if TYPE_CHECKING:
     from .accel import Accel
@@ -72,6 +72,11 @@ class BootSpec:
     boot_s: float = _BOOT_S       # from power on until the job begins
     quiet_s: float = float("inf")  # a machine that sends nothing for so long is killed
     keep: bool = True             # also keep the blobs in Boot.blobs
+
+    @property
+    def um(self) -> bool:
+        """Whether it is a process (uml.py) and not a machine of QEMU's."""
+        return self.accel.name == "uml"
 
 
 @dataclass
@@ -227,20 +232,19 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
         raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
     if not spec.kernel.image.is_file():
         raise SetupError(f"no kernel {spec.kernel.image}")
-    um = spec.accel.name == "uml"
-    if not um:
+    if not spec.um:
         setup_errors.check_memory(spec.kernel.image, spec.memory_mb)
     elif spec.vcpus > uml.MAX_CPUS:
         raise SetupError(f"VCPUS={spec.vcpus}: allowed with ACCEL=uml: 1 to {uml.MAX_CPUS}")
     elif spec.qemu or not isinstance(spec.root, Initramfs):
-        raise SetupError("ACCEL=uml: neither tracing nor a debugger's stub: allowed for them: the other accelerators")
+        raise SetupError("ACCEL=uml: neither tracing nor gdb: allowed for them: the other accelerators")
     spec.outdir.mkdir(parents=True, exist_ok=True)
     (spec.outdir / "console.log").unlink(missing_ok=True)
     root = spec.root.prepare(spec.outdir, spec.job, spec.files, spec.memory_mb)
 
     def command(console_to: str) -> list[str]:
         words = [*root.cmdline, *spec.accel.cmdline, *spec.cmdline]
-        if um:
+        if spec.um:
             return uml.command(spec.kernel.image, spec.vcpus, spec.memory_mb, root.initrd, [*_CMDLINE, *words],
                                terminal=console_to == _TERMINAL)
         return [QEMU, *spec.accel.arguments,
@@ -261,9 +265,9 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
                      'cd "$(dirname "$0")" || exit\n'
                      f"{root.script()}"
                      # Through a pipe: if the output is redirected to a file, QEMU would truncate that.
-                     f"{shlex.join(command('file:console-again.log'))}{' 2>console-again.log' * um} | cat\n")
+                     f"{shlex.join(command('file:console-again.log'))}{' 2>console-again.log' * spec.um} | cat\n")
     again.chmod(0o755)
-    return Machine(command(serial), root, spec.outdir, "console.log" if um else "qemu.log")
+    return Machine(command(serial), root, spec.outdir, "console.log" if spec.um else "qemu.log")
 
 
 def _said(errors: Path) -> str:
@@ -296,7 +300,7 @@ def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path
         if time.monotonic() - heard > spec.quiet_s:
             return f"nothing was heard of the machine for {spec.quiet_s:.0f} s"
         # QEMU dumps registers and keeps running, with the guest stopped forever.
-        for line in _said(errors).splitlines() if spec.accel.name != "uml" else ():
+        for line in () if spec.um else _said(errors).splitlines():
             if "KVM internal error" in line:
                 return f"QEMU: {line}"
     if not began:

@@ -72,8 +72,8 @@ class KernelTest(unittest.TestCase):
 
     def test_what_it_cannot_do(self) -> None:
         for changes, why in (({"vcpus": 65}, "VCPUS=65: allowed with ACCEL=uml: 1 to 64"),
-                             ({"root": HostRoot()}, "ACCEL=uml: neither tracing nor a debugger's stub"),
-                             ({"qemu": ("-gdb", "x")}, "ACCEL=uml: neither tracing nor a debugger's stub")):
+                             ({"root": HostRoot()}, "ACCEL=uml: neither tracing nor gdb"),
+                             ({"qemu": ("-gdb", "x")}, "ACCEL=uml: neither tracing nor gdb")):
             with self.assertRaisesRegex(SetupError, why):
                 vm.prepare(self.spec(**changes))
 
@@ -84,7 +84,6 @@ class KernelTest(unittest.TestCase):
 
     def test_its_own_tmpfs(self) -> None:
         command = uml._namespace()  # pylint: disable=protected-access
-        self.assertEqual(uml.huge_pages(), bool(command))
         if not command:
             self.skipTest("this machine gives no mount namespace")
         said = subprocess.run([*command, "8M", "sh", "-c", "grep ' /dev/shm ' /proc/mounts | tail -n 1; echo $TMPDIR"],
