@@ -141,7 +141,7 @@ buddy_sample() {
 	done <"$FSC_BUDDYINFO"
 }
 
-# wait_for_run SECONDS [TIMES]: wait until the run is over. With SECONDS > 0 (icount), sleep that long
+# wait_for_run SECONDS: wait until the run is over. With SECONDS > 0 (icount), sleep that long
 # first: a polling shell's instructions would be counted. The runner's timeout ends a run that
 # hangs.
 wait_for_run() {
@@ -150,7 +150,7 @@ wait_for_run() {
 		value "$FSC_DEBUGFS/state"
 		case $value in
 		done) return 0 ;;
-		measure) [ "$1" != 0 ] || [ "${2:-}" = 1 ] || { slab_sample; buddy_sample; } ;;
+		measure) [ "$1" != 0 ] || { slab_sample; buddy_sample; } ;;
 		esac
 		if [ "$1" = 0 ]; then sleep 0.1; else sleep 1; fi
 	done
@@ -163,8 +163,9 @@ nap() {
 	read -r -t "$1" _ <&4 || :
 }
 
-# watch ID SECONDS TIMES: tell the runner where a part of the window begins and ends, TIMES naps of
-# SECONDS, for which it counts how long the machine's CPUs were taken away
+# watch ID SECONDS TIMES: wait until the run is over. Tell the runner where a part of the window
+# begins and ends, TIMES naps of SECONDS, for which it counts how long the machine's CPUs were taken
+# away
 watch() {
 	[ -p "$FSC_TMP/nap" ] || mkfifo "$FSC_TMP/nap"
 	exec 4<>"$FSC_TMP/nap"
@@ -185,32 +186,58 @@ watch() {
 		done
 		printf '@blob window-end/%s 0\n\n' "$1" >&3
 	fi
+	while value "$FSC_DEBUGFS/state"; [ "$value" != 'done' ]; do
+		nap 0.01
+	done
 	exec 4<&-
 }
 
-# point ID "NAME=VALUE ..." [SECONDS [NAP TIMES]]: make one run of the module; NAP and TIMES are of watch()
+# again ID: ask the runner whether that point is to be made again; false if it does not answer. An
+# answer that came too late for another point is not taken for this one's.
+again() {
+	answer="" id=""
+	printf '@blob again/%s 0\n\n' "$1" >&3
+	# shellcheck disable=SC3045 # it is busybox's
+	while read -r -t 10 answer id <&3; do
+		[ "$id" != "$1" ] || break
+	done
+	[ "$answer $id" = "again $1" ]
+}
+
+# point ID "NAME=VALUE ..." [SECONDS]: make one run of the module
 point() {
+	run "$1" "$2" wait_for_run "${3:-0}"
+}
+
+# watched ID "NAME=VALUE ..." NAP TIMES: the same with watch(), as often as the runner asks for it
+watched() {
+	while run "$1" "$2" watch "$1" "$3" "$4" && again "$1"; do :; done
+}
+
+# run ID "NAME=VALUE ..." WAIT ...: load the module, wait, emit what there is to know, unload it
+run() {
 	objects="" total="" live="" limbo="" layout="" flags="" buddy=""
 	# shellcheck disable=SC2086 # a list of words
 	if ! insmod "$FSC_KO" $2 2>"$FSC_TMP/insmod"; then
 		error "error/$1" "$FSC_TMP/insmod"
 		return 1
 	fi
-	[ -z "${4:-}" ] || watch "$1" "$4" "$5"
-	wait_for_run "${3:-0}" "${5:-}"
+	id=$1
+	shift 2
+	"$@"
 	if [ -n "$layout" ]; then
 		{
 			echo "{${layout}\"nr_cpus\":$FSC_CPUS,\"nr_nodes\":$FSC_NODES,\"flags\":{$flags},\"objects\":[$objects],"
 			echo "\"total_objects\":[$total],\"live\":[$live],\"limbo\":[$limbo]}"
 		} >"$FSC_TMP/slab"
-		emit "slab/$1" "$FSC_TMP/slab"
+		emit "slab/$id" "$FSC_TMP/slab"
 	fi
 	if [ -n "$buddy" ]; then
 		echo "$buddy" >"$FSC_TMP/buddy"
-		emit "buddy/$1" "$FSC_TMP/buddy"
+		emit "buddy/$id" "$FSC_TMP/buddy"
 	fi
-	emit "run/$1" "$FSC_DEBUGFS/run.json"
-	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$1" "$FSC_TMP/rmmod"
+	emit "run/$id" "$FSC_DEBUGFS/run.json"
+	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$id" "$FSC_TMP/rmmod"
 }
 
 # opencoded ID PATH PROTOCOL LOOKUPS: run the hand-written loop, inside insmod. Its module may be

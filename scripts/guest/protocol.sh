@@ -37,14 +37,14 @@ open_port() {
 		status_port=/dev/${port##*/}
 	done
 	# A kernel that runs as a process has no virtio, but a second console (fsc/vm/uml.py).
-	if grep -q 'User Mode Linux' /proc/cpuinfo && busybox stty -F /dev/tty1 raw; then
+	if grep -q 'User Mode Linux' /proc/cpuinfo && busybox stty -F /dev/tty1 raw -echo; then
 		status_port=/dev/tty1
 	fi
 	if [ -z "$status_port" ]; then
 		echo 'folioscale: no status port: the kernel wants CONFIG_VIRTIO_PCI=y and CONFIG_VIRTIO_CONSOLE=y'
 		busybox poweroff -f
 	fi
-	exec 3>"$status_port"
+	exec 3<>"$status_port"
 }
 
 # A write to the port returns once its buffer is queued. If the machine is then switched off,

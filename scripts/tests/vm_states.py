@@ -47,6 +47,7 @@ class Case:
 _NO_TRACEFS = "initcall_blacklist=tracefs_init"
 CASES = (
     Case("pass", "emit busybox /bin/busybox", "PASS", "job exited 0"),
+    Case("a run that is made again", ". /point.sh; again other && exit 1; again again", "PASS", "job exited 0"),
     Case("fail", "exit 1", "FAIL", "job exited 1"),
     Case("inconclusive", "exit 3", "INCONCLUSIVE", "job exited 3"),
     Case("killed job", "kill -9 $(cut -d' ' -f4 /proc/self/stat)", "FAIL", "job exited 137"),
@@ -124,7 +125,8 @@ def run(case: Case, where: kernel.Kernel, how: accel.Accel) -> tuple[bool, str]:
     module = repo.BUILD / "modules" / f"{where.release}-crash" / "fsc_crash.ko"
     boot = vm.boot(vm.BootSpec(
         kernel=where, job=f"say started\n{case.job}\n", accel=how, vcpus=1, memory_mb=512, timeout_s=case.timeout_s,
-        files={"fsc_crash.ko": module}, allow=case.allow, cmdline=list(case.cmdline),
+        files={"fsc_crash.ko": module, "point.sh": guest_script.POINT_SH}, allow=case.allow, cmdline=list(case.cmdline),
+        again=lambda name: name == "again",
         outdir=repo.BUILD / "vm/states" / case.name.replace(" ", "-")))
     # A machine that never got as far as the job proves nothing about what the job does.
     blobs = [("say", b"started")]

@@ -102,6 +102,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
         # A window of which the guest's shell saw nothing had to wait, too.
+        "again": int(boot.text(f"again/{point.id}") or 0),
         "steal": share, "stolen": boot.accelerator in accel.REAL and (share > MOST_STEAL if share is not None else point.block > 0),
     } | {key: run[key] for key in _AS_TOLD}
 

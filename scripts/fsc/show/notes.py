@@ -167,9 +167,10 @@ def notes(result: dict[str, Any]) -> list[str]:
     environment, points, found = result["environment"], result["points"], []
     found += _about_environment(environment)
     windows = [rep for point in points for rep in point["repetitions"] if rep["counters"]]
-    if stolen := sum(1 for rep in windows if rep.get("stolen")):
-        found.append(f"{stolen} of {len(windows)} windows are left out: their virtual CPUs waited for one of the host's for "
-                     f"more than {MOST_STEAL:.0%} of the time")
+    stolen, again = sum(bool(rep.get("stolen")) for rep in windows), sum(rep.get("again", 0) for rep in windows)
+    if stolen or again:
+        found.append(f"of {len(windows) + again} windows {again} were made again and {stolen} are left out: their virtual CPUs waited "
+                     f"for one of the host's for more than {MOST_STEAL:.0%} of the time")
     if busy := sum(1 for point in points if point["reason"] == BUSY):
         found.append(f"{INCONCLUSIVE}: {BUSY}: {busy} of {len(points)} points lost most of their windows to it; end what else "
                      "runs, and do it again")

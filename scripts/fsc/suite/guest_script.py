@@ -43,7 +43,7 @@ def plan(points: list[Point]) -> list[float]:
     return [seconds[0] + _BOOT_S, *seconds[1:]]
 
 
-def _watched(point: Point) -> str:
+def _naps(point: Point) -> str:
     """The naps of the part of a window in which the host watches: a single one if it is short."""
     left_ms = int(point.params.get("duration_ms", 2000)) - _EDGES_MS
     return f"{left_ms / 1000:.3f} 1" if left_ms < 2 * _NAP_MS else f"{_NAP_MS / 1000} {left_ms // _NAP_MS}"
@@ -58,8 +58,8 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
         lines.append("sleep 2")
     for point in points:
         sleep = f" {point.seconds + 1:.0f}" if icount else ""
-        watched = f" 0 {_watched(point)}" if accel and not accel.emulated else ""
-        lines.append(f"point {point.id} {quote(point.module_args)}{sleep}{watched}")
+        words = f"{point.id} {quote(point.module_args)}"
+        lines.append(f"point {words}{sleep}" if accel is None or accel.emulated else f"watched {words} {_naps(point)}")
         if icount and point.opencoded:
             lines.append(f"opencoded {point.id} {point.path} {point.protocol} {OPENCODED_LOOKUPS}")
     return "\n".join(lines) + "\nexit 0\n"

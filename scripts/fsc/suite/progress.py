@@ -90,6 +90,11 @@ class Progress(Line):
         where = " ".join([point.workload, point.protocol, *(f"{axis}={value}" for axis, value in point.axes.items())])
         self._show(f"[{self._done}/{len(self._plan)}] {boot} {where}: {text}, ETA {self.eta()}")
 
+    def again(self, boot: str, point: Point, text: str) -> None:
+        """The last point is made again: it is still to come."""
+        self._done -= 1
+        self.say(f"{boot} {point.workload} {point.protocol} is made again: {text}")
+
     def skip(self, text: str, points: int) -> None:
         """Skip @points points that were run before the suite was resumed. Called before any point is run."""
         self._done = self._skipped = self._done + points

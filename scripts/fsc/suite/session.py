@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from .progress import Progress, figures
 from .suite import Guest, Point, Suite
 
 OnBlob = Callable[[str, bytes], None]
+# A window is made again so many times at most.
+_MOST_AGAIN = 3
 # Debian's other kernels by their flavour, each with the folder of the module that is built for it.
 Flavours = dict[str, tuple[Kernel, Path]]
 
@@ -189,7 +192,8 @@ class Session:
         guest = self.suite.guest(points)
         progress.say(name)
         try:
-            boot = self._run(points, accel, guest, outdir, self._keeper(record, outdir, progress, name))
+            boot = self._run(points, accel, guest, outdir, self._keeper(record, outdir, progress, name),
+                             self._again(record, outdir, progress, name))
         except SetupError as error:
             record.state, record.reason = SETUP, str(error)
         else:
@@ -207,7 +211,8 @@ class Session:
         resume.keep(record, outdir, self._made_by(guest, accel))
         return record
 
-    def _run(self, points: list[Point], accel: Accel | None, guest: Guest, outdir: Path, on_blob: OnBlob) -> vm.Boot:
+    def _run(self, points: list[Point], accel: Accel | None, guest: Guest, outdir: Path, on_blob: OnBlob,
+             again: Callable[[str], bool]) -> vm.Boot:
         if accel is None:
             script = guest_script.script(points, None, str(guest_script.POINT_SH))
             return host.boot(script, self.modules / "folioscale.ko", on_blob, guest_script.timeout_s(points), outdir)
@@ -215,7 +220,7 @@ class Session:
             kernel=self._kernel(guest), job=guest_script.script(points, accel), accel=accel,
             timeout_s=guest_script.timeout_s(points), outdir=outdir, files=self._files(points),
             vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
-            cmdline=guest.cmdline.split(), on_blob=on_blob))
+            cmdline=guest.cmdline.split(), on_blob=on_blob, again=again))
 
     def _files(self, points: list[Point]) -> dict[str, Path]:
         modules = self.modules / self.suite.guest(points).flavour
@@ -247,3 +252,22 @@ class Session:
             elif kind in ("run", "error") and point_id in points:
                 progress.point(name, points[point_id], outcome(points[point_id], record))
         return on_blob
+
+    @staticmethod
+    def _again(record: BootRecord, outdir: Path, progress: Progress, name: str) -> Callable[[str], bool]:
+        """Whether a point is made again: the host was busy with something else in its window, and it had no more of these than
+        _MOST_AGAIN, and its boot not more than it has points."""
+        points = {point.id: point for point in record.points}
+        made: Counter[str] = Counter()
+
+        def again(point_id: str) -> bool:
+            found = result.repetition(points[point_id], record)
+            # What the oracle has found is kept.
+            if not found.get("stolen") or found["verdict"] == FAIL or made[point_id] == _MOST_AGAIN or made.total() == len(points):
+                return False
+            made[point_id] += 1
+            (outdir / "runs" / f"again.{point_id}").write_text(f"{made[point_id]}")
+            record.keep(f"again/{point_id}", f"{made[point_id]}".encode())
+            progress.again(name, points[point_id], result.BUSY)
+            return True
+        return again

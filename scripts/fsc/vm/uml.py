@@ -44,7 +44,7 @@ def _namespace() -> tuple[str, ...]:
 
 def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[str], terminal: bool) -> list[str]:
     """The command of a machine, to be run in the folder of @initrd. @terminal: its console is ours, and it has no status port."""
-    consoles = ("con0=fd:0,fd:1",) if terminal else ("con0=null,fd:2", "con1=null,fd:1")
+    consoles = ("con0=fd:0,fd:1",) if terminal else ("con0=null,fd:2", "con1=fd:0,fd:1")
     # uml_dir: else it makes ~/.uml, and dies early where it must not.
     machine = [str(image), "uml_dir=uml/", f"ncpus={vcpus}", "seccomp=on", f"mem={memory_mb}M", *([f"initrd={initrd}"] if initrd else []),
                "con=null", *consoles, "console=tty0", *words]

@@ -69,6 +69,7 @@ class BootSpec:
     qemu: tuple[str, ...] = ()    # more arguments
     allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
     on_blob: OnBlob = lambda name, data: None
+    again: Callable[[str], bool] = lambda name: False   # whether to make a run with that name again, once it has sent all
     boot_s: float = _BOOT_S       # from power on until the job begins
     quiet_s: float = float("inf")  # a machine that sends nothing for so long is killed
     keep: bool = True             # also keep the blobs in Boot.blobs
@@ -126,6 +127,9 @@ def _boot_once(spec: BootSpec) -> Boot:
         elif kind == "window-end":
             if watched := began.pop(window, None):
                 take(f"steal/{window}", json.dumps(watched.until_now()).encode())
+        elif kind == "again":
+            with suppress(BrokenPipeError):     # it may have died
+                os.write(process.stdin.fileno(), f"{'again' if spec.again(window) else 'kept'} {window}\n".encode())
         else:
             take(name, data)
 
@@ -138,7 +142,7 @@ def _boot_once(spec: BootSpec) -> Boot:
     frames = Frames(on_blob)
     begin = time.monotonic()
     with (spec.outdir / machine.errors).open("wb") as errors, machine.run(
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors) as process:
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors) as process:
         end = _follow(process, frames, spec, spec.outdir / machine.errors)
         status = process.poll()
     seconds = time.monotonic() - begin
@@ -226,7 +230,7 @@ class Machine:
                     (self.folder / MOUNT).rmdir()
 
 
-def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/dev/stdout") -> Machine:
+def prepare(spec: BootSpec, terminal: bool = False) -> Machine:
     """Put what QEMU needs into @spec.outdir; return the machine."""
     if spec.accel.max_vcpus and spec.vcpus > spec.accel.max_vcpus:
         raise SetupError(f"{spec.accel.name} has {spec.accel.max_vcpus} virtual CPU, not {spec.vcpus}")
@@ -246,7 +250,7 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
         words = [*root.cmdline, *spec.accel.cmdline, *spec.cmdline]
         if spec.um:
             return uml.command(spec.kernel.image, spec.vcpus, spec.memory_mb, root.initrd, [*_CMDLINE, *words],
-                               terminal=console_to == _TERMINAL)
+                               terminal=terminal)
         return [QEMU, *spec.accel.arguments,
                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                 "-smp", str(spec.vcpus), "-m", str(spec.memory_mb),
@@ -254,8 +258,8 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
                 "-append", " ".join(["console=ttyS0", *_CMDLINE, *words]),
                 "-serial", console_to,
                 "-device", "virtio-serial-pci",
-                # A file instead of stdio: QEMU takes the end of stdio's input for a hangup of the host.
-                "-chardev", f"file,id=status,path={status}",
+                # QEMU takes the end of stdio's input for a hangup of the host: it must stay open.
+                "-chardev", "file,id=status,path=/dev/null" if terminal else "stdio,id=status,signal=off",
                 "-device", "virtserialport,chardev=status,name=folioscale.status", *spec.qemu]
 
     again = spec.outdir / "run-vm.sh"
@@ -263,11 +267,13 @@ def prepare(spec: BootSpec, serial: str = "file:console.log", status: str = "/de
                      "# Runs the same machine again: status frames to standard output, the console\n"
                      "# to console-again.log beside this file.\n"
                      'cd "$(dirname "$0")" || exit\n'
+                     # The end of its input would be a hangup of the status port, and nobody answers there.
+                     "rm -f input && mkfifo input && exec <>input || exit\n"
                      f"{root.script()}"
                      # Through a pipe: if the output is redirected to a file, QEMU would truncate that.
                      f"{shlex.join(command('file:console-again.log'))}{' 2>console-again.log' * spec.um} | cat\n")
     again.chmod(0o755)
-    return Machine(command(serial), root, spec.outdir, "console.log" if spec.um else "qemu.log")
+    return Machine(command(_TERMINAL if terminal else "file:console.log"), root, spec.outdir, "console.log" if spec.um else "qemu.log")
 
 
 def _said(errors: Path) -> str:
@@ -333,5 +339,5 @@ def die_with(parent: int) -> Callable[[], None]:
 
 def run_interactive(spec: BootSpec) -> int:
     """Run QEMU on our own terminal; return its exit status."""
-    with prepare(spec, serial=_TERMINAL, status="/dev/null").run() as process:
+    with prepare(spec, terminal=True).run() as process:
         return process.wait()

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """Times of a real CPU, compared within blocks, from made-up boots."""
 
+import io
 import json
+import tempfile
 import unittest
+from contextlib import redirect_stderr
 from dataclasses import replace
+from pathlib import Path
 
 import synthetic
 from fsc.cmd import answer
 from fsc.result import environment, result
 from fsc.show import report_sections, summary
+from fsc.suite import session
+from fsc.suite.progress import Progress
 from fsc.suite.suite import Point
 
 
@@ -90,6 +96,31 @@ class BlocksTest(unittest.TestCase):
         self.boots = [replace(boot, accelerator="tcg") for boot in self.boots]
         self.assertEqual(self.figures()["n"], 24, "times of an emulator rank nothing, whatever they waited for")
 
+    def test_a_stolen_window_is_made_again(self) -> None:
+        boot = self.boots[0]
+        one, other = boot.points[:2]
+        with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
+            (Path(folder) / "runs").mkdir()
+            asked = session.Session._again(boot, Path(folder), Progress([1.0] * len(boot.points)), "boot 1")  # pylint: disable=protected-access
+            self.assertFalse(asked(one.id))
+            self.wait(boot, one, 0.02)
+            self.assertEqual([asked(one.id) for _ in range(4)], [True, True, True, False], "three times, not more")
+            self.assertEqual((Path(folder) / f"runs/again.{one.id}").read_text(), "3")
+            self.assertFalse(asked(other.id))
+            run = boot.json(f"run/{other.id}") | {"verdict": "FAIL"}
+            self.wait(boot, other, 0.02)
+            self.assertTrue(asked(other.id))
+            boot.keep(f"run/{other.id}", json.dumps(run).encode())
+            self.assertFalse(asked(other.id), "a finding is kept")
+            for point in boot.points[2:]:
+                self.wait(boot, point, 0.02)
+            self.assertEqual(sum(asked(point.id) for point in boot.points[2:] for _ in range(3)), len(boot.points) - 4,
+                             "a boot has at most as many again as it has points")
+        self.wait(boot, one, 0.001)
+        found = self.build()
+        self.assertEqual(sum(rep["again"] for point in found["points"] for rep in point["repetitions"]), len(boot.points))
+        self.assertIn(f"of {48 + len(boot.points)} windows {len(boot.points)} were made again and", " ".join(summary.render(found).split()))
+
     def test_a_window_without_a_mark(self) -> None:
         del self.boots[0].blobs[f"steal/{next(p.id for p in self.boots[0].points if p.protocol == 'rcu_desc')}"]
         self.assertEqual(self.figures()["n"], 23)
@@ -112,8 +143,8 @@ class BlocksTest(unittest.TestCase):
         self.assertEqual({point["protocol"]: (point["verdict"], point["reason"]) for point in found["points"]},
                          {"typesafe": ("PASS", ""), "rcu_desc": ("INCONCLUSIVE", result.BUSY)})
         text = " ".join(summary.render(found).split())
-        self.assertIn("16 of 48 windows are left out: their virtual CPUs waited for one of the host's for more than 1% of the "
-                      "time", text)
+        self.assertIn("of 48 windows 0 were made again and 16 are left out: their virtual CPUs waited for one of the host's for more "
+                      "than 1% of the time", text)
         self.assertIn(f"INCONCLUSIVE: {result.BUSY}: 1 of 2 points lost most of their windows to it", text)
 
     def test_boots_are_added_until_it_is_known(self) -> None:

@@ -82,6 +82,20 @@ class PointTest(unittest.TestCase):
             self.assertEqual(log[1:3], ["sleep 7", "sleep 1"])
             self.assertEqual(list(out), ["run/a.b"])
 
+    def test_watched_is_made_again_as_often_as_the_runner_asks(self) -> None:
+        """An answer that belongs to another point is not taken for this one's."""
+        shell = SHELLS[0]   # the guest's: the other one has no read -t
+        job = """
+            printf 'again z.y\\nagain a.b\\nkept a.b\\nagain a.b\\n' >"$TOP/answers"
+            exec 3<"$TOP/answers"
+            printf() { echo "sent $2" >>"$TOP/log"; }
+            nap() { stub "$1"; }
+            rmmod() { echo "rmmod $*" >>"$TOP/log"; step=0; echo populate >"$FSC_DEBUGFS/state"; }
+            watched a.b order=0 0.05 1"""
+        _, log = self.run_job(shell, job)
+        self.assertEqual(sum(line.startswith("insmod") for line in log), 2)
+        self.assertEqual(log.count("sent a.b"), 6)
+
     def test_insmod_fails(self) -> None:
         for shell in SHELLS:
             out, log = self.run_job(shell, "point a.b order=99 || point c.d order=0")
