@@ -26,7 +26,9 @@ LIMBO = {"limbo_descriptor_bytes_mean": "descriptors in limbo, mean B", "limbo_p
 GRACE_PERIOD = "gp_ns_mean"
 # Where the clock is real.
 SPEED = {metrics.TIME: "time / lookup", "turnovers_per_second": "turnovers/s"}
-OPTIONS = "Options 1, 2 and 3 (typesafe, rcu_desc, rcu_full)"
+# Wilcox's, by their number; and those that answer "or propose a fourth".
+OPTIONS = {"typesafe": 1, "rcu_desc": 2, "rcu_full": 3}
+FOURTH = {"hazptr", "rcu_bounded"}
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,20 @@ def _place(point: Point) -> str:
     return point["workload"] if point["path"] == PATH else table.place(point["path"], point["workload"])
 
 
+def _compared(name: str, other: str, tested: dict[str, Point]) -> str:
+    """In which workloads the tests show that a lookup of @name takes less, or more, than one of @other; @tested: a comparison
+    for each."""
+    shown = {workload: figures["ratio"] for workload, figures in tested.items() if figures["p"] < stats.ALPHA}
+    parts = [f"{word} in {', '.join(f'{workload} ({ratio:.2f}x)' for workload, ratio in found.items())}"
+             for word, found in (("less", {at: ratio for at, ratio in shown.items() if ratio < 1}),
+                                 ("more", {at: ratio for at, ratio in shown.items() if ratio >= 1})) if found]
+    unknown = [workload for workload in tested if workload not in shown]
+    parts += [f"no difference shown in {', '.join(unknown)}"] if unknown else []
+    return f"A lookup of `{name}` against one of `{other}`, time: {'; '.join(parts)}."
+
+
 def _tested(of: list[Row]) -> Iterator[str]:
-    """For each protocol: in which workloads the tests show that its lookups take less, or more, than the baseline's."""
+    """For each protocol against the baseline's, then for each two of Wilcox's options and the fourth ones."""
     own = [row for row in of if row.metric == metrics.TIME]
     for source in _sources(own):
         baseline = source.environment["suite"]["baseline"]
@@ -185,15 +199,14 @@ def _tested(of: list[Row]) -> Iterator[str]:
             points = [row.points[name][0] for row in own if row.source is source and name in row.points]
             tested = {_place(point): figures for point in points
                       if (figures := point["summary"][metrics.TIME]).get("p") is not None}
-            if not tested:
-                continue
-            shown = {workload: figures["ratio"] for workload, figures in tested.items() if figures["p"] < stats.ALPHA}
-            parts = [f"{word} in {', '.join(f'{workload} ({ratio:.2f}x)' for workload, ratio in found.items())}"
-                     for word, found in (("less", {at: ratio for at, ratio in shown.items() if ratio < 1}),
-                                         ("more", {at: ratio for at, ratio in shown.items() if ratio >= 1})) if found]
-            unknown = [workload for workload in tested if workload not in shown]
-            parts += [f"no difference shown in {', '.join(unknown)}"] if unknown else []
-            yield f"A lookup of `{name}` against one of `{baseline}`, time: {'; '.join(parts)}."
+            if tested:
+                yield _compared(name, baseline, tested)
+        passed = {(_place(point), name) for row in own if row.source is source for name in row.points for point in row.points[name]}
+        pairs = [pair for pair in source.result.get("pairs", []) if pair["metric"] == metrics.TIME and pair["p"] is not None
+                 and {(_place(pair), pair["protocol"]), (_place(pair), pair["other"])} <= passed]
+        for (name, other), found in result.grouped(((pair["protocol"], pair["other"]), pair) for pair in pairs).items():
+            if baseline not in (name, other) and {name, other} <= OPTIONS.keys() | FOURTH:
+                yield _compared(name, other, {_place(pair): pair for pair in found})
 
 
 def says(of: list[Row]) -> list[str]:
@@ -218,9 +231,9 @@ def says(of: list[Row]) -> list[str]:
     if emulated:
         found.append(report_sections.LIMBO_CLOCK)
     if baselines:
-        found.append(f"{OPTIONS} are not tested against each other{', but for times' * bool(times)}, only "
+        found.append(f"Options 1, 2 and 3 ({', '.join(OPTIONS)}) are not tested against each other{', but for times' * bool(times)}, only "
                      f"against {', '.join(baselines)}, whose limbo is 0: no order of them is claimed." if emulated or not times
-                     else f"Arms are tested against {', '.join(baselines)} alone, not against each other.")
+                     else f"Arms are tested against each other in times, else against {', '.join(baselines)} alone.")
     found.append("[ ]: interval of the median over the boots of one run; a run on another day may lie outside. a to b: "
                  "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "Rates "
                  "asked for are not always reached (summary.txt has what was). full rate: what the freer of each arm reached, "

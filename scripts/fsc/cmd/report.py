@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from .. import traits
-from ..result import fairness, metrics, power, result
+from ..result import fairness, metrics, power, result, stats
 from ..result.environment import left_out, releases
 from ..show import report_sections, curves, plots, summary
 from ..show.report_sections import Group, Point, Section
@@ -135,7 +135,29 @@ def _answer(source: Measured, path: str, title: str) -> Part:
     compared = f", and how it compares with {to} (n.d.: no difference shown; diff.: one is, but 0 has no ratio)"
     caption = (f"{path}: what each option costs. Median, [interval]{compared if to else ''}. n/a: no such step, "
                "or not in this workload. ~: an estimate. Figures lead to their plots.")
-    return Part(title, report_sections.says(sections, baseline), [Table(caption, ["cost", *own], groups)])
+    times = source.environment["suite"].get("times", False)
+    return Part(title, report_sections.says(sections, baseline, times), [Table(caption, ["cost", *own], groups)])
+
+
+def _pairs(source: Measured) -> list[Part]:
+    """Every arm against every other."""
+    groups = []
+    for (metric, path, workload), own in result.grouped(((pair["metric"], pair["path"], pair["workload"]), pair)
+                                                        for pair in source.result.get("pairs", [])).items():
+        rows: list[Row] = [[f"{pair['protocol']} / {pair['other']}", *_ratio_cells(pair)] for pair in own]
+        groups.append((f"{curves.title(metric)}, {place(path, workload)}", rows))
+    heads = ["pair", "ratio [interval]", "p", "says"]
+    return [Part(tables=[Table("Every arm against every other, ratios within a block; Holm over the pairs of a metric, workload and "
+                               "path", heads, groups)])] if groups else []
+
+
+def _ratio_cells(pair: dict[str, Any]) -> list[str]:
+    """A pair's ratio with its interval, p, and what they say."""
+    if pair["ratio"] is None or pair["p"] is None:
+        return ["-", "-", "not tested"]
+    interval = "" if pair["ratio_low"] is None else f" [{pair['ratio_low']:.2f}, {pair['ratio_high']:.2f}]"
+    says = "no difference shown" if pair["p"] >= stats.ALPHA else "less" if pair["ratio"] < 1 else "more"
+    return [f"{pair['ratio']:.2f}x{interval}", f"{pair['p']:.2g}", says]
 
 
 def _overview(sources: Sequence[Measured]) -> list[Part]:
@@ -179,6 +201,7 @@ def _answers(sources: Sequence[Measured]) -> list[Part]:
         for path in paths:
             where = f", {path}" if len(paths) > 1 or path != "pagecache" else ""
             parts.append(_answer(source, path, f"{source.environment['suite']['question']} ({source.name + where})"))
+        parts += _pairs(source)
         parts += _errs(source)
         if not paths:
             parts.append(Part(source.name, ["Nothing was measured."]))

@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import combinations, product
 from math import exp, log
 from pathlib import Path
 from statistics import median
@@ -162,6 +163,13 @@ def _counts(point: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return [rep for rep in point["repetitions"] if name in rep["metrics"] and not rep.get("stolen")]
 
 
+def shown_less(pairs: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Of pairs of one metric, workload and path: each arm that a test shows to have less than others, and which."""
+    shown = [(pair["protocol"], pair["other"], pair["ratio"]) for pair in pairs
+             if pair["p"] is not None and pair["p"] < stats.ALPHA and pair["ratio"]]
+    return grouped((one, other) if ratio < 1 else (other, one) for one, other, ratio in shown)
+
+
 def values_of(point: dict[str, Any], name: str) -> list[float]:
     return [rep["metrics"][name] for rep in _counts(point, name)]
 
@@ -236,6 +244,21 @@ def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], e
             figures["p"] = p
 
 
+def _pairs(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every arm of a workload and path against every other, within blocks; Holm adjusts over the pairs of one metric."""
+    found: list[dict[str, Any]] = []
+    for name in metrics.PAIRED:
+        # A rate that is asked for is no cost.
+        own = [point for point in points if _blocks_of(point, name) and (name == metrics.TIME or not point["params"].get("free_rate"))]
+        pairs = [{"workload": one["workload"], "path": one["path"], "metric": name, "protocol": one["protocol"],
+                  "other": other["protocol"]} | _compare(name, one, other) for one, other in combinations(own, 2)]
+        tested = [pair for pair in pairs if pair["p"] is not None]
+        for pair, p in zip(tested, stats.holm([pair["p"] for pair in tested])):
+            pair["p"] = p
+        found += pairs
+    return found
+
+
 def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], workload: str,
            path: str) -> dict[str, dict[str, Any]]:
     """The points that those of a workload and path are compared with, by protocol: that of the baseline protocol or, if
@@ -258,12 +281,20 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
             ran.setdefault(one.place, []).append((one, boot))
     points = [_point(suite, point, ran[point.place]) for point in suite.points if point.place in ran]
     families = families_of(points)
+    pairs: list[dict[str, Any]] = []
     for (workload, path), family in families.items():
         _summaries(family, _bases(suite, families, workload, path), environment["times_emulated"])
+        if suite.times and not environment["times_emulated"] and workload not in suite.curves and workload not in suite.against:
+            own = _pairs(family)
+            pairs += own
+            # One test, one p: that of the pairs, which are more.
+            for point, pair in product(family, own):
+                if {pair["protocol"], pair["other"]} == {point["protocol"], suite.baseline} and point["protocol"] != suite.baseline:
+                    point["summary"][pair["metric"]]["p"] = pair["p"]
     verdicts = [point["verdict"] for point in points] + [boot.state for boot in boots]
     return {"schema": SCHEMA, "environment": environment,
             "verdict": worst(verdicts + ([LOST] if environment["interrupted"] else [])),
-            "points": points}
+            "points": points, "pairs": pairs}
 
 
 def widest(result: dict[str, Any], metric: str) -> float | None:

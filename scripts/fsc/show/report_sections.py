@@ -220,7 +220,7 @@ def _limbo(section: Section) -> str:
     return f"Mean bytes in limbo ({section.title.partition(':')[0]}): {'; '.join(parts)}."
 
 
-def says(found: list[Section], baseline: str = "") -> list[str]:
+def says(found: list[Section], baseline: str = "", times: bool = False) -> list[str]:
     """A few sentences on the sections of one path: figures that passed, in the suite's order, with no claim beyond the
     tests, and no rates if the clock is emulated."""
     points = [point for section in found for point in section.points]
@@ -236,7 +236,8 @@ def says(found: list[Section], baseline: str = "") -> list[str]:
     if limbo and any(section.emulated for section in plain):
         sentences.append(LIMBO_CLOCK)
     if baseline and plain:
-        sentences.append(f"Arms are tested against {baseline} alone, not against each other: no order of them is claimed.")
+        sentences.append("Every arm is tested against every other in time and in turnovers: see the pairs." if times else
+                         f"Arms are tested against {baseline} alone, not against each other: no order of them is claimed.")
     without = list(dict.fromkeys(point["protocol"] for point in points if not summary.holds(point)))
     if without:
         sentences.append(f"{', '.join(without)} cannot hold a folio past its section: the figures are of users who "

@@ -9,8 +9,8 @@ from typing import Any
 from ..cmd import model
 from ..result import power, stats
 from ..result.environment import left_out, releases
-from ..result.metrics import CACHED, COUNTED, METRICS, estimated, lookups, mark, sampled, unit
-from ..result.result import against_of, families_of, grouped, values_of
+from ..result.metrics import CACHED, COUNTED, METRICS, TIME, estimated, lookups, mark, sampled, unit
+from ..result.result import against_of, families_of, grouped, shown_less, values_of
 from ..verdict import SETUP, worst
 from . import curves, table
 from .notes import notes
@@ -249,6 +249,20 @@ def _workload(name: str, title: str, points: list[Figures], baseline: str, again
     return wrap(f"--- {name}: {title} ---") + ["", *lines] if lines else []
 
 
+def _less(pairs: list[Figures], labels: dict[str, str]) -> list[str]:
+    """Which arm's lookups a test shows to take less time than which others'."""
+    if not pairs:
+        return []
+    lookup = lookups(pairs[0]["path"]).removesuffix("s")
+    found = shown_less(pairs)
+    if not found:
+        return [*wrap(f"no pair is shown to differ in time / {lookup}"), ""]
+    lines = [f"a {lookup} of ... is shown to take less time than one of"]
+    for name in sorted(found, key=lambda name: (-len(found[name]), [*labels].index(name))):
+        lines += wrap(", ".join(sorted(found[name], key=[*labels].index)), f"{labels[name]:<{NAME}}")
+    return [*lines, ""]
+
+
 def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
     """Names in groups that fit on a line with a protocol's name."""
     group: list[str] = []
@@ -406,7 +420,9 @@ def legend(result: Result) -> list[str]:
             found.append(f"ratio: {compared}, {how[0]} (its interval is in result.json); "
                          f"n.d.: no difference shown (p >= {stats.ALPHA}; {how[1]}; Holm over the protocols of one metric and "
                          "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + "."
-                         + (f" Arms are tested against {baseline} alone, not against each other." if baseline else ""))
+                         + ("" if not baseline else " In time a lookup and in turnovers/s every arm is tested against every other, and Holm "
+                            "is over all those pairs (pairs in result.json); in what else there is, against "
+                            f"{baseline} alone." if times else f" Arms are tested against {baseline} alone, not against each other."))
     if seen and env["times_emulated"]:
         found.append(f"No ratio and no test for times, rates and limbo (except hazptr's and rcu_bounded's): the clock is "
                      f"emulated.{_drift(result)} A virtual CPU that the host takes away in the middle of a removal lets readers meet zero many times over.")
@@ -435,6 +451,8 @@ def render(result: Result) -> str:
         curve = suite.get("curves", {}).get(name)
         lines += (curves.render(where, own, curve, title) if curve
                   else _workload(where, title, own, suite["baseline"], against_of(suite).get(name, "")))
+        lines += _less([pair for pair in result.get("pairs", []) if (pair["workload"], pair["path"], pair["metric"]) == (name, path, TIME)],
+                       {point["protocol"]: label(point) for point in own})
     lines += _instructions([point for point in points if not point.get("axes")], against_of(suite))
     lines += power.render(result, SHOWN)
     said = model.of(result)

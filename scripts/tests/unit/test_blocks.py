@@ -83,6 +83,35 @@ class BlocksTest(unittest.TestCase):
                 boot.keep(f"run/{point.id}", json.dumps(run).encode())
         self.assertIn("A lookup of `rcu_desc` against one of `typesafe`, time: no difference shown in one.", said())
 
+    def test_every_arm_against_every_other(self) -> None:
+        """Three arms make three pairs, and Holm is over those: nine boots show it, six would not."""
+        suite = synthetic.suite("cpu").only(
+            lambda point: point.workload == "one" and point.protocol in ("typesafe", "rcu_desc", "rcu_full"))
+        for boots, p in ((6, 3 * 2 / 64), (9, 3 * 2 / 512)):
+            self.suite = replace(suite, blocks=1)
+            self.boots = [self.boot(number) for number in range(1, boots + 1)]
+            for boot in self.boots:
+                for point in boot.points:
+                    run = boot.json(f"run/{point.id}")
+                    if point.protocol == "rcu_full":
+                        run["rates"]["lookups_per_second"] *= 2
+                    boot.keep(f"run/{point.id}", json.dumps(run).encode())
+            found = self.build()
+            pairs = {(pair["protocol"], pair["other"]): pair for pair in found["pairs"]}
+            self.assertEqual(len(pairs), 3)
+            self.assertAlmostEqual(pairs["rcu_desc", "rcu_full"]["ratio"], 2 / 1.1)
+            self.assertAlmostEqual(pairs["rcu_desc", "rcu_full"]["p"], p)
+            own = next(point for point in found["points"] if point["protocol"] == "rcu_full")["summary"]["ns_per_lookup"]
+            self.assertEqual(own["p"], pairs["typesafe", "rcu_full"]["p"], "one test, one p")
+            text = summary.render(found)
+            said = answer.says(answer.rows([answer.Measured(found, report_sections.sections(found, "s1"))]))
+            if boots == 6:
+                self.assertIn("no pair is shown to differ in time / lookup", text)
+                self.assertIn("A lookup of `rcu_desc` against one of `rcu_full`, time: no difference shown in one.", said)
+            else:
+                self.assertRegex(text, r"is shown to take less time than one of\nrcu_full\*? +typesafe, rcu_desc\nrcu_desc +typesafe\n")
+                self.assertIn("A lookup of `rcu_desc` against one of `rcu_full`, time: more in one (1.82x).", said)
+
     def test_an_emulator_has_no_such_metric(self) -> None:
         found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, True, ""))
         self.assertNotIn("ns_per_lookup", found["points"][0]["summary"])

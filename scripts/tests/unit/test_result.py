@@ -37,7 +37,7 @@ class BootsTest(unittest.TestCase):
 class ResultTest(BootsTest):
     def test_contract(self) -> None:
         found = self.build()
-        self.assertEqual(list(found), ["schema", "environment", "verdict", "points"])
+        self.assertEqual(list(found), ["schema", "environment", "verdict", "points", "pairs"])
         self.assertEqual(found["verdict"], "PASS")
         for key in ("uname", "cmdline", "accelerator", "cpu", "vcpus", "memory", "clocksource", "revision"):
             self.assertIsNotNone(found["environment"][key], key)
