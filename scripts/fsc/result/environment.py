@@ -17,8 +17,11 @@ from .result import NOT_MEASURED, BootRecord
 # What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
-_UML_LEAVES_OUT = ("what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)", "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup "
-                   "are indicative)", "a direct map of huge pages")
+_UML_LEAVES_OUT = ("what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)",
+                   "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup are "
+                   "indicative)")
+# A kernel's direct map is of huge pages. Of a process's memory, what is no guest memory is in small ones.
+_MOSTLY_HUGE = 0.8
 # RCU's settings, by the kernel's names: guest/point.sh, rcu().
 RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
 SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
@@ -60,6 +63,12 @@ def _sheaf_capacity(boot: BootRecord | None) -> str | None:
     return ", ".join(map(str, sorted(found))) or None
 
 
+def huge_share(environment: dict[str, Any]) -> str:
+    """How much of the memory of a machine that is a process huge pages map, in words; empty for the others."""
+    mapped = environment.get("mapped")
+    return f" ({mapped['huge'] / mapped['all']:.0%} of what is in use by huge pages)" if mapped and mapped["all"] else ""
+
+
 def _cpu(said: str | None) -> str | None:
     """The name of the CPU. A kernel that runs as a process (ARCH=um) calls it UML: it is this machine's."""
     if said != "UML":
@@ -83,6 +92,7 @@ def machine(boot: BootRecord | None) -> dict[str, Any]:
         "accelerator": boot.accelerator if boot else None,
         "cpu": _cpu(said.get("cpu")), "vcpus": number("vcpus"),
         "memory": memory_kb * 1024 if memory_kb else None,
+        "mapped": boot.json("mapped") if boot else None,
         "clocksource": said.get("clocksource"),
         "cpu_layout": {key: value for key, value in said.items()
                        if key == "online" or key[3:].isdigit()},
@@ -112,7 +122,9 @@ def left_out(environment: dict[str, Any]) -> str:
     """What the figures do not cover, as text."""
     more = (_EMULATED_LEAVES_OUT if environment["times_emulated"] else
             _UML_LEAVES_OUT if environment["accelerator"] == "uml" else ())
-    return "; ".join([*more, *environment["not_measured"]])
+    mapped = environment.get("mapped") or {"all": 1, "huge": 0}
+    small = ["a direct map of huge pages"] * (environment["accelerator"] == "uml" and mapped["huge"] < _MOSTLY_HUGE * mapped["all"])
+    return "; ".join([*more, *small, *environment["not_measured"]])
 
 
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class BootRecord:
     def keep(self, name: str, data: bytes) -> None:
         """Keep a blob. A broken one is an error of its point; it must not lose the rest."""
         kind, _, point_id = name.partition("/")
-        if kind in ("config", "slabs", "run", "slab", "opencoded", "steal"):
+        if kind in ("config", "slabs", "run", "slab", "opencoded", "steal", "mapped"):
             try:
                 json.loads(data)
             except ValueError as error:

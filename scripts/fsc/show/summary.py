@@ -8,7 +8,7 @@ from typing import Any
 
 from ..cmd import model
 from ..result import power, stats
-from ..result.environment import left_out, releases
+from ..result.environment import huge_share, left_out, releases
 from ..result.metrics import CACHED, COUNTED, METRICS, TIME, estimated, lookups, mark, sampled, unit
 from ..result.result import against_of, families_of, grouped, shown_less, values_of
 from ..verdict import SETUP, worst
@@ -136,7 +136,7 @@ def facts(result: Result) -> dict[str, str]:
              if rep["clock"] and "instructions_per_lookup" not in rep["metrics"]]
     return {
         "question": env["suite"]["question"], "verdict": result["verdict"], "kernel": release, **({"rcu": rcu} if rcu else {}),
-        "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}, "
+        "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}{huge_share(env)}, "
                    f"accelerator {env['accelerator']}",
         "clock": (env["clocksource"] or "unknown") + (f", {median(costs):.0f} ns a reading" if costs else ""),
         "cmdline": cmdline,

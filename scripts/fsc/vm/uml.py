@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,13 @@ def command(image: Path, vcpus: int, memory_mb: int, initrd: str, words: list[st
         raise SetupError(f"MEM={memory_mb}: {_SHARED} has {room.f_bavail * room.f_frsize >> 20} MB, and this machine gives no mount "
                          f"namespace: allowed: less, or a larger {_SHARED}")
     return ["env", f"TMPDIR={_SHARED}", *machine]
+
+
+def mapped(pid: int) -> dict[str, int]:
+    """How much memory of a machine that runs is mapped, and how much of that by huge pages, in bytes."""
+    found = dict(re.findall(r"^(Rss|ShmemPmdMapped): +([0-9]+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"),
+                            re.MULTILINE))
+    return {"all": int(found["Rss"]) << 10, "huge": int(found["ShmemPmdMapped"]) << 10}
 
 
 def release_of(image: Path) -> str:

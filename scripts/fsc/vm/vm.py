@@ -128,6 +128,10 @@ def _boot_once(spec: BootSpec) -> Boot:
             if watched := began.pop(window, None):
                 take(f"steal/{window}", json.dumps(watched.until_now()).encode())
         elif kind == "again":
+            if spec.um and not asked:
+                with suppress(OSError, KeyError):   # it may have died; an old kernel may not tell
+                    take("mapped", json.dumps(uml.mapped(process.pid)).encode())
+            asked.append(window)
             with suppress(BrokenPipeError):     # it may have died
                 os.write(process.stdin.fileno(), f"{'again' if spec.again(window) else 'kept'} {window}\n".encode())
         else:
@@ -139,6 +143,7 @@ def _boot_once(spec: BootSpec) -> Boot:
         spec.on_blob(name, data)
 
     began: dict[str, Steal] = {}
+    asked: list[str] = []
     frames = Frames(on_blob)
     begin = time.monotonic()
     with (spec.outdir / machine.errors).open("wb") as errors, machine.run(

@@ -150,6 +150,15 @@ class BlocksTest(unittest.TestCase):
         self.assertEqual(sum(rep["again"] for point in found["points"] for rep in point["repetitions"]), len(boot.points))
         self.assertIn(f"of {48 + len(boot.points)} windows {len(boot.points)} were made again and", " ".join(summary.render(found).split()))
 
+    def test_which_pages_its_memory_has(self) -> None:
+        for huge, said, left in ((90, "90%", False), (0, "0%", True)):
+            self.boots[0].keep("mapped", json.dumps({"all": 100, "huge": huge}).encode())
+            text = " ".join(summary.render(self.build()).split())
+            self.assertIn(f"({said} of what is in use by huge pages)", text)
+            self.assertEqual("a direct map of huge pages" in text, left)
+        del self.boots[0].blobs["mapped"]
+        self.assertIn("a direct map of huge pages", " ".join(summary.render(self.build()).split()), "it is not known")
+
     def test_a_window_without_a_mark(self) -> None:
         del self.boots[0].blobs[f"steal/{next(p.id for p in self.boots[0].points if p.protocol == 'rcu_desc')}"]
         self.assertEqual(self.figures()["n"], 23)

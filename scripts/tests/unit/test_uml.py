@@ -92,6 +92,12 @@ class KernelTest(unittest.TestCase):
         self.assertNotIn("huge=always", Path("/proc/mounts").read_text())
 
 
+    def test_mapped(self) -> None:
+        found = uml.mapped(os.getpid())
+        self.assertGreater(found["all"], 1 << 20)
+        self.assertGreaterEqual(found["all"], found["huge"])
+
+
 class StealTest(unittest.TestCase):
     def test_a_process_that_sleeps_waits_for_nothing(self) -> None:
         with subprocess.Popen(["sleep", "60"]) as process:
