@@ -178,39 +178,43 @@ def _place(point: Point) -> str:
     return point["workload"] if point["path"] == PATH else table.place(point["path"], point["workload"])
 
 
-def _compared(name: str, other: str, tested: dict[str, Point]) -> str:
-    """In which workloads the tests show that a lookup of @name takes less, or more, than one of @other; @tested: a comparison
-    for each."""
+def _compared(other: str, tested: dict[str, Point]) -> str:
+    """In which workloads the tests show that a lookup takes less, or more, than one of @other; @tested: a comparison for each."""
     shown = {workload: figures["ratio"] for workload, figures in tested.items() if figures["p"] < stats.ALPHA}
     parts = [f"{word} in {', '.join(f'{workload} ({ratio:.2f}x)' for workload, ratio in found.items())}"
              for word, found in (("less", {at: ratio for at, ratio in shown.items() if ratio < 1}),
                                  ("more", {at: ratio for at, ratio in shown.items() if ratio >= 1})) if found]
     unknown = [workload for workload in tested if workload not in shown]
     parts += [f"no difference shown in {', '.join(unknown)}"] if unknown else []
-    return f"A lookup of `{name}` against one of `{other}`, time: {'; '.join(parts)}."
+    return f"against `{other}` {', '.join(parts)}"
 
 
-def _tested(of: list[Row]) -> Iterator[str]:
-    """For each protocol against the baseline's, then for each two of Wilcox's options and the fourth ones."""
+def _turned(pair: Point) -> Point:
+    """The same comparison, seen from the other arm."""
+    return pair | {"protocol": pair["other"], "other": pair["protocol"], "ratio": pair["ratio"] and 1 / pair["ratio"]}
+
+
+def tested(of: list[Row]) -> Iterator[str]:
+    """What the tests show of each protocol's lookups: against the baseline and, of Wilcox's options and the fourth ones,
+    against those of them that are named before it."""
     own = [row for row in of if row.metric == metrics.TIME]
     for source in _sources(own):
         baseline = source.environment["suite"]["baseline"]
-        for name in protocols(own):
-            points = [row.points[name][0] for row in own if row.source is source and name in row.points]
-            tested = {_place(point): figures for point in points
-                      if (figures := point["summary"][metrics.TIME]).get("p") is not None}
-            if tested:
-                yield _compared(name, baseline, tested)
         passed = {(_place(point), name) for row in own if row.source is source for name in row.points for point in row.points[name]}
         pairs = [pair for pair in source.result.get("pairs", []) if pair["metric"] == metrics.TIME and pair["p"] is not None
                  and {(_place(pair), pair["protocol"]), (_place(pair), pair["other"])} <= passed]
-        for (name, other), found in result.grouped(((pair["protocol"], pair["other"]), pair) for pair in pairs).items():
-            if baseline not in (name, other) and {name, other} <= OPTIONS.keys() | FOURTH:
-                yield _compared(name, other, {_place(pair): pair for pair in found})
+        names = protocols(own)
+        for name in names:
+            others = result.grouped((pair["other"], pair) for one in pairs for pair in (one, _turned(one)) if pair["protocol"] == name)
+            wanted = [other for other in [baseline, *names] if other in others and (
+                other == baseline or (baseline != name and {name, other} <= OPTIONS.keys() | FOURTH and names.index(other) < names.index(name)))]
+            if wanted:
+                yield f"A lookup of `{name}`, time: " + "; ".join(
+                    _compared(other, {_place(pair): pair for pair in others[other]}) for other in dict.fromkeys(wanted)) + "."
 
 
 def says(of: list[Row]) -> list[str]:
-    """What the table is of, and what it does not say; a paragraph each."""
+    """What the table is of, what the tests show, and what it does not say; a list."""
     sources = _sources(of)
     envs = [source.environment for source in sources]
     times = [env for env in envs if not env["times_emulated"]]
@@ -220,7 +224,7 @@ def says(of: list[Row]) -> list[str]:
              f"{', '.join(dict.fromkeys(str(env['cpu']) for env in times))}."] if times and emulated else []
     found.append(f"{'The rest is of' if found else 'Of'} {_kernels(emulated or envs)}"
                  + (f" with path={PATH}, under emulation (QEMU without KVM)." if emulated else ", on a real CPU's clock."))
-    found += _tested(of)
+    found += tested(of)
     if emulated:
         found.append("Not known: " + "which option is faster on a real CPU, for a lookup or for a turnover, and " * (not times)
                      + f"how long memory takes to come back {'on a real CPU' if times else 'there'}.")
@@ -260,7 +264,7 @@ def markdown(sources: Sequence[Measured]) -> str:
     for row in of:
         cells = [" ".join((row.cells[name].text, *row.cells[name].more)) if name in row.cells else "" for name in names]
         lines.append(f"| {row.title}; {row.where} | {' | '.join(cells)} |")
-    return "\n".join([*lines, *(f"\n{text}" for text in says(of))]) + "\n"
+    return "\n".join([*lines, "", *(f"- {text}" for text in says(of))]) + "\n"
 
 
 def load(folders: Sequence[str]) -> list[Measured]:

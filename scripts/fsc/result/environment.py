@@ -19,7 +19,7 @@ _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
 _UML_LEAVES_OUT = ("what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)",
                    "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup are "
-                   "indicative)")
+                   "indicative)", "latencies of less than 256 ns: its clock tells time in steps of that")
 # A kernel's direct map is of huge pages. Of a process's memory, what is no guest memory is in small ones.
 _MOSTLY_HUGE = 0.8
 # RCU's settings, by the kernel's names: guest/point.sh, rcu().
