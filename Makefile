@@ -32,7 +32,7 @@ help:
 bench:
 	@scripts/setup.sh bench
 	@$(folioscale) bench $(vm_flags) $(host_flags) $(call flag,--suite,SUITE) \
-		$(call flag,--repetitions,REPS) $(call flag,--out,OUT) $(call flag,--resume,RESUME)
+		$(call flag,--repetitions,REPS) $(call flag,--minutes,MINUTES) $(call flag,--out,OUT) $(call flag,--resume,RESUME)
 
 report:
 	@scripts/setup.sh bench
@@ -126,7 +126,7 @@ distclean:
 #h              times), path of a .toml, or all (default)
 #h   RESUME=DIR bench: go on with what was interrupted, in its folder
 #h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
-#h   MINUTES=N  soak: how long (60; with POINT=: once)
+#h   MINUTES=N  soak: how long (60; with POINT=: once); bench of a suite that asks for times: no boot is added after so many
 #h   SEED=S     soak: of the points (a random one, which is printed)
 #h   POINT=K    soak: point K of SEED alone, until MINUTES are over if they are given
 #h   OUT=DIR    bench, icount, soak, trace, perf: where the results go (a new folder under results/)

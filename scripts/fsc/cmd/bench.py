@@ -62,6 +62,11 @@ def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Poi
 
 def choose(name: str, args: argparse.Namespace) -> Suite:
     chosen = find_suite(name, (os.cpu_count() or 1) if getattr(args, "host", False) else args.vcpus)
+    if minutes := getattr(args, "minutes", None):
+        if not chosen.within or args.repetitions:
+            raise SetupError(f"MINUTES={minutes}: {'REPS= says how many boots' if args.repetitions else f'{chosen.name} has a number of boots'}: "
+                             "allowed: a suite with within=, without REPS=")
+        chosen = replace(chosen, minutes=minutes)
     return replace(chosen, repetitions=args.repetitions, within=0) if args.repetitions else chosen
 
 
@@ -244,6 +249,7 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
 def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command, series="; several with commas between are compared")
     options.repetitions(command)
+    command.add_argument("--minutes", type=options.positive, metavar="N", help="no boot is added after so many (default: the suite's)")
     options.out(command)
     options.on_host(command)
     command.add_argument("--suite", default="default", help="name, path of a .toml, or all")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Suites: what is refused, with which line, and the order of points."""
 
+import argparse
 import copy
 import json
 import re
@@ -433,6 +434,15 @@ class SuiteTest(unittest.TestCase):
         found = synthetic.suite()
         self.assertEqual((len(found.plain()), len(found.icount()), found.repetitions), (12, 8, 6))
         self.assertLess(bench.expected_s(found), 360, "make bench has six minutes")
+
+    def test_minutes(self) -> None:
+        args = argparse.Namespace(repetitions=None, minutes=30, vcpus=2)
+        self.assertEqual(bench.choose("cpu", args).minutes, 30)
+        with self.assertRaisesRegex(SetupError, "MINUTES=30: default has a number of boots: allowed: a suite with within=, without REPS="):
+            bench.choose("default", args)
+        args.repetitions = 3
+        with self.assertRaisesRegex(SetupError, "MINUTES=30: REPS= says how many boots: allowed"):
+            bench.choose("cpu", args)
 
     def test_paths_suite(self) -> None:
         found = synthetic.suite("paths")
