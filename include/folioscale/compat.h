@@ -64,6 +64,13 @@ static inline bool preempt_model_lazy(void)
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
 #endif
 
+/* shmem_file_setup() takes a struct of flags since 7.0. */
+#ifdef EMPTY_VMA_FLAGS
+#define FSC_NO_VMA_FLAGS	EMPTY_VMA_FLAGS
+#else
+#define FSC_NO_VMA_FLAGS	0
+#endif
+
 /*
  * Only memory models with sections limit the physical address. ARCH=um has
  * FLATMEM; its memory is no more than x86's.

@@ -92,6 +92,7 @@ extern struct fsc_opencoded_world fsc_opencoded;
 extern const struct fsc_opencoded_path fsc_opencoded_pagecache;
 extern const struct fsc_opencoded_path fsc_opencoded_gup;
 extern const struct fsc_opencoded_path fsc_opencoded_pfn;
+extern const struct fsc_opencoded_path fsc_opencoded_tmpfs;
 
 struct page *fsc_opencoded_frame(void);
 struct fsc_opencoded_block *fsc_opencoded_block(void);

@@ -240,14 +240,14 @@ run() {
 	rmmod folioscale 2>"$FSC_TMP/rmmod" || error "error/$id" "$FSC_TMP/rmmod"
 }
 
-# opencoded ID PATH PROTOCOL LOOKUPS: run the hand-written loop, inside insmod. Its module may be
-# missing.
+# opencoded KIND ID PATH PROTOCOL LOOKUPS: run a hand-written loop, inside insmod, and emit KIND/ID. Its
+# module may be missing.
 opencoded() {
-	if ! insmod "$FSC_OPENCODED_KO" path="$2" protocol="$3" lookups="$4" 2>"$FSC_TMP/insmod"; then
-		error "noopencoded/$1" "$FSC_TMP/insmod"
+	if ! insmod "$FSC_OPENCODED_KO" path="$3" protocol="$4" lookups="$5" 2>"$FSC_TMP/insmod"; then
+		error "no$1/$2" "$FSC_TMP/insmod"
 		return 0
 	fi
-	emit "opencoded/$1" "$FSC_OPENCODED_DEBUGFS/result"
+	emit "$1/$2" "$FSC_OPENCODED_DEBUGFS/result"
 	rmmod fsc_opencoded
 }
 

@@ -213,6 +213,19 @@ def tested(of: list[Row]) -> Iterator[str]:
                     _compared(other, {_place(pair): pair for pair in others[other]}) for other in dict.fromkeys(wanted)) + "."
 
 
+def _calibrated(sources: Sequence[Measured]) -> Iterator[str]:
+    """How today's arm compares with the kernel's own functions, which were timed beside it."""
+    over = "ns_per_lookup_over_filemap_get_folio"
+    for source in sources:
+        for point in source.result["points"]:
+            if over in point["summary"] and point["verdict"] == PASS:
+                yield (f"Calibration: a lookup of `{point['protocol']}` takes {report_sections.told(point, over)} of "
+                       "filemap_get_folio() and folio_put() on a file in tmpfs "
+                       f"({report_sections.told(point, 'filemap_get_folio_ns')}), in the same boots ({_place(point)}). These are calls, "
+                       "and lookups of all arms are inline. A kernel_read() of 64 bytes of it takes "
+                       f"{report_sections.told(point, 'kernel_read_ns')}.")
+
+
 def says(of: list[Row]) -> list[str]:
     """What the table is of, what the tests show, and what it does not say; a list."""
     sources = _sources(of)
@@ -225,6 +238,7 @@ def says(of: list[Row]) -> list[str]:
     found.append(f"{'The rest is of' if found else 'Of'} {_kernels(emulated or envs)}"
                  + (f" with path={PATH}, under emulation (QEMU without KVM)." if emulated else ", on a real CPU's clock."))
     found += tested(of)
+    found += _calibrated(sources)
     if emulated:
         found.append("Not known: " + "which option is faster on a real CPU, for a lookup or for a turnover, and " * (not times)
                      + f"how long memory takes to come back {'on a real CPU' if times else 'there'}.")

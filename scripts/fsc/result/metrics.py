@@ -34,6 +34,7 @@ class Metric:
     time: bool = False             # depends on the clock: no ranking if that is emulated
     real: bool = False             # says nothing at all if the clock is emulated
     deterministic: bool = False    # counted, not sampled: no test
+    alone: bool = False            # is a comparison itself: arms are not compared by it
     clocked: bool = False          # free rate x grace period, and both depend on the clock
     events: Events | None = None
 
@@ -49,6 +50,11 @@ _FALLBACKS = ("fallback_zero", "fallback_memdesc", "fallback_pmd", "fallback_pte
 METRICS = {
     "lookups_per_second": Metric("lookups/s", time=True),
     "ns_per_lookup": Metric("time of a reader, by lookup", time=True, real=True),
+    "opencoded_ns_per_lookup": Metric("time of the same lookup by hand", time=True, real=True, alone=True),
+    "ns_per_lookup_over_opencoded": Metric("time of a lookup over the same by hand", time=True, real=True, alone=True),
+    "filemap_get_folio_ns": Metric("time of filemap_get_folio() and folio_put() on a file in tmpfs", time=True, real=True, alone=True),
+    "ns_per_lookup_over_filemap_get_folio": Metric("time of a lookup over that", time=True, real=True, alone=True),
+    "kernel_read_ns": Metric("time of a kernel_read() of 64 bytes of that file", time=True, real=True, alone=True),
     "instructions_per_lookup": Metric("instructions per lookup", deterministic=True),
     "opencoded_instructions_per_lookup": Metric(deterministic=True),
     "instructions_per_lookup_over_opencoded": Metric(deterministic=True),
@@ -110,7 +116,7 @@ CACHED = ("cached: free and reusable, but not given back by the slab; not in lim
 
 def unit(metric: str) -> table.Unit:
     """The format of a metric that stands alone."""
-    if metric.endswith("_over_opencoded"):
+    if "_over_" in metric and not metric.startswith("limbo"):
         return lambda value: f"{value:.3f}"
     if "instructions" in metric:
         return lambda value: f"{value:,.1f}" if value < 1000 else f"{value:,.0f}"
@@ -372,6 +378,17 @@ def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | N
     if params.get("gp_probe_ms"):
         values |= _times(run, "gp")
     return {name: value for name, value in values.items() if value is not None}
+
+
+def beside(run: dict[str, Any], timed: dict[str, dict[str, Any] | None]) -> dict[str, float]:
+    """What was timed beside a point with one reader, in the same boot: the same by hand, and what the kernel itself does."""
+    ns = {name: one["median_ns"] / one["lookups"] for name, one in timed.items() if one and one["lookups"] and one["good"]}
+    rate = run["rates"]["lookups_per_second"]
+    own = run["params"]["nr_readers"] * 1e9 / rate if rate else None
+    found = {"opencoded_ns_per_lookup": ns.get("opencoded"), "filemap_get_folio_ns": ns.get("filemap_get_folio"),
+             "kernel_read_ns": ns.get("kernel_read"),
+             **{f"ns_per_lookup_over_{name}": own / ns[name] for name in ("opencoded", "filemap_get_folio") if own and name in ns}}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def icount(run: dict[str, Any], opencoded: dict[str, Any] | None) -> dict[str, float]:

@@ -33,6 +33,8 @@ NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
 MOST_STEAL = 0.01
 # Why a point is INCONCLUSIVE: most of its windows had to wait.
 BUSY = "the host was busy"
+# Loops of fsc_opencoded, by what the guest calls what they send.
+BESIDE = ("opencoded", "filemap_get_folio", "kernel_read")
 # Members of run.json that go into a repetition as they are.
 _AS_TOLD = ("resolved", "counters", "latency", "tries", "window", "rates", "clock", "cpu", "violations", "balance")
 
@@ -58,7 +60,7 @@ class BootRecord:
     def keep(self, name: str, data: bytes) -> None:
         """Keep a blob. A broken one is an error of its point; it must not lose the rest."""
         kind, _, point_id = name.partition("/")
-        if kind in ("config", "slabs", "run", "slab", "opencoded", "steal", "mapped"):
+        if kind in ("config", "slabs", "run", "slab", *BESIDE, "steal", "mapped"):
             try:
                 json.loads(data)
             except ValueError as error:
@@ -93,6 +95,8 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     opencoded = boot.json(f"opencoded/{point.id}")
     values = metrics.icount(run, opencoded) if point.icount else metrics.plain(run, limbo, cached) | metrics.free_blocks(
         boot.text(f"buddy/{point.id}"))
+    if point.opencoded and point.block:
+        values |= metrics.beside(run, {kind: boot.json(f"{kind}/{point.id}") for kind in BESIDE})
     waited = boot.json(f"steal/{point.id}")
     share = steal.share(waited, run["params"]["nr_readers"] + run["params"]["nr_freers"]) if waited else None
     verdict, reason = run["verdict"], run["reason"] or ""
@@ -235,7 +239,7 @@ def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], e
             if not values_of(point, name):
                 continue
             figures = point["summary"][name] = _summarise(name, point, emulated)
-            if base is None or not values_of(base, name):
+            if base is None or kind.alone or not values_of(base, name):
                 continue
             figures |= _compare(name, point, base)
             if figures["p"] is not None:

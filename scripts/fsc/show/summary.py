@@ -33,6 +33,11 @@ SUB_TABLES = [
 ]
 # Only where the clock is a real CPU's.
 TIMES = {"ns_per_lookup": "time / {lookup}", "lookup_ns_p99": "of those timed, p99"}
+BESIDE = [
+    {"opencoded_ns_per_lookup": "the same by hand", "ns_per_lookup_over_opencoded": "time / {lookup} over that"},
+    {"filemap_get_folio_ns": "filemap_get_folio()", "ns_per_lookup_over_filemap_get_folio": "time / {lookup} over that"},
+    {"kernel_read_ns": "kernel_read() of 64 B"},
+]
 # Metrics of only some paths or protocols; the others have no row.
 OWN_TABLES = [
     {"trygets_per_million": "trygets /M {lookups}", "trygets_avoided_per_million": "trygets avoided /M {lookups}"},
@@ -228,7 +233,7 @@ def _sub_table(points: list[Figures], columns: dict[str, str], baseline: str, ag
         compared = (any("ratio" in figures and figures["rankable"] for figures in found.values()) if against
                     else found.get(baseline, {}).get("rankable"))
         # Against another workload a ratio says more than a count.
-        lasts[metric] = "count" if metric.startswith("limbo_") and not against else "ratio" if compared else ""
+        lasts[metric] = "" if METRICS[metric].alone else "count" if metric.startswith("limbo_") and not against else "ratio" if compared else ""
     heads = [head for last in lasts.values() for head in (("median", MEDIAN), ("[interval]", INTERVAL), (last, RATIO))]
     lines = [(" " * NAME + "".join(f"{'    ' + title:<{MEDIAN - INTERVAL + RATIO}}" for title in titles)).rstrip(),
              row("", heads)]
@@ -242,7 +247,7 @@ def _workload(name: str, title: str, points: list[Figures], baseline: str, again
     baseline = "" if against else baseline
     real = any("ns_per_lookup" in point["summary"] for point in points)
     tables = [_sub_table(points, columns, baseline, against) for columns in [TIMES] * real + SUB_TABLES]
-    for columns in OWN_TABLES:
+    for columns in BESIDE + OWN_TABLES:
         own = [point for point in points if columns.keys() & point["summary"].keys()]
         tables += [_sub_table(own, columns, baseline, against)] if own else []
     lines = [line for sub in tables for line in sub]

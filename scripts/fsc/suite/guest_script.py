@@ -12,6 +12,9 @@ from .suite import Point
 POINT_SH = repo.SCRIPTS / "guest/point.sh"
 MEMORY_SH = repo.SCRIPTS / "guest/memory.sh"
 OPENCODED_LOOKUPS = 1_000_000
+# On a real CPU, a tenth of a second; and how many times longer the kernel's own functions take (module/opencoded/tmpfs.c).
+TIMED_LOOKUPS = 5_000_000
+TMPFS = {"filemap_get_folio": 1, "kernel_read": 4}
 _BOOT_S = 5.0
 # Guest time under icount is instructions: a host second runs about 100 million, fewer on a busy
 # host. Idle time costs none.
@@ -43,6 +46,13 @@ def plan(points: list[Point]) -> list[float]:
     return [seconds[0] + _BOOT_S, *seconds[1:]]
 
 
+def _peers(point: Point) -> list[tuple[str, str, str, int]]:
+    """What is timed beside a point: the same lookup by hand and, if it is today's kernel's, the kernel's own, and a read."""
+    own = [("opencoded", point.path, point.protocol, TIMED_LOOKUPS)]
+    return own + [(name, "tmpfs", name, TIMED_LOOKUPS // slower) for name, slower in TMPFS.items()] * (
+        (point.path, point.protocol) == ("pagecache", "overlay"))
+
+
 def _naps(point: Point) -> str:
     """The naps of the part of a window in which the host watches: a single one if it is short."""
     left_ms = int(point.params.get("duration_ms", 2000)) - _EDGES_MS
@@ -61,5 +71,7 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
         words = f"{point.id} {quote(point.module_args)}"
         lines.append(f"point {words}{sleep}" if accel is None or accel.emulated else f"watched {words} {_naps(point)}")
         if icount and point.opencoded:
-            lines.append(f"opencoded {point.id} {point.path} {point.protocol} {OPENCODED_LOOKUPS}")
+            lines.append(f"opencoded opencoded {point.id} {point.path} {point.protocol} {OPENCODED_LOOKUPS}")
+        elif point.opencoded and accel and not accel.emulated:
+            lines += [f"opencoded {kind} {point.id} {path} {protocol} {lookups}" for kind, path, protocol, lookups in _peers(point)]
     return "\n".join(lines) + "\nexit 0\n"

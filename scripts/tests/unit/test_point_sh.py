@@ -105,9 +105,9 @@ class PointTest(unittest.TestCase):
 
     def test_opencoded(self) -> None:
         for shell in SHELLS:
-            out, log = self.run_job(shell, "opencoded a.b gup hazptr 1000; opencoded c.d none typesafe 1000")
+            out, log = self.run_job(shell, "opencoded opencoded a.b gup hazptr 1000; opencoded kernel_read c.d none typesafe 1000")
             self.assertEqual(json.loads(out["opencoded/a.b"]), {"good": 1})
-            self.assertIn("allowed", out["noopencoded/c.d"])
+            self.assertIn("allowed", out["nokernel_read/c.d"])
             self.assertEqual(log, ["insmod /fsc_opencoded.ko path=gup protocol=hazptr lookups=1000", "rmmod fsc_opencoded",
                                    "insmod /fsc_opencoded.ko path=none protocol=typesafe lookups=1000"])
 

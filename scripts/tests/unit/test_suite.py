@@ -19,7 +19,7 @@ from fsc.shape import Validator
 from fsc.suite import guest_script, suite, suitefile
 from fsc.verdict import SetupError
 from fsc.vm import versions
-from fsc.vm.accel import ICOUNT
+from fsc.vm.accel import ICOUNT, TCG, UML
 
 GOOD = """question = "why?"
 repetitions = 2
@@ -467,8 +467,19 @@ class SuiteTest(unittest.TestCase):
         self.assertLess(text.index("fair"), text.index("sleep 2"))
         self.assertEqual(text.count("\npoint "), 8)
         self.assertEqual(text.count("\nopencoded "), 4)
-        self.assertIn("\nopencoded icount-lookup.pagecache.rcu_desc pagecache rcu_desc 1000000\n", text)
+        self.assertIn("\nopencoded opencoded icount-lookup.pagecache.rcu_desc pagecache rcu_desc 1000000\n", text)
         self.assertNotIn("opencoded", guest_script.script(found.order(1), None))
+
+    def test_what_is_timed_beside_a_point(self) -> None:
+        """The loop by hand, and for today's lookup the kernel's own, only on a real CPU."""
+        found = synthetic.suite("cpu")
+        text = guest_script.script(found.order(1), UML)
+        self.assertEqual(text.count("\nopencoded opencoded one."), 8)
+        for line in ("filemap_get_folio one.pagecache.overlay@1 tmpfs filemap_get_folio 5000000",
+                     "kernel_read one.pagecache.overlay@1 tmpfs kernel_read 1250000"):
+            self.assertEqual(text.count(f"\nopencoded {line}\n"), 1, line)
+        self.assertEqual(text.count("\nopencoded "), 10)
+        self.assertNotIn("opencoded", guest_script.script(found.order(1), TCG))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel itself does, on a file in tmpfs: mm/filemap.c:filemap_get_folio()
+ * and folio_put(), against which overlay is calibrated; and a read of as many
+ * bytes as a lookup uses, fs/read_write.c:kernel_read(), of which a lookup is a
+ * part. Keys are the file's pages; the stamps are those of the other paths.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/pagemap.h>
+#include <linux/shmem_fs.h>
+
+#include <folioscale/compat.h>
+
+#include "opencoded.h"
+
+static struct file *file;
+
+static u64 read_filemap(struct fsc_stream *stream, unsigned int n)
+{
+	struct address_space *mapping = file->f_mapping;
+	struct fsc_stream own = *stream;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
+		struct folio *folio = filemap_get_folio(mapping, key);
+
+		if (IS_ERR(folio))
+			continue;
+		good += likely(READ_ONCE(folio->index) == key) &&
+			fsc_opencoded_stamp_is(folio_pfn(folio), key, FSC_OPENCODED_GENERATION);
+		folio_put(folio);
+	}
+	*stream = own;
+	return good;
+}
+
+static u64 read_file(struct fsc_stream *stream, unsigned int n)
+{
+	static u64 line[FSC_LINE_BYTES / sizeof(u64)];
+	const struct fsc_stamp *stamp = (const struct fsc_stamp *)line;
+	struct fsc_stream own = *stream;
+	u64 good = 0;
+
+	while (n--) {
+		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
+		loff_t pos = (loff_t)key << PAGE_SHIFT;
+
+		good += kernel_read(file, line, sizeof(line), &pos) == sizeof(line) &&
+			stamp->key == key && stamp->generation == FSC_OPENCODED_GENERATION;
+	}
+	*stream = own;
+	return good;
+}
+
+/* Put a page with its stamp under each key. */
+static int fill(void)
+{
+	u32 key;
+
+	for (key = 0; key < FSC_OPENCODED_FOLIOS; key++) {
+		struct folio *folio = shmem_read_folio(file->f_mapping, key);
+
+		if (IS_ERR(folio))
+			return PTR_ERR(folio);
+		if (folio_test_large(folio)) {
+			pr_err("path=tmpfs: allowed: with shmem_enabled=never in /sys/kernel/mm/transparent_hugepage\n");
+			folio_put(folio);
+			return -EINVAL;
+		}
+		fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), key, FSC_OPENCODED_GENERATION, 0,
+				FSC_LINE_BYTES);
+		folio_mark_dirty(folio);
+		folio_put(folio);
+	}
+	return 0;
+}
+
+static int set_up(void)
+{
+	file = shmem_file_setup("fsc_opencoded", (loff_t)FSC_OPENCODED_FOLIOS << PAGE_SHIFT,
+				FSC_NO_VMA_FLAGS);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	return fill();
+}
+
+static void tear_down(void)
+{
+	if (!IS_ERR_OR_NULL(file))
+		fput(file);
+}
+
+static const struct fsc_opencoded_loop loops[] = {
+	{ "filemap_get_folio", true, read_filemap },
+	{ "kernel_read", true, read_file },
+	{}
+};
+
+const struct fsc_opencoded_path fsc_opencoded_tmpfs = {
+	.name		= "tmpfs",
+	.loops		= loops,
+	.unit		= 1,
+	.set_up		= set_up,
+	.tear_down	= tear_down,
+	.good		= fsc_opencoded_all_hit,
+};
