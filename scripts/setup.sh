@@ -11,7 +11,8 @@ set -euo pipefail
 export LC_ALL=C
 
 # Package; what shows that it is installed (a command, a file, py: a Python module, lib: a library,
-# static: a command that needs no library); and what it is for.
+# static: a command that needs no library; clang: a clang of that version or later); and what it is
+# for.
 # If names differ between releases of Debian, all are given.
 bench_needs='
 make                       make                          builds the module
@@ -49,7 +50,7 @@ perl                       perl                          some scripts of the bui
 '
 kernels_needs="$bench_needs$kernels_only"
 check_needs="$trace_needs$kernels_only
-clang-19|clang             clang-19|clang                builds the module, as gcc does
+clang-19|clang             clang:17                      builds the module, as gcc does
 sparse                     sparse                        static checks of the module
 shellcheck                 shellcheck                    static checks of the scripts
 mmdebstrap                 mmdebstrap                    makes the Debian that a test starts from
@@ -70,7 +71,7 @@ kernels) needs=$kernels_needs ;;
 esac
 
 is_there() {
-	local one libraries program
+	local one libraries program version
 	local -a choices
 	IFS='|' read -ra choices <<<"$1"
 	for one in "${choices[@]}"; do
@@ -84,6 +85,11 @@ is_there() {
 		static:*) program=$(command -v "${one#static:}") || continue
 			# There are no libraries in the virtual machine.
 			! ldd "$program" >/dev/null 2>&1 && return ;;
+		# Kernels refuse older ones (scripts/min-tool-version.sh).
+		clang:*) for program in $(compgen -c clang | grep -xE 'clang(-[0-9]+)?'); do
+				version=$("$program" -dumpversion 2>/dev/null) || continue
+				[ "${version%%.*}" -ge "${one#clang:}" ] && return
+			done ;;
 		*) command -v "$one" >/dev/null && return ;;
 		esac
 	done
@@ -110,6 +116,7 @@ if [ "$id" != debian ] || ! command -v apt-get >/dev/null; then
 		py:*) shown="Python's ${shown#py:}" ;;
 		lib:*) shown=${shown#lib:} ;;
 		static:*) shown="${shown#static:}, linked statically" ;;
+		clang:*) shown="clang ${shown#clang:} or later" ;;
 		esac
 		printf '  %-28s %s (%s)\n' "$shown" "${reasons[i]}" "${packages[i]//|/ or }"
 	done

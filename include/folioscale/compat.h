@@ -64,7 +64,7 @@ static inline bool preempt_model_lazy(void)
 #define FSC_IMPORT_KUNIT_NS	MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
 #endif
 
-/* shmem_file_setup() takes a struct of flags since 7.0. */
+/* shmem_file_setup() takes a vma_flags_t in kernels that have that; before, a long. */
 #ifdef EMPTY_VMA_FLAGS
 #define FSC_NO_VMA_FLAGS	EMPTY_VMA_FLAGS
 #else

@@ -24,7 +24,7 @@
 
 #include "opencoded.h"
 
-/* Of a run, each timed apart: what interrupts a few of them is not in the median. */
+/* A run is timed in this many parts. Their median leaves out those that were interrupted. */
 #define PARTS		50
 
 /* Steps between calls of cond_resched(), about as in the harness's batches. */

@@ -55,8 +55,8 @@ struct fsc_opencoded_world {
 };
 
 /**
- * struct fsc_opencoded_loop - a hand-written loop
- * @protocol: name of the protocol
+ * struct fsc_opencoded_loop - a hand-written loop, or one around a function of the kernel's
+ * @protocol: name of the protocol, or of the function
  * @overlay: the folios are struct folio
  * @read: look up @n times; returns how often that found the right folio. On the pfn path: walk
  *	@n blocks; returns how many right folios were found

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel itself does, on a file in tmpfs: mm/filemap.c:filemap_get_folio()
- * and folio_put(), against which overlay is calibrated; and a read of as many
- * bytes as a lookup uses, fs/read_write.c:kernel_read(), of which a lookup is a
- * part. Keys are the file's pages; the stamps are those of the other paths.
+ * The kernel's own functions, on a file in tmpfs. The lookup of today's page
+ * cache is include/linux/pagemap.h:filemap_get_folio() with folio_put(); overlay
+ * is compared with it. fs/read_write.c:kernel_read() makes such a lookup, and
+ * copies as many bytes as a lookup of ours uses. Keys are the file's pages; the
+ * stamps are those of the other paths.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

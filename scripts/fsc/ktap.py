@@ -120,6 +120,7 @@ class Ktap:
                 self._write("KTAP version 1")
             self._write("1..1")
             self.result(False, "says what it is going to test")
+            self._planned = self._seen      # there may have been others, and this is reported once
         elif self._seen != self._planned:
             planned, self._planned = self._planned, self._seen + 1    # reported once, even if it is closed again
             self.result(False, f"planned {planned}, ended after {self._seen}")

@@ -195,12 +195,15 @@ watch() {
 # again ID: ask the runner whether that point is to be made again; false if it does not answer. An
 # answer that came too late for another point is not taken for this one's.
 again() {
+	[ -z "${unheard:-}" ] || return 1
 	answer="" id=""
 	printf '@blob again/%s 0\n\n' "$1" >&3
 	# shellcheck disable=SC3045 # it is busybox's
 	while read -r -t 10 answer id <&3; do
 		[ "$id" != "$1" ] || break
 	done
+	# Nobody is there: not every point waits for that.
+	[ "$id" = "$1" ] || unheard=1
 	[ "$answer $id" = "again $1" ]
 }
 

@@ -3,6 +3,7 @@
 """The module builds without a warning for every supported kernel, with gcc of two Debian releases and clang. KTAP."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,8 +21,16 @@ from fsc.vm.kernel import Kernel  # noqa: E402
 from static import LEAST_LOOPS, NO_DEBUG_INFO, build, calls  # noqa: E402
 
 
-# Debian 13's clang, which Debian 12 has, too; elsewhere any clang.
-CLANG = next((name for name in ("clang-19", "clang") if shutil.which(name)), "clang-19")
+
+def _clang() -> str:
+    """Debian 13's, which Debian 12 has, too; elsewhere one that kernels take (setup.sh sees to it that there is one)."""
+    for name in ("clang-19", "clang", *(f"clang-{version}" for version in range(40, 16, -1))):
+        if shutil.which(name) and int(subprocess.check_output([name, "-dumpversion"], text=True).partition(".")[0]) >= 17:
+            return name
+    return "clang-19"
+
+
+CLANG = _clang()
 UNLINKED = ("KBUILD_MODPOST_WARN=1",)
 
 

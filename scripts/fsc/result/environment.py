@@ -19,8 +19,12 @@ _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
 _UML_LEAVES_OUT = ("what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)",
                    "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup are "
-                   "indicative)", "latencies of less than 256 ns: its clock tells time in steps of that")
-# A kernel's direct map is of huge pages. Of a process's memory, what is no guest memory is in small ones.
+                   "indicative)", "LSM, fsnotify and UBSAN, which it has not",
+                   "latencies of single lookups: its clock tells time in steps of 256 ns")
+# What windows of a fifth of a second cannot show.
+_TIMES_LEAVES_OUT = ("limbo, and when memory comes back: a window is too short",)
+# A kernel's direct map is of huge pages. A process's memory is not only its guest's: text and stacks of some 10 MB, in small
+# pages, are a fifth of the least that a run has in use.
 _MOSTLY_HUGE = 0.8
 # RCU's settings, by the kernel's names: guest/point.sh, rcu().
 RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
@@ -66,7 +70,7 @@ def _sheaf_capacity(boot: BootRecord | None) -> str | None:
 def huge_share(environment: dict[str, Any]) -> str:
     """How much of the memory of a machine that is a process huge pages map, in words; empty for the others."""
     mapped = environment.get("mapped")
-    return f" ({mapped['huge'] / mapped['all']:.0%} of what is in use by huge pages)" if mapped and mapped["all"] else ""
+    return f" (huge pages map {mapped['huge'] / mapped['all']:.0%} of the memory in use)" if mapped and mapped["all"] else ""
 
 
 def _cpu(said: str | None) -> str | None:
@@ -124,7 +128,8 @@ def left_out(environment: dict[str, Any]) -> str:
             _UML_LEAVES_OUT if environment["accelerator"] == "uml" else ())
     mapped = environment.get("mapped") or {"all": 1, "huge": 0}
     small = ["a direct map of huge pages"] * (environment["accelerator"] == "uml" and mapped["huge"] < _MOSTLY_HUGE * mapped["all"])
-    return "; ".join([*more, *small, *environment["not_measured"]])
+    short = _TIMES_LEAVES_OUT if environment["suite"].get("times") else ()
+    return "; ".join([*more, *small, *short, *environment["not_measured"]])
 
 
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:

@@ -92,6 +92,38 @@ def paired_p(logs: Sequence[float]) -> float | None:
     return float(stats.wilcoxon(differ, method="exact").pvalue) if differ else 1.0
 
 
+@lru_cache
+def _signed_rank(n: int) -> tuple[int, float]:
+    """Which of the n(n+1)/2 ordered Walsh averages bound the middle, from the exact distribution of the signed-rank sum."""
+    ways = np.zeros(n * (n + 1) // 2 + 1)
+    ways[0] = 1
+    for rank in range(1, n + 1):
+        ways[rank:] += ways[:-rank].copy()
+    below = np.cumsum(ways) / 2 ** n      # P(sum <= i)
+    k = max(int(np.searchsorted(below, (1 - CONFIDENCE) / 2, side="right")), 1)
+    return k, float(1 - 2 * below[k - 1])
+
+
+def paired(logs: Sequence[float]) -> Interval:
+    """Hodges-Lehmann: the median of the Walsh averages of logs of ratios, with the interval that inverts paired_p()."""
+    values = np.asarray(logs, dtype=float)
+    first, second = np.triu_indices(len(values))
+    walsh = np.sort((values[first] + values[second]) / 2)
+    centre = float(np.median(walsh))
+    if len(values) < 2:
+        return Interval(centre, None, None, None)
+    k, coverage = _signed_rank(len(values))
+    return Interval(centre, float(walsh[k - 1]), float(walsh[-k]), coverage)
+
+
+def enough_boots(tests: int) -> int:
+    """The fewest boots with which paired_p() can show anything once Holm has adjusted over @tests."""
+    n = 2
+    while tests * 2 / 2 ** n >= ALPHA:
+        n += 1
+    return n
+
+
 def larger(sample: Sequence[float], baseline: Sequence[float]) -> bool:
     """Whether the statistic of p_value() is above its middle; works with zeros and ties, too."""
     test = stats.mannwhitneyu(sample, baseline, method="asymptotic")

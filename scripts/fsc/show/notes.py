@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..result import fairness, metrics
+from ..result import fairness, metrics, stats
 from ..result.result import BUSY, MOST_STEAL, families_of, grouped
 from ..verdict import INCONCLUSIVE, PASS
 from . import table
@@ -167,10 +167,17 @@ def notes(result: dict[str, Any]) -> list[str]:
     environment, points, found = result["environment"], result["points"], []
     found += _about_environment(environment)
     windows = [rep for point in points for rep in point["repetitions"] if rep["counters"]]
-    stolen, again = sum(bool(rep.get("stolen")) for rep in windows), sum(rep.get("again", 0) for rep in windows)
-    if stolen or again:
-        found.append(f"of {len(windows) + again} windows {again} were made again and {stolen} are left out: their virtual CPUs waited "
-                     f"for one of the host's for more than {MOST_STEAL:.0%} of the time")
+    stolen = sum(bool(rep.get("stolen")) for rep in windows)
+    again = {protocol: sum(own) for protocol, own in grouped(
+        (point["protocol"], len(rep.get("again", []))) for point in points for rep in point["repetitions"]).items()}
+    if stolen or any(again.values()):
+        which = ", ".join(f"{protocol} {n}" for protocol, n in again.items())
+        found.append(f"{sum(again.values())} windows were made again ({which}), and of the {len(windows)} that count {stolen} are left out: "
+                     f"their virtual CPUs waited for one of the host's for more than {MOST_STEAL:.0%} of the time")
+    failed = grouped((f"{kind}: {said if isinstance(said, str) else 'it did not do what it should'}", point) for point in points
+                     for rep in point["repetitions"] for kind, said in rep.get("beside", {}).items()
+                     if isinstance(said, str) or not said["good"])
+    found += [f"not timed beside {len(own)} windows: {text}" for text, own in failed.items()]
     if busy := sum(1 for point in points if point["reason"] == BUSY):
         found.append(f"{INCONCLUSIVE}: {BUSY}: {busy} of {len(points)} points lost most of their windows to it; end what else "
                      "runs, and do it again")
@@ -185,7 +192,12 @@ def notes(result: dict[str, Any]) -> list[str]:
     for (workload, path, protocol), own in arms.items():
         place = table.place(path, workload) if several else workload
         found += [f"{place}, {protocol}: {text}" for text in _about_points(own, repetitions, known)]
-    if repetitions < ENOUGH_REPETITIONS and any(point["workload"] not in curves for point in points):
+    pairs = max(map(len, grouped(((pair["workload"], pair["path"], pair["metric"]), pair) for pair in result.get("pairs", [])).values()),
+                default=0)
+    boots = len({rep["boot"] for rep in windows})
+    if pairs and boots < (least := stats.enough_boots(pairs)):
+        found.append(f"{boots} boots are too few: after Holm over {pairs} pairs no test shows anything with fewer than {least}")
+    elif repetitions < ENOUGH_REPETITIONS and any(point["workload"] not in curves for point in points):
         found.append(f"{repetitions} repetitions are too few: {ENOUGH_REPETITIONS} "
                      "give a 95% interval of a median (here it is smallest to largest, if there is one) and "
                      "can show a difference after Holm")

@@ -71,9 +71,9 @@ GROUPS = (
         "opencoded_ns_per_lookup": "the same by hand",
         "filemap_get_folio_ns": "filemap_get_folio() and folio_put()",
         "kernel_read_ns": "kernel_read() of 64 bytes"}, ranked=True),
-    Group("over", "Time by {lookup} over what was timed beside it", {
+    Group("over", "A {lookup} over what was timed beside it", {
         "ns_per_lookup_over_opencoded": "over the same by hand",
-        "ns_per_lookup_over_filemap_get_folio": "over filemap_get_folio() and folio_put()"}, ranked=True),
+        "opencoded_ns_over_filemap_get_folio": "by hand, over filemap_get_folio() and folio_put()"}, ranked=True),
     Group("lookups", "{lookups} per second", {"lookups_per_second": "{lookups} per second"}, ranked=True),
     Group("turnovers", "Turnovers per second", {"turnovers_per_second": "turnovers per second"}, ranked=True),
 )

@@ -35,7 +35,7 @@ SUB_TABLES = [
 TIMES = {"ns_per_lookup": "time / {lookup}", "lookup_ns_p99": "of those timed, p99"}
 BESIDE = [
     {"opencoded_ns_per_lookup": "the same by hand", "ns_per_lookup_over_opencoded": "time / {lookup} over that"},
-    {"filemap_get_folio_ns": "filemap_get_folio()", "ns_per_lookup_over_filemap_get_folio": "time / {lookup} over that"},
+    {"filemap_get_folio_ns": "filemap_get_folio()", "opencoded_ns_over_filemap_get_folio": "by hand over that"},
     {"kernel_read_ns": "kernel_read() of 64 B"},
 ]
 # Metrics of only some paths or protocols; the others have no row.
@@ -246,7 +246,9 @@ def _workload(name: str, title: str, points: list[Figures], baseline: str, again
     """@against is another workload, which replaces the baseline."""
     baseline = "" if against else baseline
     real = any("ns_per_lookup" in point["summary"] for point in points)
-    tables = [_sub_table(points, columns, baseline, against) for columns in [TIMES] * real + SUB_TABLES]
+    # Where time is shown, the same as a rate is not.
+    rates = [{name: title for name, title in columns.items() if not real or name != "lookups_per_second"} for columns in SUB_TABLES]
+    tables = [_sub_table(points, columns, baseline, against) for columns in [TIMES] * real + rates]
     for columns in BESIDE + OWN_TABLES:
         own = [point for point in points if columns.keys() & point["summary"].keys()]
         tables += [_sub_table(own, columns, baseline, against)] if own else []
@@ -420,21 +422,22 @@ def legend(result: Result) -> list[str]:
                      "of bytes (B): 1024. They are boots of one run: a run on another day may lie outside of the "
                      "interval." + " ~: an estimate, see the notes." * estimates)
         if compared := _compared(result):
-            how = ("median over boots of the ratio within a block", "signed-rank test over boots") if times else (
+            how = ("Hodges-Lehmann of the boots' ratios within a block, on logs", "signed-rank test over boots") if times else (
                 "Hodges-Lehmann on logs", "exact Mann-Whitney, permutation of the ranks where there are ties")
+            paired = " In time a lookup and in turnovers/s every arm is tested against every other of its workload, and Holm is over "
+            paired += f"those pairs (in result.json); in what else there is, against {baseline} alone. Intervals are not adjusted."
             found.append(f"ratio: {compared}, {how[0]} (its interval is in result.json); "
-                         f"n.d.: no difference shown (p >= {stats.ALPHA}; {how[1]}; Holm over the protocols of one metric and "
-                         "workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + "."
-                         + ("" if not baseline else " In time a lookup and in turnovers/s every arm is tested against every other, and Holm "
-                            "is over all those pairs (pairs in result.json); in what else there is, against "
-                            f"{baseline} alone." if times else f" Arms are tested against {baseline} alone, not against each other."))
+                         f"n.d.: no difference shown (p >= {stats.ALPHA}; {how[1]}; Holm over the {'tests' if times else 'protocols'} of one "
+                         "metric and workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + "."
+                         + ("" if not baseline else paired if times else f" Arms are tested against {baseline} alone, not against each other."))
     if seen and env["times_emulated"]:
         found.append(f"No ratio and no test for times, rates and limbo (except hazptr's and rcu_bounded's): the clock is "
                      f"emulated.{_drift(result)} A virtual CPU that the host takes away in the middle of a removal lets readers meet zero many times over.")
     if seen:
         found.append("tryget met zero: the reader found a folio being freed, and started over. recheck "
-                     "failed: the reference was to a folio that had left its slot. limbo: freed by a freer, "
-                     "not yet reusable. reused after: from its free until the same descriptor is allocated again.")
+                     "failed: the reference was to a folio that had left its slot."
+                     + " limbo: freed by a freer, not yet reusable. reused after: from its free until the same descriptor is "
+                     "allocated again." * (not env["suite"].get("times", False)))
     if not all(holds(point) for point in result["points"]):
         found.append("*: cannot hold a folio past its section: nobody who keeps one (I/O, pins) can be served.")
     found += curves.legend(env["suite"])

@@ -20,6 +20,8 @@ _BOOT_S = 5.0
 # host. Idle time costs none.
 _ICOUNT_SLOWDOWN = 10.0
 _OPENCODED_GUEST_S = 0.2
+# A timed loop, and its module's set-up.
+_TIMED_S = 0.25
 _TURNOVER_GUEST_S = 2.5e-6
 # Both edges of a window, in which the guest's shell learns that it has begun, and is not late.
 _EDGES_MS = 40
@@ -29,7 +31,7 @@ _NAP_MS = 100
 def expected_s(point: Point) -> float:
     """Seconds on the host. Under icount a freer's window ends after max_turnovers, long before duration_ms."""
     if not point.icount:
-        return point.seconds
+        return point.seconds + (_TIMED_S * len(_peers(point)) if point.opencoded else 0)
     turnovers = int(point.params.get("max_turnovers", 0))
     busy = _TURNOVER_GUEST_S * turnovers if turnovers else point.seconds - 0.4
     return _ICOUNT_SLOWDOWN * (busy + (_OPENCODED_GUEST_S if point.opencoded else 0))

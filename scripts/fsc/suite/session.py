@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import signal
@@ -266,8 +267,13 @@ class Session:
             if not found.get("stolen") or found["verdict"] == FAIL or made[point_id] == _MOST_AGAIN or made.total() == len(points):
                 return False
             made[point_id] += 1
-            (outdir / "runs" / f"again.{point_id}").write_text(f"{made[point_id]}")
-            record.keep(f"again/{point_id}", f"{made[point_id]}".encode())
+            thrown = [*found["again"], {"steal": found["steal"], "ns_per_lookup": found["metrics"].get(metrics.TIME)}]
+            # The next one may send fewer.
+            for kind in ("steal", "slab", "buddy"):
+                record.blobs.pop(f"{kind}/{point_id}", None)
+                (outdir / "runs" / f"{kind}.{point_id}").unlink(missing_ok=True)
+            (outdir / "runs" / f"again.{point_id}").write_text(json.dumps(thrown))
+            record.keep(f"again/{point_id}", json.dumps(thrown).encode())
             progress.again(name, points[point_id], result.BUSY)
             return True
         return again

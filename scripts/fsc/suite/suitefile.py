@@ -40,6 +40,11 @@ def _schema() -> dict[str, Any]:
 SHAPE = shape.Validator(_schema())
 
 
+# What the loops of module/opencoded/ look up: a suite that times them beside the harness must ask that for the same.
+_BY_HAND = {"nr_readers": 1, "nr_freers": 0, "nr_folios": 1024, "nr_mappings": 1, "order": "0", "popularity": "uniform", "hold_ns": 0, "gap_ns": 0,
+            "lookups_per_section": 1, "touch_bytes": 64}
+
+
 def doubled(most: int) -> list[int]:
     """1, 2, 4 ... up to @most, which is always included."""
     return sorted({most, *(1 << shift for shift in range(most.bit_length()))} - {0})
@@ -164,6 +169,10 @@ class _Loader:
             self.refuse((*table, "opencoded"), "'opencoded' counts instructions or takes time: it wants icount = true, or times = true of the suite")
         if found.get("alone") and found.get("icount"):
             self.refuse((*table, "alone"), "'alone' is for boots that do not count instructions")
+        if found.get("opencoded") and not found.get("icount"):
+            for key, wanted in _BY_HAND.items():
+                if str(given := params.get(key, traits.PARAMETERS[key]["default"])) != str(wanted):
+                    self.refuse((*table, "opencoded"), f"'opencoded' is of {key} = {wanted!r}, not {given!r}: what the loop by hand does")
         if found.get("opencoded") and params.get("tryget", "cas") != "cas":
             self.refuse((*table, "opencoded"), "'opencoded' is written by hand for tryget = \"cas\" alone")
         if "matrix" in found:

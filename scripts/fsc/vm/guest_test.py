@@ -46,6 +46,7 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         kernel=where, accel=how, outdir=folder, on_blob=on_blob,
         job="\n".join([env, ". /memory.sh", *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
         files={"folioscale.ko": module / "folioscale.ko", "memory.sh": guest_script.MEMORY_SH,
+               "fsc_opencoded.ko": module / "fsc_opencoded.ko",
                **{path.name: path for path in module.glob("fsc_kunit.ko")},     # built for kernels with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
                "tests/schema.json": traits.FILE,

@@ -128,10 +128,8 @@ def _boot_once(spec: BootSpec) -> Boot:
             if watched := began.pop(window, None):
                 take(f"steal/{window}", json.dumps(watched.until_now()).encode())
         elif kind == "again":
-            if spec.um and not asked:
-                with suppress(OSError, KeyError):   # it may have died; an old kernel may not tell
-                    take("mapped", json.dumps(uml.mapped(process.pid)).encode())
-            asked.append(window)
+            if spec.um:
+                keep_mapped()
             with suppress(BrokenPipeError):     # it may have died
                 os.write(process.stdin.fileno(), f"{'again' if spec.again(window) else 'kept'} {window}\n".encode())
         else:
@@ -142,8 +140,17 @@ def _boot_once(spec: BootSpec) -> Boot:
             blobs.append((name, data))
         spec.on_blob(name, data)
 
+    def keep_mapped() -> None:
+        try:
+            found = uml.mapped(process.pid)
+        except (OSError, KeyError):     # it may have died; an old kernel may not tell
+            return
+        if not least or found["huge"] / found["all"] < least["huge"] / least["all"]:
+            least.update(found)
+            take("mapped", json.dumps(least).encode())
+
     began: dict[str, Steal] = {}
-    asked: list[str] = []
+    least: dict[str, int] = {}          # huge pages, of what it had in use after some point
     frames = Frames(on_blob)
     begin = time.monotonic()
     with (spec.outdir / machine.errors).open("wb") as errors, machine.run(
@@ -273,7 +280,7 @@ def prepare(spec: BootSpec, terminal: bool = False) -> Machine:
                      "# to console-again.log beside this file.\n"
                      'cd "$(dirname "$0")" || exit\n'
                      # The end of its input would be a hangup of the status port, and nobody answers there.
-                     "rm -f input && mkfifo input && exec <>input || exit\n"
+                     "rm -f input && mkfifo input && exec <>input && rm input || exit\n"
                      f"{root.script()}"
                      # Through a pipe: if the output is redirected to a file, QEMU would truncate that.
                      f"{shlex.join(command('file:console-again.log'))}{' 2>console-again.log' * spec.um} | cat\n")

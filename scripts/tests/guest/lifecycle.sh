@@ -225,6 +225,24 @@ BUSTED='typesafe.norecheck typesafe.early_publish rcu_full.early_pages seqcount.
 rcu_bounded.early_reuse'
 ktap_plan $(($(echo "$RUNS $BUSTED" | wc -w) + 4 + 1 + $(echo "$HELD_OPEN" | wc -w) + 1 + 6))
 
+# The kernel's own functions, beside which overlay's lookups are timed (module/opencoded/tmpfs.c). Every lookup hits, and the
+# file's memory comes back.
+on_a_file() { # PROTOCOL
+	rm -f /tmp/shmem
+	for _ in 1 2 3 4; do
+		insmod /fsc_opencoded.ko path=tmpfs protocol="$1" lookups=20000 || return
+		grep -q '"lookups": 20000, "hits": 20000, "good": 1, ' /sys/kernel/debug/fsc_opencoded/result ||
+			fail "$(cat /sys/kernel/debug/fsc_opencoded/result)"
+		rmmod fsc_opencoded
+		sed -n 's/^Shmem: *\([0-9]*\) kB/\1/p' /proc/meminfo >>/tmp/shmem
+	done
+	# The file has 4 MB.
+	awk 'NR == 1 { first = $1 } END { exit $1 >= first + 4096 }' /tmp/shmem || fail "Shmem grew: $(tr '\n' ' ' </tmp/shmem)kB"
+}
+
+ktap_test "filemap_get_folio() on a file" on_a_file filemap_get_folio
+ktap_test "kernel_read() of a file" on_a_file kernel_read
+
 for run in $RUNS; do
 	ktap_test "rmmod during a run of ${run#*.} on ${run%.*}" \
 		rmmod_during_a_run path="${run%.*}" protocol="${run#*.}"

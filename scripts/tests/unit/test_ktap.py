@@ -36,6 +36,14 @@ class FailuresTest(unittest.TestCase):
         self.out.result(False, "bad", "\n".join(str(n) for n in range(100)))
         self.assertEqual((self.repeated()[1], self.repeated()[-1], len(self.repeated())), ("# failed:   92", "# failed:   99", 9))
 
+    def test_a_list_without_a_head_is_reported_once(self) -> None:
+        out = Ktap(self.lines.append)
+        out.result(False, "bad")
+        out.close()
+        seen = len(self.lines)
+        out.close()
+        self.assertEqual((self.lines[-1], len(self.lines)), ("not ok 2 says what it is going to test", seen))
+
     def test_a_list_that_ends_too_soon(self) -> None:
         self.out.result(True, "good")
         self.out.close()

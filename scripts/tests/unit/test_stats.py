@@ -2,6 +2,7 @@
 """Statistics against scipy, tables and simulation."""
 
 import itertools
+import random
 import unittest
 
 import numpy as np
@@ -136,6 +137,26 @@ class RatioTest(unittest.TestCase):
         found = [own.ratio(3 * rng.lognormal(size=6), rng.lognormal(size=6)) for _ in range(3000)]
         covered = np.mean([i.low <= 3 <= i.high for i in found])
         self.assertAlmostEqual(covered, found[0].coverage, delta=0.012)
+
+    def test_paired(self) -> None:
+        """The interval is the test turned round: 0 is outside of it exactly if the test says so at its level."""
+        chance = random.Random(1)
+        for boots in (6, 9, 12):
+            for _ in range(50):
+                logs = [chance.gauss(0.3, 1) for _ in range(boots)]
+                found = own.paired(logs)
+                self.assertEqual(own.paired_p(logs) <= 1 - found.coverage + 1e-12, found.low > 0 or found.high < 0)
+                self.assertGreaterEqual(found.coverage, own.CONFIDENCE)
+                self.assertTrue(found.low <= found.centre <= found.high)
+        self.assertEqual(own.paired([0.5]), own.Interval(0.5, None, None, None))
+
+    def test_enough_boots(self) -> None:
+        """So many show a difference that all of them have, and one fewer does not."""
+        for tests in (1, 3, 28):
+            least = own.enough_boots(tests)
+            for boots, shown in ((least, True), (least - 1, False)):
+                p = own.paired_p([0.1 + i / 100 for i in range(boots)])
+                self.assertEqual(tests * p < own.ALPHA, shown, (tests, boots))
 
 
 if __name__ == "__main__":
