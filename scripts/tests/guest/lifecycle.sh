@@ -223,7 +223,7 @@ all_at_once() {
 
 BUSTED='typesafe.norecheck typesafe.early_publish rcu_full.early_pages seqcount.noseq hazptr.noreload
 rcu_bounded.early_reuse'
-ktap_plan $(($(echo "$RUNS $BUSTED" | wc -w) + 4 + 1 + $(echo "$HELD_OPEN" | wc -w) + 1 + 6))
+ktap_plan $(($(echo "$RUNS $BUSTED" | wc -w) + 2 + 4 + 1 + $(echo "$HELD_OPEN" | wc -w) + 1 + 6))
 
 # The kernel's own functions, beside which overlay's lookups are timed (module/opencoded/tmpfs.c). Every lookup hits, and the
 # file's memory comes back.
