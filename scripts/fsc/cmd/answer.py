@@ -26,9 +26,9 @@ LIMBO = {"limbo_descriptor_bytes_mean": "descriptors in limbo, mean B", "limbo_p
 GRACE_PERIOD = "gp_ns_mean"
 # Where the clock is real.
 SPEED = {metrics.TIME: "time / lookup", "turnovers_per_second": "turnovers/s"}
-# Wilcox's, by their number; and those that answer "or propose a fourth".
-OPTIONS = {"typesafe": 1, "rcu_desc": 2, "rcu_full": 3}
-FOURTH = {"hazptr", "rcu_bounded"}
+# Wilcox's, 1 to 3; and those that answer "or propose a fourth".
+OPTIONS = ("typesafe", "rcu_desc", "rcu_full")
+FOURTH = ("hazptr", "rcu_bounded")
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def tested(of: list[Row]) -> Iterator[str]:
         for name in names:
             others = result.grouped((pair["other"], pair) for one in pairs for pair in (one, _turned(one)) if pair["protocol"] == name)
             wanted = [other for other in [baseline, *names] if other in others and (
-                other == baseline or (baseline != name and {name, other} <= OPTIONS.keys() | FOURTH and names.index(other) < names.index(name)))]
+                other == baseline or (baseline != name and {name, other} <= {*OPTIONS, *FOURTH} and names.index(other) < names.index(name)))]
             if wanted:
                 holds = all(summary.holds(point) for row in own if row.source is source for point in row.points.get(name, []))
                 yield f"A lookup of `{name}`{'' if holds else ', which cannot hold a folio'}, time: " + "; ".join(

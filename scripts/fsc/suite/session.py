@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -259,14 +258,13 @@ class Session:
         """Whether a point is made again: the host was busy with something else in its window, and it had no more of these than
         _MOST_AGAIN, and its boot not more than it has points."""
         points = {point.id: point for point in record.points}
-        made: Counter[str] = Counter()
 
         def again(point_id: str) -> bool:
             found = result.repetition(points[point_id], record)
+            in_all = sum(len(record.json(f"again/{one}") or []) for one in points)
             # What the oracle has found is kept.
-            if not found.get("stolen") or found["verdict"] == FAIL or made[point_id] == _MOST_AGAIN or made.total() == len(points):
+            if not found.get("stolen") or found["verdict"] == FAIL or len(found["again"]) == _MOST_AGAIN or in_all == len(points):
                 return False
-            made[point_id] += 1
             thrown = [*found["again"], {"steal": found["steal"], "ns_per_lookup": found["metrics"].get(metrics.TIME)}]
             # The next one may send fewer.
             for kind in ("steal", "slab", "buddy"):
