@@ -380,9 +380,9 @@ def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | N
     return {name: value for name, value in values.items() if value is not None}
 
 
-def beside(run: dict[str, Any], timed: dict[str, dict[str, Any] | None]) -> dict[str, float]:
+def beside(run: dict[str, Any], timed: dict[str, dict[str, Any]]) -> dict[str, float]:
     """What was timed beside a point with one reader, in the same boot: the same by hand, and what the kernel itself does."""
-    ns = {name: one["median_ns"] / one["lookups"] for name, one in timed.items() if one and one["lookups"] and one["good"]}
+    ns = {name: one["median_ns"] / one["lookups"] for name, one in timed.items() if one["lookups"] and one["good"]}
     rate = run["rates"]["lookups_per_second"]
     own = run["params"]["nr_readers"] * 1e9 / rate if rate else None
     found = {"opencoded_ns_per_lookup": ns.get("opencoded"), "filemap_get_folio_ns": ns.get("filemap_get_folio"),

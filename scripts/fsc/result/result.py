@@ -99,8 +99,9 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         # A window is too short for memory to come back, and the clock of ARCH=um too coarse for one lookup.
         less = ("reuse_", "limbo_", "cached_", "drain_", "reused_") + ("lookup_",) * (boot.accelerator == "uml")
         values = {name: value for name, value in values.items() if not name.startswith(less)}
-    if point.opencoded and point.block:
-        values |= metrics.beside(run, {kind: boot.json(f"{kind}/{point.id}") for kind in BESIDE})
+    beside = {kind: boot.json(f"{kind}/{point.id}") or boot.text(f"no{kind}/{point.id}") for kind in BESIDE
+              if {f"{kind}/{point.id}", f"no{kind}/{point.id}"} & boot.blobs.keys()} if point.block else {}
+    values |= metrics.beside(run, {kind: one for kind, one in beside.items() if isinstance(one, dict)}) if beside else {}
     waited = boot.json(f"steal/{point.id}")
     share = steal.share(waited, run["params"]["nr_readers"] + run["params"]["nr_freers"]) if waited else None
     verdict, reason = run["verdict"], run["reason"] or ""
@@ -112,8 +113,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
         # A window of which the guest's shell saw nothing had to wait, too.
         "again": boot.json(f"again/{point.id}") or [],
-        "beside": {kind: boot.json(f"{kind}/{point.id}") or boot.text(f"no{kind}/{point.id}") for kind in BESIDE
-                   if {f"{kind}/{point.id}", f"no{kind}/{point.id}"} & boot.blobs.keys()} if point.block else {},
+        "beside": beside,
         "steal": share, "stolen": boot.accelerator in accel.REAL and (share > MOST_STEAL if share is not None else point.block > 0),
     } | {key: run[key] for key in _AS_TOLD}
 
