@@ -37,7 +37,8 @@ class BlocksTest(unittest.TestCase):
         return found
 
     def wait(self, boot: result.BootRecord, point: Point, share: float) -> None:
-        boot.keep(f"steal/{point.id}", json.dumps({"waited_ns": int(share * 4e8), "vcpus": 2, "wall_ns": 200_000_000}).encode())
+        busy = {"ran_ns": 200_000_000, "waited_ns": int(share * 2e8)}
+        boot.keep(f"steal/{point.id}", json.dumps({"threads": [busy, busy], "vcpus": 2, "wall_ns": 200_000_000}).encode())
 
     def build(self) -> dict:
         found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, False, ""))

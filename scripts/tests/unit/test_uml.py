@@ -106,7 +106,7 @@ class StealTest(unittest.TestCase):
             found = watched.until_now()
             process.kill()
         self.assertGreaterEqual(found["wall_ns"], 50_000_000)
-        self.assertLess(steal.share(found, 1), 1)
+        self.assertEqual(steal.share(found, 1), 0)
 
     def test_two_on_one_cpu(self) -> None:
         cpu = min(os.sched_getaffinity(0))
@@ -115,15 +115,25 @@ class StealTest(unittest.TestCase):
             watched = steal.Steal(one.pid, 1)
             # At least a tenth is waited for once the two have shared the CPU for a while; how long that is, the load decides.
             end = time.monotonic() + 60
-            while (found := watched.until_now())["waited_ns"] < 20_000_000 and time.monotonic() < end:
+            while (share := steal.share(watched.until_now(), 1)) < 0.1 and time.monotonic() < end:
                 time.sleep(0.05)
             one.kill()
             other.kill()
-        self.assertGreaterEqual(found["waited_ns"], 20_000_000)
+        self.assertGreaterEqual(share, 0.1)
 
     def test_share(self) -> None:
-        found = {"waited_ns": 10, "vcpus": 2, "wall_ns": 100}
+        busy = {"ran_ns": 80, "waited_ns": 10}
+        found = {"threads": [busy], "vcpus": 2, "wall_ns": 100}
         self.assertEqual([steal.share(found, threads) for threads in (1, 2, 3)], [0.1, 0.05, 0.05])
+        found["threads"].append(busy)
+        self.assertEqual(steal.share(found, 2), 0.1)
+
+    def test_who_sleeps_waits_for_nothing_when_it_wakes_up(self) -> None:
+        threads = [{"ran_ns": 99, "waited_ns": 0}, {"ran_ns": 3, "waited_ns": 5}]
+        self.assertEqual(steal.share({"threads": threads, "vcpus": 2, "wall_ns": 100}, 1), 0)
+
+    def test_who_has_hardly_run_has_waited(self) -> None:
+        self.assertEqual(steal.share({"threads": [{"ran_ns": 1, "waited_ns": 90}], "vcpus": 1, "wall_ns": 100}, 1), 0.9)
 
     def test_a_host_that_does_not_count(self) -> None:
         steal.check()
@@ -134,7 +144,7 @@ class StealTest(unittest.TestCase):
     def test_a_process_that_has_ended(self) -> None:
         with subprocess.Popen(["true"]) as process:
             process.wait()
-            self.assertEqual(steal.Steal(process.pid, 1).until_now()["waited_ns"], 0)
+            self.assertEqual(steal.Steal(process.pid, 1).until_now()["threads"], [])
 
 
 if __name__ == "__main__":
