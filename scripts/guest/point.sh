@@ -163,29 +163,33 @@ nap() {
 	read -r -t "$1" _ <&4 || :
 }
 
-# watch ID SECONDS TIMES: wait until the run is over. Tell the runner where a part of the window
-# begins and ends, TIMES naps of SECONDS, for which it counts how long the machine's CPUs were taken
-# away
+# watch ID WARM NAP TIMES: wait until the run is over. Tell the runner when the window is about to
+# begin, after WARM seconds of the warm-up, and when it has ended, TIMES naps of NAP seconds later; the
+# runner counts how long the machine's CPUs were taken away meanwhile. Both are told outside of the
+# window, and with one nap this shell does nothing in it: on some machines a process that wakes up takes
+# a CPU for milliseconds.
 watch() {
 	[ -p "$FSC_TMP/nap" ] || mkfifo "$FSC_TMP/nap"
 	exec 4<>"$FSC_TMP/nap"
-	while value "$FSC_DEBUGFS/state"; [ "$value" != measure ] && [ "$value" != 'done' ]; do
+	while value "$FSC_DEBUGFS/state"; [ "$value" != warmup ] && [ "$value" != measure ] && [ "$value" != 'done' ]; do
 		nap 0.01
 	done
-	if [ "$value" = measure ]; then
-		# Not emit: that forks.
-		printf '@blob window/%s 0\n\n' "$1" >&3
-		left=$3
-		while [ "$left" -gt 0 ]; do
-			nap "$2"
-			value "$FSC_DEBUGFS/state"
-			[ "$value" = measure ] || break
-			# A short window has no samples: they would be in what it measures.
-			[ "$3" = 1 ] || { slab_sample; buddy_sample; }
-			left=$((left - 1))
-		done
-		printf '@blob window-end/%s 0\n\n' "$1" >&3
-	fi
+	[ "$value" != warmup ] || nap "$2"
+	value "$FSC_DEBUGFS/state"
+	began=$value left=$4
+	# Not emit: that forks.
+	[ "$began" != warmup ] || printf '@blob window/%s 0\n\n' "$1" >&3
+	while [ "$left" -gt 0 ] && [ "$value" != 'done' ]; do
+		nap "$3"
+		value "$FSC_DEBUGFS/state"
+		[ "$4" = 1 ] || [ "$value" != measure ] || { slab_sample; buddy_sample; }
+		left=$((left - 1))
+	done
+	while value "$FSC_DEBUGFS/state"; [ "$value" = measure ]; do
+		nap 0.01
+	done
+	# If it was too late for the begin, the runner gets no mark.
+	[ "$began" != warmup ] || printf '@blob window-end/%s 0\n\n' "$1" >&3
 	while value "$FSC_DEBUGFS/state"; [ "$value" != 'done' ]; do
 		nap 0.01
 	done
@@ -212,9 +216,9 @@ point() {
 	run "$1" "$2" wait_for_run "${3:-0}"
 }
 
-# watched ID "NAME=VALUE ..." NAP TIMES: the same with watch(), as often as the runner asks for it
+# watched ID "NAME=VALUE ..." WARM NAP TIMES: the same with watch(), as often as the runner asks for it
 watched() {
-	while run "$1" "$2" watch "$1" "$3" "$4" && again "$1"; do :; done
+	while run "$1" "$2" watch "$1" "$3" "$4" "$5" && again "$1"; do :; done
 }
 
 # run ID "NAME=VALUE ..." WAIT ...: load the module, wait, emit what there is to know, unload it

@@ -23,8 +23,9 @@ _OPENCODED_GUEST_S = 0.2
 # A timed loop, and its module's set-up.
 _TIMED_S = 0.25
 _TURNOVER_GUEST_S = 2.5e-6
-# Both edges of a window, in which the guest's shell learns that it has begun, and is not late.
-_EDGES_MS = 40
+# So long before a window the runner is told of it, which it reads what threads waited in; and a clock's ticks after it.
+LEAD_MS = 40
+_AFTER_MS = 8
 _NAP_MS = 100
 
 
@@ -56,9 +57,10 @@ def _peers(point: Point) -> list[tuple[str, str, str, int]]:
 
 
 def _naps(point: Point) -> str:
-    """The naps of the part of a window in which the host watches: a single one if it is short."""
-    left_ms = int(point.params.get("duration_ms", 2000)) - _EDGES_MS
-    return f"{left_ms / 1000:.3f} 1" if left_ms < 2 * _NAP_MS else f"{_NAP_MS / 1000} {left_ms // _NAP_MS}"
+    """What the guest's shell sleeps before the window, and in it: a single nap if it is short."""
+    warm_ms = max(0, int(point.params.get("warmup_ms", 500)) - LEAD_MS)
+    over_ms = LEAD_MS + int(point.params.get("duration_ms", 2000)) + _AFTER_MS
+    return f"{warm_ms / 1000:.3f} " + (f"{over_ms / 1000:.3f} 1" if over_ms < 3 * _NAP_MS else f"{_NAP_MS / 1000} {over_ms // _NAP_MS}")
 
 
 def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh") -> str:

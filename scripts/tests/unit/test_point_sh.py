@@ -89,12 +89,40 @@ class PointTest(unittest.TestCase):
             printf 'again z.y\\nagain a.b\\nkept a.b\\nagain a.b\\n' >"$TOP/answers"
             exec 3<"$TOP/answers"
             printf() { echo "sent $2" >>"$TOP/log"; }
-            nap() { stub "$1"; }
+            nap() { [ "$1" = 0.03 ] || stub "$1"; }
             rmmod() { echo "rmmod $*" >>"$TOP/log"; step=0; echo populate >"$FSC_DEBUGFS/state"; }
-            watched a.b order=0 0.05 1"""
+            watched a.b order=0 0.03 0.05 1"""
         _, log = self.run_job(shell, job)
         self.assertEqual(sum(line.startswith("insmod") for line in log), 2)
         self.assertEqual(log.count("sent a.b"), 6)
+
+    def watched(self, words: str, late: str = "") -> tuple[dict[str, str], list[str]]:
+        """What the shell does around a window; the runner is not there."""
+        job = f"""
+            exec 3</dev/null
+            printf() {{ [ "$1" != "@blob ${{1#@blob }}" ] || read -r now <"$FSC_DEBUGFS/state"; echo "sent ${{1%%/*}} in $now" >>"$TOP/log"; }}
+            nap() {{ echo "nap $1" >>"$TOP/log"; read -r was <"$FSC_DEBUGFS/state"
+                     case $was in populate) echo warmup ;; warmup) echo measure ;; *) echo done ;; esac >"$TOP/next"
+                     [ "$1" != 0.03 ] || echo {late or "warmup"} >"$TOP/next"
+                     cp "$TOP/next" "$FSC_DEBUGFS/state"; }}
+            slab_sample() {{ echo "sample" >>"$TOP/log"; }}
+            buddy_sample() {{ :; }}
+            run a.b order=0 watch a.b {words}"""
+        return self.run_job(SHELLS[0], job)
+
+    def test_a_window_is_told_of_outside_of_it(self) -> None:
+        _, log = self.watched("0.03 0.05 1")
+        self.assertEqual(log[1:-1], ["nap 0.01", "nap 0.03", "sent @blob window in warmup", "nap 0.05", "nap 0.01",
+                                     "sent @blob window-end in done"])
+
+    def test_a_long_window_is_sampled(self) -> None:
+        _, log = self.watched("0.03 0.05 9")
+        self.assertEqual(log[2:-1], ["nap 0.03", "sent @blob window in warmup", "nap 0.05", "sample", "nap 0.05",
+                                     "sent @blob window-end in done"])
+
+    def test_who_is_late_for_a_window_does_not_tell_of_it(self) -> None:
+        _, log = self.watched("0.03 0.05 1", "measure")
+        self.assertFalse([line for line in log if line.startswith("sent")])
 
     def test_insmod_fails(self) -> None:
         for shell in SHELLS:
