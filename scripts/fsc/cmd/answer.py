@@ -289,8 +289,13 @@ def markdown(sources: Sequence[Measured]) -> str:
 
 
 def load(folders: Sequence[str]) -> list[Measured]:
-    found = [result.read(result.file_of(Path(folder))) for folder in folders]
-    return [Measured(one, report_sections.sections(one, f"s{number}")) for number, one in enumerate(found, 1)]
+    """Every part of the results; of a suite that is there twice the first one, so that a suite is not shown beside a part
+    of it."""
+    found: dict[str, dict[str, Any]] = {}
+    for folder in folders:
+        for part in result.parts_of(result.read(result.file_of(Path(folder)))):
+            found.setdefault(part["environment"]["suite"]["name"], part)
+    return [Measured(one, report_sections.sections(one, f"s{number}")) for number, one in enumerate(found.values(), 1)]
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -302,7 +307,8 @@ def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     sources = load(args.folder)
     if args.before:
-        print(changes.markdown([source.result for source in load(args.before)], [source.result for source in sources]), end="")
+        before, after = ([source.result for source in found if not _asks_for_times(source)] for found in (load(args.before), sources))
+        print(changes.markdown(before, after), end="")
     else:
         print(markdown(sources), end="")
     return EXIT_STATUS[PASS]

@@ -9,11 +9,13 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .. import repo
+from ..result import result
 from ..show import summary
 from ..suite import guest_script, resume, suitefile
-from ..suite.session import Flavours, Session, again, keep_command, new_folder
+from ..suite.session import Flavours, Session, again, keep_command, new_folder, write
 from ..suite.suite import Point, Suite
 from ..verdict import EXIT_STATUS, SETUP, SetupError, worst
 from ..vm import accel, host, kernel, versions
@@ -45,8 +47,9 @@ def find_suite(name: str, cpus: int = 2) -> Suite:
 
 
 def expected_s(chosen: Suite) -> float:
-    """Seconds that a suite takes under emulation, boots included."""
-    return sum(sum(guest_script.plan(points)) for points, _ in passes(chosen, accel.TCG, True))
+    """Seconds that a suite takes under emulation, boots included, and its times as long as they may at most."""
+    return sum(sum(guest_script.plan(points)) for points, _ in passes(chosen, accel.TCG, True)) + (
+        60 * chosen.timed.minutes if chosen.timed else 0)
 
 
 def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Point], Accel | None]]:
@@ -62,12 +65,18 @@ def passes(chosen: Suite, how: Accel | None, image: bool) -> list[tuple[list[Poi
 
 def choose(name: str, args: argparse.Namespace) -> Suite:
     chosen = find_suite(name, (os.cpu_count() or 1) if getattr(args, "host", False) else args.vcpus)
-    if minutes := getattr(args, "minutes", None):
-        if not chosen.within or args.repetitions:
-            raise SetupError(f"MINUTES={minutes}: {'REPS= says how many boots' if args.repetitions else f'{chosen.name} has a number of boots'}: "
-                             "allowed: a suite with within=, without REPS=")
-        chosen = replace(chosen, minutes=minutes)
-    return replace(chosen, repetitions=args.repetitions, within=0) if args.repetitions else chosen
+    minutes = getattr(args, "minutes", None)
+    if minutes and (args.repetitions or not (chosen.timed or chosen).within):
+        raise SetupError(f"MINUTES={minutes}: {'REPS= says how many boots' if args.repetitions else f'{chosen.name} has a number of boots'}: "
+                         "allowed: a suite with within= or times_of=, without REPS=")
+
+    def asked(suite: Suite) -> Suite:
+        timed = asked(suite.timed) if suite.timed else None
+        if args.repetitions:
+            return replace(suite, repetitions=args.repetitions, within=0, timed=timed)
+        return replace(suite, minutes=minutes if minutes and suite.within else suite.minutes, timed=timed)
+
+    return asked(chosen)
 
 
 def _missing(series: str, flavour: str) -> str:
@@ -129,16 +138,53 @@ def _folder(name: str, args: argparse.Namespace) -> Path:
     return Path(args.resume).resolve()
 
 
-def _run(chosen: Suite, where: Kernel, modules: Path, others: Flavours, how: Accel | None, args: argparse.Namespace,
-         folder: Path) -> tuple[str, bool]:
+@dataclass(frozen=True)
+class Engine:
+    """What points run on."""
+    where: Kernel
+    how: Accel | None              # None: this machine itself
+    modules: Path
+
+    def passes(self, chosen: Suite) -> list[tuple[list[Point], Accel | None]]:
+        return passes(chosen, self.how, _emulable(self.where))
+
+    def session(self, chosen: Suite, args: argparse.Namespace, folder: Path, others: Flavours | None = None) -> Session:
+        return Session(chosen, self.where, self.modules, self.how, args.vcpus, args.memory, folder, others or {})
+
+
+def _engine(args: argparse.Namespace, times: bool) -> Engine:
+    where, how = (kernel.running(), None) if args.host else kernels.chosen(args, times)
+    return Engine(where, how, kernel.build_module(where, variables=kernel.WITH_OPENCODED))
+
+
+def _timed(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Run the suite that times are measured by; return its result, which is a part of another one."""
+    print(f"Times: {chosen.name}, {'on this machine' if engine.how is None else f'by {engine.how.name}'}, {engine.where.release}", flush=True)
+    below = folder / chosen.name
+    below.mkdir(exist_ok=True)
+    session = engine.session(chosen, args, below)
+    session.write = False
+    return session.run(engine.passes(chosen))
+
+
+def _run(chosen: Suite, plan: Plan, args: argparse.Namespace, folder: Path) -> tuple[str, bool]:
     """Run one suite and print its table; return its verdict, and whether it was completed."""
-    session = Session(chosen, where, modules, how, args.vcpus, args.memory, folder, others)
-    found = session.run(passes(chosen, how, _emulable(where)))
+    found = plan.engine.session(chosen, args, folder, plan.others[chosen.name]).run(plan.engine.passes(chosen))
+    failed = ""
+    if chosen.timed and plan.timed and not found["environment"]["interrupted"]:
+        try:
+            found = result.with_times(found, _timed(chosen.timed, plan.timed, args, folder))
+            write(folder, found)
+        except SetupError as error:
+            failed = str(error)
     print(summary.render(found))
-    report.write([session.folder], session.folder / report.NAME)
-    print(f"{found['verdict']}: {where_it_is(session.folder)} has {report.NAME} to open, result.json, summary.txt, "
+    report.write([folder], folder / report.NAME)
+    if failed:
+        print(f"{SETUP}: no times: {failed}")
+    verdict = worst([found["verdict"], *[SETUP] * bool(failed)])
+    print(f"{verdict}: {where_it_is(folder)} has {report.NAME} to open, result.json, summary.txt, "
           "the raw runs, the console logs, and the command", flush=True)
-    return found["verdict"], not found["environment"]["interrupted"]
+    return verdict, not result.interrupted(found)
 
 
 def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
@@ -151,9 +197,8 @@ def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
 class Plan:
     """The suites to run on one kernel, and all that running them needs."""
     chosen: list[Suite]
-    where: Kernel
-    how: Accel | None
-    modules: Path
+    engine: Engine
+    timed: Engine | None          # for the times of suites that have them measured by another one
     others: dict[str, Flavours]   # by suite
 
 
@@ -164,14 +209,18 @@ def _plan(args: argparse.Namespace) -> Plan:
     wanted = [name for name in every if name not in not_in_all()] if args.suite == ALL else [args.suite]
     chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
     if args.host:
-        host.consent_to(chosen, args.yes)
-        where, how = kernel.running(), None
-    else:
-        where, how = kernels.chosen(args, any(one.times for one in chosen))
-    chosen = _some([one for one in chosen if passes(one, how, _emulable(where))], args)
-    modules = kernel.build_module(where, variables=kernel.WITH_OPENCODED)
+        host.consent_to([part for one in chosen for part in (one, one.timed) if part], args.yes)
+    engine = _engine(args, any(one.times for one in chosen))
+    chosen = _some([one for one in chosen if engine.passes(one)], args)
+    timed = None
+    if any(one.timed for one in chosen):
+        try:
+            timed = _engine(args, True)
+        except SetupError as error:
+            print(f"No times: {error}", flush=True)
+            chosen = [replace(one, timed=None, no_times=str(error)) if one.timed else one for one in chosen]
     series = versions.chosen(args.kver)[0]
-    return Plan(chosen, where, how, modules, {one.name: flavours(one, series) for one in chosen})
+    return Plan(chosen, engine, timed, {one.name: flavours(one, series) for one in chosen})
 
 
 def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> tuple[dict[Path, str], str, bool]:
@@ -184,7 +233,7 @@ def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> t
         below = folder / one.name if several else folder
         below.mkdir(exist_ok=True)
         try:
-            done[below], whole = _run(one, plan.where, plan.modules, plan.others[one.name], plan.how, args, below)
+            done[below], whole = _run(one, plan, args, below)
         except SetupError as error:
             refused.setdefault(str(error), []).append(one.name)
             continue
@@ -208,7 +257,7 @@ def _compared(a: Path, b: Path) -> str:
     from . import compare
 
     try:
-        return compare.render(compare.compare(compare.load("A", str(a)), compare.load("B", str(b))))
+        return compare.render(compare.whole(compare.load("A", str(a)), compare.load("B", str(b))))
     except SetupError as error:
         return f"The kernels are not compared: {error}\n"
 
@@ -221,7 +270,7 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
     verdicts: list[str] = []
     results: dict[str, list[Path]] = {}
     for one, plan in plans.items():
-        print(f"Kernel {one}: {plan.where.release}", flush=True)
+        print(f"Kernel {one}: {plan.engine.where.release}", flush=True)
         (folder / one).mkdir(exist_ok=True)
         try:
             done, verdict, whole = _measure(plan, args, folder / one, folder)
@@ -234,8 +283,8 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
             return EXIT_STATUS[worst(verdicts)]
     by_suite: dict[Path, list[tuple[str, Path]]] = {}
     for one, done in results.items():
-        for result in done:
-            by_suite.setdefault(result.relative_to(folder / one), []).append((one, result))
+        for below in done:
+            by_suite.setdefault(below.relative_to(folder / one), []).append((one, below))
     for suite_of, found in by_suite.items():
         for (before, old), (after, new) in itertools.pairwise(found):
             text = _compared(old, new)

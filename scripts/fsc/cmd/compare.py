@@ -66,13 +66,13 @@ def name_of(point: Point) -> str:
     return f"{table.place(point['path'], point['workload'])}, {label(point)}"
 
 
-def load(letter: str, path: str) -> Side:
-    """Read a result, given as its folder or its file."""
+def load(letter: str, path: str) -> list[Side]:
+    """Read the parts of a result, given as its folder or its file."""
     file = result.file_of(Path(path))
     if not file.is_file():
         raise SetupError(f"{letter}: {file}: no such file; A and B are folders of results, or their result.json or result.json.xz")
     try:
-        return Side(letter, file, result.read(file))
+        return [Side(letter, file, part) for part in result.parts_of(result.read(file))]
     except SetupError as error:
         raise SetupError(f"{letter}: {error}") from None
 
@@ -310,6 +310,16 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
             "environment": _environment(a.env, b.env), "points": points, "notes": notes}
 
 
+def whole(a: list[Side], b: list[Side], force: bool = False) -> dict[str, Any]:
+    """The comparison of two results, and below it that of their times, where both have them from another suite."""
+    found = compare(a[-1], b[-1], force)
+    times = {side.letter: side for sides in (a, b) for side in sides[:-1]}
+    if len(times) == 2:
+        return found | {"times": compare(times["A"], times["B"], force)}
+    alone = [f"only in {letter}: times, of the suite {side.env['suite']['name']}" for letter, side in times.items()]
+    return found | {"notes": [*alone, *found["notes"]]}
+
+
 def _unit(name: str) -> table.Unit:
     # Compared to within 0.1%, so thousands need all digits.
     if METRICS[name].deterministic and not name.endswith("_over_opencoded"):
@@ -433,7 +443,11 @@ def _legend(figures: list[Figures]) -> list[str]:
 
 
 def render(found: dict[str, Any]) -> str:
-    """The comparison as text, made only of what --json writes."""
+    """The comparison as text, made only of what --json writes: of times first."""
+    return "\n".join(_render(part) for part in (found.get("times"), found) if part)
+
+
+def _render(found: dict[str, Any]) -> str:
     figures = [figures for point in found["points"] for figures in point["metrics"].values()]
     lines = _head(found, figures)
     for points in result.families_of(found["points"]).values():
@@ -457,9 +471,9 @@ def main(args: argparse.Namespace) -> int:
     """Return the exit status."""
     sides = [load("A", args.a), load("B", args.b)]
     file = Path(args.json) if args.json else None
-    if file and (file.is_dir() or file.resolve() in [side.file.resolve() for side in sides]):
+    if file and (file.is_dir() or file.resolve() in [side.file.resolve() for found in sides for side in found]):
         raise SetupError(f"--json {file}: is a folder or one of the results; it must be a file of its own")
-    found = compare(*sides, args.force)
+    found = whole(*sides, args.force)
     if file:
         result.write_text(file, result.dumps(found))
     print(render(found), end="")

@@ -58,11 +58,15 @@ class Part:
     after: Sequence[str] = ()
 
 
-def load(folder: Path, number: int) -> Source:
-    """Read a folder and draw what is in it."""
-    found = result.read(result.file_of(folder))
-    sections = report_sections.sections(found, f"s{number}")
-    return Source(found, sections, folder, {section.id: plots.of_section(section, folder) for section in sections})
+def load(folders: Sequence[Path]) -> list[Source]:
+    """Read folders and draw what is in them; a part of a result has a folder below that of the whole."""
+    sources: list[Source] = []
+    for folder in folders:
+        *times, own = result.parts_of(result.read(result.file_of(folder)))
+        for part, where in (*((part, folder / part["environment"]["suite"]["name"]) for part in times), (own, folder)):
+            sections = report_sections.sections(part, f"s{len(sources) + 1}")
+            sources.append(Source(part, sections, where, {section.id: plots.of_section(section, where) for section in sections}))
+    return sources
 
 
 # The answer
@@ -355,7 +359,7 @@ def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
 
 def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> list[Path]:
     """Write the report, and the wanted plots as files, each completely or not at all; return the files."""
-    sources = [load(folder, number) for number, folder in enumerate(folders, 1)]
+    sources = load(folders)
     texts = {file: render(sources)} | {file.with_name(f"{name}.svg"): f"{svg}\n"
                                        for name, svg in _svgs(sources, plots_wanted).items()}
     for path, text in texts.items():

@@ -151,7 +151,7 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
         "times_emulated": emulated, "revision": revision(),
         "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "interrupted": interrupted,
         "suite": {"name": suite.name, "question": suite.question, "seed": suite.seed,
-                  "repetitions": suite.repetitions, "times": suite.times, "blocks": suite.blocks, "within": suite.within,
+                  "repetitions": suite.repetitions, "times": suite.times, "no_times": suite.no_times, "blocks": suite.blocks, "within": suite.within,
                   "minutes": suite.minutes, "baseline": suite.baseline,
                   "workloads": {point.workload: point.title for point in suite.points},
                   "curves": {workload: {"x": curve.x, "show": list(curve.show)}

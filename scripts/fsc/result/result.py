@@ -283,6 +283,11 @@ def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], 
     return {point["protocol"]: base for point in own if point is not base} if base else {}
 
 
+def _verdict(points: list[dict[str, Any]], environment: dict[str, Any]) -> str:
+    verdicts = [point["verdict"] for point in points] + [boot["state"] for boot in environment["boots"]]
+    return worst(verdicts + [LOST] * bool(environment["interrupted"]))
+
+
 def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) -> dict[str, Any]:
     """The whole result; environment["interrupted"] makes it LOST, whatever has arrived."""
     ran: dict[str, list[tuple[Point, BootRecord]]] = {}
@@ -302,10 +307,25 @@ def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) ->
                 if {pair["protocol"], pair["other"]} == {point["protocol"], suite.baseline} and point["protocol"] != suite.baseline:
                     for name in (pair["metric"], *["lookups_per_second"] * (pair["metric"] == metrics.TIME)):
                         point["summary"][name]["p"] = pair["p"]
-    verdicts = [point["verdict"] for point in points] + [boot.state for boot in boots]
-    return {"schema": SCHEMA, "environment": environment,
-            "verdict": worst(verdicts + ([LOST] if environment["interrupted"] else [])),
+    return {"schema": SCHEMA, "environment": environment, "verdict": _verdict(points, environment),
             "points": points, "pairs": pairs}
+
+
+def with_times(result: dict[str, Any], times: dict[str, Any]) -> dict[str, Any]:
+    """The result of a suite, and that of the suite that its times were measured by."""
+    return result | {"verdict": worst([result["verdict"], times["verdict"]]), "times": times}
+
+
+def parts_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results that one is made of, each with its own machine: times first, as they are what is asked for first."""
+    if "times" not in result:
+        return [result]
+    rest = {name: value for name, value in result.items() if name != "times"}
+    return [*parts_of(result["times"]), rest | {"verdict": _verdict(rest["points"], rest["environment"])}]
+
+
+def interrupted(result: dict[str, Any]) -> bool:
+    return any(part["environment"]["interrupted"] for part in parts_of(result))
 
 
 def widest(result: dict[str, Any], metric: str) -> float | None:

@@ -10,7 +10,7 @@ from ..cmd import model
 from ..result import power, stats
 from ..result.environment import huge_share, left_out, releases
 from ..result.metrics import CACHED, COUNTED, METRICS, TIME, estimated, lookups, mark, sampled, unit
-from ..result.result import against_of, families_of, grouped, shown_less, values_of
+from ..result.result import against_of, families_of, grouped, parts_of, shown_less, values_of
 from ..verdict import SETUP, worst
 from . import curves, table
 from .notes import notes
@@ -133,6 +133,7 @@ def facts(result: Result) -> dict[str, str]:
         f"{kernel['release']}, preempt {kernel['preempt']}, HZ {kernel['hz']}")
     memory, cmdline = _memory(env), env["cmdline"] or "unknown"
     rcu = ", ".join(_common_deferring(env))
+    no_times = env["suite"].get("no_times")
     if env["suite"].get("boots"):
         release, memory = f"{', '.join(releases(env)) or 'unknown'} (see boots)", "memory (see boots)"
         rcu = rcu and f"{rcu} (more: see boots)"
@@ -144,7 +145,7 @@ def facts(result: Result) -> dict[str, str]:
         "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}{huge_share(env)}, "
                    f"accelerator {env['accelerator']}",
         "clock": (env["clocksource"] or "unknown") + (f", {median(costs):.0f} ns a reading" if costs else ""),
-        "cmdline": cmdline,
+        "cmdline": cmdline, **({"no times": no_times} if no_times else {}),
         "suite": f"{env['suite']['name']}, {_boots(env)}, seed {env['suite']['seed']}",
         "revision": f"{env['revision']}, {env['date']}",
         "left out": left_out(env),
@@ -162,7 +163,7 @@ def _at_boot(env: Figures) -> list[str]:
 
 
 def _head(result: Result) -> list[str]:
-    lines = [TITLE, "=" * WIDTH]
+    lines = []
     if result["environment"]["times_emulated"]:
         lines += [*EMULATED, ""]
     lines += _at_boot(result["environment"])
@@ -450,6 +451,25 @@ def legend(result: Result) -> list[str]:
 
 
 def render(result: Result) -> str:
+    """The table of a result, or of all its parts: a machine has its own table."""
+    lines, own = [TITLE, "=" * WIDTH], parts_of(result)
+    if len(own) > 1:
+        lines += wrap(f"{result['verdict']}: {' and '.join(_engine(part) for part in own)}. Figures of one are not compared with the other's.")
+    for part in own:
+        if len(own) > 1:
+            lines += ["", f" {_engine(part)} ".center(WIDTH, "="), ""]
+        lines += _part(part)
+    return "\n".join(lines) + "\n"
+
+
+def _engine(result: Result) -> str:
+    """A part of a result: its suite, and what it ran on."""
+    env = result["environment"]
+    accelerators = list(dict.fromkeys(boot["accelerator"] for boot in env["boots"])) or ["nothing"]
+    return f"{env['suite']['name']} by {' and '.join(accelerators)}"
+
+
+def _part(result: Result) -> list[str]:
     points, suite = result["points"], result["environment"]["suite"]
     workloads = list(dict.fromkeys(point["workload"] for point in points))
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
@@ -472,4 +492,4 @@ def render(result: Result) -> str:
         lines += ["", "Notes:"]
         for text in found:
             lines += wrap(" ".join(text.split()), "- ")
-    return "\n".join(lines) + "\n"
+    return lines

@@ -76,6 +76,12 @@ def keep_command(folder: Path, argv: list[str] | None = None) -> None:
         f"# at revision {environment.revision()}, in the top folder:\n{again(argv or sys.argv)}\n")
 
 
+def write(folder: Path, found: dict[str, Any]) -> None:
+    """Write a result, and its table."""
+    result.write(folder / result.NAME, found)
+    result.write_text(folder / "summary.txt", summary.render(found))
+
+
 def _name(accel: Accel | None) -> str:
     return accel.name if accel else "host"
 
@@ -91,6 +97,7 @@ class Session:
     memory_mb: int
     folder: Path
     flavours: Flavours = field(default_factory=dict)
+    write: bool = True             # the result into the folder; without, it is a part of another one
     boots: list[BootRecord] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -119,7 +126,7 @@ class Session:
                 "memory": str(guest.memory_mb or self.memory_mb), "cmdline": guest.cmdline, "accelerator": _name(accel)}
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
-        """Do all passes unless one dies or is interrupted; write and return the result.
+        """Do all passes unless one dies or is interrupted; return the result.
 
         If a machine is not available, do not try it again, and go on with the others; SetupError if none is available.
         """
@@ -149,7 +156,10 @@ class Session:
         try:
             if self.boots and all(boot.state == SETUP for boot in self.boots):
                 raise SetupError(self._causes())
-            return self._write(interrupted)
+            found = self._result(interrupted)
+            if self.write:
+                write(self.folder, found)
+            return found
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -170,11 +180,6 @@ class Session:
         emulated = self.accel is not None and self.accel.emulated
         return result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, emulated, interrupted))
 
-    def _write(self, interrupted: str) -> dict[str, Any]:
-        found = self._result(interrupted)
-        result.write(self.folder / result.NAME, found)
-        result.write_text(self.folder / "summary.txt", summary.render(found))
-        return found
 
     def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
         """A boot that was completed before the suite was interrupted."""

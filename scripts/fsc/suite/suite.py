@@ -99,6 +99,8 @@ class Suite:
     blocks: int = 1                # times that a boot runs every point
     within: float = 0              # boots are added until the intervals of all ratios of rates are so near to them ...
     minutes: int = 0               # ... but none after so many
+    timed: Suite | None = None     # the suite that its times are measured by, if there is one ...
+    no_times: str = ""             # ... and why it is not, where that is not possible
 
     def without(self, left: dict[str, str]) -> Suite:
         """The suite without the machines that are not booted here; @left has the reasons."""

@@ -8,6 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from .. import shape, traits
 from ..result import metrics
 from ..verdict import SetupError
 from ..vm import kernel, versions
+from . import guest_script
 from .suite import BOOT, Curve, Guest, Point, Suite
 
 SCHEMA_FILE = Path(__file__).with_name("suite.schema.json")
@@ -43,6 +45,10 @@ SHAPE = shape.Validator(_schema())
 # What the loops of module/opencoded/ look up: a suite that times them beside the harness must ask that for the same.
 _BY_HAND = {"nr_readers": 1, "nr_freers": 0, "nr_folios": 1024, "nr_mappings": 1, "order": "0", "popularity": "uniform", "hold_ns": 0, "gap_ns": 0,
             "lookups_per_section": 1, "touch_bytes": 64}
+
+
+# The guest's shell may see the warm-up late.
+_LEAST_WARMUP_MS = guest_script.LEAD_MS + 30
 
 
 def doubled(most: int) -> list[int]:
@@ -201,6 +207,21 @@ class _Loader:
             found[name] = other
         return found
 
+    def timed(self, points: list[Point]) -> Suite | None:
+        """The suite that times are measured by, with the protocols of @points."""
+        found = self.data.get("times_of")
+        if not found:
+            return None
+        file = self.file.with_name(f"{found['suite']}.toml")
+        if not file.is_file():
+            self.refuse(("times_of", "suite"), f"'suite': there is no {file}")
+        whole, protocols = load(file, self.cpus), {point.protocol for point in points}
+        if self.data.get("times") or not whole.times:
+            self.refuse(("times_of",), "'times_of' wants a suite with times = true, and is of one without")
+        if whole.baseline not in protocols:
+            self.refuse(("times_of", "suite"), f"'suite': its baseline, {whole.baseline}, is not among the protocols")
+        return replace(whole.only(lambda point: point.protocol in protocols), repetitions=found["repetitions"], minutes=found["minutes"])
+
     def suite(self) -> Suite:
         data = self.data
         top = {key: data[key] for key in ("paths", "protocols")}
@@ -211,13 +232,16 @@ class _Loader:
                 self.refuse((BOOT, name), f"no point is booted in [boot.{name}]")
         if data.get("times") and (self.guests or any(point.alone for point in points)):
             self.refuse(("times",), "'times' compares points of one boot: neither 'alone' nor [boot.NAME] is allowed with it")
+        if data.get("times") and (hasty := [point for point in points if int(point.params.get("warmup_ms", 500)) < _LEAST_WARMUP_MS]):
+            self.refuse(("workload", hasty[0].workload), f"'warmup_ms' must be at least {_LEAST_WARMUP_MS} where times are asked for: the host is "
+                                                         "looked at before the window begins")
         baseline = data.get("baseline", "")
         if baseline and baseline not in {point.protocol for point in points}:
             self.refuse(("baseline",), f"'{baseline}' is not among the protocols")
         return Suite(self.file.stem, self.file, data["question"], data["repetitions"],
                      data.get("seed", 1), baseline, tuple(points), self.curves, self.guests, self.against(points),
                      times=data.get("times", False), blocks=data.get("blocks", 1), within=data.get("within", 0),
-                     minutes=data.get("minutes", 0))
+                     minutes=data.get("minutes", 0), timed=self.timed(points))
 
 
 def load(file: Path, cpus: int = 2) -> Suite:

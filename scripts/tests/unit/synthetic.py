@@ -193,8 +193,9 @@ def put_folder(folder: Path, found: dict[str, Any], of: list[BootRecord]) -> Non
             (runs / name.replace("/", ".")).write_bytes(data)
 
 
-def suite(name: str = "default") -> Suite:
-    return load(SUITES / f"{name}.toml")
+def suite(name: str = "") -> Suite:
+    """One of those in scripts/suites, or that of the unit tests."""
+    return load(SUITES / f"{name}.toml" if name else Path(__file__).with_name("plain.toml"))
 
 
 def boots(chosen: Suite, accelerator: str = "tcg", repetitions: int = 6) -> list[BootRecord]:

@@ -371,7 +371,7 @@ class RefusalTest(PairTest):
 
     def test_no_common_point(self) -> None:
         self.spoil(lambda point: point.update(workload=f"other-{point['workload']}"))
-        self.refused("no point is in both: .*B .default. has other-read-only")
+        self.refused("no point is in both: .*B .plain. has other-read-only")
 
     def test_twice(self) -> None:
         self.b["points"].append(self.b["points"][0])

@@ -172,7 +172,7 @@ class ResultTest(unittest.TestCase):
     def test_report_has_the_same(self) -> None:
         with tempfile.TemporaryDirectory() as name, undrawn.undrawn():
             synthetic.put_folder(Path(name), self.found, [])
-            page = report.render([report.load(Path(name), 1)])
+            page = report.render(report.load([Path(name)]))
         self.assertEqual(page.count("How often this comparison errs</span>"), 1)
         rows = list(power.rows(self.found, summary.SHOWN))
         for row in rows:

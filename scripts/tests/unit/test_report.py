@@ -236,13 +236,13 @@ class StructureTest(ReportCase):
         self.write(self.folder, self.folder / "paths")
         page = Page(self.text())
         # Both passed, so one line says it.
-        self.assertEqual(sum(text.startswith("Suites default, paths: PASS; 6.12.0-test, ") for text in page.texts("p")), 1)
+        self.assertEqual(sum(text.startswith("Suites plain, paths: PASS; 6.12.0-test, ") for text in page.texts("p")), 1)
         # The first table has the options of both, and each row from the suite that has the most of it.
         self.assertEqual(page.texts("h3")[0], "The options in one table")
         self.assertEqual(page.texts("thead")[0], "".join(["cost", *report.OPTIONS]))
         clock = "(rate x grace period, both emulated)"
         self.assertNotIn("n/a", page.rows(f"pages in limbo, mean B, full rate {clock}; paths: pagecache-churn, 6 boots")[0])
-        self.assertIn("n/a", page.rows(f"pages in limbo, mean B, 1.00k frees/s asked for {clock}; default: throttled, 6 boots")[0])
+        self.assertIn("n/a", page.rows(f"pages in limbo, mean B, 1.00k frees/s asked for {clock}; plain: throttled, 6 boots")[0])
         self.assertNotIn("revisions", " ".join(page.texts("p")))
         self.assertLessEqual({attrs["href"][1:] for _, attrs, _ in page.all("a")}, set(page.ids()))
         # A single suite has only its own table.
@@ -312,7 +312,7 @@ class VerdictTest(ReportCase):
     def test_passed(self) -> None:
         page = self.page()
         self.assertEqual(page.rows("verdict"), [])
-        self.assertIn("Suite default: PASS", " ".join(page.texts("header")))
+        self.assertIn("Suite plain: PASS", " ".join(page.texts("header")))
 
     def test_lost(self) -> None:
         last = self.boots[5]
@@ -460,7 +460,7 @@ class ClaimsTest(ReportCase):
         synthetic.put_folder(self.folder, found, [])
         synthetic.put_folder(self.folder / "other", other, [])
         self.write(self.folder, self.folder / "other")
-        said = "These suites ran at 2 revisions of folioscale, between which its code changed: aaaa (default); bbbb (default)."
+        said = "These suites ran at 2 revisions of folioscale, between which its code changed: aaaa (plain); bbbb (plain)."
         self.assertIn(said, Page(self.text()).texts("header")[0])
 
 
