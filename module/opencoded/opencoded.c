@@ -14,18 +14,13 @@
 #include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/kthread.h>
-#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 
 #include <folioscale/clock.h>
 
 #include "opencoded.h"
-
-/* A run is timed in this many parts. Their median leaves out those that were interrupted. */
-#define PARTS		50
 
 /* Steps between calls of cond_resched(), about as in the harness's batches. */
 #define BATCH		4096
@@ -62,12 +57,8 @@ static struct {
 	u64 steps;
 	u64 hits;
 	u64 ns;
-	/* The same if all parts took as long as the median one. */
-	u64 median_ns;
 	bool good;
 } found;
-
-static u64 part_ns[PARTS];
 
 /**
  * fsc_opencoded_last_put - someone put the reference of a slot
@@ -287,29 +278,14 @@ static void read_steps(struct fsc_stream *stream, u64 left)
 	}
 }
 
-static int compare_ns(const void *a, const void *b)
-{
-	u64 l = *(const u64 *)a, r = *(const u64 *)b;
-
-	return (l > r) - (l < r);
-}
-
 static int reader(void *arg)
 {
 	struct completion *done = arg;
 	struct fsc_stream stream = { .state = 0x9e3779b97f4a7c15ULL };
-	u64 parts = min_t(u64, found.steps, PARTS), i;
-	u64 from = fsc_clock(), at = from;
+	u64 from = fsc_clock();
 
-	for (i = 0; i < parts; i++) {
-		read_steps(&stream, div64_u64(found.steps * (i + 1), parts) -
-				    div64_u64(found.steps * i, parts));
-		part_ns[i] = fsc_clock_since(at);
-		at += part_ns[i];
-	}
+	read_steps(&stream, found.steps);
 	found.ns = fsc_clock_since(from);
-	sort(part_ns, parts, sizeof(*part_ns), compare_ns, NULL);
-	found.median_ns = parts ? part_ns[parts / 2] * parts : 0;
 	complete(done);
 	return 0;
 }
@@ -341,7 +317,7 @@ static int result_show(struct seq_file *m, void *unused)
 		   chosen->protocol);
 	seq_printf(m, "\"lookups\": %llu, \"hits\": %llu, \"good\": %u, ", found.lookups,
 		   found.hits, found.good);
-	seq_printf(m, "\"ns\": %llu, \"median_ns\": %llu}\n", found.ns, found.median_ns);
+	seq_printf(m, "\"ns\": %llu}\n", found.ns);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(result);

@@ -5,6 +5,10 @@
  * is compared with it. fs/read_write.c:kernel_read() makes such a lookup, and
  * copies as many bytes as a lookup of ours uses. Keys are the file's pages; the
  * stamps are those of the other paths.
+ *
+ * filemap_get_folio() is called and takes flags; lookups by hand are inline and
+ * take none. So "called" is a lookup by hand of the same file that is called, too:
+ * what is left between it and filemap_get_folio() is the kernel's own.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -20,7 +24,32 @@
 
 static struct file *file;
 
-static u64 read_filemap(struct fsc_stream *stream, unsigned int n)
+/* After mm/filemap.c:filemap_get_entry(). */
+static noinline struct folio *find_called(struct address_space *mapping, pgoff_t index)
+{
+	XA_STATE(xas, &mapping->i_pages, index);
+	struct folio *folio;
+
+	rcu_read_lock();
+repeat:
+	xas_reset(&xas);
+	folio = xas_load(&xas);
+	if (xas_retry(&xas, folio))
+		goto repeat;
+	if (unlikely(!folio || xa_is_value(folio)))
+		goto out;
+	if (unlikely(!folio_try_get(folio)))
+		goto repeat;
+	if (unlikely(folio != xas_reload(&xas))) {
+		folio_put(folio);
+		goto repeat;
+	}
+out:
+	rcu_read_unlock();
+	return folio;
+}
+
+static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n, bool by_hand)
 {
 	struct address_space *mapping = file->f_mapping;
 	struct fsc_stream own = *stream;
@@ -28,9 +57,11 @@ static u64 read_filemap(struct fsc_stream *stream, unsigned int n)
 
 	while (n--) {
 		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
-		struct folio *folio = filemap_get_folio(mapping, key);
+		struct folio *folio = by_hand ? find_called(mapping, key) :
+						filemap_get_folio(mapping, key);
 
-		if (IS_ERR(folio))
+		/* Nothing is swapped out here, so there is no value entry. */
+		if (IS_ERR_OR_NULL(folio) || xa_is_value(folio))
 			continue;
 		good += likely(READ_ONCE(folio->index) == key) &&
 			fsc_opencoded_stamp_is(folio_pfn(folio), key, FSC_OPENCODED_GENERATION);
@@ -38,6 +69,16 @@ static u64 read_filemap(struct fsc_stream *stream, unsigned int n)
 	}
 	*stream = own;
 	return good;
+}
+
+static u64 read_called(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, true);
+}
+
+static u64 read_filemap(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, false);
 }
 
 static u64 read_file(struct fsc_stream *stream, unsigned int n)
@@ -97,6 +138,7 @@ static void tear_down(void)
 }
 
 static const struct fsc_opencoded_loop loops[] = {
+	{ "called", true, read_called },
 	{ "filemap_get_folio", true, read_filemap },
 	{ "kernel_read", true, read_file },
 	{}

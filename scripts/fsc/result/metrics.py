@@ -54,6 +54,8 @@ METRICS = {
     "ns_per_lookup_over_opencoded": Metric("time of a lookup over the same by hand", time=True, real=True, alone=True),
     "filemap_get_folio_ns": Metric("time of filemap_get_folio() and folio_put() on a file in tmpfs", time=True, real=True, alone=True),
     "opencoded_ns_over_filemap_get_folio": Metric("time of a lookup by hand over that", time=True, real=True, alone=True),
+    "called_ns": Metric("time of a lookup by hand of that file, as a function that is called", time=True, real=True, alone=True),
+    "called_ns_over_filemap_get_folio": Metric("that over filemap_get_folio() and folio_put()", time=True, real=True, alone=True),
     "kernel_read_ns": Metric("time of a kernel_read() of 64 bytes of that file", time=True, real=True, alone=True),
     "instructions_per_lookup": Metric("instructions per lookup", deterministic=True),
     "opencoded_instructions_per_lookup": Metric(deterministic=True),
@@ -382,15 +384,17 @@ def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | N
 
 def beside(run: dict[str, Any], timed: dict[str, dict[str, Any]]) -> dict[str, float]:
     """What was timed beside a point with one reader, in the same boot: the same by hand, and what the kernel itself does."""
-    ns = {name: one["median_ns"] / one["lookups"] for name, one in timed.items() if one["lookups"] and one["good"]}
+    ns = {name: one["ns"] / one["lookups"] for name, one in timed.items() if one["lookups"] and one["good"]}
     rate = run["rates"]["lookups_per_second"]
     own = run["params"]["nr_readers"] * 1e9 / rate if rate else None
-    found = {"opencoded_ns_per_lookup": ns.get("opencoded"), "filemap_get_folio_ns": ns.get("filemap_get_folio"),
-             "kernel_read_ns": ns.get("kernel_read"),
+
+    def over(other: str) -> float | None:
+        return ns[other] / ns["filemap_get_folio"] if {other, "filemap_get_folio"} <= ns.keys() else None
+
+    found = {"opencoded_ns_per_lookup": ns.get("opencoded"), "called_ns": ns.get("called"),
+             "filemap_get_folio_ns": ns.get("filemap_get_folio"), "kernel_read_ns": ns.get("kernel_read"),
              "ns_per_lookup_over_opencoded": own / ns["opencoded"] if own and "opencoded" in ns else None,
-             # Both are medians of parts.
-             "opencoded_ns_over_filemap_get_folio": ns["opencoded"] / ns["filemap_get_folio"]
-             if {"opencoded", "filemap_get_folio"} <= ns.keys() else None}
+             "opencoded_ns_over_filemap_get_folio": over("opencoded"), "called_ns_over_filemap_get_folio": over("called")}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -36,6 +36,7 @@ TIMES = {"ns_per_lookup": "time / {lookup}", "lookup_ns_p99": "of those timed, p
 BESIDE = [
     {"opencoded_ns_per_lookup": "the same by hand", "ns_per_lookup_over_opencoded": "time / {lookup} over that"},
     {"filemap_get_folio_ns": "filemap_get_folio()", "opencoded_ns_over_filemap_get_folio": "by hand over that"},
+    {"called_ns": "by hand, called, on a file", "called_ns_over_filemap_get_folio": "that over filemap_get_folio"},
     {"kernel_read_ns": "kernel_read() of 64 B"},
 ]
 # Metrics of only some paths or protocols; the others have no row.

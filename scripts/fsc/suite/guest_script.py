@@ -14,7 +14,7 @@ MEMORY_SH = repo.SCRIPTS / "guest/memory.sh"
 OPENCODED_LOOKUPS = 1_000_000
 # On a real CPU, a tenth of a second; and how many times longer the kernel's own functions take (module/opencoded/tmpfs.c).
 TIMED_LOOKUPS = 5_000_000
-TMPFS = {"filemap_get_folio": 1, "kernel_read": 4}
+TMPFS = {"called": 1, "filemap_get_folio": 1, "kernel_read": 4}
 _BOOT_S = 5.0
 # Guest time under icount is instructions: a host second runs about 100 million, fewer on a busy
 # host. Idle time costs none.

@@ -223,7 +223,7 @@ all_at_once() {
 
 BUSTED='typesafe.norecheck typesafe.early_publish rcu_full.early_pages seqcount.noseq hazptr.noreload
 rcu_bounded.early_reuse'
-ktap_plan $(($(echo "$RUNS $BUSTED" | wc -w) + 2 + 4 + 1 + $(echo "$HELD_OPEN" | wc -w) + 1 + 6))
+ktap_plan $(($(echo "$RUNS $BUSTED" | wc -w) + 2 + 4 + 1 + $(echo "$HELD_OPEN" | wc -w) + 1 + 7))
 
 # The kernel's own functions, beside which overlay's lookups are timed (module/opencoded/tmpfs.c). Every lookup hits, and the
 # file's memory comes back.
@@ -240,6 +240,7 @@ on_a_file() { # PROTOCOL
 	awk 'NR == 1 { first = $1 } END { exit $1 >= first + 4096 }' /tmp/shmem || fail "Shmem grew: $(tr '\n' ' ' </tmp/shmem)kB"
 }
 
+ktap_test "a lookup by hand that is called, on a file" on_a_file called
 ktap_test "filemap_get_folio() on a file" on_a_file filemap_get_folio
 ktap_test "kernel_read() of a file" on_a_file kernel_read
 
