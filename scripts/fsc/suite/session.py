@@ -28,7 +28,7 @@ from .suite import Guest, Point, Suite
 
 OnBlob = Callable[[str, bytes], None]
 # A window is made again so many times at most.
-_MOST_AGAIN = 3
+_MOST_AGAIN = 5
 # Debian's other kernels by their flavour, each with the folder of the module that is built for it.
 Flavours = dict[str, tuple[Kernel, Path]]
 
@@ -261,14 +261,14 @@ class Session:
     @staticmethod
     def _again(record: BootRecord, outdir: Path, progress: Progress, name: str) -> Callable[[str], bool]:
         """Whether a point is made again: the host was busy with something else in its window, and it had no more of these than
-        _MOST_AGAIN, and its boot not more than it has points."""
+        _MOST_AGAIN, and its boot not more than twice as many as it has points."""
         points = {point.id: point for point in record.points}
 
         def again(point_id: str) -> bool:
             found = result.repetition(points[point_id], record)
             in_all = sum(len(record.json(f"again/{one}") or []) for one in points)
             # What the oracle has found is kept.
-            if not found.get("stolen") or found["verdict"] == FAIL or len(found["again"]) == _MOST_AGAIN or in_all == len(points):
+            if not found.get("stolen") or found["verdict"] == FAIL or len(found["again"]) == _MOST_AGAIN or in_all == 2 * len(points):
                 return False
             thrown = [*found["again"], {"steal": found["steal"], "ns_per_lookup": found["metrics"].get(metrics.TIME)}]
             # The next one may send fewer.

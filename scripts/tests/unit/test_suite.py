@@ -439,7 +439,7 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual({(point.workload, point.protocol) for point in found.timed.points},
                          {(point.workload, arm) for point in synthetic.suite("cpu").points for arm in arms})
         pairs = len(arms) * (len(arms) - 1) // 2
-        self.assertEqual(found.timed.repetitions, stats.enough_boots(pairs))
+        self.assertGreater(found.timed.repetitions, stats.enough_boots(pairs), "a window may get lost")
         self.assertEqual(bench.choose("default", argparse.Namespace(repetitions=2, vcpus=2)).timed.repetitions, 2)
 
     def test_times_of(self) -> None:
@@ -494,10 +494,10 @@ class SuiteTest(unittest.TestCase):
         found = synthetic.suite("cpu")
         text = guest_script.script(found.order(1), UML)
         self.assertEqual(text.count("\nopencoded opencoded one."), 8)
-        for line in ("filemap_get_folio one.pagecache.overlay@1 tmpfs filemap_get_folio 5000000",
+        for line in ("called one.pagecache.overlay@1 tmpfs called 5000000", "filemap_get_folio one.pagecache.overlay@1 tmpfs filemap_get_folio 5000000",
                      "kernel_read one.pagecache.overlay@1 tmpfs kernel_read 1250000"):
             self.assertEqual(text.count(f"\nopencoded {line}\n"), 1, line)
-        self.assertEqual(text.count("\nopencoded "), 10)
+        self.assertEqual(text.count("\nopencoded "), 11)
         self.assertNotIn("opencoded", guest_script.script(found.order(1), TCG))
 
 
