@@ -290,13 +290,9 @@ def markdown(sources: Sequence[Measured]) -> str:
 
 
 def load(folders: Sequence[str]) -> list[Measured]:
-    """Every part of the results; of a suite that is there twice the first one, so that a suite is not shown beside a part
-    of it."""
-    found: dict[str, dict[str, Any]] = {}
-    for folder in folders:
-        for part in result.parts_of(result.read(result.file_of(Path(folder)))):
-            found.setdefault(part["environment"]["suite"]["name"], part)
-    return [Measured(one, report_sections.sections(one, f"s{number}")) for number, one in enumerate(found.values(), 1)]
+    found = result.parts_of_all(result.read(result.file_of(Path(folder))) for folder in folders)
+    return [Measured(part, report_sections.sections(part, f"s{number}"))
+            for number, part in enumerate((part for parts in found for part in parts), 1)]
 
 
 def arguments(command: argparse.ArgumentParser) -> None:

@@ -61,8 +61,7 @@ class Part:
 def load(folders: Sequence[Path]) -> list[Source]:
     """Read folders and draw what is in them; a part of a result has a folder below that of the whole."""
     sources: list[Source] = []
-    for folder in folders:
-        *times, own = result.parts_of(result.read(result.file_of(folder)))
+    for folder, (*times, own) in zip(folders, result.parts_of_all(result.read(result.file_of(folder)) for folder in folders)):
         for part, where in (*((part, folder / part["environment"]["suite"]["name"]) for part in times), (own, folder)):
             sections = report_sections.sections(part, f"s{len(sources) + 1}")
             sources.append(Source(part, sections, where, {section.id: plots.of_section(section, where) for section in sections}))

@@ -324,6 +324,14 @@ def parts_of(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [*parts_of(result["times"]), rest | {"verdict": _verdict(rest["points"], rest["environment"])}]
 
 
+def parts_of_all(results: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The parts of each, but no times that one of the others is about as a whole."""
+    results = list(results)
+    wholes = {result["environment"]["suite"]["name"] for result in results}
+    return [[*(part for part in times if part["environment"]["suite"]["name"] not in wholes), own]
+            for *times, own in map(parts_of, results)]
+
+
 def interrupted(result: dict[str, Any]) -> bool:
     return any(part["environment"]["interrupted"] for part in parts_of(result))
 

@@ -112,9 +112,11 @@ class PartsTest(unittest.TestCase):
         self.assertEqual([source.name for source in answer.load([str(self.folder)])], ["cpu", "default"])
         self.times["environment"]["revision"] = "another"
         synthetic.put_folder(other, self.times, [])
-        found = answer.load([str(other), str(self.folder)])
-        self.assertEqual([(source.name, source.environment["revision"]) for source in found][0], ("cpu", "another"))
-        self.assertEqual(len(found), 2)
+        for folders in ([other, self.folder], [self.folder, other]):
+            for found in (answer.load([str(folder) for folder in folders]), report.load(folders)):
+                self.assertEqual({source.name: source.environment["revision"] == "another" for source in found},
+                                 {"cpu": True, "default": False})
+                self.assertEqual(len(found), 2)
 
     def test_compared_part_by_part(self) -> None:
         folders = [self.folder, self.folder.with_name("b")]
