@@ -29,7 +29,7 @@ NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
                 "memory ordering weaker than x86's"]
 
 
-# Times are a CPU's if no other program has that CPU for more than this share of the window.
+# Times are a CPU's if no other program has the CPUs of busy threads for more than this share of the window.
 MOST_STEAL = 0.01
 # Why a point is INCONCLUSIVE: most of its windows had to wait.
 BUSY = "the host was busy"
@@ -103,7 +103,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
               if {f"{kind}/{point.id}", f"no{kind}/{point.id}"} & boot.blobs.keys()} if point.block else {}
     values |= metrics.beside(run, {kind: one for kind, one in beside.items() if isinstance(one, dict)}) if beside else {}
     waited = boot.json(f"steal/{point.id}")
-    share = steal.share(waited, run["params"]["nr_readers"] + run["params"]["nr_freers"]) if waited else None
+    share = steal.share(waited, run["window"]["window_ns"]) if waited else None
     verdict, reason = run["verdict"], run["reason"] or ""
     if boot.state == FAIL:      # a complaint on the console counts for every point of that boot
         verdict, reason = FAIL, boot.reason
@@ -111,7 +111,7 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
         "verdict": verdict, "reason": reason, "metrics": values, "opencoded": opencoded,
         "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
         "overlap": (run["window"]["overlap_ppm"] or 0) / 1e6,
-        # A window of which the guest's shell saw nothing had to wait, too.
+        # A window of which the guest's shell or the runner saw too little had to wait, too.
         "again": boot.json(f"again/{point.id}") or [],
         "beside": beside,
         "steal": share, "stolen": boot.accelerator in accel.REAL and (share > MOST_STEAL if share is not None else point.block > 0),

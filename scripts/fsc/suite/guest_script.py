@@ -23,7 +23,8 @@ _OPENCODED_GUEST_S = 0.2
 # A timed loop, and its module's set-up.
 _TIMED_S = 0.25
 _TURNOVER_GUEST_S = 2.5e-6
-# So long before a window the runner is told of it, which it reads what threads waited in; and a clock's ticks after it.
+# The runner is told so long before the window, because it takes it some 20 ms to read what threads have waited so far; and the
+# guest's shell sleeps until so long after it, because its clock has ticks.
 LEAD_MS = 40
 _AFTER_MS = 8
 _NAP_MS = 100

@@ -32,22 +32,22 @@ def _threads(pid: int) -> dict[str, tuple[int, int]]:
 
 
 class Steal:
-    """What was taken from a machine of @vcpus CPUs since this was made."""
+    """What was taken from a machine's threads since this was made."""
 
-    def __init__(self, pid: int, vcpus: int) -> None:
-        self._pid, self._vcpus = pid, vcpus
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
         self._before, self._began = _threads(pid), time.monotonic_ns()
 
     @staticmethod
-    def begin(pid: int, vcpus: int) -> Steal:
+    def begin(pid: int) -> Steal:
         """The same with as little as possible of this process's own doing in it.
 
-        Who wakes up and reads takes a CPU, for milliseconds where nothing of it is in a cache, and that is counted when
-        the virtual CPU goes on: after the reading. So read once more each time.
+        To wake up and read takes a CPU, for milliseconds where nothing of it is in a cache, and the virtual CPU's waiting for
+        that is counted only once it goes on: after the reading. The last of several readings is short.
         """
         for _ in range(_READINGS):
             time.sleep(_SETTLE_S)
-            found = Steal(pid, vcpus)
+            found = Steal(pid)
         return found
 
     def until_now(self) -> dict[str, Any]:
@@ -56,18 +56,20 @@ class Steal:
         for name, (ran, waited) in _threads(self._pid).items():
             ran_before, waited_before = self._before.get(name, (0, 0))
             threads.append({"ran_ns": ran - ran_before, "waited_ns": waited - waited_before})
-        return {"threads": [one for one in threads if any(one.values())], "vcpus": self._vcpus,
+        return {"threads": [one for one in threads if any(one.values())],
                 "wall_ns": time.monotonic_ns() - self._began}
 
 
-def share(found: dict[str, Any], threads: int) -> float:
-    """The waiting in the time of a run's @threads: 1 if all of them waited all the time.
+def share(found: dict[str, Any], window_ns: int) -> float | None:
+    """The waiting in the time of the machine's busy threads: 1 if they waited all the time. None if that is not known.
 
-    Only of threads that wanted a CPU for more than half of the time: a virtual CPU that sleeps, or a timer's thread,
-    waits whenever it wakes up, which takes nothing from those that run.
+    Busy: a thread that wanted a CPU for more than half of the time. A virtual CPU that sleeps, or a timer's thread, waits
+    whenever it wakes up, which takes nothing from those that run. Nobody was busy: this process looked much too late at one
+    of the two ends. Less time than the window's: it began too late.
     """
-    busy = [one["waited_ns"] for one in found["threads"] if one["ran_ns"] + one["waited_ns"] > found["wall_ns"] / 2]
-    return sum(busy) / (found["wall_ns"] * min(found["vcpus"], threads))
+    wall = found["wall_ns"]
+    busy = [one["waited_ns"] for one in found["threads"] if one["ran_ns"] + one["waited_ns"] > wall / 2]
+    return sum(busy) / (wall * len(busy)) if busy and wall >= window_ns else None
 
 
 def check() -> None:

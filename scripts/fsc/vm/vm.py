@@ -123,7 +123,7 @@ def _boot_once(spec: BootSpec) -> Boot:
     def on_blob(name: str, data: bytes) -> None:
         kind, _, window = name.partition("/")
         if kind == "window":
-            began[window] = Steal.begin(process.pid, spec.vcpus)
+            began[window] = Steal.begin(process.pid)
         elif kind == "window-end":
             if watched := began.pop(window, None):
                 take(f"steal/{window}", json.dumps(watched.until_now()).encode())

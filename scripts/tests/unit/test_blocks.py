@@ -38,7 +38,7 @@ class BlocksTest(unittest.TestCase):
 
     def wait(self, boot: result.BootRecord, point: Point, share: float) -> None:
         busy = {"ran_ns": 200_000_000, "waited_ns": int(share * 2e8)}
-        boot.keep(f"steal/{point.id}", json.dumps({"threads": [busy, busy], "vcpus": 2, "wall_ns": 200_000_000}).encode())
+        boot.keep(f"steal/{point.id}", json.dumps({"threads": [busy, busy], "wall_ns": 200_000_000}).encode())
 
     def build(self) -> dict:
         found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, False, ""))
@@ -144,7 +144,7 @@ class BlocksTest(unittest.TestCase):
                 answers.append(asked(one.id))
             self.assertEqual(answers, [True] * 5 + [False], "five times, not more")
             self.assertEqual([round(found["steal"], 4) for found in json.loads((Path(folder) / f"runs/again.{one.id}").read_text())],
-                             [0.04, 0.06, 0.08, 0.1, 0.12], "what was thrown away is told")
+                             [0.02, 0.03, 0.04, 0.05, 0.06], "what was thrown away is told")
             self.assertFalse((Path(folder) / f"runs/steal.{one.id}").exists(), "the next window may have no mark")
             self.assertFalse(asked(other.id))
             run = boot.json(f"run/{other.id}") | {"verdict": "FAIL"}

@@ -28,7 +28,7 @@ def unstolen(record: result.BootRecord) -> None:
     """The host was idle."""
     busy = {"ran_ns": 190_000_000, "waited_ns": 0}
     for point in record.points:
-        synthetic.put(record, f"steal/{point.id}", {"threads": [busy, busy], "vcpus": 2, "wall_ns": 200_000_000})
+        synthetic.put(record, f"steal/{point.id}", {"threads": [busy, busy], "wall_ns": 200_000_000})
 
 
 def made(suite: Suite, accelerator: str, boots: int) -> dict:

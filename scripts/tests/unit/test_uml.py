@@ -101,39 +101,47 @@ class KernelTest(unittest.TestCase):
 class StealTest(unittest.TestCase):
     def test_a_process_that_sleeps_waits_for_nothing(self) -> None:
         with subprocess.Popen(["sleep", "60"]) as process:
-            watched = steal.Steal(process.pid, 2)
+            watched = steal.Steal(process.pid)
             time.sleep(0.05)
             found = watched.until_now()
             process.kill()
         self.assertGreaterEqual(found["wall_ns"], 50_000_000)
-        self.assertEqual(steal.share(found, 1), 0)
+        self.assertIsNone(steal.share(found, 0), "nobody was busy")
 
     def test_two_on_one_cpu(self) -> None:
         cpu = min(os.sched_getaffinity(0))
         spin = ["taskset", "-c", str(cpu), "sh", "-c", "while :; do :; done"]
         with subprocess.Popen(spin) as one, subprocess.Popen(spin) as other:
-            watched = steal.Steal(one.pid, 1)
+            watched = steal.Steal(one.pid)
             # At least a tenth is waited for once the two have shared the CPU for a while; how long that is, the load decides.
             end = time.monotonic() + 60
-            while (share := steal.share(watched.until_now(), 1)) < 0.1 and time.monotonic() < end:
+            while (share := steal.share(watched.until_now(), 0) or 0) < 0.1 and time.monotonic() < end:
                 time.sleep(0.05)
             one.kill()
             other.kill()
         self.assertGreaterEqual(share, 0.1)
 
+    def share(self, *threads: tuple[int, int], window_ns: int = 90) -> float | None:
+        return steal.share({"threads": [{"ran_ns": ran, "waited_ns": waited} for ran, waited in threads], "wall_ns": 100}, window_ns)
+
     def test_share(self) -> None:
-        busy = {"ran_ns": 80, "waited_ns": 10}
-        found = {"threads": [busy], "vcpus": 2, "wall_ns": 100}
-        self.assertEqual([steal.share(found, threads) for threads in (1, 2, 3)], [0.1, 0.05, 0.05])
-        found["threads"].append(busy)
-        self.assertEqual(steal.share(found, 2), 0.1)
+        self.assertEqual(self.share((80, 10)), 0.1)
+        self.assertEqual(self.share((80, 10), (80, 20)), 0.15)
 
     def test_who_sleeps_waits_for_nothing_when_it_wakes_up(self) -> None:
-        threads = [{"ran_ns": 99, "waited_ns": 0}, {"ran_ns": 3, "waited_ns": 5}]
-        self.assertEqual(steal.share({"threads": threads, "vcpus": 2, "wall_ns": 100}, 1), 0)
+        self.assertEqual(self.share((90, 10), (3, 5)), 0.1)
 
     def test_who_has_hardly_run_has_waited(self) -> None:
-        self.assertEqual(steal.share({"threads": [{"ran_ns": 1, "waited_ns": 90}], "vcpus": 1, "wall_ns": 100}, 1), 0.9)
+        self.assertEqual(self.share((1, 90)), 0.9)
+
+    def test_who_looked_too_late(self) -> None:
+        self.assertIsNone(self.share((80, 0), window_ns=101), "after the window began")
+        self.assertIsNone(self.share((40, 5)), "long after it ended")
+
+    def test_the_first_readings_do_not_count(self) -> None:
+        with mock.patch.object(steal, "_threads", side_effect=[{"7": (0, number)} for number in range(4)]) as read:
+            self.assertEqual(steal.Steal.begin(7).until_now()["threads"], [{"ran_ns": 0, "waited_ns": 1}])
+        self.assertEqual(read.call_count, 4)
 
     def test_a_host_that_does_not_count(self) -> None:
         steal.check()
@@ -144,7 +152,7 @@ class StealTest(unittest.TestCase):
     def test_a_process_that_has_ended(self) -> None:
         with subprocess.Popen(["true"]) as process:
             process.wait()
-            self.assertEqual(steal.Steal(process.pid, 1).until_now()["threads"], [])
+            self.assertEqual(steal.Steal(process.pid).until_now()["threads"], [])
 
 
 if __name__ == "__main__":
