@@ -6,9 +6,9 @@
  * copies as many bytes as a lookup of ours uses. Keys are the file's pages; the
  * stamps are those of the other paths.
  *
- * filemap_get_folio() is called and takes flags; lookups by hand are inline and
- * take none. So "called" is a lookup by hand of the same file that is called, too:
- * what is left between it and filemap_get_folio() is the kernel's own.
+ * Lookups by hand are inline. filemap_get_folio() is a call, which looks at flags
+ * and calls filemap_get_entry(), unless the compiler put that into it. So "called"
+ * is a lookup by hand of the same file behind one call, without flags.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -36,9 +36,9 @@ repeat:
 	folio = xas_load(&xas);
 	if (xas_retry(&xas, folio))
 		goto repeat;
-	if (unlikely(!folio || xa_is_value(folio)))
+	if (!folio || xa_is_value(folio))
 		goto out;
-	if (unlikely(!folio_try_get(folio)))
+	if (!folio_try_get(folio))
 		goto repeat;
 	if (unlikely(folio != xas_reload(&xas))) {
 		folio_put(folio);
@@ -60,7 +60,7 @@ static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n, bo
 		struct folio *folio = by_hand ? find_called(mapping, key) :
 						filemap_get_folio(mapping, key);
 
-		/* Nothing is swapped out here, so there is no value entry. */
+		/* A value entry, of a page that was swapped out, would be a miss. */
 		if (IS_ERR_OR_NULL(folio) || xa_is_value(folio))
 			continue;
 		good += likely(READ_ONCE(folio->index) == key) &&

@@ -152,31 +152,31 @@ class Engine:
         return Session(chosen, self.where, self.modules, self.how, args.vcpus, args.memory, folder, others or {})
 
 
-def _engine(args: argparse.Namespace, times: bool) -> Engine:
-    where, how = (kernel.running(), None) if args.host else kernels.chosen(args, times)
-    return Engine(where, how, kernel.build_module(where, variables=kernel.WITH_OPENCODED))
-
-
-def _timed(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Run the suite that times are measured by; return its result, which is a part of another one."""
+def _times(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], bool]:
+    """Run the suite that times are measured by. Return its result, which is a part of another one, and whether a signal ended it."""
     print(f"Times: {chosen.name}, {'on this machine' if engine.how is None else f'by {engine.how.name}'}, {engine.where.release}", flush=True)
     below = folder / chosen.name
     below.mkdir(exist_ok=True)
     session = engine.session(chosen, args, below)
     session.write = False
-    return session.run(engine.passes(chosen))
+    return session.run(engine.passes(chosen)), session.stopped
 
 
 def _run(chosen: Suite, plan: Plan, args: argparse.Namespace, folder: Path) -> tuple[str, bool]:
     """Run one suite and print its table; return its verdict, and whether it was completed."""
-    found = plan.engine.session(chosen, args, folder, plan.others[chosen.name]).run(plan.engine.passes(chosen))
-    failed = ""
-    if chosen.timed and plan.timed and not found["environment"]["interrupted"]:
+    times, stopped, failed = None, False, ""
+    if chosen.timed and plan.timed:
         try:
-            found = result.with_times(found, _timed(chosen.timed, plan.timed, args, folder))
-            write(folder, found)
+            times, stopped = _times(chosen.timed, plan.timed, args, folder)
         except SetupError as error:
             failed = str(error)
+            chosen = replace(chosen, timed=None, no_times=failed)
+    session = plan.engine.session(chosen, args, folder, plan.others[chosen.name])
+    # After a signal nothing more is run, but what has arrived is written.
+    found = session.run([] if stopped else plan.engine.passes(chosen))
+    if times:
+        found = result.with_times(found, times)
+        write(folder, found)
     print(summary.render(found))
     report.write([folder], folder / report.NAME)
     if failed:
@@ -184,7 +184,7 @@ def _run(chosen: Suite, plan: Plan, args: argparse.Namespace, folder: Path) -> t
     verdict = worst([found["verdict"], *[SETUP] * bool(failed)])
     print(f"{verdict}: {where_it_is(folder)} has {report.NAME} to open, result.json, summary.txt, "
           "the raw runs, the console logs, and the command", flush=True)
-    return verdict, not result.interrupted(found)
+    return verdict, not (stopped or result.interrupted(found))
 
 
 def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
@@ -210,15 +210,24 @@ def _plan(args: argparse.Namespace) -> Plan:
     chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
     if args.host:
         host.consent_to([part for one in chosen for part in (one, one.timed) if part], args.yes)
-    engine = _engine(args, any(one.times for one in chosen))
+
+    def engine_of(times: bool) -> tuple[Kernel, Accel | None]:
+        return (kernel.running(), None) if args.host else kernels.chosen(args, times)
+
+    def built(where: Kernel, how: Accel | None) -> Engine:
+        return Engine(where, how, kernel.build_module(where, variables=kernel.WITH_OPENCODED))
+
+    engine = built(*engine_of(any(one.times for one in chosen)))
     chosen = _some([one for one in chosen if engine.passes(one)], args)
     timed = None
     if any(one.timed for one in chosen):
         try:
-            timed = _engine(args, True)
+            of_times = engine_of(True)
         except SetupError as error:
             print(f"No times: {error}", flush=True)
             chosen = [replace(one, timed=None, no_times=str(error)) if one.timed else one for one in chosen]
+        else:
+            timed = built(*of_times)
     series = versions.chosen(args.kver)[0]
     return Plan(chosen, engine, timed, {one.name: flavours(one, series) for one in chosen})
 

@@ -311,13 +311,26 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
 
 
 def whole(a: list[Side], b: list[Side], force: bool = False) -> dict[str, Any]:
-    """The comparison of two results, and below it that of their times, where both have them from another suite."""
-    found = compare(a[-1], b[-1], force)
-    times = {side.letter: side for sides in (a, b) for side in sides[:-1]}
-    if len(times) == 2:
-        return found | {"times": compare(times["A"], times["B"], force)}
-    alone = [f"only in {letter}: times, of the suite {side.env['suite']['name']}" for letter, side in times.items()]
-    return found | {"notes": [*alone, *found["notes"]]}
+    """The comparison of two results; where both have a part with times of its own, of that as well, under "times".
+
+    Parts are of the same suite. Those that cannot be compared do not keep the others from it.
+    """
+    sides = [{side.env["suite"]["name"]: side for side in own} for own in (a, b)]
+    names = [name for name in sides[0] if name in sides[1]]
+    if not names:
+        return compare(a[-1], b[-1], force)
+    notes = [f"only in {side.letter}: times, of the suite {name}" for own in sides for name, side in own.items() if name not in names]
+    done, refused = [], []
+    for name in names:
+        try:
+            done.append(compare(sides[0][name], sides[1][name], force))
+        except SetupError as error:
+            refused.append(f"{name}: {error}" if len(names) > 1 else str(error))
+    if not done:
+        raise SetupError("; ".join(refused))
+    *times, found = done
+    found = found | {"notes": [*(f"not compared: {why}" for why in refused), *notes, *found["notes"]]}
+    return found | {"times": times[0]} if times else found
 
 
 def _unit(name: str) -> table.Unit:

@@ -170,15 +170,17 @@ def chosen(args: argparse.Namespace, times: bool = False) -> tuple[Kernel, Accel
         steal.check()
     um = args.accel == accel.UML.name and not args.kdir
     where = None if um else kernel.choose(args.kdir, args.kernel, args.kver)
+    trouble = ""
     if times and args.accel == "auto" and not where.um and (trouble := accel.kvm_trouble(where)):
         if args.kdir:
             raise SetupError(f"KDIR={args.kdir}: no times of this kernel, as KVM is not usable ({trouble}): allowed: KVM, "
                              "HOST=1, or no KDIR, for a kernel that runs as a process (ACCEL=uml)")
-        print(f"KVM is not usable ({trouble}): times are measured in a kernel that runs as a process, on the CPU itself "
-              "(ACCEL=uml)", flush=True)
         um = True
     if um:
         where = build(UM, versions.chosen(args.kver)[0])
+        if trouble:
+            print(f"KVM is not usable ({trouble}): times are measured in a kernel that runs as a process, on the CPU itself "
+                  "(ACCEL=uml)", flush=True)
     how = accel.choose(args.accel, where)
     if times and how.emulated:
         raise SetupError(f"ACCEL={args.accel}: emulated times say nothing: allowed: auto kvm uml")

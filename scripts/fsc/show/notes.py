@@ -33,7 +33,7 @@ def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
     heavy = fairness.heavy((environment["kernel"] or {}).get("facts", {}))
     if heavy:
         yield f"debug kernel ({', '.join(heavy)}): slow, and not what anybody runs"
-    if environment["icount"] is None:
+    if environment["icount"] is None and not environment["suite"].get("times"):
         yield "no icount boot: instructions are not known"
 
 

@@ -99,6 +99,7 @@ class Session:
     flavours: Flavours = field(default_factory=dict)
     write: bool = True             # the result into the folder; without, it is a part of another one
     boots: list[BootRecord] = field(default_factory=list)
+    stopped: bool = False          # by a signal
 
     def __post_init__(self) -> None:
         # Every boot loads these copies, whatever is built meanwhile; so do the boots of a resumed suite.
@@ -148,6 +149,7 @@ class Session:
                     passes.append((points, self.accel))
                     progress.add(guest_script.plan(points))
         except Interrupted as signal_name:
+            self.stopped = True
             interrupted = f"{signal_name} during boot {len(self.boots)}"
         finally:
             for number in before:

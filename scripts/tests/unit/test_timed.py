@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
+import jsonschema
+
 import synthetic
 import undrawn
 from fsc.cmd import answer, bench, compare, report
@@ -70,8 +72,9 @@ class PartsTest(unittest.TestCase):
 
     def test_what_is_wrong_in_a_part_is_refused(self) -> None:
         del self.times["points"][0]["verdict"]
-        with self.assertRaises(Exception):
+        with self.assertRaises(jsonschema.ValidationError) as refused:
             self.whole()
+        self.assertEqual(refused.exception.json_path, "$.times.points[0]")
 
     def test_one_text(self) -> None:
         text = summary.render(self.whole())
@@ -82,11 +85,13 @@ class PartsTest(unittest.TestCase):
         times, _, rest = text.partition(" default by tcg =")
         self.assertIn("time / lookup", times)
         self.assertIn("descriptors in limbo", rest)
-        for only_of_the_emulated in (summary.EMULATED[0], "descriptors in limbo"):
+        for only_of_the_emulated in ("TIMES ARE EMULATED", "descriptors in limbo"):
             self.assertNotIn(only_of_the_emulated, times)
         self.assertNotIn("time / lookup", rest)
         alone = summary.render(self.rest)
-        self.assertTrue(text.endswith(alone.partition("=\n")[2]), "the rest is as it is without times")
+        self.assertTrue(text.endswith(alone[alone.index("question "):]), "the rest is as it is without times")
+        self.assertIn(summary.NOT_KNOWN, " ".join(alone.split()))
+        self.assertNotIn(summary.NOT_KNOWN, words)
 
     def test_no_times_says_why(self) -> None:
         self.rest["environment"]["suite"]["no_times"] = "ACCEL=tcg: emulated times say nothing"
@@ -129,6 +134,18 @@ class PartsTest(unittest.TestCase):
         text = compare.render(found)
         self.assertEqual(text.count("folioscale: B against A"), 2)
         self.assertLess(text.index("ns_per_lookup"), text.index("limbo_descriptor_bytes_mean"))
+        # Parts that cannot be compared do not keep the others from it.
+        self.times |= {"verdict": "INCONCLUSIVE"}
+        synthetic.put_folder(folders[1], self.whole(), [])
+        found = compare.whole(compare.load("A", str(folders[0])), compare.load("B", str(folders[1])))
+        self.assertNotIn("times", found)
+        self.assertRegex(found["notes"][0], "not compared: cpu: B: .*: its verdict is INCONCLUSIVE")
+        # One of the two has only the times.
+        self.times |= {"verdict": "PASS"}
+        synthetic.put_folder(folders[1], self.times, [])
+        found = compare.whole(compare.load("A", str(folders[0])), compare.load("B", str(folders[1])))
+        self.assertEqual({point["workload"] for point in found["points"]}, {"one", "churn"})
+        self.assertTrue(all(figures["ns_per_lookup"]["rankable"] for figures in (point["metrics"] for point in found["points"])))
         # One of them without times.
         synthetic.put_folder(folders[1], self.rest, [])
         found = compare.whole(compare.load("A", str(folders[0])), compare.load("B", str(folders[1])))
@@ -143,6 +160,7 @@ class BenchTest(unittest.TestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "out"
         self.booted: list[str] = []
         self.error: Exception = SetupError("uml has no machine")
+        self.dies = False
         self.um = Kernel("t", "t-uml", Path("/um"), Path("/um"))
 
     def boot(self, spec: vm.BootSpec) -> vm.Boot:
@@ -150,6 +168,8 @@ class BenchTest(unittest.TestCase):
         if name == self.fails:
             raise self.error
         self.booted.append(name)
+        if self.dies and name == "tcg":
+            return vm.Boot("LOST", "it died", [], spec.outdir / "console.log", 30.0)
         suite = synthetic.suite("default")
         ids = [line.split()[1] for line in spec.job.splitlines() if line.startswith(("point ", "watched "))]
         known = {point.id: point for one in (suite, suite.timed) for point in (*one.points, *one.order(1))}
@@ -162,10 +182,12 @@ class BenchTest(unittest.TestCase):
             spec.on_blob(blob, data)
         return vm.Boot("PASS", "", [], spec.outdir / "console.log", 30.0)
 
+    def asked(self, **args: object) -> Namespace:
+        return Namespace(**{"suite": "default", "host": False, "yes": False, "kdir": None, "kernel": None, "kver": None, "vcpus": 2,
+                             "memory": 512, "accel": "auto", "repetitions": 1, "minutes": None, "out": str(self.folder), "resume": None} | args)
+
     def bench(self, fails: str = "", times: object = None, **args: object) -> tuple[int, str]:
         self.fails = fails
-        asked = Namespace(**{"suite": "default", "host": False, "yes": False, "kdir": None, "kernel": None, "kver": None, "vcpus": 2,
-                             "memory": 512, "accel": "auto", "repetitions": 1, "minutes": None, "out": str(self.folder), "resume": None} | args)
 
         def chosen(_args: Namespace, of_times: bool = False) -> tuple:
             if of_times and isinstance(times, SetupError):
@@ -176,14 +198,14 @@ class BenchTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as modules, mock.patch.object(vm, "boot", self.boot), undrawn.undrawn(), \
                 mock.patch.object(kernel, "build_module", return_value=Path(modules)), mock.patch.object(bench.kernels, "chosen", chosen), \
                 redirect_stdout(said), redirect_stderr(io.StringIO()):
-            return bench.main(asked), said.getvalue()
+            return bench.main(self.asked(**args)), said.getvalue()
 
     def result(self) -> dict:
         return json.loads((self.folder / "result.json").read_text())
 
     def test_both(self) -> None:
         status, said = self.bench()
-        self.assertEqual(self.booted, ["tcg", "uml"])
+        self.assertEqual(self.booted, ["uml", "tcg"])
         found = self.result()
         result.validate(found)
         self.assertEqual([part["environment"]["accelerator"] for part in result.parts_of(found)], ["uml", "tcg"])
@@ -204,24 +226,38 @@ class BenchTest(unittest.TestCase):
         self.assertEqual((status, self.booted), (2, ["tcg"]))
         self.assertIn("SETUP: no times: uml has no machine\n", said)
         self.assertEqual((self.result()["verdict"], "times" in self.result()), ("PASS", False))
+        self.assertEqual(self.result()["environment"]["suite"]["no_times"], "uml has no machine")
+        self.assertIn("no times    uml has no machine\n", (self.folder / "summary.txt").read_text())
 
-    def test_no_times_after_an_interruption(self) -> None:
-        self.error = session.Interrupted("SIGINT")
-        status, said = self.bench(fails="tcg")
-        self.assertNotIn("Times: ", said)
-        self.assertEqual((status, self.result()["verdict"]), (4, "LOST"))
+    def test_a_module_that_does_not_compile_is_no_lack_of_times(self) -> None:
+        with mock.patch.object(kernel, "build_module", side_effect=[Path("/"), SetupError("it does not compile")]), \
+                mock.patch.object(bench.kernels, "chosen", return_value=(self.um, UML)), redirect_stdout(io.StringIO()), \
+                self.assertRaisesRegex(SetupError, "it does not compile"):
+            bench.main(self.asked())
+
+    def test_the_rest_that_dies_keeps_the_times(self) -> None:
+        self.dies = True
+        status, _ = self.bench()
+        self.assertEqual((status, self.booted), (4, ["uml", "tcg"]))
+        self.assertEqual([part["verdict"] for part in result.parts_of(self.result())], ["PASS", "LOST"])
 
     def test_interrupted_in_its_times(self) -> None:
         self.error = session.Interrupted("SIGINT")
         status, said = self.bench(fails="uml")
+        self.assertEqual(self.booted, [], "nothing is begun after a signal")
         self.assertIn("Cut short; what is missing is made by ", said)
         self.assertEqual((status, self.result()["verdict"], self.result()["times"]["verdict"]), (4, "LOST", "LOST"))
+        result.validate(self.result())
 
-    def test_resumed_in_its_times(self) -> None:
-        self.bench(fails="uml")
+    def test_interrupted_after_its_times_and_resumed(self) -> None:
+        self.error = session.Interrupted("SIGINT")
+        status, said = self.bench(fails="tcg")
+        self.assertIn("Cut short; what is missing is made by ", said)
+        self.assertEqual([part["verdict"] for part in result.parts_of(self.result())], ["PASS", "LOST"])
         with mock.patch.object(bench, "again", return_value="x"), mock.patch.object(bench.resume, "check"):
             status, _ = self.bench(resume=str(self.folder), out=None)
-        self.assertEqual((status, self.booted), (0, ["tcg", "uml"]), "what is done is not done again")
+        self.assertEqual((status, self.booted), (0, ["uml", "tcg"]), "what is done is not done again")
+        self.assertEqual(self.result()["verdict"], "PASS")
 
 
 class FileTest(unittest.TestCase):
