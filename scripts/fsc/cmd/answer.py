@@ -5,7 +5,7 @@ One table of several suites, and what it does not say. The report and README sho
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,20 +180,36 @@ def _place(point: Point) -> str:
     return point["workload"] if point["path"] == PATH else table.place(point["path"], point["workload"])
 
 
-def _compared(other: str, tested: dict[str, Point]) -> str:
-    """In which workloads the tests show that a lookup takes less, or more, than one of @other; @tested: a comparison for each."""
-    shown = {workload: figures["ratio"] for workload, figures in tested.items() if figures["p"] < stats.ALPHA}
-    parts = [f"{word} in {', '.join(f'{workload} ({ratio:.2f}x)' for workload, ratio in found.items())}"
-             for word, found in (("less", {at: ratio for at, ratio in shown.items() if ratio < 1}),
-                                 ("more", {at: ratio for at, ratio in shown.items() if ratio >= 1})) if found]
-    unknown = [f"{at} ({figures['ratio']:.2f}x)" if figures["ratio"] else at for at, figures in tested.items() if at not in shown]
-    parts += [f"no difference shown in {', '.join(unknown)}"] if unknown else []
-    return f"against `{other}` {', '.join(parts)}"
+def _compared(other: str, tested: dict[str, Point], doubted: set[str]) -> str:
+    """In which workloads the tests show that a lookup takes less, or more, than one of @other; @tested: a comparison for each;
+    @doubted: where the loops by hand do not show it."""
+    shown = {at: figures for at, figures in tested.items() if figures["p"] < stats.ALPHA}
+
+    def told(found: Iterable[str]) -> str:
+        more = {at: ", not shown by hand" for at in doubted & shown.keys()}
+        return ", ".join(f"{at} ({tested[at]['ratio']:.2f}x{more.get(at, '')})" if tested[at]["ratio"] else at for at in found)
+
+    parts = {"less": [at for at in shown if shown[at]["ratio"] and shown[at]["ratio"] < 1],
+             "more": [at for at in shown if not shown[at]["ratio"] or shown[at]["ratio"] >= 1],
+             "no difference shown": [at for at in tested if at not in shown and not tested[at].get("few")],
+             "too few boots": [at for at in tested if at not in shown and tested[at].get("few")]}
+    return f"against `{other}` {', '.join(f'{word} in {told(found)}' for word, found in parts.items() if found)}"
 
 
 def _turned(pair: Point) -> Point:
     """The same comparison, seen from the other arm."""
     return pair | {"protocol": pair["other"], "other": pair["protocol"], "ratio": pair["ratio"] and 1 / pair["ratio"]}
+
+
+def _doubted(source: Measured) -> dict[frozenset[str], set[str]]:
+    """For each pair of arms the workloads in which only the harness shows a difference, and the loops by hand do not."""
+    found: dict[frozenset[str], set[str]] = {}
+    for place, pairs in result.grouped((_place(pair), pair) for pair in source.result.get("pairs", [])).items():
+        by_metric = result.grouped((pair["metric"], pair) for pair in pairs)
+        doubted = result.only_in_harness(by_metric.get(metrics.TIME, []), by_metric.get(metrics.BY_HAND, []))
+        for one, other in ((one, other) for one, others in doubted.items() for other in others):
+            found.setdefault(frozenset((one, other)), set()).add(place)
+    return found
 
 
 def tested(of: list[Row]) -> Iterator[str]:
@@ -205,6 +221,7 @@ def tested(of: list[Row]) -> Iterator[str]:
         passed = {(_place(point), name) for row in own if row.source is source for name in row.points for point in row.points[name]}
         pairs = [pair for pair in source.result.get("pairs", []) if pair["metric"] == metrics.TIME and pair["p"] is not None
                  and {(_place(pair), pair["protocol"]), (_place(pair), pair["other"])} <= passed]
+        doubted = _doubted(source)
         names = protocols(own)
         for name in names:
             others = result.grouped((pair["other"], pair) for one in pairs for pair in (one, _turned(one)) if pair["protocol"] == name)
@@ -213,7 +230,8 @@ def tested(of: list[Row]) -> Iterator[str]:
             if wanted:
                 holds = all(summary.holds(point) for row in own if row.source is source for point in row.points.get(name, []))
                 yield f"A lookup of `{name}`{'' if holds else ', which cannot hold a folio'}, time: " + "; ".join(
-                    _compared(other, {_place(pair): pair for pair in others[other]}) for other in dict.fromkeys(wanted)) + "."
+                    _compared(other, {_place(pair): pair for pair in others[other]}, doubted.get(frozenset((name, other)), set()))
+                    for other in dict.fromkeys(wanted)) + "."
 
 
 def _calibrated(sources: Sequence[Measured]) -> Iterator[str]:
@@ -225,8 +243,8 @@ def _calibrated(sources: Sequence[Measured]) -> Iterator[str]:
                 yield (f"Calibration, in the same boots ({_place(point)}): a lookup of `{point['protocol']}` takes "
                        f"{report_sections.told(point, harness)} of the same by hand, and that takes {report_sections.told(point, over)} of "
                        f"filemap_get_folio() and folio_put() on a file in tmpfs ({report_sections.told(point, 'filemap_get_folio_ns')}). "
-                       "Those are called, and lookups of all arms are inline: by hand, but called, on that file it takes "
-                       f"{report_sections.told(point, called)} of them. A "
+                       "Those are called, and lookups of all arms are inline: a lookup of that file by hand, through a function that is called, takes "
+                       f"{report_sections.told(point, called)} of filemap_get_folio() and folio_put(). A "
                        f"kernel_read() of 64 bytes of that file takes {report_sections.told(point, 'kernel_read_ns')}.")
 
 
@@ -264,7 +282,7 @@ def says(of: list[Row]) -> list[str]:
                  "smallest and largest median over the rates; one boot has no interval. " + _inexact(sources) + "Rates "
                  "asked for are not always reached (summary.txt has what was). full rate: what the freer of each arm reached, "
                  "which is not the same rate. Empty: not measured there."
-                 + " n.d.: no difference shown." * bool(times))
+                 + " n.d.: no difference shown; few: too few boots for that, as the host took a CPU away." * bool(times))
     return found
 
 

@@ -159,7 +159,7 @@ def _ratio_cells(pair: dict[str, Any]) -> list[str]:
     if pair["ratio"] is None or pair["p"] is None:
         return ["-", "-", "not tested"]
     interval = "" if pair["ratio_low"] is None else f" [{pair['ratio_low']:.2f}, {pair['ratio_high']:.2f}]"
-    says = "no difference shown" if pair["p"] >= stats.ALPHA else "less" if pair["ratio"] < 1 else "more"
+    says = ("too few boots" if pair.get("few") else "no difference shown") if pair["p"] >= stats.ALPHA else "less" if pair["ratio"] < 1 else "more"
     return [f"{pair['ratio']:.2f}x{interval}", f"{pair['p']:.2g}", says]
 
 
@@ -335,7 +335,7 @@ def render(sources: list[Source]) -> str:
     used = list(dict.fromkeys(point["protocol"] for source in sources for point in source.result["points"]))
     return _template(TEMPLATE).render(
         title=summary.TITLE, names=", ".join(source.name for source in sources), css=CSS.read_text(encoding="utf-8"), parts=_PARTS,
-        emulated=" ".join(summary.EMULATED) + whose if emulated else "", well=[_of_runs(well)] if well else [],
+        emulated=summary.EMULATED + (whose or f" {summary.NOT_KNOWN}") if emulated else "", well=[_of_runs(well)] if well else [],
         warnings=[*filter(None, [answer.revisions(sources)]), *(_of_runs([source]) for source in sources if source not in well)],
         answers=_answers(sources), suites=[_suite(source) for source in sources],
         method=METHOD, options={name: OPTIONS.get(name, "not described here") for name in used},

@@ -106,7 +106,8 @@ METRICS = {
 # What a suite that asks for times compares.
 TIME = "ns_per_lookup"
 # Of these, every arm with every other.
-PAIRED = (TIME, "turnovers_per_second")
+BY_HAND = "opencoded_ns_per_lookup"
+PAIRED = (TIME, BY_HAND, "turnovers_per_second")
 # The limbo of these protocols is a batch (hazptr) or has a ceiling (rcu_bounded), whatever the clock.
 CONSTANT_LIMBO = tuple(name for name, one in traits.PROTOCOLS.items() if one["keeps_back"])
 COUNTED = ("Instructions are counted on one emulated CPU: an atomic costs as much as an add, cache misses and contention "

@@ -196,7 +196,7 @@ def _believed(section: Section, metric: str) -> list[Point]:
 def _tested(point: Point, metric: str, baseline: str) -> str:
     """A figure, and the outcome of its test against the baseline."""
     figures = point["summary"][metric]
-    words = {"": "", "-": "", "n.d.": f", no difference to {baseline} shown", "diff.": f", different from {baseline}"}
+    words = {"": "", "-": "", "n.d.": f", no difference to {baseline} shown", "few": ", too few boots for a test", "diff.": f", different from {baseline}"}
     how = summary.ratio(figures, False) if "ratio" in figures else ""
     said = words.get(how, f", {how} of {baseline}")
     p = f" (p {figures['p']:.2g})" if said and figures["p"] is not None else ""

@@ -9,8 +9,8 @@ from typing import Any
 from ..cmd import model
 from ..result import power, stats
 from ..result.environment import huge_share, left_out, releases
-from ..result.metrics import CACHED, COUNTED, METRICS, TIME, estimated, lookups, mark, sampled, unit
-from ..result.result import against_of, families_of, grouped, parts_of, shown_less, values_of
+from ..result.metrics import BY_HAND, CACHED, COUNTED, METRICS, TIME, estimated, lookups, mark, sampled, unit
+from ..result.result import against_of, families_of, grouped, only_in_harness, parts_of, shown_less, values_of
 from ..verdict import SETUP, worst
 from . import curves, table
 from .notes import notes
@@ -50,11 +50,9 @@ OWN_TABLES = [
 ]
 NAME = table.NAME_WIDTH
 TITLE = "folioscale: ways to RCU-free a folio"
-EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates and",
-            "times show that the load ran, no more. Limbo is rate x grace period,",
-            "both emulated: no ranking by it either, except by a batch (hazptr) or",
-            "a ceiling (rcu_bounded). Which option is faster on a real CPU is not",
-            "known.")
+EMULATED = ("TIMES ARE EMULATED (QEMU without KVM): no ranking by time. Rates and times show that the load ran, no more. Limbo is rate x "
+            "grace period, both emulated: no ranking by it either, except by a batch (hazptr) or a ceiling (rcu_bounded).")
+NOT_KNOWN = "Which option is faster on a real CPU is not known."
 COMPLAINED = "THE KERNEL COMPLAINED WHILE IT BOOTED, before the module was there: a fact of this machine, no verdict."
 AT_BOOT = 4                    # of these lines are shown
 MEDIAN, INTERVAL, RATIO = 7, -17, 6
@@ -163,10 +161,11 @@ def _at_boot(env: Figures) -> list[str]:
     return [*wrap(COMPLAINED), *lines, *more, ""]
 
 
-def _head(result: Result) -> list[str]:
+def _head(result: Result, alone: bool) -> list[str]:
+    """@alone: no other part has times of a real CPU."""
     lines = []
     if result["environment"]["times_emulated"]:
-        lines += [*EMULATED, ""]
+        lines += [*wrap(f"{EMULATED} {NOT_KNOWN}" if alone else EMULATED), ""]
     lines += _at_boot(result["environment"])
     for name, text in facts(result).items():
         lines += wrap(text, f"{name:<{NAME}}")
@@ -185,7 +184,7 @@ def ratio(figures: Figures, baseline: bool) -> str:
         return "1"
     found, p = figures.get("ratio"), figures.get("p")
     if p is not None and p >= stats.ALPHA:
-        return "n.d."
+        return "few" if figures.get("few") else "n.d."
     if found is None:
         return "-" if p is None else "diff."
     return f"{found:.2f}x" if found < 99.995 else f"{table.si(found)}x"
@@ -258,8 +257,8 @@ def _workload(name: str, title: str, points: list[Figures], baseline: str, again
     return wrap(f"--- {name}: {title} ---") + ["", *lines] if lines else []
 
 
-def _less(pairs: list[Figures], labels: dict[str, str]) -> list[str]:
-    """Which arm's lookups a test shows to take less time than which others'."""
+def _less(pairs: list[Figures], by_hand: list[Figures], labels: dict[str, str]) -> list[str]:
+    """Which arm's lookups a test shows to take less time than which others', and what of that not @by_hand."""
     if not pairs:
         return []
     lookup = lookups(pairs[0]["path"]).removesuffix("s")
@@ -269,6 +268,10 @@ def _less(pairs: list[Figures], labels: dict[str, str]) -> list[str]:
     lines = [f"a {lookup} of ... is shown to take less time than one of"]
     for name in sorted(found, key=lambda name: (-len(found[name]), [*labels].index(name))):
         lines += wrap(", ".join(sorted(found[name], key=[*labels].index)), f"{labels[name]:<{NAME}}")
+    doubted = only_in_harness(pairs, by_hand)
+    if doubted:
+        told = "; ".join(f"{name} than {', '.join(others)}" for name, others in doubted.items())
+        lines += wrap(f"of these by hand not shown: {told}")
     return [*lines, ""]
 
 
@@ -429,7 +432,7 @@ def legend(result: Result) -> list[str]:
             paired = " In time a lookup and in turnovers/s every arm is tested against every other of its workload, and Holm is over "
             paired += f"those pairs (in result.json); in what else there is, against {baseline} alone. Intervals are not adjusted."
             found.append(f"ratio: {compared}, {how[0]} (its interval is in result.json); "
-                         f"n.d.: no difference shown (p >= {stats.ALPHA}; {how[1]}; Holm over the {'tests' if times else 'protocols'} of one "
+                         f"n.d.: no difference shown{', few: too few boots for that, as windows were stolen' if times else ''} (p >= {stats.ALPHA}; {how[1]}; Holm over the {'tests' if times else 'protocols'} of one "
                          "metric and workload); diff.: p below, but a zero has no ratio" + _without(result, baseline) + "."
                          + ("" if not baseline else paired if times else f" Arms are tested against {baseline} alone, not against each other."))
     if seen and env["times_emulated"]:
@@ -459,7 +462,7 @@ def render(result: Result) -> str:
     for part in own:
         if len(own) > 1:
             lines += ["", f" {_engine(part)} ".center(WIDTH, "="), ""]
-        lines += _part(part)
+        lines += _part(part, all(other["environment"]["times_emulated"] for other in own))
     return "\n".join(lines) + "\n"
 
 
@@ -470,18 +473,18 @@ def _engine(result: Result) -> str:
     return f"{env['suite']['name']} by {' and '.join(accelerators)}"
 
 
-def _part(result: Result) -> list[str]:
+def _part(result: Result, alone: bool) -> list[str]:
     points, suite = result["points"], result["environment"]["suite"]
     workloads = list(dict.fromkeys(point["workload"] for point in points))
     protocols = list(dict.fromkeys(point["protocol"] for point in points))
-    lines = _head(result) + [""] + _verdicts(result, workloads, protocols)
+    lines = _head(result, alone) + [""] + _verdicts(result, workloads, protocols)
     for (name, path), own in families_of(points).items():
         where, title = table.place(path, name), suite["workloads"][name]
         curve = suite.get("curves", {}).get(name)
         lines += (curves.render(where, own, curve, title) if curve
                   else _workload(where, title, own, suite["baseline"], against_of(suite).get(name, "")))
-        lines += _less([pair for pair in result.get("pairs", []) if (pair["workload"], pair["path"], pair["metric"]) == (name, path, TIME)],
-                       {point["protocol"]: label(point) for point in own})
+        pairs = grouped((pair["metric"], pair) for pair in result.get("pairs", []) if (pair["workload"], pair["path"]) == (name, path))
+        lines += _less(pairs.get(TIME, []), pairs.get(BY_HAND, []), {point["protocol"]: label(point) for point in own})
     lines += _instructions([point for point in points if not point.get("axes")], against_of(suite))
     lines += power.render(result, SHOWN)
     said = model.of(result)

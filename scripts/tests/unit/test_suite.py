@@ -3,18 +3,20 @@
 
 import argparse
 import copy
+import io
 import json
 import re
 import tempfile
 import tomllib
 import unittest
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import synthetic
 from fsc import repo, traits
-from fsc.cmd import bench
+from fsc.cmd import bench, suites
 from fsc.result import stats
 from fsc.shape import Validator
 from fsc.suite import guest_script, suite, suitefile
@@ -430,6 +432,13 @@ class SuiteTest(unittest.TestCase):
         self.assertEqual(found.order(1), found.order(1))
         self.assertNotEqual(found.order(1), found.order(2))
         self.assertCountEqual([p.id for p in found.order(3)], [p.id for p in found.plain()])
+
+    def test_the_list_that_is_shown(self) -> None:
+        said = io.StringIO()
+        with redirect_stdout(said):
+            suites.main(argparse.Namespace())
+        self.assertIn(said.getvalue(), (repo.ROOT / "scripts/README.md").read_text())
+        self.assertIn(f"all but {', '.join(bench.not_in_all()[:-1])} and {bench.not_in_all()[-1]} one after the other", (repo.ROOT / "scripts/README.md").read_text())
 
     def test_default_suite(self) -> None:
         found = synthetic.suite("default")
