@@ -23,7 +23,7 @@ def main(_args: argparse.Namespace) -> int:
     for name in bench.names():
         found = bench.find_suite(name).on(series)
         boots = len(bench.passes(found, accel.TCG, True)) + (found.timed.repetitions if found.timed else 0)
-        points = len(found.points) + (len(found.timed.points) if found.timed else 0)
+        points = sum(len(part.points) for part in found.parts)
         minutes = found.minutes or bench.expected_s(found) / 60
         head = f"{name:<10}{minutes:>8.0f}{boots:>7}{points:>8}  "
         print("\n".join(wrap(found.question, head)))

@@ -102,6 +102,11 @@ class Suite:
     timed: Suite | None = None     # the suite that its times are measured by, if there is one ...
     no_times: str = ""             # ... and why it is not, where that is not possible
 
+    @property
+    def parts(self) -> list[Suite]:
+        """Itself, and the suite that its times are measured by."""
+        return [self, self.timed] if self.timed else [self]
+
     def without(self, left: dict[str, str]) -> Suite:
         """The suite without the machines that are not booted here; @left has the reasons."""
         return replace(self.only(lambda point: point.boot not in left), left_out=self.left_out | left)
