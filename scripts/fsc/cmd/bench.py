@@ -15,7 +15,7 @@ from .. import repo
 from ..result import result
 from ..show import summary
 from ..suite import guest_script, resume, suitefile
-from ..suite.session import Flavours, Session, again, keep_command, new_folder, write
+from ..suite.session import Flavours, Session, again, keep_command, new_folder
 from ..suite.suite import Point, Suite
 from ..verdict import EXIT_STATUS, SETUP, SetupError, worst
 from ..vm import accel, host, kernel, versions
@@ -148,8 +148,8 @@ class Engine:
     def passes(self, chosen: Suite) -> list[tuple[list[Point], Accel | None]]:
         return passes(chosen, self.how, _emulable(self.where))
 
-    def session(self, chosen: Suite, args: argparse.Namespace, folder: Path, others: Flavours | None = None) -> Session:
-        return Session(chosen, self.where, self.modules, self.how, args.vcpus, args.memory, folder, others or {})
+    def session(self, chosen: Suite, args: argparse.Namespace, folder: Path, **more: Any) -> Session:
+        return Session(chosen, self.where, self.modules, self.how, args.vcpus, args.memory, folder, **more)
 
 
 def _times(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], bool]:
@@ -157,8 +157,7 @@ def _times(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path
     print(f"Times: {chosen.name}, {'on this machine' if engine.how is None else f'by {engine.how.name}'}, {engine.where.release}", flush=True)
     below = folder / chosen.name
     below.mkdir(exist_ok=True)
-    session = engine.session(chosen, args, below)
-    session.write = False
+    session = engine.session(chosen, args, below, part=True)
     return session.run(engine.passes(chosen)), session.stopped
 
 
@@ -171,12 +170,9 @@ def _run(chosen: Suite, plan: Plan, args: argparse.Namespace, folder: Path) -> t
         except SetupError as error:
             failed = str(error)
             chosen = replace(chosen, timed=None, no_times=failed)
-    session = plan.engine.session(chosen, args, folder, plan.others[chosen.name])
+    session = plan.engine.session(chosen, args, folder, flavours=plan.others[chosen.name], times=times)
     # After a signal nothing more is run, but what has arrived is written.
     found = session.run([] if stopped else plan.engine.passes(chosen))
-    if times:
-        found = result.with_times(found, times)
-        write(folder, found)
     print(summary.render(found))
     report.write([folder], folder / report.NAME)
     if failed:
@@ -184,7 +180,7 @@ def _run(chosen: Suite, plan: Plan, args: argparse.Namespace, folder: Path) -> t
     verdict = worst([found["verdict"], *[SETUP] * bool(failed)])
     print(f"{verdict}: {where_it_is(folder)} has {report.NAME} to open, result.json, summary.txt, "
           "the raw runs, the console logs, and the command", flush=True)
-    return verdict, not (stopped or result.interrupted(found))
+    return verdict, not result.interrupted(found)
 
 
 def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
@@ -209,7 +205,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     wanted = [name for name in every if name not in not_in_all()] if args.suite == ALL else [args.suite]
     chosen = _some([one for name in wanted if (one := here(choose(name, args), args)).points], args)
     if args.host:
-        host.consent_to([part for one in chosen for part in (one, one.timed) if part], args.yes)
+        host.consent_to([part for one in chosen for part in one.parts], args.yes)
 
     def engine_of(times: bool) -> tuple[Kernel, Accel | None]:
         return (kernel.running(), None) if args.host else kernels.chosen(args, times)

@@ -76,12 +76,6 @@ def keep_command(folder: Path, argv: list[str] | None = None) -> None:
         f"# at revision {environment.revision()}, in the top folder:\n{again(argv or sys.argv)}\n")
 
 
-def write(folder: Path, found: dict[str, Any]) -> None:
-    """Write a result, and its table."""
-    result.write(folder / result.NAME, found)
-    result.write_text(folder / "summary.txt", summary.render(found))
-
-
 def _name(accel: Accel | None) -> str:
     return accel.name if accel else "host"
 
@@ -97,7 +91,8 @@ class Session:
     memory_mb: int
     folder: Path
     flavours: Flavours = field(default_factory=dict)
-    write: bool = True             # the result into the folder; without, it is a part of another one
+    part: bool = False             # its result is a part of another one, and not written
+    times: dict[str, Any] | None = None    # the result that becomes a part of this one's
     boots: list[BootRecord] = field(default_factory=list)
     stopped: bool = False          # by a signal
 
@@ -159,8 +154,9 @@ class Session:
             if self.boots and all(boot.state == SETUP for boot in self.boots):
                 raise SetupError(self._causes())
             found = self._result(interrupted)
-            if self.write:
-                write(self.folder, found)
+            if not self.part:
+                result.write(self.folder / result.NAME, found)
+                result.write_text(self.folder / "summary.txt", summary.render(found))
             return found
         finally:
             for number, handler in before.items():
@@ -185,8 +181,8 @@ class Session:
 
     def _result(self, interrupted: str) -> dict[str, Any]:
         emulated = self.accel is not None and self.accel.emulated
-        return result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, emulated, interrupted))
-
+        found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, emulated, interrupted))
+        return result.with_times(found, self.times) if self.times else found
 
     def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
         """A boot that was completed before the suite was interrupted."""
