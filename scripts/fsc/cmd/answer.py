@@ -5,7 +5,7 @@ One table of several suites, and what it does not say. The report and README sho
 """
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,17 +183,17 @@ def _place(point: Point) -> str:
 def _compared(other: str, tested: dict[str, Point], doubted: set[str]) -> str:
     """In which workloads the tests show that a lookup takes less, or more, than one of @other; @tested: a comparison for each;
     @doubted: where the loops by hand do not show it."""
-    shown = {at: figures for at, figures in tested.items() if figures["p"] < stats.ALPHA}
+    shown = [at for at, figures in tested.items() if figures["p"] < stats.ALPHA]
+    few = [at for at, figures in tested.items() if at not in shown and figures.get("few")]
 
-    def told(found: Iterable[str]) -> str:
-        more = {at: ", not shown by hand" for at in doubted & shown.keys()}
-        return ", ".join(f"{at} ({tested[at]['ratio']:.2f}x{more.get(at, '')})" if tested[at]["ratio"] else at for at in found)
+    def told(at: str) -> str:
+        only = ", not shown by hand" * (at in doubted)
+        return f"{at} ({tested[at]['ratio']:.2f}x{only})" if tested[at]["ratio"] else at
 
-    parts = {"less": [at for at in shown if shown[at]["ratio"] and shown[at]["ratio"] < 1],
-             "more": [at for at in shown if not shown[at]["ratio"] or shown[at]["ratio"] >= 1],
-             "no difference shown": [at for at in tested if at not in shown and not tested[at].get("few")],
-             "too few boots": [at for at in tested if at not in shown and tested[at].get("few")]}
-    return f"against `{other}` {', '.join(f'{word} in {told(found)}' for word, found in parts.items() if found)}"
+    parts = {"less": [at for at in shown if tested[at]["ratio"] < 1], "more": [at for at in shown if tested[at]["ratio"] >= 1],
+             "no difference shown": [at for at in tested if at not in shown + few], "too few boots": few}
+    texts = {word: ", ".join(map(told, found)) for word, found in parts.items() if found}
+    return f"against `{other}` {', '.join(f'{word} in {text}' for word, text in texts.items())}"
 
 
 def _turned(pair: Point) -> Point:
