@@ -24,7 +24,10 @@
 
 static struct file *file;
 
-/* After mm/filemap.c:filemap_get_entry(). */
+/*
+ * After mm/filemap.c:filemap_get_entry(). Not find_overlay() of pagecache.c: no
+ * mapping of ours has value entries, so no arm is charged for looking.
+ */
 static noinline struct folio *find_called(struct address_space *mapping, pgoff_t index)
 {
 	XA_STATE(xas, &mapping->i_pages, index);
