@@ -7,6 +7,7 @@ from typing import Any
 
 from ..result import metrics
 from ..result.environment import releases
+from ..result.result import grouped
 from ..verdict import SetupError
 from . import report_sections
 
@@ -88,6 +89,14 @@ def _error(results: Sequence[Result]) -> str:
     return f" ~ of {_kernel(results)} may be too high by up to {max(objects)} descriptors." if objects else ""
 
 
+def _revisions(results: Sequence[Result]) -> str:
+    """Which of this tree's revisions the figures are of."""
+    shown = {row.suite for _, rows in CHANGES for row in rows}
+    ran = {(env["revision"], env["suite"]["name"]) for env in (result["environment"] for result in results)}
+    by_revision = grouped(sorted(one for one in ran if one[1] in shown))
+    return "; ".join(f"{name} ({', '.join(suites)})" for name, suites in by_revision.items())
+
+
 def markdown(before: Sequence[Result], after: Sequence[Result]) -> str:
     """The table as README.md has it: what both have, with what in the kernel is behind it beside the first of its rows."""
     lines = [f"| | {_kernel(before)} | {_kernel(after)} | why |", "|---|---|---|---|"]
@@ -95,7 +104,7 @@ def markdown(before: Sequence[Result], after: Sequence[Result]) -> str:
         own = [(row.title, row.text(before), row.text(after)) for row in rows]
         shown = [f"| {title} | {old} | {new} |" for title, old, new in own if old and new]
         lines += [f"{line} {why if line is shown[0] else ''} |" for line in shown]
-    if any(result["environment"]["times_emulated"] for result in (*before, *after)):
-        lines += ["", "Both under emulation: limbo, waits and times depend on an emulated clock, come from one boot and have no test. "
-                  "Instructions are counted." + _error(before) + _error(after)]
+    emulated = ("Both under emulation: limbo, waits and times depend on an emulated clock, come from one boot and have no test. "
+                "Instructions are counted. " if any(result["environment"]["times_emulated"] for result in (*before, *after)) else "")
+    lines += ["", emulated + f"Revisions of folioscale: {_revisions((*before, *after))}." + _error(before) + _error(after)]
     return "\n".join(lines) + "\n"
