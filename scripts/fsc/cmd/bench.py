@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """bench: run a suite and print its table."""
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os
@@ -152,6 +150,15 @@ class Engine:
         return Session(chosen, self.where, self.modules, self.how, args.vcpus, args.memory, folder, **more)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The suites to run on one kernel, and all that running them needs."""
+    chosen: list[Suite]
+    engine: Engine
+    timed: Engine | None          # for the times of suites that have them measured by another one
+    others: dict[str, Flavours]   # by suite
+
+
 def _times(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], bool]:
     """Run the suite that times are measured by. Return its result, which is a part of another one, and whether a signal ended it."""
     print(f"Times: {chosen.name}, {'on this machine' if engine.how is None else f'by {engine.how.name}'}, {engine.where.release}", flush=True)
@@ -187,15 +194,6 @@ def _some(chosen: list[Suite], args: argparse.Namespace) -> list[Suite]:
     if not chosen:
         raise SetupError(f"suite {args.suite} has nothing to run here")
     return chosen
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The suites to run on one kernel, and all that running them needs."""
-    chosen: list[Suite]
-    engine: Engine
-    timed: Engine | None          # for the times of suites that have them measured by another one
-    others: dict[str, Flavours]   # by suite
 
 
 def _plan(args: argparse.Namespace) -> Plan:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """check: run the tests."""
 
-from __future__ import annotations
-
 import argparse
 import concurrent.futures
 import os
@@ -26,6 +24,24 @@ from . import kernels, options
 
 TESTS = repo.SCRIPTS / "tests"
 OUT = repo.BUILD / "check"
+
+
+@dataclass
+class Machine:
+    """What the tests run on."""
+    kernel: Kernel
+    accel: Accel
+    flags: list[str]              # as options of a Program
+    out: Path = OUT               # the output of each group
+    series: str = ""              # series of Debian's other kernels; the newest if empty
+
+    def kernel_of(self, flavour: str = "", series: str = "") -> Kernel:
+        """The kernel under test, another one of Debian's, or the one that runs as a process."""
+        if not flavour and not series:
+            return self.kernel
+        if flavour == kernels.UM:
+            return kernels.build(flavour, versions.known().default)
+        return kernel.debian(series or self.series or versions.known().default, flavour)
 
 
 @dataclass(frozen=True)
@@ -126,24 +142,6 @@ GROUPS = (
     Guest("reload", "reload", vcpus=1),
     Guest("matrix", "um-matrix", flavour=kernels.UM, asked=True),
 )
-
-
-@dataclass
-class Machine:
-    """What the tests run on."""
-    kernel: Kernel
-    accel: Accel
-    flags: list[str]              # as options of a Program
-    out: Path = OUT               # the output of each group
-    series: str = ""              # series of Debian's other kernels; the newest if empty
-
-    def kernel_of(self, flavour: str = "", series: str = "") -> Kernel:
-        """The kernel under test, another one of Debian's, or the one that runs as a process."""
-        if not flavour and not series:
-            return self.kernel
-        if flavour == kernels.UM:
-            return kernels.build(flavour, versions.known().default)
-        return kernel.debian(series or self.series or versions.known().default, flavour)
 
 
 def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list[Program | Guest]:

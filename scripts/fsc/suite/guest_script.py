@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The shell script that runs points, and how long that may take."""
 
-from __future__ import annotations
-
 from shlex import quote
 
 from .. import repo

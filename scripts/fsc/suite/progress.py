@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A suite's progress: one line, rewritten, on a terminal, else a line for each point."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import time

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The boots that an interrupted suite has completed and kept."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """One run of a suite: its boots, and the folder under results/ that keeps what they send."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import shutil

@@ -5,8 +5,6 @@ The module decides which values go together: it refuses others, and a soak count
 file only keeps them rare: most points do not draw values that few points could have.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

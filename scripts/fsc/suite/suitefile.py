@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Read suites from scripts/suites/*.toml; refuse mistakes with their line."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Check that the words that a boot adds to the kernel's command line took effect."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -4,8 +4,6 @@
 The host's is used if it has the same major version; if not, gcc and pahole come from Debian's archive (tools.py).
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

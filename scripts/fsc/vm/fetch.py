@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Fetch kernels with their headers, and kernel sources, from Debian's archive; tools.py fetches compilers."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A KTAP script of scripts/tests/guest, run in a virtual machine."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from contextlib import suppress

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """HOST=1: run the same job on this machine, and load the module into its kernel."""
 
-from __future__ import annotations
-
 import os
 import select
 import shlex

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Why a module cannot be built in a kernel tree, in one line with the cure."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The root of a guest: a small initramfs of its own, or this machine's root, read-only."""
 
-from __future__ import annotations
-
 import shlex
 from dataclasses import dataclass
 from pathlib import Path

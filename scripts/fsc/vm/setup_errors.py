@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Machines on which the module cannot run at all: the cause and the cure, in one line each."""
 
-from __future__ import annotations
-
 import re
 import struct
 from pathlib import Path

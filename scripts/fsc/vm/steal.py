@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """How long a machine's threads waited for a CPU of the host, as its scheduler counts it."""
 
-from __future__ import annotations
-
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ..verdict import SetupError
 
@@ -38,8 +36,8 @@ class Steal:
         self._pid = pid
         self._before, self._began = _threads(pid), time.monotonic_ns()
 
-    @staticmethod
-    def begin(pid: int) -> Steal:
+    @classmethod
+    def begin(cls, pid: int) -> Self:
         """The same with as little as possible of this process's own doing in it.
 
         To wake up and read takes a CPU, for milliseconds where nothing of it is in a cache, and the virtual CPU's waiting for
@@ -47,7 +45,7 @@ class Steal:
         """
         for _ in range(_READINGS):
             time.sleep(_SETTLE_S)
-            found = Steal(pid)
+            found = cls(pid)
         return found
 
     def until_now(self) -> dict[str, Any]:

@@ -6,8 +6,6 @@ unpacked for it. Unlike a chroot, this needs neither root nor a user namespace, 
 their own libraries.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

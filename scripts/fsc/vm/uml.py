@@ -5,8 +5,6 @@ Its console is the process's standard error, its status port the second console,
 file in a tmpfs. If a mount namespace can be made, that tmpfs is its own, with huge pages; if not, it is /dev/shm.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import re

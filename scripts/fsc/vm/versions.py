@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """scripts/kernels/versions: the kernel series that are supported, and where to get them."""
 
-from __future__ import annotations
-
 import functools
 import re
 from dataclasses import dataclass
