@@ -16,7 +16,7 @@ from ..result.environment import left_out, releases
 from ..result.result import against_of
 from ..show import changes, report_sections, summary, table
 from ..show.report_sections import Point, Section
-from ..verdict import EXIT_STATUS, PASS
+from ..verdict import PASS
 
 PATH = "pagecache"
 X = "free_rate"
@@ -318,12 +318,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--before", nargs="+", metavar="DIR", help="those of an older kernel: show what changed")
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
+def main(args: argparse.Namespace) -> None:
     sources = load(args.folder)
     if args.before:
         before, after = ([source.result for source in found if not _asks_for_times(source)] for found in (load(args.before), sources))
         print(changes.markdown(before, after), end="")
     else:
         print(markdown(sources), end="")
-    return EXIT_STATUS[PASS]

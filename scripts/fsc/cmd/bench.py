@@ -309,7 +309,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
     kernel.refuse_both(args.kdir, args.kernel, args.kver)
     if args.host:
         host.refuse_kver(args.kver)

@@ -224,7 +224,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
     groups = chosen(args.only)
     start()
     machine = set_up(args, groups)

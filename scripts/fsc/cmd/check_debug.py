@@ -266,7 +266,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
     plans = chosen(args.name, args.only, args.quick)
     # Refuse it before hours of building.
     if args.accel == accel.ICOUNT.name:

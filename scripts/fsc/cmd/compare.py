@@ -480,8 +480,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="compare even if emulation, accelerator or parameters differ")
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
+def main(args: argparse.Namespace) -> None:
     sides = [load("A", args.a), load("B", args.b)]
     file = Path(args.json) if args.json else None
     if file and (file.is_dir() or file.resolve() in [side.file.resolve() for found in sides for side in found]):
@@ -490,4 +489,3 @@ def main(args: argparse.Namespace) -> int:
     if file:
         result.write_text(file, result.dumps(found))
     print(render(found), end="")
-    return 0

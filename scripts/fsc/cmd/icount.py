@@ -65,7 +65,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
     chosen = bench.choose("icount", args)
     where = kernel.choose(args.kdir, args.kernel, args.kver)
     session = Session(chosen, where, kernel.build_module(where, variables=kernel.WITH_OPENCODED), accel.ICOUNT, 1, args.memory,

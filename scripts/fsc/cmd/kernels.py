@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .. import repo
 from ..show.table import size
-from ..verdict import EXIT_STATUS, PASS, SetupError
+from ..verdict import SetupError
 from ..vm import accel, archive, fetch, kernel, steal, uml, versions
 from ..vm.accel import Accel
 from ..vm.fetch import Source
@@ -230,14 +230,12 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--list", action="store_true", help="name all kernels, and what is here of them")
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
+def main(args: argparse.Namespace) -> None:
     if args.list:
         print(table())
-        return EXIT_STATUS[PASS]
+        return
     [series] = versions.chosen(args.kver)
     names = [name for name in KERNELS if series in _series_of(name)] if args.name == ALL else [args.name]
     for name in names:
         found = build(name, series)
         print(f"{name}: {found.release}, KDIR={found.build}")
-    return EXIT_STATUS[PASS]

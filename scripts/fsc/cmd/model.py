@@ -19,7 +19,7 @@ from ..result.metrics import CONSTANT_LIMBO, POINTERS_PER_PAGE
 from ..show import curves, table
 from ..show.table import WIDTH, Table, wrap
 from ..suite.suite import BOOT
-from ..verdict import EXIT_STATUS, PASS, SetupError
+from ..verdict import PASS, SetupError
 from . import options
 
 Point = dict[str, Any]
@@ -378,8 +378,7 @@ def _milliseconds(text: str) -> float:
     return found
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
+def main(args: argparse.Namespace) -> None:
     file = result.file_of(Path(args.folder))
     found = result.read(file)
     model = of(found)
@@ -387,4 +386,3 @@ def main(args: argparse.Namespace) -> int:
         raise SetupError(f"{file}: no model: {model}; make bench SUITE=limbo measures both")
     print("\n".join(render(model, args.rate or RATES, args.cpus or 0,
                            1e6 * args.grace_period if args.grace_period else None)))
-    return EXIT_STATUS[PASS]

@@ -12,10 +12,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
     options.tree(command)
 
 
-def main(args: argparse.Namespace) -> int:
-    """Build; return the exit status."""
+def main(args: argparse.Namespace) -> None:
     kernel.refuse_both(args.kdir, None, args.kver)
     build = kernel.tree(args.kdir) if args.kdir else kernel.debian(versions.chosen(args.kver)[0])
     module = kernel.build_module(build) / "folioscale.ko"
     print(f"{module.relative_to(repo.ROOT)} (for {build.release})")
-    return 0

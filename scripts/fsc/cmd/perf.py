@@ -62,7 +62,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
     _counted(args)
     run = traced.prepare(args, f"perf-{args.what}")
     tool = "record" if args.what in _RECORDED else args.what

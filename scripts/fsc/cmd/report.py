@@ -373,10 +373,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
                          help="write this plot beside it, as ID.svg; may be given again")
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
+def main(args: argparse.Namespace) -> None:
     folders = [Path(folder) for folder in args.folder]
     first = folders[0] if folders[0].is_dir() else folders[0].parent
     file = Path(args.out) if args.out else first / NAME
     print("\n".join(str(path) for path in write(folders, file, args.plot)))
-    return 0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import repo, traits
-from ..verdict import EXIT_STATUS, PASS, SetupError
+from ..verdict import PASS, SetupError
 from ..vm import accel, kernel, vm
 from . import options
 
@@ -29,8 +29,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     options.machine(command)
 
 
-def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
+def main(args: argparse.Namespace) -> None:
     where = kernel.choose(args.kdir, args.kernel, args.kver)
     boot = vm.boot(vm.BootSpec(
         kernel=where, accel=accel.choose(args.accel, where), job=_JOB, timeout_s=_TIMEOUT_S, outdir=repo.BUILD / "schema",
@@ -44,7 +43,6 @@ def main(args: argparse.Namespace) -> int:
         document = repo.ROOT / name
         document.write_text(with_tables(document.read_text(encoding="utf-8"), known), encoding="utf-8")
     print(f"{traits.FILE}: {', '.join(f'{len(found)} {name}' for name, found in known.items())}")
-    return EXIT_STATUS[PASS]
 
 
 def with_tables(text: str, known: dict[str, Any]) -> str:

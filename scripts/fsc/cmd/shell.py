@@ -145,7 +145,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the shell; return the exit status."""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not terminal and not args.gdb:
         raise SetupError("make shell wants a terminal")

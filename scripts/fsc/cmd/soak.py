@@ -313,7 +313,6 @@ def _number(text: str) -> int:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
     if args.point is not None and args.seed is None:
         raise SetupError(f"POINT={args.point}: allowed: with the SEED= that it is a point of")
     if args.minutes and args.minutes > MOST_MINUTES:

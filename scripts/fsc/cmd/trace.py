@@ -32,7 +32,6 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Return the exit status."""
     script = find(args.script)
     run = traced.prepare(args, f"trace-{script.stem}")
     boot = run.boot(f"trace {quote(str(script))} {quote(run.params)}\n", files=(script,),

@@ -251,7 +251,7 @@ class CommandTest(unittest.TestCase):
         args = {"rate": None, "cpus": None, "grace_period": None} | given
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
             (Path(folder) / "result.json").write_text(json.dumps(found))
-            self.assertEqual(model.main(argparse.Namespace(folder=folder, **args)), 0)
+            self.assertIsNone(model.main(argparse.Namespace(folder=folder, **args)))
         return out.getvalue()
 
     def test_takes_the_readers_own(self) -> None:

@@ -220,7 +220,7 @@ class StructureTest(ReportCase):
         args = argparse.Namespace(folder=[str(other), str(self.folder)], out=None, plot=[])
         said = io.StringIO()
         with contextlib.redirect_stdout(said), undrawn.undrawn():
-            self.assertEqual(report.main(args), 0)
+            self.assertIsNone(report.main(args))
         self.assertIn(f"{other / 'report.html'}", said.getvalue())
         ids = Page((other / "report.html").read_text()).ids()
         self.assertEqual(len(ids), len(set(ids)))
