@@ -31,9 +31,9 @@ OPTIONS = ("typesafe", "rcu_desc", "rcu_full")
 FOURTH = ("hazptr", "rcu_bounded")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
-    """A suite's result, and what of it is compared."""
+    """A suite's result, and what of it is compared; each is its own key."""
     result: dict[str, Any]
     sections: list[Section]
 
@@ -129,21 +129,17 @@ def _asks_for_times(source: Measured) -> bool:
     return source.environment["suite"].get("times", False)
 
 
-def _belongs(section: Section, metric: str) -> bool:
-    """Whether a rate is what the freers of a workload could do, and not what they were asked for."""
-    return metric != "turnovers_per_second" or not section.points[0]["params"].get(X)
-
-
 def rows(sources: Sequence[Measured]) -> list[Row]:
     """What of the suites decides between the options, and may be said."""
     found: list[Row | None] = []
     plain = _plain([source for source in sources if not _asks_for_times(source)])
     for source in sources:
         if not source.environment["times_emulated"]:
+            # A rate that freers were asked for is not what they could do.
             found += [_row(source, section, metric, f"{title}, {source.environment['suite']['workloads'][workload]}")
                       for metric, title in SPEED.items() for section in source.sections
                       if not section.x and (workload := section.points[0]["workload"]) not in
-                      against_of(source.environment["suite"]) and _belongs(section, metric)]
+                      against_of(source.environment["suite"]) and (metric == metrics.TIME or not section.points[0]["params"].get(X))]
     for metric, title in LIMBO.items():
         found += [_row(source, section, metric, f"{title}, {where}")
                   for source in sources for section, where in _curves(source)]
@@ -171,11 +167,6 @@ def _kernels(envs: list[dict[str, Any]]) -> str:
     return ", ".join(dict.fromkeys(name for env in envs for name in releases(env))) or "an unknown kernel"
 
 
-def _sources(of: list[Row]) -> list[Measured]:
-    """Each once; a result cannot be hashed."""
-    return [row.source for number, row in enumerate(of) if row.source not in [one.source for one in of[:number]]]
-
-
 def _place(point: Point) -> str:
     return point["workload"] if point["path"] == PATH else table.place(point["path"], point["workload"])
 
@@ -196,11 +187,6 @@ def _compared(other: str, tested: dict[str, Point], doubted: set[str]) -> str:
     return f"against `{other}` {', '.join(f'{word} in {text}' for word, text in texts.items())}"
 
 
-def _turned(pair: Point) -> Point:
-    """The same comparison, seen from the other arm."""
-    return pair | {"protocol": pair["other"], "other": pair["protocol"], "ratio": pair["ratio"] and 1 / pair["ratio"]}
-
-
 def _doubted(source: Measured) -> dict[frozenset[str], set[str]]:
     """For each pair of arms the workloads in which only the harness shows a difference, and the loops by hand do not."""
     found: dict[frozenset[str], set[str]] = {}
@@ -216,15 +202,18 @@ def tested(of: list[Row]) -> Iterator[str]:
     """What the tests show of each protocol's lookups: against the baseline and, of Wilcox's options and the fourth ones,
     against those of them that are named before it."""
     own = [row for row in of if row.metric == metrics.TIME]
-    for source in _sources(own):
+    names = protocols(own)
+    for source in dict.fromkeys(row.source for row in own):
         baseline = source.environment["suite"]["baseline"]
         passed = {(_place(point), name) for row in own if row.source is source for name in row.points for point in row.points[name]}
         pairs = [pair for pair in source.result.get("pairs", []) if pair["metric"] == metrics.TIME and pair["p"] is not None
                  and {(_place(pair), pair["protocol"]), (_place(pair), pair["other"])} <= passed]
+        # Each is also the comparison that is seen from the other arm.
+        pairs = [one for pair in pairs for one in (
+            pair, pair | {"protocol": pair["other"], "other": pair["protocol"], "ratio": pair["ratio"] and 1 / pair["ratio"]})]
         doubted = _doubted(source)
-        names = protocols(own)
         for name in names:
-            others = result.grouped((pair["other"], pair) for one in pairs for pair in (one, _turned(one)) if pair["protocol"] == name)
+            others = result.grouped((pair["other"], pair) for pair in pairs if pair["protocol"] == name)
             wanted = [other for other in [baseline, *names] if other in others and (
                 other == baseline or (baseline != name and {name, other} <= {*OPTIONS, *FOURTH} and names.index(other) < names.index(name)))]
             if wanted:
@@ -250,7 +239,7 @@ def _calibrated(sources: Sequence[Measured]) -> Iterator[str]:
 
 def says(of: list[Row]) -> list[str]:
     """What the table is of, what the tests show, and what it does not say; a list."""
-    sources = _sources(of)
+    sources = list(dict.fromkeys(row.source for row in of))
     envs = [source.environment for source in sources]
     times = [env for env in envs if not env["times_emulated"]]
     emulated = [env for env in envs if env["times_emulated"]]

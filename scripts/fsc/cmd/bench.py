@@ -19,7 +19,7 @@ from ..verdict import EXIT_STATUS, SETUP, SetupError, worst
 from ..vm import accel, host, kernel, versions
 from ..vm.accel import Accel
 from ..vm.kernel import Kernel
-from . import kernels, options, report
+from . import compare, kernels, options, report
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
@@ -86,17 +86,12 @@ def _missing(series: str, flavour: str) -> str:
     return ""
 
 
-def _series(args: argparse.Namespace) -> str:
-    """The series of the kernel that is booted."""
-    return versions.of(kernel.tree(args.kdir, args.kernel).release) if args.kdir else versions.chosen(args.kver)[0]
-
-
 def here(chosen: Suite, args: argparse.Namespace) -> Suite:
     """The suite without the machines that are not available. Print and keep the reason for each."""
     if args.host:
         left = dict.fromkeys(chosen.guests, "HOST=1 is one machine")
     else:
-        series = _series(args)
+        series = versions.of(kernel.tree(args.kdir, args.kernel).release) if args.kdir else versions.chosen(args.kver)[0]
         left = {}
         for name, guest in chosen.guests.items():
             why = guest.not_on(series)
@@ -121,21 +116,6 @@ def where_it_is(folder: Path) -> Path:
     return folder.relative_to(repo.ROOT) if folder.is_relative_to(repo.ROOT) else folder
 
 
-def _emulable(where: Kernel) -> bool:
-    """Whether QEMU can boot it, to count instructions: HOST=1's image may be missing."""
-    return where.image.is_file() and not where.um
-
-
-def _folder(name: str, args: argparse.Namespace) -> Path:
-    """The folder for all output of this command."""
-    if not args.resume:
-        return new_folder(name, args.out)
-    if args.out:
-        raise SetupError("RESUME= continues in its own folder: OUT= is not allowed with it")
-    resume.check(Path(args.resume), again(sys.argv))
-    return Path(args.resume).resolve()
-
-
 @dataclass(frozen=True)
 class Engine:
     """What points run on."""
@@ -144,7 +124,8 @@ class Engine:
     modules: Path
 
     def passes(self, chosen: Suite) -> list[tuple[list[Point], Accel | None]]:
-        return passes(chosen, self.how, _emulable(self.where))
+        # QEMU counts instructions, and HOST=1's image may be missing.
+        return passes(chosen, self.how, self.where.image.is_file() and not self.where.um)
 
     def session(self, chosen: Suite, args: argparse.Namespace, folder: Path, **more: Any) -> Session:
         return Session(chosen, self.where, self.modules, self.how, args.vcpus, args.memory, folder, **more)
@@ -157,6 +138,19 @@ class Plan:
     engine: Engine
     timed: Engine | None          # for the times of suites that have them measured by another one
     others: dict[str, Flavours]   # by suite
+
+
+def _folder(plan: Plan, args: argparse.Namespace) -> Path:
+    """The folder for all output of this command."""
+    if not args.resume:
+        folder = new_folder(args.suite if args.suite == ALL else plan.chosen[0].name, args.out)
+    elif args.out:
+        raise SetupError("RESUME= continues in its own folder: OUT= is not allowed with it")
+    else:
+        resume.check(Path(args.resume), again(sys.argv))
+        folder = Path(args.resume).resolve()
+    keep_command(folder)
+    return folder
 
 
 def _times(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], bool]:
@@ -257,8 +251,6 @@ def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> t
 
 def _compared(a: Path, b: Path) -> str:
     """The older kernel's result compared with the newer one's."""
-    from . import compare
-
     try:
         return compare.render(compare.whole(compare.load("A", str(a)), compare.load("B", str(b))))
     except SetupError as error:
@@ -268,8 +260,7 @@ def _compared(a: Path, b: Path) -> str:
 def _on_each(series: list[str], args: argparse.Namespace) -> int:
     """Run the suites on several kernels, oldest first, and compare each with the next one that has results."""
     plans = {one: _plan(argparse.Namespace(**vars(args) | {"kver": one})) for one in series}
-    folder = _folder(args.suite if args.suite == ALL else plans[series[0]].chosen[0].name, args)
-    keep_command(folder)
+    folder = _folder(plans[series[0]], args)
     verdicts: list[str] = []
     results: dict[str, list[Path]] = {}
     for one, plan in plans.items():
@@ -284,10 +275,7 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
         results[one] = list(done)
         if not whole:
             return EXIT_STATUS[worst(verdicts)]
-    by_suite: dict[Path, list[tuple[str, Path]]] = {}
-    for one, done in results.items():
-        for below in done:
-            by_suite.setdefault(below.relative_to(folder / one), []).append((one, below))
+    by_suite = result.grouped((below.relative_to(folder / one), (one, below)) for one, done in results.items() for below in done)
     for suite_of, found in by_suite.items():
         for (before, old), (after, new) in itertools.pairwise(found):
             text = _compared(old, new)
@@ -316,9 +304,5 @@ def main(args: argparse.Namespace) -> int:
     if len(series) > 1:
         return _on_each(series, args)
     plan = _plan(args)
-    several = args.suite == ALL
-    folder = _folder(args.suite if several else plan.chosen[0].name, args)
-    if several:
-        keep_command(folder)
-    _, verdict, _ = _measure(plan, args, folder, folder)
-    return EXIT_STATUS[verdict]
+    folder = _folder(plan, args)
+    return EXIT_STATUS[_measure(plan, args, folder, folder)[1]]

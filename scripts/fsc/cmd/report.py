@@ -37,7 +37,7 @@ _NAMED = ("path", "protocol")
 _PARTS = {"answer": "The answer", "plots": "Plots", "method": "Method", "about": "Machine, fairness, parameters, warnings"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source(Measured):
     """One folder, and what is in it."""
     folder: Path
