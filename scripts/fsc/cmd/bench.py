@@ -287,11 +287,8 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command, series="; several with commas between are compared")
-    options.repetitions(command)
+    options.add(command, *options.MACHINE, "repetitions", "out", "host", "yes")
     command.add_argument("--minutes", type=options.positive, metavar="N", help="no boot is added after so many (default: the suite's)")
-    options.out(command)
-    options.on_host(command)
     command.add_argument("--suite", default="default", help="name, path of a .toml, or all")
     command.add_argument("--resume", metavar="DIR", help="go on with what was interrupted, in its folder")
 

@@ -219,8 +219,7 @@ def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> di
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command)
-    options.only(command)
+    options.add(command, *options.MACHINE, "only")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -258,9 +258,7 @@ def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Gu
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.series(command)
-    options.accelerator(command)
-    options.only(command)
+    options.add(command, "kver", "accel", "only")
     command.add_argument("name", nargs="?", default="all", help="one of the debug kernels (all)")
     command.add_argument("--quick", action="store_true", help="the least of each")
 

@@ -59,9 +59,7 @@ def render(found: dict[str, Any]) -> str:
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command)
-    options.repetitions(command)
-    options.out(command)
+    options.add(command, *options.MACHINE, "repetitions", "out")
 
 
 def main(args: argparse.Namespace) -> int:

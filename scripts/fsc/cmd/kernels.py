@@ -225,7 +225,7 @@ def table() -> str:
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.series(command)
+    options.add(command, "kver")
     command.add_argument("name", nargs="?", default="all", help="one of the debug kernels (all)")
     command.add_argument("--list", action="store_true", help="name all kernels, and what is here of them")
 

@@ -9,7 +9,7 @@ from . import options
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.tree(command)
+    options.add(command, "kver", "kdir")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -54,10 +54,7 @@ WHAT = ("where", "stat", "sched", "flamegraph", "record")
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command)
-    options.params(command)
-    options.out(command)
-    options.on_host(command)
+    options.add(command, *options.MACHINE, "params", "out", "host", "yes")
     command.add_argument("what", nargs="?", default="where", choices=WHAT, help="(where)")
 
 

@@ -26,7 +26,7 @@ _TABLE = re.compile(r"(?P<begin><!-- schema: (?P<name>\w+) -->\n).*?(?P<end><!--
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command)
+    options.add(command, *options.MACHINE)
 
 
 def main(args: argparse.Namespace) -> None:

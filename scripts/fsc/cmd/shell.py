@@ -138,8 +138,7 @@ def _for_gdb_alone(spec: vm.BootSpec) -> int:
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command)
-    options.params(command)
+    options.add(command, *options.MACHINE, "params")
     command.add_argument("--trace", action="store_true", help="with this machine's programs, read-only")
     command.add_argument("--gdb", type=options.positive, metavar="PORT", help="gdb may connect at this port")
 

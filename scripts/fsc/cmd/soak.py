@@ -299,8 +299,7 @@ def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command)
-    options.out(command)
+    options.add(command, *options.MACHINE, "out")
     command.add_argument("--minutes", type=options.positive, metavar="N", help="(60; with --point: once)")
     command.add_argument("--seed", type=_number, metavar="S", help="of the points (a random one)")
     command.add_argument("--point", type=_number, metavar="K", help="this one alone")

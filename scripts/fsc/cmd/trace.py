@@ -24,10 +24,7 @@ def find(name: str) -> Path:
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    options.machine(command)
-    options.params(command)
-    options.out(command)
-    options.on_host(command)
+    options.add(command, *options.MACHINE, "params", "out", "host", "yes")
     command.add_argument("script", help="name in scripts/bpftrace or scripts/hist, or path of a .bt or .hist")
 
 
