@@ -47,55 +47,34 @@ def main(args: argparse.Namespace) -> None:
 
 def with_tables(text: str, known: dict[str, Any]) -> str:
     """A document with its tables replaced by those made from @known."""
-    return _TABLE.sub(lambda found: found["begin"] + TABLES[found["name"]](known) + found["end"], text)
+    return _TABLE.sub(lambda found: found["begin"] + _table(found["name"], known) + found["end"], text)
 
 
 def names(text: str) -> list[str]:
-    """The names of a document's tables."""
     return [found["name"] for found in _TABLE.finditer(text)]
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    return "".join([_row(head), f"|{'---|' * len(head)}\n", *map(_row, rows)])
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"
-
-
-def _parameters(known: dict[str, Any]) -> str:
-    return _table(("name", "default", "range", "meaning, and how it misleads"),
-                  [(f"`{name}`", str(one["default"]), traits.allowed(one), _said(one["meaning"], one["misleads"]))
-                   for name, one in known["parameters"].items()])
-
-
-def _counters(known: dict[str, Any]) -> str:
-    return _table(("name", "counts", "how it misleads"),
-                  [(f"`{name}`", one["counts"], one["misleads"]) for name, one in known["counters"].items()])
-
-
-def _protocols(known: dict[str, Any]) -> str:
-    return _table(("`protocol=`", "descriptor", "pages", "a reader does", "paths"),
-                  [(f"`{name}`", one["descriptor"], one["pages"], one["reader"], " ".join(one["paths"]))
-                   for name, one in known["protocols"].items()])
-
-
-def _busted(known: dict[str, Any]) -> str:
-    return _table(("`busted=`", "of", "forgets", "widened by", "paths"),
-                  [(f"`{name}`", _of(one), one["forgets"], one["widened_by"], " ".join(one["paths"]))
-                   for name, one in known["busted"].items()])
-
-
-def _of(control: dict[str, Any]) -> str:
-    """The parameters that choose what a negative control is a bug of. tryget=cas is the default."""
-    return control["protocol"] + f", tryget={control['tryget']}" * (control["tryget"] != "cas")
-
-
-TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
-    "parameters": _parameters, "counters": _counters, "protocols": _protocols, "busted": _busted}
+def _table(name: str, known: dict[str, Any]) -> str:
+    heads, cells = TABLES[name]
+    rows = [heads, *((f"`{own}`", *cells(one)) for own, one in known[name].items())]
+    first, *others = ("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |\n" for row in rows)
+    return "".join([first, f"|{'---|' * len(heads)}\n", *others])
 
 
 def _said(meaning: str, misleads: str) -> str:
     """Two sentences. The second may begin with a name, which stays as it is."""
     first, _, rest = misleads.partition(" ")
     return f"{meaning}. {first.capitalize() if first.isalpha() else first} {rest}" if misleads else meaning
+
+
+# Heads, and the cells after the name. What a negative control is a bug of: tryget=cas is the default.
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any]], tuple[str, ...]]]] = {
+    "parameters": (("name", "default", "range", "meaning, and how it misleads"),
+                   lambda one: (str(one["default"]), traits.allowed(one), _said(one["meaning"], one["misleads"]))),
+    "counters": (("name", "counts", "how it misleads"), lambda one: (one["counts"], one["misleads"])),
+    "protocols": (("`protocol=`", "descriptor", "pages", "a reader does", "paths"),
+                  lambda one: (one["descriptor"], one["pages"], one["reader"], " ".join(one["paths"]))),
+    "busted": (("`busted=`", "of", "forgets", "widened by", "paths"),
+               lambda one: (one["protocol"] + f", tryget={one['tryget']}" * (one["tryget"] != "cas"), one["forgets"], one["widened_by"],
+                            " ".join(one["paths"]))),
+}
