@@ -28,7 +28,6 @@ OUT = repo.BUILD / "check"
 
 @dataclass
 class Machine:
-    """What the tests run on."""
     kernel: Kernel
     accel: Accel
     flags: list[str]              # as options of a Program
@@ -55,27 +54,23 @@ class Program:
     asked: bool = False           # runs only if it is named: it takes long
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
-        command = [str(TESTS / self.file)]
-        if self.takes_kernel:
-            command += machine.flags
+        command = [str(TESTS / self.file), *(machine.flags if self.takes_kernel else [])]
         with (folder / "stderr").open("w") as errors, subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, text=True,
                 preexec_fn=vm.die_with(os.getpid())) as program:
+            late = False
             try:
                 said, _ = program.communicate(timeout=self.timeout_s)
-                late = False
             except subprocess.TimeoutExpired:
+                late = True
                 program.terminate()
                 said, _ = program.communicate()
-                late = True
         for line in said.splitlines():
             out.feed(line)
         if late:
             out.result(False, f"{self.file} ends", f"not finished after {self.timeout_s:.0f} s: {out.count}")
-            return
-        if program.returncode not in (0, 1) or (program.returncode and not out.count.failed):
-            out.result(False, f"{self.file} ends", f"exit status {program.returncode}\n"
-                       + (folder / "stderr").read_text())
+        elif program.returncode not in (0, 1) or (program.returncode and not out.count.failed):
+            out.result(False, f"{self.file} ends", f"exit status {program.returncode}\n" + (folder / "stderr").read_text())
 
 
 @dataclass(frozen=True)
@@ -157,10 +152,8 @@ def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
     where, how = kernels.chosen(args)
     if how.max_vcpus:
         raise SetupError(f"ACCEL={args.accel}: allowed for check: auto kvm tcg; it counts instructions by itself")
-    flags = ["--accel", how.name]
-    flags += ["--kdir", args.kdir] if args.kdir else []
-    flags += ["--kernel", args.kernel] if args.kernel else []
-    flags += ["--kver", args.kver] if args.kver else []
+    given = {"accel": how.name} | {name: getattr(args, name) for name in ("kdir", "kernel", "kver")}
+    flags = [word for name, value in given.items() if value for word in (f"--{name}", value)]
     machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
     for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups):
         kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_OPENCODED)

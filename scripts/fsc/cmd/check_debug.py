@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,8 @@ class Control(Guest):
     def shown(self, console_log: str) -> str:
         """The first line of the report; empty if this bug is not reported."""
         lines = console_log.splitlines()
-        for number, line in enumerate(lines):
-            if re.search(self.report, line) and any(self.names in below for below in lines[number:number + _REPORT_LINES]):
-                return line.strip()
-        return ""
+        return next((line.strip() for number, line in enumerate(lines) if re.search(self.report, line)
+                     and any(self.names in below for below in lines[number:number + _REPORT_LINES])), "")
 
     def caught(self, folder: Path) -> str:
         """The same for the machine whose files are in @folder."""
@@ -137,7 +136,6 @@ QUICK = (
 
 @dataclass(frozen=True)
 class Plan:
-    """The groups to run on a kernel."""
     controls: tuple[Control, ...]
     more: tuple[Guest, ...] = ()  # in addition to FUNCTIONAL
     quick: tuple[Guest, ...] = ()  # in addition to QUICK
@@ -195,13 +193,6 @@ HEAD = ("| kernel | of | runs | lookups | turnovers | tests | reports | controls
         "|---|---|---|---|---|---|---|---|---|")
 
 
-def _work(folder: Path) -> dict[str, int]:
-    try:
-        return json.loads((folder / guest_test.WORK).read_text(encoding="utf-8"))
-    except OSError:
-        return {}
-
-
 # After such a report KASAN and lockdep are off.
 _TURNS_OFF = re.compile(r"BUG: KASAN|possible |suspicious |inconsistent lock|non-static key")
 
@@ -213,7 +204,6 @@ def complaints(log: Path, allow: tuple[str, ...]) -> tuple[list[str], list[str]]
 
 
 def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Kernel, how: accel.Accel) -> Row:
-    """Run @groups on one kernel."""
     begin = time.monotonic()
     revision = environment.revision()
     named = [dataclasses.replace(group, name=f"{name}-{group.name}") for group in groups]
@@ -221,12 +211,12 @@ def on_kernel(out: Ktap, name: str, groups: tuple[Guest, ...], where: kernel.Ker
     below = out.below(len(named))
     check.run_groups(below, named, Machine(where, how, [], OUT))
     out.end(below, name)
-    work = dict.fromkeys(("runs", "lookups", "turnovers"), 0)
+    work: Counter[str] = Counter()
     reports = unwatched = 0
     for group in named:
         folder = OUT / group.name
-        for key, value in _work(folder).items():
-            work[key] += value
+        if (file := folder / guest_test.WORK).is_file():
+            work.update(json.loads(file.read_text(encoding="utf-8")))
         reported, at_boot = complaints(folder / "console.log", group.allow)
         reports += len(reported)
         unwatched += any(map(_TURNS_OFF.search, at_boot))
