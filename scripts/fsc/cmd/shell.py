@@ -36,8 +36,6 @@ Or: rmmod folioscale; insmod {ko} protocol=typesafe nr_readers=2 duration_ms=200
 END
 {gdb}
 """
-_ON_TERMINAL = "setsid cttyhack {shell}\n"
-_FOR_GDB_ALONE = "while :; do sleep 1000; done\n"
 
 _TRACE = """
 All of this machine's programs are here, its files read-only; write to /tmp. Try:
@@ -72,8 +70,7 @@ emit gdb /tmp/gdb
 
 def vmlinux(where: Kernel) -> str:
     """The line that loads the kernel's symbols, or a comment that says how to get them."""
-    files = (Path(f"/usr/lib/debug/boot/vmlinux-{where.release}"), where.build / "vmlinux")
-    for file in files:
+    for file in (Path(f"/usr/lib/debug/boot/vmlinux-{where.release}"), where.build / "vmlinux"):
         if file.is_file() and _has_symbols(file):
             return f"file {file}"
     if where.name == where.release:
@@ -118,7 +115,7 @@ def _spec(args: argparse.Namespace) -> vm.BootSpec:
 
 
 def _interactive(spec: vm.BootSpec, shell: str) -> int:
-    spec.job += _ON_TERMINAL.format(shell=shell)
+    spec.job += f"setsid cttyhack {shell}\n"
     before = termios.tcgetattr(sys.stdin)
     try:
         return EXIT_STATUS[PASS if vm.run_interactive(spec) == 0 else LOST]
@@ -129,7 +126,7 @@ def _interactive(spec: vm.BootSpec, shell: str) -> int:
 
 def _for_gdb_alone(spec: vm.BootSpec) -> int:
     """Without a terminal: print the commands for gdb, and run until this process is ended."""
-    spec.job += _FOR_GDB_ALONE
+    spec.job += "while :; do sleep 1000; done\n"
     spec.timeout_s = 24 * 3600.0
     spec.on_blob = lambda name, data: print(data.decode(), end="", flush=True)
     boot = vm.boot(spec)

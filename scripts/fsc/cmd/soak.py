@@ -90,10 +90,7 @@ class Memory:
 
 def compared(start: Memory, end: Memory) -> tuple[str, bool]:
     """The comparison, and whether memory is the same within 1% of all memory."""
-    def differ(before: int, after: int) -> float:
-        return (after - before) / start.total_kb
-
-    free, slab = differ(start.free_kb, end.free_kb), differ(start.slab_kb, end.slab_kb)
+    free, slab = (end.free_kb - start.free_kb) / start.total_kb, (end.slab_kb - start.slab_kb) / start.total_kb
     text = (f"free at start {start.free_kb / 1024:,.1f} MiB, at end {end.free_kb / 1024:,.1f} MiB, {free:+.2%} of "
             f"{start.total_kb / 1024:,.0f} MiB; "
             f"slabs {start.slab_kb / 1024:,.1f} MiB, {end.slab_kb / 1024:,.1f} MiB, {slab:+.2%}")
@@ -133,17 +130,19 @@ class Tally:
         elif kind in ("run", "during"):
             self._run(text, kind == "during")
         elif kind == "refused":
-            self._refused(text)
-        elif kind == "error":
-            if found := self.complaints():
-                raise Failure("\n".join(["on the console:", *found]))
-            raise SetupError(setup_errors.not_loaded(text))
+            if not (line := refusal(text)):
+                raise Failure(f"insmod failed without a reason: {text.strip()}")
+            # Only the first start counts: a second one may find less memory.
+            if not self._ran:
+                self.refused[re.search(r"folioscale: (\w+)=", line)[1]] += 1
         elif kind == "trouble":
             raise Failure(text.strip())
-        elif kind == "end":
-            self.ended += 1
+        elif kind in ("error", "end"):
+            self.ended += kind == "end"
             if found := self.complaints():
                 raise Failure("\n".join(["on the console:", *found]))
+            if kind == "error":
+                raise SetupError(setup_errors.not_loaded(text))
             left = max(0.0, self.seconds - (time.monotonic() - self._begin))
             self.show(f"{self.ended} points, {table.si(self.lookups)} lookups, {table.si(self.turnovers)} turnovers, "
                       f"{left / 60:.1f} minutes left")
@@ -165,14 +164,6 @@ class Tally:
         self.lookups += run["counters"]["lookups"]
         self.turnovers += run["counters"]["turnovers"]
 
-    def _refused(self, text: str) -> None:
-        line = refusal(text)
-        if not line:
-            raise Failure(f"insmod failed without a reason: {text.strip()}")
-        # Only the first start counts: a second one may find less memory.
-        if not self._ran:
-            self.refused[re.search(r"folioscale: (\w+)=", line)[1]] += 1
-
     def complaints(self) -> list[str]:
         """The kernel's complaints since the last call. They are about the current point."""
         log = self.folder / "console.log"
@@ -183,10 +174,9 @@ class Tally:
             new = lines.read()
         whole = new[:new.rfind(b"\n") + 1]
         text = whole.decode(errors="replace")
-        if not self._at:
-            text = vm.in_job(text)
+        found = console.complaints(text if self._at else vm.in_job(text))
         self._at += len(whole)
-        return console.complaints(text)[:20]
+        return found[:20]
 
 
 def counted(counts: Counter[str]) -> str:
@@ -217,7 +207,6 @@ def judge(tally: Tally, boot: vm.Boot | None, why: str) -> tuple[str, str]:
 
 
 def render(tally: Tally) -> str:
-    """The soak in a few lines."""
     refused = tally.refused.total()
     share = f" ({refused / tally.ended:.0%}, by {counted(tally.refused)})" if refused else ""
     lines = [f"points        {tally.ended:,}, of which {refused} were refused{share}",
@@ -254,11 +243,6 @@ def told(verdict: str, reason: str, tally: Tally, args: argparse.Namespace, seed
             f"  {point.how}: {point.words}\n  {again(args, seed, point.number)}\n")
 
 
-def kept(folder: Path) -> str:
-    """The files that are of interest."""
-    return ", ".join(sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".log", ".txt")))
-
-
 def points_of(args: argparse.Namespace, seed: int) -> list[Point]:
     """The points for the guest: more than it can run, or the same point once or until the time is up."""
     machine = Machine(args.vcpus, args.memory)
@@ -270,7 +254,6 @@ def points_of(args: argparse.Namespace, seed: int) -> list[Point]:
 
 def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argparse.Namespace,
               tally: Tally) -> vm.BootSpec:
-    """The machine, and its job."""
     seconds = (args.minutes or MINUTES) * 60
     return vm.BootSpec(
         kernel=where, accel=how, outdir=folder, vcpus=args.vcpus, memory_mb=args.memory,
@@ -335,5 +318,6 @@ def main(args: argparse.Namespace) -> int:
     if verdict in (FAIL, LOST):
         print(told(verdict, reason, tally, args, seed))
         reason = ""
-    print(f"{verdict}{': ' if reason else ''}{reason}: {where_it_is(folder)} has {kept(folder)}", flush=True)
+    kept = sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".log", ".txt"))
+    print(f"{verdict}{': ' if reason else ''}{reason}: {where_it_is(folder)} has {', '.join(kept)}", flush=True)
     return EXIT_STATUS[verdict]
