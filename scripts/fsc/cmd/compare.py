@@ -129,15 +129,6 @@ def _word(name: str, more: bool) -> str:
     return "more" if more else "less"
 
 
-def _counted(one: list[float], other: list[float]) -> Figures:
-    """Compare counted figures: the ratio, and whether it exceeds the difference between boots of one kernel."""
-    ratio = stats.ratio(other, one)
-    if ratio is None:
-        return {"verdict": SAME if one == other else DIFFER}
-    by = ratio.centre - 1
-    return {"ratio": ratio.centre, "verdict": SAME if abs(by) <= BOOTS_LIMIT else f"{DIFFER} by {100 * by:+.1f}%"}
-
-
 def _otherwise(name: str, a: Point, b: Point) -> str:
     """How each side measured a figure, if that allows no ratio (two ways, or a lower bound); empty if it does."""
     one, other = measured(a, name), measured(b, name)
@@ -154,33 +145,28 @@ def _compare(name: str, a: Point, b: Point) -> Figures:
               and not _otherwise(name, a, b)}
     found |= dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "verdict"))
     one, other = result.values_of(a, name), result.values_of(b, name)
-    if not found["rankable"]:
-        return found
-    if METRICS[name].deterministic:
-        return found | _counted(one, other)
     # Some events, such as the reuse of a descriptor, may have been seen in too few boots.
-    if min(len(one), len(other)) < ENOUGH_REPETITIONS:
+    if not found["rankable"] or (not METRICS[name].deterministic and min(len(one), len(other)) < ENOUGH_REPETITIONS):
         return found
-    if ratio := stats.ratio(other, one):
-        found |= {"ratio": ratio.centre, "ratio_low": ratio.low, "ratio_high": ratio.high}
-    return found | {"p": stats.p_value(other, one)}
+    found |= result.ratio_of(name, other, one)
+    if METRICS[name].deterministic:
+        by = found["ratio"] and found["ratio"] - 1
+        found["verdict"] = ((SAME if one == other else DIFFER) if by is None else
+                            SAME if abs(by) <= BOOTS_LIMIT else f"{DIFFER} by {100 * by:+.1f}%")
+    return found
 
 
 def family(pairs: list[tuple[Point, Point]]) -> list[dict[str, Figures]]:
     """Compare the points of one workload and path. Holm adjusts each metric separately."""
     found: list[dict[str, Figures]] = [{} for _ in pairs]
     for name in METRICS:
-        tested = []
-        for own, (a, b) in zip(found, pairs):
-            if name not in a["summary"] or name not in b["summary"]:
-                continue
+        having = [(own, a, b) for own, (a, b) in zip(found, pairs) if name in a["summary"] and name in b["summary"]]
+        for own, a, b in having:
             own[name] = _compare(name, a, b)
-            if own[name]["p"] is not None:
-                tested.append((own[name], result.values_of(a, name), result.values_of(b, name)))
-        adjusted = stats.holm([figures["p"] for figures, _, _ in tested])
-        for (figures, one, other), p in zip(tested, adjusted):
-            shown = p < stats.ALPHA
-            figures |= {"p": p, "verdict": _word(name, stats.larger(other, one)) if shown else NO_DIFFERENCE}
+        result.adjust(own[name] for own, _, _ in having)
+        for figures, a, b in ((own[name], a, b) for own, a, b in having if own[name]["p"] is not None):
+            more = stats.larger(result.values_of(b, name), result.values_of(a, name))
+            figures["verdict"] = _word(name, more) if figures["p"] < stats.ALPHA else NO_DIFFERENCE
     return found
 
 
@@ -211,21 +197,15 @@ def _told(env: dict[str, Any], name: str) -> dict[str, Any]:
     return env["suite"]["boots"][name] | {key: said.get(key) for key in ("release", "preempt", "sheaf_capacity")} | (said.get("rcu") or {})
 
 
-def _boots_differ(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Facts that differ, of the machines that both suites have."""
-    names = [name for name in a["suite"].get("boots", {}) if name in b["suite"].get("boots", {})]
-    return {f"boot {name} {key}": both for name in names
-            for key, both in _differences(_told(a, name), _told(b, name)).items()}
-
-
 def _environment(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Facts that differ: of the machine, of the one that counted instructions, of the suite."""
+    """Facts that differ: of the machine, of the one that counted instructions, of those that both suites boot, of the suite."""
     found = _differences(_machine(a), _machine(b))
     if a["icount"] and b["icount"]:
         # Do not repeat differences that it shares with the other machine.
         found |= {f"icount {name}": both for name, both in _differences(
             _machine(a["icount"]), _machine(b["icount"])).items() if both != found.get(name)}
-    found |= _boots_differ(a, b)
+    found |= {f"boot {name} {key}": both for name in a["suite"].get("boots", {}) if name in b["suite"].get("boots", {})
+              for key, both in _differences(_told(a, name), _told(b, name)).items()}
     suites = [{f"suite {name}": env["suite"][name] for name in ("name", "seed", "repetitions")} for env in (a, b)]
     return found | _differences(*suites)
 
@@ -362,10 +342,6 @@ def _is_nothing(figures: Figures) -> bool:
     return not any(figures[side][member] for side in "ab" for member in ("median", "high"))
 
 
-def _mark(side: Figures) -> str:
-    return "~" if side["estimated"] else ">=" if side["at_least"] else ""
-
-
 def _metric(name: str, points: list[Point]) -> list[str]:
     """A metric under every protocol: a line of figures for each, and a second line if they are compared."""
     how, lines, nothing = _unit(name), [name], []
@@ -378,7 +354,7 @@ def _metric(name: str, points: list[Point]) -> list[str]:
             lines += wrap(words)
             words = ""
         lines.append(row(words, [cell for side in (figures["a"], figures["b"]) for cell in (
-            (_mark(side) + how(side["median"]), MEDIAN), (table.interval(side, how), INTERVAL))]))
+            (("~" if side["estimated"] else ">=" * side["at_least"]) + how(side["median"]), MEDIAN), (table.interval(side, how), INTERVAL))]))
         lines += filter(None, [_second_line(figures)])
     return lines + (wrap(f"0 in A and B: {', '.join(nothing)}") if nothing else []) + [""]
 
@@ -426,17 +402,13 @@ def _head(found: dict[str, Any], figures: list[Figures]) -> list[str]:
     return lines + [""]
 
 
-def _boots(figures: list[Figures], side: str) -> str:
-    return " to ".join(str(n) for n in dict.fromkeys(
-        (min(f[side]["n"] for f in figures), max(f[side]["n"] for f in figures))))
-
-
 def _legend(figures: list[Figures]) -> list[str]:
     lines: list[str] = []
     sampled = [f for f in figures if f["a"]["coverage"] is not None and f["b"]["coverage"] is not None]
     if sampled:
         coverage = min(f[side]["coverage"] for f in sampled for side in "ab")
-        lines += wrap(f"median [interval]: of {_boots(sampled, 'a')} boots in A, {_boots(sampled, 'b')} in B; order "
+        boots = [table.span(f[side]["n"] for f in sampled) for side in "ab"]
+        lines += wrap(f"median [interval]: of {boots[0]} boots in A, {boots[1]} in B; order "
                       f"statistics, exact coverage {100 * coverage:.1f}%; none where all are alike. k, M: thousand, "
                       "million; of bytes: 1024.")
     if any(f["p"] is not None for f in figures):
@@ -465,12 +437,8 @@ def _render(found: dict[str, Any]) -> str:
     lines = _head(found, figures)
     for points in result.families_of(found["points"]).values():
         lines += _workload(points)
-    lines += _legend(figures)
-    if found["notes"]:
-        lines += ["", "Notes:"]
-        for text in found["notes"]:
-            lines += wrap(text, "- ")
-    return "\n".join(lines) + "\n"
+    lines += _legend(figures) + ["", "Notes:"] * bool(found["notes"])
+    return "\n".join([*lines, *(line for text in found["notes"] for line in wrap(text, "- "))]) + "\n"
 
 
 def arguments(command: argparse.ArgumentParser) -> None:

@@ -84,11 +84,6 @@ def _does(points: list[Point]) -> str:
     return ", ".join(steps) or "nothing"
 
 
-def _holds(points: list[Point]) -> str:
-    ran = list(filter(result.resolved, points))
-    return "unknown" if not ran else "yes" if all(map(summary.holds, ran)) else "no"
-
-
 def _cell(section: Section, group: Group, metric: str, protocol: str) -> Cell:
     """A figure with its interval and a link to its plot; for a curve, the smallest and the largest median."""
     points = section.having(metric, protocol)
@@ -108,7 +103,6 @@ def _verdicts(section: Section, protocols: list[str]) -> list[Row]:
 
 
 def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str]) -> Row:
-    """A row of figures."""
     unranked = any(not point["summary"][metric]["rankable"] for point in section.having(metric))
     head = section.words(group.metrics[metric]) + f" ({metrics.why_not(metric)})" * unranked
     return [head, *(_cell(section, group, metric, protocol) for protocol in protocols)]
@@ -116,12 +110,13 @@ def _metric(section: Section, group: Group, metric: str, protocols: Iterable[str
 
 def _readers(own: dict[str, list[Point]]) -> list[Row]:
     """What a reader does under each option, and if it can hold."""
+    ran = [list(filter(result.resolved, points)) for points in own.values()]
     return [["a reader does", *map(_does, own.values())],
-            ["can hold a folio past its section", *map(_holds, own.values())]]
+            ["can hold a folio past its section", *("unknown" if not points else "yes" if all(map(summary.holds, points)) else "no"
+                                                    for points in ran)]]
 
 
 def _answer(source: Measured, path: str, title: str) -> Part:
-    """The table of one path."""
     sections = [section for section in source.sections if section.path == path]
     points = [point for point in source.result["points"] if point["path"] == path]
     own = {name: [p for p in points if p["protocol"] == name] for name in dict.fromkeys(p["protocol"] for p in points)}
@@ -189,14 +184,6 @@ def _errs(source: Measured) -> list[Part]:
     return [Part(tables=[Table("How often this comparison errs", heads, [*groups.items()])], after=power.words(source.result, rows))]
 
 
-def _model(source: Measured) -> list[Part]:
-    """The tables of the model for this suite, if there are any."""
-    said = model.of(source.result)
-    if isinstance(said, str):
-        return []
-    return [Part(tables=model.tables(said), after=model.legend(said))]
-
-
 def _answers(sources: Sequence[Measured]) -> list[Part]:
     parts = _overview(sources)
     for source in sources:
@@ -208,7 +195,8 @@ def _answers(sources: Sequence[Measured]) -> list[Part]:
         parts += _errs(source)
         if not paths:
             parts.append(Part(source.name, ["Nothing was measured."]))
-        parts += _model(source)
+        said = model.of(source.result)
+        parts += [] if isinstance(said, str) else [Part(tables=model.tables(said), after=model.legend(said))]
     return parts
 
 
@@ -263,18 +251,12 @@ def _parameters(source: Source) -> dict[str, Any]:
             "common": " ".join(f"{name}={value}" for name, value in common.items())}
 
 
-def _facts(facts: dict[str, Any]) -> Table:
-    """The facts that decide whether a comparison is fair, and the other facts of the kernel."""
-    rows: list[Row] = []
-    for name in (*fairness.UNFAIR_FACTS, *(name for name in facts if name not in fairness.UNFAIR_FACTS)):
-        wanted = ("must be off" if name in fairness.UNFAIR_FACTS else
-                  "slows everything down" if name in fairness.HEAVY_FACTS else "")
-        rows.append([name, {1: "on", 0: "off"}.get(facts.get(name), "unknown"), wanted])
-    return Table("Kernel facts", ["fact", "is", "for a comparison"], [("", rows)], "text")
-
-
 def _fair(source: Source) -> dict[str, Any]:
+    """The facts that decide whether a comparison is fair, and the other facts of the kernel."""
     facts = (source.environment["kernel"] or {}).get("facts") or {}
+    wanted = dict.fromkeys(facts, "") | dict.fromkeys(fairness.HEAVY_FACTS, "slows everything down")
+    rows = [[name, {1: "on", 0: "off"}.get(facts.get(name), "unknown"), "must be off" if name in fairness.UNFAIR_FACTS else wanted[name]]
+            for name in dict.fromkeys((*fairness.UNFAIR_FACTS, *facts))]
     unfair = fairness.complaints(facts, {})
     unknown = [name for name in fairness.UNFAIR_FACTS if facts.get(name) is None]
     said = [f"Not known: {', '.join(unknown)}."] if unknown else []
@@ -282,7 +264,7 @@ def _fair(source: Source) -> dict[str, Any]:
         said.append(f"Off, as a comparison needs: {', '.join(fairness.UNFAIR_FACTS)}.")
     said.append(f"What slows every option down: {', '.join(fairness.heavy(facts)) or 'nothing that is known'}.")
     said.append("slab_debug is looked for before the first run and after each: with it there is no result.")
-    return {"unfair": unfair, "fair": said, "kernel_facts": _facts(facts)}
+    return {"unfair": unfair, "fair": said, "kernel_facts": Table("Kernel facts", ["fact", "is", "for a comparison"], [("", rows)], "text")}
 
 
 def _boots(source: Source) -> Table:
@@ -294,22 +276,16 @@ def _boots(source: Source) -> Table:
     return Table("Boots", keys, [("", rows)], "text")
 
 
-def _command(source: Source) -> str:
-    try:
-        return (source.folder / "command").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
 def _suite(source: Source) -> dict[str, Any]:
     """A suite's plots, and all about it that is not a figure."""
+    command = source.folder / "command"
     layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
     return {"name": source.name, "sections": _all_plots(source),
             "timed": any("-time-" in plot.id for found in source.plots.values() for plot in found),
             "facts": summary.facts(source.result) | {"CPU layout": layout or "unknown"},
             "machines": summary.all_machines(source.environment), "boots": _boots(source),
             "notes": [" ".join(text.split()) for text in notes(source.result)],
-            "command": _command(source)} | _fair(source) | _parameters(source)
+            "command": command.read_text(encoding="utf-8", errors="replace") if command.is_file() else ""} | _fair(source) | _parameters(source)
 
 
 def _of_runs(sources: list[Source]) -> str:
@@ -348,19 +324,14 @@ def _template(file: Path) -> Template:
     return found.get_template(file.name)
 
 
-def _svgs(sources: list[Source], wanted: Sequence[str]) -> dict[str, str]:
-    """Plots by their ids; a link to a plot in the page ends with its id."""
+def write(folders: list[Path], file: Path, wanted: Sequence[str] = ()) -> list[Path]:
+    """Write the report, and the @wanted plots as files, each completely or not at all; return the files."""
+    sources = load(folders)
+    # A link to a plot in the page ends with its id.
     known = {plot.id: plot.svg for source in sources for plots_of in source.plots.values() for plot in plots_of if plot.svg}
     if unknown := [name for name in wanted if name not in known]:
         raise SetupError(f"--plot {unknown[0]}: no such plot; known: {', '.join(known)}")
-    return {name: known[name] for name in wanted}
-
-
-def write(folders: list[Path], file: Path, plots_wanted: Sequence[str] = ()) -> list[Path]:
-    """Write the report, and the wanted plots as files, each completely or not at all; return the files."""
-    sources = load(folders)
-    texts = {file: render(sources)} | {file.with_name(f"{name}.svg"): f"{svg}\n"
-                                       for name, svg in _svgs(sources, plots_wanted).items()}
+    texts = {file: render(sources)} | {file.with_name(f"{name}.svg"): f"{known[name]}\n" for name in wanted}
     for path, text in texts.items():
         result.write_text(path, text)
     return list(texts)

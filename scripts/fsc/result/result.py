@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
-from math import exp, log
+from math import log
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -79,13 +79,14 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     run = boot.json(f"run/{point.id}")
     found: dict[str, Any] = {
         "boot": boot.number, "block": point.block, "verdict": LOST, "reason": boot.reason, "metrics": {},
-        "limbo": None, "cached": None, "cache": None, "window_ns": None, "overlap": None,
-        "opencoded": None,
-    } | dict.fromkeys(_AS_TOLD)
+    } | dict.fromkeys(("limbo", "cached", "cache", "window_ns", "overlap", "opencoded", *_AS_TOLD))
     if run is None and boot.state == SETUP:
         return found | {"verdict": SETUP}
     if f"error/{point.id}" in boot.blobs:
-        return found | _failed(boot.text(f"error/{point.id}"))
+        text = boot.text(f"error/{point.id}")
+        # A module that was not loaded has found nothing.
+        return found | ({"verdict": SETUP, "reason": setup_errors.not_loaded(text)} if setup_errors.is_insmod(text) else
+                        {"verdict": FAIL, "reason": text})
     if run is None:
         return found
     if run["state"] != "done":
@@ -104,9 +105,8 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     values |= metrics.beside(run, {kind: one for kind, one in beside.items() if isinstance(one, dict)}) if beside else {}
     waited = boot.json(f"steal/{point.id}")
     share = steal.share(waited, run["window"]["window_ns"]) if waited else None
-    verdict, reason = run["verdict"], run["reason"] or ""
-    if boot.state == FAIL:      # a complaint on the console counts for every point of that boot
-        verdict, reason = FAIL, boot.reason
+    # A complaint on the console counts for every point of that boot.
+    verdict, reason = (FAIL, boot.reason) if boot.state == FAIL else (run["verdict"], run["reason"] or "")
     return found | {
         "verdict": verdict, "reason": reason, "metrics": values, "opencoded": opencoded,
         "limbo": limbo, "cached": cached, "cache": metrics.layout(slab), "window_ns": run["window"]["window_ns"],
@@ -118,13 +118,6 @@ def repetition(point: Point, boot: BootRecord) -> dict[str, Any]:
     } | {key: run[key] for key in _AS_TOLD}
 
 
-def _failed(text: str) -> dict[str, str]:
-    """The verdict of a point with an error: SETUP if the module was not loaded, for it has found nothing."""
-    if setup_errors.is_insmod(text):
-        return {"verdict": SETUP, "reason": setup_errors.not_loaded(text)}
-    return {"verdict": FAIL, "reason": text}
-
-
 def _point(suite: Suite, point: Point, own: list[tuple[Point, BootRecord]]) -> dict[str, Any]:
     """A point of the suite, from @own: itself in each block of each boot."""
     repetitions = [repetition(one, boot) for one, boot in own]
@@ -132,10 +125,8 @@ def _point(suite: Suite, point: Point, own: list[tuple[Point, BootRecord]]) -> d
     params = next((run["params"] for run in runs if run), None)
     verdict = worst([rep["verdict"] for rep in repetitions])
     reason = next((rep["reason"] for rep in repetitions if rep["verdict"] == verdict and verdict != PASS), "")
-    stolen = sum(1 for rep in repetitions if rep.get("stolen"))
-    if verdict == PASS and 2 * stolen > len(repetitions):
-        verdict = INCONCLUSIVE
-        reason = BUSY
+    if verdict == PASS and 2 * sum(bool(rep.get("stolen")) for rep in repetitions) > len(repetitions):
+        verdict, reason = INCONCLUSIVE, BUSY
     return {
         "suite": suite.name, "workload": point.workload, "path": point.path,
         "protocol": point.protocol, "axes": point.axes,
@@ -154,7 +145,6 @@ def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
 
 
 def families_of(points: Iterable[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """Points by workload and path."""
     return grouped(((point["workload"], point["path"]), point) for point in points)
 
 
@@ -197,10 +187,6 @@ def _blocks_of(point: dict[str, Any], name: str) -> dict[tuple[int, int], float]
     return {(rep["boot"], rep["block"]): rep["metrics"][name] for rep in _counts(point, name) if rep.get("block")}
 
 
-def _boots_of(point: dict[str, Any], name: str) -> set[int]:
-    return {boot for boot, _ in _blocks_of(point, name)}
-
-
 def _by_boot(values: dict[tuple[int, int], float]) -> list[float]:
     """The median of each boot: windows of one boot share its memory, and say less than windows of several."""
     return [median(found) for found in grouped((boot, value) for (boot, _), value in values.items()).values()]
@@ -215,34 +201,43 @@ def _summarise(name: str, point: dict[str, Any], emulated: bool) -> dict[str, An
             "rankable": metrics.ranks(name, point["protocol"], emulated)}
 
 
+def _figures(ratio: stats.Interval | None) -> dict[str, Any]:
+    return {"ratio": ratio.centre, "ratio_low": ratio.low, "ratio_high": ratio.high} if ratio else {}
+
+
 def _in_blocks(own: dict[tuple[int, int], float], base: dict[tuple[int, int], float]) -> dict[str, Any]:
     """The ratio within a block: its median by boot, then Hodges and Lehmann's of the boots, which are what is tested."""
     pairs = {at: (own[at], base[at]) for at in own if at in base}
     if not all(one > 0 and other > 0 for one, other in pairs.values()):     # a zero has no logarithm
         return {"p": stats.paired_p(_by_boot({at: one - other for at, (one, other) in pairs.items()}))}
     boots = _by_boot({at: log(one / other) for at, (one, other) in pairs.items()})
-    if not boots:
-        return {}
-    found = stats.paired(boots)
-    return {"ratio": exp(found.centre), "ratio_low": None if found.low is None else exp(found.low),
-            "ratio_high": None if found.high is None else exp(found.high), "p": stats.paired_p(boots)}
+    return _figures(stats.of_ratios(stats.paired(boots))) | {"p": stats.paired_p(boots)} if boots else {}
+
+
+def ratio_of(name: str, values: Sequence[float], base: Sequence[float]) -> dict[str, Any]:
+    """Ratio and unadjusted p of a metric; what is counted has neither interval nor test."""
+    ratio = stats.ratio(values, base)
+    if metrics.METRICS[name].deterministic:
+        return {"ratio": ratio and ratio.centre}
+    return _figures(ratio) | {"p": stats.p_value(values, base)}
 
 
 def _compare(name: str, point: dict[str, Any], base_point: dict[str, Any]) -> dict[str, Any]:
     """Ratio and unadjusted p; all None if the baseline is always 0."""
-    none = {"ratio": None, "ratio_low": None, "ratio_high": None, "p": None}
+    none = dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p"))
     values, base = values_of(point, name), values_of(base_point, name)
     if not any(base):
         return none
-    if blocks := _blocks_of(point, name):
-        return none | _in_blocks(blocks, _blocks_of(base_point, name))
-    ratio = stats.ratio(values, base)
-    found = none | ({"ratio": ratio.centre} if ratio else {})
-    if metrics.METRICS[name].deterministic:
-        return found
-    if ratio:
-        found |= {"ratio_low": ratio.low, "ratio_high": ratio.high}
-    return found | {"p": stats.p_value(values, base)}
+    blocks = _blocks_of(point, name)
+    return none | (_in_blocks(blocks, _blocks_of(base_point, name)) if blocks else ratio_of(name, values, base))
+
+
+def adjust(family: Iterable[dict[str, Any]]) -> int:
+    """Adjust the p of figures that are tested together, and return how many are."""
+    tested = [figures for figures in family if figures.get("p") is not None]
+    for figures, p in zip(tested, stats.holm([figures["p"] for figures in tested])):
+        figures["p"] = p
+    return len(tested)
 
 
 def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], emulated: bool) -> None:
@@ -251,19 +246,13 @@ def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], e
     for name, kind in metrics.METRICS.items():
         if kind.real and emulated:
             continue
-        tested = []
-        for point in points:
+        having = [point for point in points if values_of(point, name)]
+        for point in having:
             base = bases.get(point["protocol"])
-            if not values_of(point, name):
-                continue
-            figures = point["summary"][name] = _summarise(name, point, emulated)
-            if base is None or kind.alone or not values_of(base, name):
-                continue
-            figures |= _compare(name, point, base)
-            if figures["p"] is not None:
-                tested.append(figures)
-        for figures, p in zip(tested, stats.holm([t["p"] for t in tested])):
-            figures["p"] = p
+            point["summary"][name] = _summarise(name, point, emulated)
+            if base is not None and not kind.alone and values_of(base, name):
+                point["summary"][name] |= _compare(name, point, base)
+        adjust(point["summary"][name] for point in having)
 
 
 def _pairs(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -273,12 +262,9 @@ def _pairs(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
         # A rate that is asked for is no cost.
         own = [point for point in points if _blocks_of(point, name) and (name == metrics.TIME or not point["params"].get("free_rate"))]
         pairs = [{"workload": one["workload"], "path": one["path"], "metric": name, "protocol": one["protocol"],
-                  "other": other["protocol"], "boots": len(_boots_of(one, name) & _boots_of(other, name))}
+                  "other": other["protocol"], "boots": len(set.intersection(*({boot for boot, _ in _blocks_of(point, name)} for point in (one, other))))}
                  | _compare(name, one, other) for one, other in combinations(own, 2)]
-        tested = [pair for pair in pairs if pair["p"] is not None]
-        for pair, p in zip(tested, stats.holm([pair["p"] for pair in tested])):
-            pair["p"] = p
-        least = stats.enough_boots(len(tested))
+        least = stats.enough_boots(adjust(pairs))
         for pair in pairs:
             pair["few"] = pair["boots"] < least
         found += pairs
@@ -306,10 +292,7 @@ def _verdict(points: list[dict[str, Any]], environment: dict[str, Any]) -> str:
 
 def build(suite: Suite, boots: list[BootRecord], environment: dict[str, Any]) -> dict[str, Any]:
     """The whole result; environment["interrupted"] makes it LOST, whatever has arrived."""
-    ran: dict[str, list[tuple[Point, BootRecord]]] = {}
-    for boot in boots:
-        for one in boot.points:
-            ran.setdefault(one.place, []).append((one, boot))
+    ran = grouped((one.place, (one, boot)) for boot in boots for one in boot.points)
     points = [_point(suite, point, ran[point.place]) for point in suite.points if point.place in ran]
     families = families_of(points)
     pairs: list[dict[str, Any]] = []
@@ -359,8 +342,7 @@ def lacks_boots(result: dict[str, Any]) -> bool:
 
 def widest(result: dict[str, Any], metric: str) -> float | None:
     """How far the interval of any ratio of @metric is from it, as a share; None if one has no interval yet."""
-    found = [point["summary"][metric] for point in result["points"] if metric in point["summary"]]
-    ratios = [figures for figures in found if figures.get("ratio")]
+    ratios = [figures for point in result["points"] if (figures := point["summary"].get(metric, {})).get("ratio")]
     if any(figures["ratio_low"] is None for figures in ratios):
         return None
     return max((max(figures["ratio_high"] / figures["ratio"], figures["ratio"] / figures["ratio_low"]) - 1

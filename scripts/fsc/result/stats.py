@@ -23,6 +23,19 @@ class Interval:
     coverage: float | None      # exact, under the test's own assumptions
 
 
+def _interval(values: np.ndarray, rank: tuple[int, float] | None) -> Interval:
+    """The median, and how far the ordered values go to both sides: @rank of them from each end are left out, with this coverage."""
+    ordered = np.sort(values)
+    low, high, coverage = (float(ordered[rank[0] - 1]), float(ordered[-rank[0]]), rank[1]) if rank else (None, None, None)
+    return Interval(float(np.median(ordered)), low, high, coverage)
+
+
+def of_ratios(logs: Interval) -> Interval:
+    """The same of what they are logs of."""
+    low, high = (None if end is None else float(np.exp(end)) for end in (logs.low, logs.high))
+    return Interval(float(np.exp(logs.centre)), low, high, logs.coverage)
+
+
 @lru_cache
 def _order_rank(n: int) -> tuple[int, float]:
     """The largest k for which [x_(k), x_(n+1-k)] covers the median often enough."""
@@ -35,19 +48,13 @@ def _order_rank(n: int) -> tuple[int, float]:
 
 def median(values: Sequence[float]) -> Interval:
     """The median with its order-statistic interval; one value has none."""
-    ordered = np.sort(np.asarray(values, dtype=float))
-    centre = float(np.median(ordered))
-    if len(ordered) < 2:
-        return Interval(centre, None, None, None)
-    k, coverage = _order_rank(len(ordered))
-    return Interval(centre, float(ordered[k - 1]), float(ordered[-k]), coverage)
+    return _interval(np.asarray(values, dtype=float), _order_rank(len(values)) if len(values) > 1 else None)
 
 
 def spread(values: Sequence[float]) -> Interval:
     """For deterministic metrics: the range that was seen, without a claim about other values."""
-    several = len(values) > 1
-    return Interval(float(np.median(values)), float(min(values)) if several else None,
-                    float(max(values)) if several else None, None)
+    low, high = (float(min(values)), float(max(values))) if len(values) > 1 else (None, None)
+    return Interval(float(np.median(values)), low, high, None)
 
 
 def at_most(hits: int, n: int) -> float:
@@ -108,12 +115,7 @@ def paired(logs: Sequence[float]) -> Interval:
     """Hodges-Lehmann: the median of the Walsh averages of logs of ratios, with the interval that inverts paired_p()."""
     values = np.asarray(logs, dtype=float)
     first, second = np.triu_indices(len(values))
-    walsh = np.sort((values[first] + values[second]) / 2)
-    centre = float(np.median(walsh))
-    if len(values) < 2:
-        return Interval(centre, None, None, None)
-    k, coverage = _signed_rank(len(values))
-    return Interval(centre, float(walsh[k - 1]), float(walsh[-k]), coverage)
+    return _interval((values[first] + values[second]) / 2, _signed_rank(len(values)) if len(values) > 1 else None)
 
 
 def enough_boots(tests: int) -> int:
@@ -168,9 +170,6 @@ def ratio(sample: Sequence[float], baseline: Sequence[float]) -> Interval | None
     None if a value on either side is zero and has no logarithm."""
     if not len(sample) or not len(baseline) or min(*sample, *baseline) <= 0:
         return None
-    logs = np.sort(np.subtract.outer(np.log(sample), np.log(baseline)).ravel())
-    centre = float(np.exp(np.median(logs)))
-    if len(sample) < 2 or len(baseline) < 2:
-        return Interval(centre, None, None, None)
-    k, coverage = _shift_rank(len(sample), len(baseline))
-    return Interval(centre, float(np.exp(logs[k - 1])), float(np.exp(logs[-k])), coverage)
+    several = len(sample) > 1 and len(baseline) > 1
+    return of_ratios(_interval(np.subtract.outer(np.log(sample), np.log(baseline)).ravel(),
+                                _shift_rank(len(sample), len(baseline)) if several else None))

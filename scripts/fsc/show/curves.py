@@ -58,16 +58,13 @@ def metric_table(points: list[dict[str, Any]], metric: str, x: str) -> list[str]
 
 def legend(suite: dict[str, Any]) -> list[str]:
     """Explains the tables of a suite's curves."""
-    found = suite.get("curves", {})
-    if not found:
+    if not (found := suite.get("curves", {})):
         return []
     shown = {metric for curve in found.values() for metric in curve["show"]}
     boots = suite["repetitions"]
-    lines = ["A table for each metric, a column for each value of " + ", ".join(dict.fromkeys(
-        curve["x"] for curve in found.values())) + ": " + (
-        f"medians of {boots} boots, whose intervals are in result.json" if boots > 1 else "one boot, so no intervals")
-        + ", and no tests. -: nothing was seen. ~: an estimate, see the notes. !: did not pass. k, M: thousand, "
-          "million; of bytes (B): 1024."]
+    of = f"medians of {boots} boots, whose intervals are in result.json" if boots > 1 else "one boot, so no intervals"
+    lines = [f"A table for each metric, a column for each value of {', '.join(dict.fromkeys(curve['x'] for curve in found.values()))}: {of}, "
+             "and no tests. -: nothing was seen. ~: an estimate, see the notes. !: did not pass. k, M: thousand, million; of bytes (B): 1024."]
     if any(metric.startswith("limbo_") for metric in shown):
         lines.append("limbo: freed by a freer, not yet reusable.")
     if any(metric.startswith("cached_") for metric in shown):

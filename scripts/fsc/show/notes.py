@@ -30,8 +30,7 @@ def _about_environment(environment: dict[str, Any]) -> Iterator[str]:
         if boot["state"] != PASS:
             which = ", ".join(filter(None, (boot.get("name"), boot["accelerator"])))
             yield f"boot {boot['boot']} ({which}) {boot['state']}: {boot['reason']}"
-    heavy = fairness.heavy((environment["kernel"] or {}).get("facts", {}))
-    if heavy:
+    if heavy := fairness.heavy((environment["kernel"] or {}).get("facts", {})):
         yield f"debug kernel ({', '.join(heavy)}): slow, and not what anybody runs"
     if environment["icount"] is None and not environment["suite"].get("times"):
         yield "no icount boot: instructions are not known"
@@ -45,8 +44,7 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
         every = max(limbo["marker_every"] for limbo in marked)
         yield (f"kfree_rcu's limbo (~) is an upper bound: what callbacks of ours, one for each {every} frees of a CPU, have "
                f"not confirmed to be free; up to {2 * every} descriptors a CPU too high")
-        remote = max((rep["counters"] or {}).get("deferred_remote", 0) for point in points for rep in point["repetitions"])
-        if remote:
+        if remote := max((rep["counters"] or {}).get("deferred_remote", 0) for point in points for rep in point["repetitions"]):
             yield (f"{remote} descriptors a window were freed on another node than theirs, where no callback of ours tells: "
                    "kfree_rcu's limbo (~) counts them as in limbo until a freer waits at the cap or the run ends")
     limbos = [limbo for limbo in limbos if metrics.sampled(limbo)]
@@ -86,9 +84,8 @@ def _about_protocol(points: list[dict[str, Any]]) -> Iterator[str]:
     shares = [rep["metrics"]["seq_fallbacks_per_million"] / 1e4 for rep in ran
               if "seq_fallbacks_per_million" in rep["metrics"]]
     if any(shares):
-        span = " to ".join(dict.fromkeys(f"{table.si(share)}%" for share in (min(shares), max(shares))))
-        yield (f"{span} of a window's lookups took a reference after all: they cost what typesafe's do, and the "
-               "failed copies on top")
+        yield (f"{table.span(shares, lambda share: f'{table.si(share)}%')} of a window's lookups took a reference after all: they cost "
+               "what typesafe's do, and the failed copies on top")
 
 
 def _bounded(reps: list[dict[str, Any]]) -> str:
@@ -104,9 +101,8 @@ def _few_rechecks(points: list[dict[str, Any]]) -> Iterator[str]:
     found = {point["protocol"]: [rep["counters"]["recheck_moved"] + rep["counters"]["recheck_empty"]
                                  for rep in point["repetitions"] if rep["counters"]]
              for point in points if "recheck_fail_per_million" in point["summary"]}
-    few = [f"{min(events)} to {max(events)} under {protocol}" for protocol, events in found.items()
-           if events and any(events) and min(events) < FEW_EVENTS]
-    if few:
+    if few := [f"{min(events)} to {max(events)} under {protocol}" for protocol, events in found.items()
+               if any(events) and min(events) < FEW_EVENTS]:
         yield f"recheck failed is of few events, a boot: {', '.join(few)}"
 
 
@@ -164,8 +160,8 @@ def _about_points(points: list[dict[str, Any]], repetitions: int, known: set[str
 
 def notes(result: dict[str, Any]) -> list[str]:
     """All warnings; those about one protocol or point begin with its name."""
-    environment, points, found = result["environment"], result["points"], []
-    found += _about_environment(environment)
+    environment, points = result["environment"], result["points"]
+    found = list(_about_environment(environment))
     windows = [rep for point in points for rep in point["repetitions"] if rep["counters"]]
     stolen = sum(bool(rep.get("stolen")) for rep in windows)
     again = {protocol: sum(own) for protocol, own in grouped(

@@ -106,7 +106,7 @@ def _bars(section: Section, group: Group) -> str:
         ax.text(value + 0.015 * top, row, metrics.unit(metric)(value), va="center", fontsize=9.5)
     opencoded = None
     for row, point in enumerate(points):
-        if (by_hand := point["summary"].get(opencodeds[0]) if opencodeds else None):
+        if by_hand := opencodeds and point["summary"].get(opencodeds[0]):
             opencoded, = ax.plot([by_hand["median"]] * 2, [row - 0.42, row + 0.42], color="#000000", linewidth=2.4)
     _rows(ax, [labels[point["protocol"]] for point in points])
     svg.scale(ax, "x", [0, top], metrics.unit(metric))
@@ -152,11 +152,11 @@ def _done(figure: Any, section: Section, group: Group) -> str:
                       _told(section, group))
 
 
-DRAWN = {"dots": _dots, "bars": _bars, "cdf": _cdf}
-CAPTIONS = {
-    "dots": "Median and interval.",
-    "bars": "Counted under icount: no interval but that of a repetition, about 0.1%.",
-    "cdf": "At each time the median over boots of the share of timed ones below it.",
+# What draws each kind, and how to read it.
+DRAWN = {
+    "dots": (_dots, "Median and interval."),
+    "bars": (_bars, "Counted under icount: no interval but that of a repetition, about 0.1%."),
+    "cdf": (_cdf, "At each time the median over boots of the share of timed ones below it."),
 }
 
 
@@ -173,15 +173,12 @@ def _not_compared(section: Section, group: Group) -> str:
 
 def _group(section: Section, group: Group) -> Plot:
     """One plot of a section, or a sentence in its place."""
-    title = section.words(group.title)
-    drawn = ""
-    if any(report_sections.numbers(section.figures(group))) or group.kind == "cdf":
-        drawn = DRAWN[group.kind](section, group)
+    title, (draw, caption) = section.words(group.title), DRAWN[group.kind]
+    drawn = draw(section, group) if any(report_sections.numbers(section.figures(group))) or group.kind == "cdf" else ""
     if not drawn:
         names = [section.words(name) for metric, name in group.metrics.items() if section.having(metric)]
         return Plot(section.plot_id(group), title, f"{'; '.join(names)}: 0 in all.")
-    caption = CAPTIONS[group.kind] + _not_compared(section, group)
-    return Plot(section.plot_id(group), title, _told(section, group), drawn, caption)
+    return Plot(section.plot_id(group), title, _told(section, group), drawn, caption + _not_compared(section, group))
 
 
 # Curves
@@ -189,11 +186,6 @@ def _group(section: Section, group: Group) -> Plot:
 # A protocol, and its values on the axes other than x.
 Line = tuple[str, tuple[tuple[str, Any], ...]]
 Lines = dict[Line, dict[Any, Point | None]]
-
-
-def _line(point: Point, x: str) -> Line:
-    """The line of a point: its protocol, and its values on the axes other than @x."""
-    return point["protocol"], tuple((axis, value) for axis, value in (point.get("axes") or {}).items() if axis != x)
 
 
 def line_label(line: Line) -> str:
@@ -204,8 +196,9 @@ def lines(section: Section, metric: str) -> Lines:
     """The lines of a curve: points by the value of x, None for a point without a figure (a lost one, say)."""
     found: Lines = {}
     for point in section.points:
-        x = (point.get("axes") or {}).get(section.x, point["params"].get(section.x))
-        found.setdefault(_line(point, section.x), {})[x] = point if metric in point["summary"] else None
+        axes = dict(point.get("axes") or {})
+        x = axes.pop(section.x, point["params"].get(section.x))
+        found.setdefault((point["protocol"], tuple(axes.items())), {})[x] = point if metric in point["summary"] else None
     return {line: by_x for line, by_x in found.items() if any(by_x.values())}
 
 
@@ -215,8 +208,9 @@ def places(found: Lines) -> list[Any]:
     return sorted(values) if all(isinstance(x, (int, float)) for x in values) else values
 
 
-def _drawn(found: Lines, metric: str) -> list[Figures]:
-    return [point["summary"][metric] for by_x in found.values() for point in by_x.values() if point]
+def _drawn(found: Lines, metric: str) -> list[float]:
+    """All values that the lines show."""
+    return report_sections.numbers(point["summary"][metric] for by_x in found.values() for point in by_x.values() if point)
 
 
 def _told_curve(found: Lines, metric: str, x: str) -> str:
@@ -239,8 +233,7 @@ def _curve(section: Section, group: Group, part: str, found: Lines) -> str:
     figure, ax = svg.axes(2.7)
     handles = []
     others = list(dict.fromkeys(line[1] for line in found))
-    values = report_sections.numbers(_drawn(found, metric))
-    svg.scale(ax, "y", values, metrics.unit(metric))
+    svg.scale(ax, "y", _drawn(found, metric), metrics.unit(metric))
     if not numeric:
         ax.set_xticks(range(len(xs)), [str(x) for x in xs])
     elif svg.scale(ax, "x", xs, table.si):
@@ -271,11 +264,8 @@ def _curves(section: Section, group: Group) -> Iterator[Plot]:
     """One plot or, if there are many lines, one for each place on the other axes."""
     metric = next(iter(group.metrics))
     found = lines(section, metric)
-    if not any(report_sections.numbers(section.figures(group))):
-        yield Plot(section.plot_id(group), section.words(group.title), "0 at every point.")
-        return
     parts = [found]
-    if len(found) > MOST_LINES:
+    if len(found) > MOST_LINES and any(_drawn(found, metric)):
         parts = [{line: by_x for line, by_x in found.items() if line[1] == other}
                  for other in dict.fromkeys(line[1] for line in found)]
     several = any(figures["n"] > 1 for figures in section.figures(group))
@@ -290,7 +280,7 @@ def _curves(section: Section, group: Group) -> Iterator[Plot]:
         if len(parts) > 1:
             title += ", " + ", ".join(f"{axis}={value}" for axis, value in next(iter(part))[1])
         end = f"-part-{number}" if number else ""
-        if not any(report_sections.numbers(_drawn(part, metric))):
+        if not any(_drawn(part, metric)):
             yield Plot(section.plot_id(group) + end, title, "0 at every point.")
             continue
         yield Plot(section.plot_id(group) + end, title, _told_curve(part, metric, section.x),
@@ -299,21 +289,21 @@ def _curves(section: Section, group: Group) -> Iterator[Plot]:
 
 # Limbo over time
 
-def _run(folder: Path, boot: int, kind: str, point: Point) -> dict[str, Any] | None:
+def _run(folder: Path, boot: int, kind: str, point: Point) -> dict[str, Any]:
     """What a boot sent about a point, if the folder has it."""
     file = folder / f"boot-{boot}/runs/{kind}.{point['workload']}.{point['path']}.{point['protocol']}"
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def _series(folder: Path, point: Point) -> dict[str, Any] | None:
     """Times in seconds with objects in limbo, from the first boot that has them. kfree_rcu's is the slab's estimate if
     no markers bound it."""
     for rep in point["repetitions"]:
-        run = _run(folder, rep["boot"], "run", point) or {}
+        run = _run(folder, rep["boot"], "run", point)
         series = run.get("series") or {}
         columns, rows = series.get("columns") or [], series.get("rows")
         if not rows or not {"t_ns", "limbo_descriptors", "limbo_pages"} <= set(columns):
@@ -327,8 +317,7 @@ def _series(folder: Path, point: Point) -> dict[str, Any] | None:
         if not metrics.sampled(run["limbo"]):
             return found | {"estimate": not run["limbo"]["exact"]}
         # Samples have no times: they were taken at equal intervals in the window.
-        slab = _run(folder, rep["boot"], "slab", point) or {}
-        objects = np.array(slab.get("objects") or [], dtype=float)
+        objects = np.array(_run(folder, rep["boot"], "slab", point).get("objects") or [], dtype=float)
         times = np.linspace(begin, found["end"], len(objects) + 1)[:-1]
         limbo = np.maximum(0, objects - float(run["params"]["nr_folios"]))
         return found | {"estimate": True, "descriptors": (times, limbo)}
@@ -372,7 +361,6 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
 
 
 def of_section(section: Section, folder: Path) -> list[Plot]:
-    """All plots of a section."""
     found: list[Plot] = []
     if not section.x and section.having("limbo_descriptor_bytes_mean"):
         found += _over_time(section, folder)

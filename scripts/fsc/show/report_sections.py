@@ -215,16 +215,12 @@ def _lookups(section: Section, baseline: str) -> str:
 def _limbo(section: Section) -> str:
     """The mean bytes in limbo of each protocol."""
     kinds = {"limbo_page_bytes_mean": "of pages", "limbo_descriptor_bytes_mean": "of descriptors"}
-    held: dict[str, list[str]] = {}
-    for metric, kind in kinds.items():
-        for point in _believed(section, metric):
-            figures = point["summary"][metric]
-            some = [f"{told(point, metric)} {kind}"] if figures["median"] or figures["high"] else []
-            held.setdefault(point["protocol"], []).extend(some)
+    held = grouped((point["protocol"], f"{told(point, metric)} {kind}" if any(point["summary"][metric][end] for end in ("median", "high")) else "")
+                   for metric, kind in kinds.items() for point in _believed(section, metric))
     if not held:
         return ""
-    nothing = [protocol for protocol, texts in held.items() if not texts]
-    parts = [f"{protocol} {' and '.join(texts)}" for protocol, texts in held.items() if texts]
+    nothing = [protocol for protocol, texts in held.items() if not any(texts)]
+    parts = [f"{protocol} {' and '.join(filter(None, texts))}" for protocol, texts in held.items() if any(texts)]
     parts += [f"nothing under {', '.join(nothing)}"] if nothing else []
     return f"Mean bytes in limbo ({section.title.partition(':')[0]}): {'; '.join(parts)}."
 
@@ -234,21 +230,18 @@ def says(found: list[Section], baseline: str = "", times: bool = False) -> list[
     tests, and no rates if the clock is emulated."""
     points = [point for section in found for point in section.points]
     sentences = []
-    bad = [point for point in points if point["verdict"] != PASS]
-    if bad:
+    if bad := [point for point in points if point["verdict"] != PASS]:
         sentences.append(f"{len(bad)} of {len(points)} points did not pass ({worst([p['verdict'] for p in bad])} at "
                          "worst); their figures are in the table and not in these sentences.")
     plain = [section for section in found if not section.counted and not section.x]
-    rates = next(filter(None, (_lookups(section, baseline) for section in plain)), "")
     limbo = next(filter(None, map(_limbo, plain)), "")
-    sentences += [text for text in (rates, limbo) if text]
+    sentences += filter(None, (next(filter(None, (_lookups(section, baseline) for section in plain)), ""), limbo))
     if limbo and any(section.emulated for section in plain):
         sentences.append(LIMBO_CLOCK)
     if baseline and plain:
         sentences.append("Every arm is tested against every other in time and in turnovers: see the pairs." if times else
                          f"Arms are tested against {baseline} alone, not against each other: no order of them is claimed.")
-    without = list(dict.fromkeys(point["protocol"] for point in points if not summary.holds(point)))
-    if without:
+    if without := dict.fromkeys(point["protocol"] for point in points if not summary.holds(point)):
         sentences.append(f"{', '.join(without)} cannot hold a folio past its section: the figures are of users who "
                          "need not.")
     return sentences

@@ -59,7 +59,6 @@ MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 
 def _boots(env: Figures) -> str:
-    """How many boots there were of each kind."""
     icount = sum(boot["accelerator"] == "icount" for boot in env["boots"])
     plain = len(env["boots"]) - icount
     blocks = env["suite"].get("blocks", 1)
@@ -118,12 +117,6 @@ def all_machines(env: Figures) -> dict[str, str]:
     return machines(env) | {name: f"left out: {why}" for name, why in env["suite"].get("left_out", {}).items()}
 
 
-def _common(env: Figures) -> str:
-    """The words that all boots had on the command line."""
-    lines = [boot["cmdline"].split() for boot in env["boots"] if boot["cmdline"] and boot["accelerator"] != "icount"]
-    return " ".join(word for word in (lines or [[]])[0] if all(word in line for line in lines))
-
-
 def facts(result: Result) -> dict[str, str]:
     """The question, the verdict, and what it was measured on, as text."""
     env = result["environment"]
@@ -136,7 +129,8 @@ def facts(result: Result) -> dict[str, str]:
     if env["suite"].get("boots"):
         release, memory = f"{', '.join(releases(env)) or 'unknown'} (see boots)", "memory (see boots)"
         rcu = rcu and f"{rcu} (more: see boots)"
-        cmdline = f"{_common(env) or 'unknown'} (more: see boots)"
+        first, *others = [boot["cmdline"].split() for boot in env["boots"] if boot["cmdline"] and boot["accelerator"] != "icount"] or [[]]
+        cmdline = f"{' '.join(word for word in first if all(word in other for other in others)) or 'unknown'} (more: see boots)"
     costs = [rep["clock"]["cost_ns"] for point in result["points"] for rep in point["repetitions"]
              if rep["clock"] and "instructions_per_lookup" not in rep["metrics"]]
     return {
@@ -268,8 +262,7 @@ def _less(pairs: list[Figures], by_hand: list[Figures], labels: dict[str, str]) 
     lines = [f"a {lookup} of ... is shown to take less time than one of"]
     for name in sorted(found, key=lambda name: (-len(found[name]), [*labels].index(name))):
         lines += wrap(", ".join(sorted(found[name], key=[*labels].index)), f"{labels[name]:<{NAME}}")
-    doubted = only_in_harness(pairs, by_hand)
-    if doubted:
+    if doubted := only_in_harness(pairs, by_hand):
         told = "; ".join(f"{name} than {', '.join(others)}" for name, others in doubted.items())
         lines += wrap(f"of these by hand not shown: {told}")
     return [*lines, ""]
@@ -343,21 +336,14 @@ def _instruction_table(points: list[Figures]) -> list[str]:
     labels = {point["protocol"]: label(point) for point in points}
     for point in points:
         figures.setdefault(point["protocol"], {}).update(point["summary"])
-    columns = [("instructions_per_lookup", 10), ("opencoded_instructions_per_lookup", 9),
-               ("instructions_per_lookup_over_opencoded", 9), ("instructions_per_turnover", 11)]
+    columns = {"instructions_per_lookup": "{:,.1f}", "opencoded_instructions_per_lookup": "{:,.1f}",
+               "instructions_per_lookup_over_opencoded": "{:.3f}x", "instructions_per_turnover": "{:,.0f}"}
+    widths = (10, 9, 9, 11)
     lookup = lookups(points[0]["path"]).removesuffix("s")
-    lines = [row("", [("per", 10), ("by hand", 9), ("of that", 9), ("per", 11)]),
-             row("", [(lookup, 10), ("", 9), ("", 9), ("turnover", 11)])]
-    for protocol, own in figures.items():
-        cells = []
-        for name, width in columns:
-            found = own.get(name)
-            over = name.endswith("_over_opencoded")
-            cells.append(("-" if not found else f"{found['median']:.3f}x" if over
-                          else f"{found['median']:,.0f}" if name.endswith("_per_turnover")
-                          else f"{found['median']:,.1f}", width))
-        lines.append(row(labels[protocol], cells))
-    return lines + [""]
+    rows = [["", "per", "by hand", "of that", "per"], ["", lookup, "", "", "turnover"]]
+    rows += [[labels[protocol], *(how.format(own[name]["median"]) if name in own else "-" for name, how in columns.items())]
+             for protocol, own in figures.items()]
+    return [*(row(head, [*zip(cells, widths)]) for head, *cells in rows), ""]
 
 
 # Shown if there is such a metric.
@@ -413,17 +399,15 @@ def legend(result: Result) -> list[str]:
     """What the words and figures mean, a paragraph each."""
     env = result["environment"]
     baseline = env["suite"]["baseline"]
-    seen = {figures["coverage"] for point in result["points"]
-            for figures in point["summary"].values() if figures["coverage"] is not None}
-    counts = {figures["n"] for point in result["points"] for figures in point["summary"].values()
-              if figures["coverage"] is not None}
+    seen = [(figures["n"], figures["coverage"]) for point in result["points"] for figures in point["summary"].values()
+            if figures["coverage"] is not None]
     found: list[str] = []
     estimates = any(estimated(point, name) for point in result["points"] for name in point["summary"])
     if seen:
-        n = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+        counts, coverages = zip(*seen)
         times = env["suite"].get("times", False)
-        found.append(f"median [interval]: of n = {n} {'windows, the interval over boots' if times else 'boots'}; order "
-                     f"statistics, exact coverage {100 * min(seen):.1f}%; none where all are alike. k, M: thousand, million; "
+        found.append(f"median [interval]: of n = {table.span(counts)} {'windows, the interval over boots' if times else 'boots'}; order "
+                     f"statistics, exact coverage {100 * min(coverages):.1f}%; none where all are alike. k, M: thousand, million; "
                      "of bytes (B): 1024. They are boots of one run: a run on another day may lie outside of the "
                      "interval." + " ~: an estimate, see the notes." * estimates)
         if compared := _compared(result):
@@ -468,9 +452,8 @@ def render(result: Result) -> str:
 
 def _engine(result: Result) -> str:
     """A part of a result: its suite, and what it ran on."""
-    env = result["environment"]
-    accelerators = list(dict.fromkeys(boot["accelerator"] for boot in env["boots"])) or ["nothing"]
-    return f"{env['suite']['name']} by {' and '.join(accelerators)}"
+    accelerators = dict.fromkeys(boot["accelerator"] for boot in result["environment"]["boots"])
+    return f"{result['environment']['suite']['name']} by {' and '.join(accelerators) or 'nothing'}"
 
 
 def _part(result: Result, alone: bool) -> list[str]:
@@ -491,9 +474,6 @@ def _part(result: Result, alone: bool) -> list[str]:
     lines += [*model.render(said), ""] if isinstance(said, model.Model) else []
     for text in legend(result):
         lines += wrap(text)
-    found = notes(result)
-    if found:
-        lines += ["", "Notes:"]
-        for text in found:
-            lines += wrap(" ".join(text.split()), "- ")
+    if found := [line for text in notes(result) for line in wrap(" ".join(text.split()), "- ")]:
+        lines += ["", "Notes:", *found]
     return lines

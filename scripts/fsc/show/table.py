@@ -2,7 +2,7 @@
 """Plain text that fits a mail: numbers in three digits, rows in 72 columns."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,7 @@ def _scaled(value: float, step: int, suffixes: tuple[str, ...]) -> str:
             value /= step
     if value == 0:
         return "0"
-    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    if 0 < abs(value) < 0.995:
-        digits = 3
+    digits = 3 if abs(value) < 0.995 else 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
     text = f"{value:.{digits}f}"
     if digits and suffix == suffixes[0]:
         text = text.rstrip("0").rstrip(".") or "0"
@@ -49,6 +47,12 @@ def size(value: float) -> str:
 
 def nanoseconds(value: float) -> str:
     return _scaled(value, 1000, ("ns", "us", "ms", "s"))
+
+
+def span(values: Iterable[Any], unit: Callable[[Any], str] = str) -> str:
+    """From the smallest to the largest; one, if they look alike."""
+    found = sorted(values)
+    return " to ".join(dict.fromkeys(map(unit, (found[0], found[-1]))))
 
 
 def interval(figures: dict[str, Any], unit: Unit) -> str:
