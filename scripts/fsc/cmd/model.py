@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -151,16 +152,12 @@ class Model:
         # call_rcu_hurry waits for the same as call_rcu: do not show both.
         arms = [arm for arm in self.arms if arm.deferral != "call_rcu_hurry"
                 or arm.label.replace("call_rcu_hurry", "call_rcu") not in labels]
-        for arm in arms:
-            if arm.constant:
-                yield Extrapolated(arm, 0, None, None, arm.held(cpus) * arm.descriptor, 0)
-        for rate in rates:
-            for arm in arms:
-                if arm.constant:
-                    continue
-                period = gp_ns or arm.gp_ns(rate / cpus)
-                batching, each = arm.batching_ns(rate / cpus, period), arm.descriptor + arm.pages
-                yield Extrapolated(arm, rate, period, batching, rate * (period + batching) / 1e9 * each, each)
+        for arm in (arm for arm in arms if arm.constant):
+            yield Extrapolated(arm, 0, None, None, arm.held(cpus) * arm.descriptor, 0)
+        for rate, arm in product(rates, (arm for arm in arms if not arm.constant)):
+            period = gp_ns or arm.gp_ns(rate / cpus)
+            batching, each = arm.batching_ns(rate / cpus, period), arm.descriptor + arm.pages
+            yield Extrapolated(arm, rate, period, batching, rate * (period + batching) / 1e9 * each, each)
 
 
 def _load(point: Point) -> tuple[tuple[str, Any], ...]:
@@ -204,9 +201,8 @@ def _point(point: Point, arm: Arm, vcpus: int) -> Iterator[Predicted]:
     waited, little = (point["summary"].get(metric, {}).get("median")
                       for metric in ("limbo_wait_ns_mean", "limbo_over_little"))
     estimated = any(rep["limbo"] and not rep["limbo"]["exact"] for rep in reps)
-    for metric, each in (("limbo_descriptor_bytes_mean", arm.descriptor), ("limbo_page_bytes_mean", arm.pages)):
+    for metric, each, pages in (("limbo_descriptor_bytes_mean", arm.descriptor, False), ("limbo_page_bytes_mean", arm.pages, True)):
         if each and metric in point["summary"]:
-            pages = "page" in metric
             yield Predicted(arm, pages, rate, gp, batching, objects * each, point["summary"][metric]["median"],
                             estimated and not pages, waited, little)
 
@@ -352,10 +348,8 @@ def _text(found: Table) -> list[str]:
 
 def render(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: float | None = None) -> list[str]:
     """The tables and how to read them, as text."""
-    lines = [line for found in tables(model, rates, cpus, gp_ns) for line in _text(found)]
-    for text in legend(model, gp_ns is not None):
-        lines += wrap(text)
-    return lines
+    return ([line for found in tables(model, rates, cpus, gp_ns) for line in _text(found)]
+            + [line for text in legend(model, gp_ns is not None) for line in wrap(text)])
 
 
 def arguments(command: argparse.ArgumentParser) -> None:

@@ -94,23 +94,18 @@ def count(params: list[str], warmup_ms: int | None) -> dict[str, Any]:
             "not_counted": [] if perf_run.has_pmu() else list(HARDWARE)}
 
 
-def _value(event: str, value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.1f} ms" if event == "task-clock" else f"{value:,.0f}"
-
-
 def render(found: dict[str, Any]) -> str:
     """A table: a line for each event, columns for roles, then for threads if a role has several."""
     columns = {f"{role}s": events for role, events in found["roles"].items()}
     if len(found["threads"]) > len(columns):
         columns |= {name.removeprefix("fsc_"): events for name, events in found["threads"].items()}
     names = dict.fromkeys(event for events in columns.values() for event in events)
+    texts = {name: {event: "-" if value is None else f"{value:,.1f} ms" if event == "task-clock" else f"{value:,.0f}"
+                    for event, value in events.items()} for name, events in columns.items()}
     lines = [f"{found['window_ns'] / 1e6:,.0f} ms measured, {found['counters']['lookups']:,} lookups, "
              f"{found['counters']['turnovers']:,} turnovers", "",
              f"{'':<18}" + "".join(f"{name:>16}" for name in columns)]
-    lines += [f"{name:<18}" + "".join(f"{_value(name, events.get(name)):>16}" for events in columns.values())
-              for name in names]
+    lines += [f"{name:<18}" + "".join(f"{own.get(name, '-'):>16}" for own in texts.values()) for name in names]
     if found["not_counted"]:
         lines += ["", f"no PMU: {', '.join(found['not_counted'])} cannot be counted here"]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,6 @@ from ..suite.suite import Suite
 from ..vm import bootwords
 from .result import NOT_MEASURED, BootRecord
 
-
 # What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
@@ -29,6 +28,7 @@ _MOSTLY_HUGE = 0.8
 # RCU's settings, by the kernel's names: guest/point.sh, rcu().
 RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
 SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
+_OF_A_SUITE = ("name", "question", "seed", "repetitions", "times", "no_times", "blocks", "within", "minutes", "baseline", "against", "left_out")
 
 
 def _git(*words: str) -> str:
@@ -45,26 +45,21 @@ def revision() -> str:
     return found + ("-dirty" if _git("status", "--porcelain", "--", *SOURCES) else "")
 
 
-def _ranges(cpus: list[int]) -> str:
-    """CPUs as the kernel lists them: 0-2,5."""
-    starts = [cpu for cpu in cpus if cpu - 1 not in cpus]
-    ends = [cpu for cpu in cpus if cpu + 1 not in cpus]
-    return ",".join(f"{start}" if start == end else f"{start}-{end}" for start, end in zip(starts, ends))
-
-
 def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
     """RCU's settings, None for those the kernel does not have, and the CPUs with offloaded callbacks."""
     if "took.rcu_nocbs" not in said:
         return None
-    offloaded = sorted(map(int, said["took.rcu_nocbs"].split()))
-    return {name: bootwords.number(said.get(f"rcu.{name}", "")) for name in RCU} | {"nocb_cpus": _ranges(offloaded)}
+    cpus = sorted(map(int, said["took.rcu_nocbs"].split()))
+    # As the kernel lists them: 0-2,5.
+    ends = zip((cpu for cpu in cpus if cpu - 1 not in cpus), (cpu for cpu in cpus if cpu + 1 not in cpus))
+    return {name: bootwords.number(said.get(f"rcu.{name}", "")) for name in RCU} | {
+        "nocb_cpus": ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in ends)}
 
 
 def _sheaf_capacity(boot: BootRecord | None) -> str | None:
     """Objects in a sheaf of the descriptors' cache: one number, unless the caches of the protocols differ."""
     layouts = [boot.json(name) or {} for name in boot.blobs if name.startswith("slab/")] if boot else []
-    found = {layout["sheaf_capacity"] for layout in layouts if layout.get("sheaf_capacity") is not None}
-    return ", ".join(map(str, sorted(found))) or None
+    return ", ".join(map(str, sorted({layout.get("sheaf_capacity") for layout in layouts} - {None}))) or None
 
 
 def huge_share(environment: dict[str, Any]) -> str:
@@ -108,10 +103,8 @@ def machine(boot: BootRecord | None) -> dict[str, Any]:
 def _said(boot: BootRecord) -> dict[str, Any]:
     """The facts of a boot that may differ in the next one."""
     found = machine(boot)
-    kernel = found["kernel"] or {}
-    return {"uname": found["uname"], "release": kernel.get("release"), "preempt": kernel.get("preempt"),
-            "cmdline": found["cmdline"], "memory": found["memory"], "rcu": found["rcu"],
-            "sheaf_capacity": found["sheaf_capacity"]}
+    return ({name: (found["kernel"] or {}).get(name) for name in ("release", "preempt")}
+            | {name: found[name] for name in ("uname", "cmdline", "memory", "rcu", "sheaf_capacity")})
 
 
 def releases(environment: dict[str, Any]) -> list[str]:
@@ -145,23 +138,17 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
     found = machine(plain or icount)
     # HOST=1 on a machine that is itself emulated has no better clock.
     emulated = emulated or "QEMU TCG" in (found["cpu"] or "")
-    now = datetime.datetime.now(datetime.timezone.utc)
     return found | {
         "icount": machine(icount) if icount else None,
         "times_emulated": emulated, "revision": revision(),
-        "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "interrupted": interrupted,
-        "suite": {"name": suite.name, "question": suite.question, "seed": suite.seed,
-                  "repetitions": suite.repetitions, "times": suite.times, "no_times": suite.no_times, "blocks": suite.blocks, "within": suite.within,
-                  "minutes": suite.minutes, "baseline": suite.baseline,
-                  "workloads": {point.workload: point.title for point in suite.points},
-                  "curves": {workload: {"x": curve.x, "show": list(curve.show)}
-                             for workload, curve in suite.curves.items()},
-                  "against": suite.against,
-                  "boots": {name: {key: getattr(guest, key) for key in ("title", "cmdline", "flavour", "memory_mb")}
-                            for name, guest in suite.guests.items()},
-                  "left_out": suite.left_out},
-        "boots": [{"boot": boot.number, "name": boot.name, "accelerator": boot.accelerator, "state": boot.state,
-                   "reason": boot.reason, "first": boot.first, "at_boot": boot.at_boot, "seconds": round(boot.seconds, 1),
-                   "order": [point.id for point in boot.points]} | _said(boot) for boot in boots],
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "interrupted": interrupted,
+        "suite": {name: getattr(suite, name) for name in _OF_A_SUITE} | {
+            "workloads": {point.workload: point.title for point in suite.points},
+            "curves": {workload: {"x": curve.x, "show": list(curve.show)} for workload, curve in suite.curves.items()},
+            "boots": {name: {key: getattr(guest, key) for key in ("title", "cmdline", "flavour", "memory_mb")}
+                      for name, guest in suite.guests.items()}},
+        "boots": [{name: getattr(boot, name) for name in ("name", "accelerator", "state", "reason", "first", "at_boot")} | {
+            "boot": boot.number, "seconds": round(boot.seconds, 1), "order": [point.id for point in boot.points]} | _said(boot)
+            for boot in boots],
         "not_measured": NOT_MEASURED,
     }

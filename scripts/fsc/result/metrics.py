@@ -255,7 +255,6 @@ def cached(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any] |
 
 
 def layout(slab: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The kernel's layout of the descriptors' cache."""
     return {name: slab.get(name) for name in LAYOUT} if slab else None
 
 
@@ -286,10 +285,10 @@ def _waits(figures: dict[str, Any]) -> dict[str, float]:
     with a hundred waits and, for the second, one object in limbo at least: fewer are chance."""
     if not figures.get("released") or (figures.get("waits") or 0) < ENOUGH_WAITS:
         return {}
-    values = {"limbo_wait_ns_mean": figures["wait_ns"] / figures["released"]}
     expected = figures["waited_ns"] / figures["window_ns"] * figures["frees"] / figures["waits"]
     mean_objects = (figures["descriptor_objects_mean_milli"] or 0) / 1000
-    return values | ({"limbo_over_little": mean_objects / expected} if expected and mean_objects >= 1 else {})
+    return {"limbo_wait_ns_mean": figures["wait_ns"] / figures["released"]} | (
+        {"limbo_over_little": mean_objects / expected} if expected and mean_objects >= 1 else {})
 
 
 def _rest(run: dict[str, Any], figures: dict[str, Any]) -> float | None:
@@ -386,17 +385,12 @@ def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | N
 def beside(run: dict[str, Any], timed: dict[str, dict[str, Any]]) -> dict[str, float]:
     """What was timed beside a point with one reader, in the same boot: the same by hand, and what the kernel itself does."""
     ns = {name: one["ns"] / one["lookups"] for name, one in timed.items() if one["lookups"] and one["good"]}
-    rate = run["rates"]["lookups_per_second"]
-    own = run["params"]["nr_readers"] * 1e9 / rate if rate else None
-
-    def over(other: str) -> float | None:
-        return ns[other] / ns["filemap_get_folio"] if {other, "filemap_get_folio"} <= ns.keys() else None
-
-    found = {"opencoded_ns_per_lookup": ns.get("opencoded"), "called_ns": ns.get("called"),
-             "filemap_get_folio_ns": ns.get("filemap_get_folio"), "kernel_read_ns": ns.get("kernel_read"),
-             "ns_per_lookup_over_opencoded": own / ns["opencoded"] if own and "opencoded" in ns else None,
-             "opencoded_ns_over_filemap_get_folio": over("opencoded"), "called_ns_over_filemap_get_folio": over("called")}
-    return {name: value for name, value in found.items() if value is not None}
+    found = {BY_HAND if name == "opencoded" else f"{name}_ns": value for name, value in ns.items()}
+    if "opencoded" in ns and (rate := run["rates"]["lookups_per_second"]):
+        found["ns_per_lookup_over_opencoded"] = run["params"]["nr_readers"] * 1e9 / rate / ns["opencoded"]
+    if "filemap_get_folio" in ns:
+        found |= {f"{name}_ns_over_filemap_get_folio": ns[name] / ns["filemap_get_folio"] for name in ("opencoded", "called") if name in ns}
+    return found
 
 
 def icount(run: dict[str, Any], opencoded: dict[str, Any] | None) -> dict[str, float]:

@@ -188,21 +188,18 @@ def words(result: dict[str, Any], of: list[Row]) -> list[str]:
 
 def render(result: dict[str, Any], shown: Sequence[str]) -> list[str]:
     """The table of how often comparisons between workloads err."""
-    of = list(rows(result, shown))
+    of, suite = list(rows(result, shown)), result["environment"]["suite"]
     if not of:
         return []
-    if result["environment"]["suite"].get("times"):
-        return ["--- how often this comparison errs ---", "", *(line for text in words(result, of) for line in table.wrap(text)), ""]
-    pairs, last = against_of(result["environment"]["suite"]), ""
-    name, widths = 37, (8, 8, 10, 8)
-    lines = ["--- how often this comparison errs ---", "",
-             (" " * name + "".join(f"{head:>{width}}" for head, width in zip(HEADS, widths)))]
-    for one in of:
-        head = f"{table.place(one.path, one.workload)} against {pairs[one.workload]}, {one.protocol}:"
-        lines += table.wrap(head) if head != last else []
-        last = head
-        own = zip(cells(one.power), widths)
-        lines.append(f"{curves.title(one.metric):<{name}}" + "".join(f"{cell:>{width}}" for cell, width in own))
-    for text in ["", *words(result, of)]:
-        lines += table.wrap(text)
-    return lines + [""]
+
+    def line(head: str, *texts: str) -> str:
+        return f"{head:<37}" + "".join(f"{text:>{width}}" for text, width in zip(texts, (8, 8, 10, 8)))
+
+    lines = ["--- how often this comparison errs ---", ""]
+    if not suite.get("times"):
+        lines.append(line("", *HEADS))
+        for head, own in grouped((f"{table.place(one.path, one.workload)} against {against_of(suite)[one.workload]}, {one.protocol}:", one)
+                                 for one in of).items():
+            lines += table.wrap(head) + [line(curves.title(one.metric), *cells(one.power)) for one in own]
+        lines.append("")
+    return lines + [text for paragraph in words(result, of) for text in table.wrap(paragraph)] + [""]
