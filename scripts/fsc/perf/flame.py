@@ -20,21 +20,15 @@ _LETTER = 6.6        # width in 11px monospace
 _THINNEST = 0.3      # narrower boxes are not drawn
 
 
-def _stack(recording: Recording, sample) -> Stack:
-    found = []
-    for frame, inlined in recording.chain(sample):
-        found += [step.function + INLINED for step in inlined[:-1]]
-        found.append(inlined[-1].function if inlined else frame.symbol)
-    return (recording.name(sample), *reversed(found))
-
-
 def fold(recording: Recording, everybody: bool = False) -> dict[Stack, float]:
     """ns by stack, for the run's threads and for threads that did its deferred work."""
     found: dict[Stack, float] = defaultdict(float)
     for sample in recording.script.samples:
         name = recording.name(sample)
         if everybody or role_of(name) or where_is(name, functions_of(recording, sample), True)[0]:
-            found[_stack(recording, sample)] += recording.script.time_ns(sample)
+            stack = [function for frame, inlined in recording.chain(sample) for function in (
+                *(step.function + INLINED for step in inlined[:-1]), inlined[-1].function if inlined else frame.symbol)]
+            found[name, *reversed(stack)] += recording.script.time_ns(sample)
     return dict(found)
 
 
@@ -93,7 +87,6 @@ def write(recording: Recording, file: Path, everybody: bool = False) -> str:
 
 
 def draw(stacks: dict[Stack, float], title: str) -> str:
-    """The SVG of folded stacks."""
     root = _tree(stacks)
     base = _TOP + (root.depth() - 1) * _HEIGHT
     height = base + _MARGIN

@@ -44,7 +44,6 @@ class Thread:
         return ordered[max(math.ceil(len(ordered) * share), 1) - 1] if ordered else 0
 
     def document(self) -> dict[str, Any]:
-        """For JSON."""
         return {"name": self.name, "cpus": sorted(self.cpus), "switches": self.switches, "preempted": self.preempted,
                 "ran_ns": self.ran_ns, "delays": len(self.delays_ns), "delay_ns": sum(self.delays_ns),
                 "delay_p50_ns": self.delay_ns(0.5), "delay_p99_ns": self.delay_ns(0.99), "delay_max_ns": self.delay_ns(1),

@@ -3,7 +3,6 @@
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..show.table import wrap
@@ -73,26 +72,6 @@ def part_of(role: str, functions: list[str], refcounted: bool = True) -> str | N
     return None
 
 
-@dataclass
-class Share:
-    samples: int = 0
-    ns: float = 0
-
-    def add(self, ns: float) -> None:
-        self.samples += 1
-        self.ns += ns
-
-
-@dataclass
-class Split:
-    """Where the time went. Each sample of a reader or freer is in one part of its role, or deferred work."""
-    parts: dict[str, dict[str, Share]] = field(default_factory=lambda: {
-        role: {part: Share() for part in (*parts, *([INTERRUPTS, DEFERRED] if role != DEFERRED else []))}
-        for role, parts in PARTS.items()})
-    lines: dict[tuple[str, str, str, str], Share] = field(default_factory=lambda: defaultdict(Share))
-    ran_on: dict[str, float] = field(default_factory=lambda: defaultdict(float))    # ns of deferred work by thread
-
-
 def functions_of(recording: Recording, sample: Sample) -> list[str]:
     found = []
     for frame, inlined in recording.chain(sample):
@@ -126,30 +105,25 @@ def where_is(name: str, functions: list[str], refcounted: bool) -> tuple[str, st
     return (role, INTERRUPTS) if role else ("", "")
 
 
-def split(recording: Recording) -> Split:
-    """Assign every sample to its role and part."""
-    found, refcounted = Split(), bool(recording.run["resolved"]["refcounted"])
-    for sample in recording.script.samples:
-        name, ns = recording.name(sample), recording.script.time_ns(sample)
-        functions = functions_of(recording, sample)
-        role, part = where_is(name, functions, refcounted)
-        own = role_of(name)
+def document(recording: Recording) -> dict[str, Any]:
+    """Where the time went, as JSON. Each sample of a reader or freer is in one part of its role, or deferred work."""
+    script, refcounted = recording.script, bool(recording.run["resolved"]["refcounted"])
+    # Samples and ns by role and part, and by these with symbol and line.
+    shares: dict[tuple[str, ...], list[float]] = defaultdict(lambda: [0, 0])
+    ran_on: dict[str, float] = defaultdict(float)    # ns of deferred work by thread
+    for sample in script.samples:
+        name, ns = recording.name(sample), script.time_ns(sample)
+        role, part = where_is(name, functions_of(recording, sample), refcounted)
         if not role:
             continue
-        found.parts[role][part].add(ns)
+        keys = [(role, part), (role, part, *line_of(recording, sample))]
         if role == DEFERRED:
-            found.ran_on[name] += ns
-            if own:
-                # It ran in the thread's time, so it is charged to the thread, too.
-                found.parts[own][DEFERRED].add(ns)
-        symbol, place = line_of(recording, sample)
-        found.lines[role, part, symbol, place].add(ns)
-    return found
-
-
-def document(recording: Recording) -> dict[str, Any]:
-    """The split as JSON."""
-    found, script = split(recording), recording.script
+            ran_on[name] += ns
+            # It ran in the thread's time, so it is charged to the thread, too.
+            keys += [(role_of(name), DEFERRED)] * bool(role_of(name))
+        for key in keys:
+            shares[key][0] += 1
+            shares[key][1] += ns
     counted = {f"fsc_{thread['name']}": thread["cpu_ns"] for thread in recording.run["threads"]}
     ran: dict[str, int] = defaultdict(int)
     for (_, tid), ns in script.run_ns.items():
@@ -157,22 +131,23 @@ def document(recording: Recording) -> dict[str, Any]:
     threads = [{"name": name, "tid": tid, "recorded_ns": ran[name], "cpu_ns": counted[name]}
                for tid, name in recording.threads.items()]
     roles = {}
-    for role, parts in found.parts.items():
+    for role, parts in PARTS.items():
         members = [thread for thread in threads if role_of(thread["name"]) == role]
+        own = {part: shares[role, part] for part in (*parts, *([INTERRUPTS, DEFERRED] if role != DEFERRED else []))}
         roles[role] = {
             "threads": len(members),
             "cpu_ns": sum(thread["cpu_ns"] for thread in members) if role != DEFERRED else None,
-            "parts_ns": round(sum(share.ns for share in parts.values())),
-            "parts": {part: {"samples": share.samples, "ns": round(share.ns)} for part, share in parts.items()},
+            "parts_ns": round(sum(ns for _, ns in own.values())),
+            "parts": {part: {"samples": samples, "ns": round(ns)} for part, (samples, ns) in own.items()},
         }
-    lines = sorted(found.lines.items(), key=lambda item: -item[1].ns)
+    lines = sorted((item for item in shares.items() if len(item[0]) > 2), key=lambda item: -item[1][1])
     return {
         "event": recording.event, "note": recording.note, "lost_samples": script.lost,
         "recorded_ns": script.recorded_ns, "window_ns": recording.run["window"]["window_ns"],
         "params": recording.run["params"], "threads": threads, "roles": roles,
-        "deferred_on": {name: round(ns) for name, ns in sorted(found.ran_on.items(), key=lambda item: -item[1])},
-        "lines": [{"role": role, "part": part, "symbol": symbol, "line": place, "samples": share.samples,
-                   "ns": round(share.ns)} for (role, part, symbol, place), share in lines],
+        "deferred_on": {name: round(ns) for name, ns in sorted(ran_on.items(), key=lambda item: -item[1])},
+        "lines": [{"role": role, "part": part, "symbol": symbol, "line": place, "samples": samples, "ns": round(ns)}
+                  for (role, part, symbol, place), (samples, ns) in lines],
     }
 
 

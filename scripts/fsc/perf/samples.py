@@ -57,7 +57,6 @@ class Sample:
 
 @dataclass
 class Script:
-    """A recording."""
     samples: list[Sample] = field(default_factory=list)
     run_ns: dict[Task, int] = field(default_factory=dict)
     recorded_ns: int = 0    # from the first sample to the last
@@ -95,22 +94,15 @@ def _frames(lines: Iterator[str]) -> tuple[Frame, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _Event:
-    time: int
-    task: Task
-    ran: bool    # until @time
-
-
-def _run_ns(events: list[_Event], begin: int, end: int) -> dict[Task, int]:
-    """How long each task ran: with @ran, since the previous event on its CPU."""
+def _run_ns(events: list[tuple[int, Task, bool]], begin: int, end: int) -> dict[Task, int]:
+    """How long each task ran. An event is a time, and a task that, if so, @ran until then, since the previous event on its CPU."""
     found: dict[Task, int] = defaultdict(int)
     last: dict[int, int] = {}
-    for event in events:
-        now = min(max(event.time, begin), end)
-        if event.ran:
-            found[event.task] += now - last.get(event.task[0], begin)
-        last[event.task[0]] = now
+    for time, task, ran in events:
+        now = min(max(time, begin), end)
+        if ran:
+            found[task] += now - last.get(task[0], begin)
+        last[task[0]] = now
     return found
 
 
@@ -134,7 +126,7 @@ def parse(lines: Iterable[str]) -> Script:
             script.samples.append(Sample(comm, task[1], task[0], int(sampled["period"]), frames))
             window.append(now)
         if sampled or "_SWITCH" in what:
-            events.append(_Event(now, task, bool(sampled) or " OUT" in what))
+            events.append((now, task, bool(sampled) or " OUT" in what))
     if window:
         script.recorded_ns = max(window) - min(window)
         script.run_ns = _run_ns(events, min(window), max(window))
