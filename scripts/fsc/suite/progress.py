@@ -27,8 +27,6 @@ def figures(point: Point, run: dict[str, Any], limbo: dict[str, Any]) -> str:
 
 
 class Line:
-    """One line of progress."""
-
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._tty = self._stream.isatty()
@@ -52,16 +50,14 @@ class Line:
 class Ticker(Line):
     """Takes texts as often as the caller likes, and shows one now and then."""
 
-    def __init__(self, every_s: float, stream: TextIO | None = None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(stream)
+    def __init__(self, every_s: float) -> None:
+        super().__init__()
         self._every_s = 0 if self._tty else every_s
-        self._clock = clock
-        self._last = clock()
+        self._last = time.monotonic()
 
     def tell(self, text: str) -> None:
-        if self._clock() - self._last >= self._every_s:
-            self._last = self._clock()
+        if time.monotonic() - self._last >= self._every_s:
+            self._last = time.monotonic()
             self._show(text)
 
 
@@ -99,7 +95,6 @@ class Progress(Line):
         self._show(f"[{self._done}/{len(self._plan)}] {text}")
 
     def add(self, plan: list[float]) -> None:
-        """Add the points of another boot."""
         self._plan += plan
 
     def leave_out(self, text: str, points: int) -> None:

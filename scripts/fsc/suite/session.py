@@ -74,10 +74,6 @@ def keep_command(folder: Path, argv: list[str] | None = None) -> None:
         f"# at revision {environment.revision()}, in the top folder:\n{again(argv or sys.argv)}\n")
 
 
-def _name(accel: Accel | None) -> str:
-    return accel.name if accel else "host"
-
-
 @dataclass
 class Session:
     """Boots of one suite on one kernel; accel None: on this machine itself."""
@@ -117,7 +113,7 @@ class Session:
         at = image.stat() if image.is_file() else None
         words = [kernel.release, str(image), *([f"{at.st_size}", f"{at.st_mtime_ns}"] if at else [])]
         return {"sources": self._sources, "kernel": " ".join(words), "vcpus": str(self.vcpus),
-                "memory": str(guest.memory_mb or self.memory_mb), "cmdline": guest.cmdline, "accelerator": _name(accel)}
+                "memory": str(guest.memory_mb or self.memory_mb), "cmdline": guest.cmdline, "accelerator": accel.name if accel else "host"}
 
     def run(self, passes: list[tuple[list[Point], Accel | None]]) -> dict[str, Any]:
         """Do all passes unless one dies or is interrupted; return the result.
@@ -150,7 +146,8 @@ class Session:
             progress.end()
         try:
             if self.boots and all(boot.state == SETUP for boot in self.boots):
-                raise SetupError(self._causes())
+                one, *others = {boot.reason for boot in self.boots}
+                raise SetupError("; ".join(f"boot {boot.name or '-'}: {boot.reason}" for boot in self.boots) if others else one)
             found = self._result(interrupted)
             if not self.part:
                 result.write(self.folder / result.NAME, found)
@@ -172,11 +169,6 @@ class Session:
         wide = result.widest(found, metrics.TIME)
         return (wide is None or wide > self.suite.within) and seconds * (number + 1) / number < self.suite.minutes * 60
 
-    def _causes(self) -> str:
-        """Why no machine at all is available."""
-        reasons = {boot.reason for boot in self.boots}
-        return reasons.pop() if len(reasons) == 1 else "; ".join(f"boot {boot.name or '-'}: {boot.reason}" for boot in self.boots)
-
     def _result(self, interrupted: str) -> dict[str, Any]:
         emulated = self.accel is not None and self.accel.emulated
         found = result.build(self.suite, self.boots, environment.gather(self.suite, self.boots, emulated, interrupted))
@@ -192,7 +184,7 @@ class Session:
         return record
 
     def _boot(self, points: list[Point], accel: Accel | None, progress: Progress, name: str) -> BootRecord:
-        record = BootRecord(len(self.boots) + 1, points, _name(accel))
+        record = BootRecord(len(self.boots) + 1, points, accel.name if accel else "host")
         self.boots.append(record)
         outdir = self.folder / f"boot-{record.number}"
         guest = self.suite.guest(points)
@@ -222,18 +214,15 @@ class Session:
         if accel is None:
             script = guest_script.script(points, None, str(guest_script.POINT_SH))
             return host.boot(script, self.modules / "folioscale.ko", on_blob, guest_script.timeout_s(points), outdir)
-        return vm.boot(vm.BootSpec(
-            kernel=self._kernel(guest), job=guest_script.script(points, accel), accel=accel,
-            timeout_s=guest_script.timeout_s(points), outdir=outdir, files=self._files(points),
-            vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
-            cmdline=guest.cmdline.split(), on_blob=on_blob, again=again))
-
-    def _files(self, points: list[Point]) -> dict[str, Path]:
-        modules = self.modules / self.suite.guest(points).flavour
-        files = {"/point.sh": guest_script.POINT_SH, "/folioscale.ko": modules / "folioscale.ko"}
         # If it was not built, the guest reports that there is no open-coded loop.
         opencodeds = self.modules.rglob("fsc_opencoded.ko") if any(point.opencoded for point in points) else ()
-        return files | {"/fsc_opencoded.ko": opencoded for opencoded in opencodeds}
+        return vm.boot(vm.BootSpec(
+            kernel=self._kernel(guest), job=guest_script.script(points, accel), accel=accel,
+            timeout_s=guest_script.timeout_s(points), outdir=outdir, files={
+                "/point.sh": guest_script.POINT_SH, "/folioscale.ko": self.modules / guest.flavour / "folioscale.ko",
+                **{"/fsc_opencoded.ko": opencoded for opencoded in opencodeds}},
+            vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
+            cmdline=guest.cmdline.split(), on_blob=on_blob, again=again))
 
     def _keeper(self, record: BootRecord, outdir: Path, progress: Progress, name: str) -> OnBlob:
         """A handler for blobs: it writes them to disk at once, and checks that the machine is fair."""

@@ -86,18 +86,6 @@ class _Loader:
                     most, found = len(keys), number
         return found
 
-    def axis(self, table: tuple[str, ...], key: str, value: Any) -> list[int | str]:
-        """The values of one axis of a matrix."""
-        if key == BOOT and (unknown := [one for one in value if one not in self.guests]):
-            self.refuse((*table, "matrix", key), f"no [boot.{unknown[0]}]; known: {', '.join(self.guests) or 'none'}")
-        return list(doubled(self.cpus)) if value == "1..cpus" else value
-
-    def guest(self, name: str, found: dict[str, Any]) -> Guest:
-        """A machine that points may be booted in."""
-        if {"since", "before"} <= set(found) and versions.numbers(found["since"]) >= versions.numbers(found["before"]):
-            self.refuse((BOOT, name, "before"), f"'before' must be newer than 'since', which is {found['since']}")
-        return Guest(**found)
-
     def places(self, table: tuple[str, ...], names: dict[str, Any]) -> list[tuple[str, str]]:
         """Each path with each of its protocols."""
         if names["protocols"] != "all":
@@ -138,8 +126,10 @@ class _Loader:
 
     def cells(self, table: tuple[str, ...], found: dict[str, Any], names: dict[str, Any]) -> list[dict[str, Any]]:
         """Every place of a matrix that is not excluded: path, protocol, axes, and its own params."""
-        places = self.places(table, names)
-        matrix = {key: self.axis(table, key, value) for key, value in found.get("matrix", {}).items()}
+        places, matrix = self.places(table, names), found.get("matrix", {})
+        if unknown := [one for one in matrix.get(BOOT, ()) if one not in self.guests]:
+            self.refuse((*table, "matrix", BOOT), f"no [boot.{unknown[0]}]; known: {', '.join(self.guests) or 'none'}")
+        matrix = {key: doubled(self.cpus) if value == "1..cpus" else value for key, value in matrix.items()}
         excluded = [self.condition((*table, "exclude"), one, matrix, places) for one in found.get("exclude", [])]
         overrides = []
         for one in found.get("override", []):
@@ -223,7 +213,10 @@ class _Loader:
     def suite(self) -> Suite:
         data = self.data
         top = {key: data[key] for key in ("paths", "protocols")}
-        self.guests = {name: self.guest(name, found) for name, found in data.get(BOOT, {}).items()}
+        for name, found in data.get(BOOT, {}).items():
+            if {"since", "before"} <= set(found) and versions.numbers(found["since"]) >= versions.numbers(found["before"]):
+                self.refuse((BOOT, name, "before"), f"'before' must be newer than 'since', which is {found['since']}")
+            self.guests[name] = Guest(**found)
         points = [p for name in data["workload"] for p in self.workload(name, top, data.get("params", {}))]
         for name in self.guests:
             if name not in {point.boot for point in points}:
