@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,26 +55,19 @@ def choose(name: str, kernel: Kernel) -> Accel:
         if name not in ("auto", "uml"):
             raise SetupError(f"ACCEL={name}: {kernel.release} in {kernel.build} is a kernel of ARCH=um: allowed for it: auto uml")
         return UML
-    match name:
-        case "uml":
-            raise SetupError(f"ACCEL=uml: {kernel.release} in {kernel.build} is no kernel of ARCH=um: allowed for it: "
-                             f"{' '.join(one for one in NAMES if one != 'uml')}")
-        case "kvm":
-            if trouble := kvm_trouble(kernel):
-                raise SetupError(f"ACCEL=kvm: KVM is not usable ({trouble}): allowed here: ACCEL=tcg, which emulates")
-            return KVM
-        case "tcg":
-            return TCG
-        case "icount":
-            return ICOUNT
-        case "auto":
-            trouble = kvm_trouble(kernel)
-            if trouble:
-                print(f"KVM is not usable ({trouble}): using emulation, -accel tcg,thread=multi -cpu max",
-                      flush=True)
-                return TCG
-            return KVM
-    raise SetupError(f"ACCEL={name}: allowed: {' '.join(NAMES)}")
+    if name not in NAMES:
+        raise SetupError(f"ACCEL={name}: allowed: {' '.join(NAMES)}")
+    if name == "uml":
+        raise SetupError(f"ACCEL=uml: {kernel.release} in {kernel.build} is no kernel of ARCH=um: allowed for it: "
+                         f"{' '.join(one for one in NAMES if one != 'uml')}")
+    if name in (TCG.name, ICOUNT.name):
+        return TCG if name == TCG.name else ICOUNT
+    if not (trouble := kvm_trouble(kernel)):
+        return KVM
+    if name == "kvm":
+        raise SetupError(f"ACCEL=kvm: KVM is not usable ({trouble}): allowed here: ACCEL=tcg, which emulates")
+    print(f"KVM is not usable ({trouble}): using emulation, -accel tcg,thread=multi -cpu max", flush=True)
+    return TCG
 
 
 def traced(how: Accel) -> Accel:
@@ -99,14 +93,11 @@ def kvm_trouble(kernel: Kernel) -> str:
         return f"{DEVICE}: {error.strerror}: turn virtualization on in the firmware, modprobe kvm_intel or kvm_amd"
     except OSError as error:
         return f"{DEVICE}: {error.strerror}"
-    cache = repo.BUILD / "accel.json"
-    key = _key(kernel)
-    try:
+    cache, key = repo.BUILD / "accel.json", _key(kernel)
+    with suppress(OSError, ValueError, KeyError, TypeError):
         answer = json.loads(cache.read_text())
         if answer["key"] == key:
             return answer["trouble"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     trouble = _probe(kernel)
     cache.parent.mkdir(exist_ok=True)
     cache.write_text(json.dumps({"key": key, "trouble": trouble}))
@@ -131,6 +122,4 @@ def _probe(kernel: Kernel) -> str:
                                        timeout_s=PROBE_TIMEOUT_S, boot_s=PROBE_TIMEOUT_S, outdir=Path(folder)))
         except SetupError as error:
             return str(error)
-    if boot.state == PASS:
-        return ""
-    return " ".join(boot.reason.split())[:200]
+    return "" if boot.state == PASS else " ".join(boot.reason.split())[:200]

@@ -51,7 +51,6 @@ def config_of(build: Path) -> dict[str, str]:
 
 
 def wanted(build: Path) -> Wanted:
-    """The tools that the kernel in @build was configured with."""
     config = config_of(build)
     kind = CLANG if config.get("CC_IS_CLANG") == "y" else GCC
     version = config.get(f"{kind.upper()}_VERSION", "")
@@ -64,24 +63,24 @@ def wanted(build: Path) -> Wanted:
                   config.get("LD_IS_LLD") == "y", int(config.get("PAHOLE_VERSION") or 0) if btf else 0)
 
 
+def _said(program: str, flag: str) -> str:
+    """What a program says of its version; empty if there is none of that name."""
+    if not shutil.which(program):
+        return ""
+    return subprocess.run([program, flag], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+
 def major_of(program: str) -> int:
     """The major version of a compiler; 0 if there is none of that name."""
-    if not shutil.which(program):
-        return 0
-    done = subprocess.run([program, "-dumpversion"], check=False, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL)
-    first = done.stdout.strip().partition(".")[0]
-    return int(first) if first.isdigit() else 0
+    match = re.match(r"\d+", _said(program, "-dumpversion"))
+    return int(match[0]) if match else 0
 
 
 def choose(build: Path) -> Toolchain:
     """The compiler and the pahole for modules of the kernel in @build."""
     want = wanted(build)
     found = _clang(want) if want.kind == CLANG else _gcc(want)
-    if not want.pahole:
-        return found
-    pahole = _pahole(want)
-    return Toolchain((*found.variables, f"PAHOLE={pahole}"), found.path)
+    return Toolchain((*found.variables, f"PAHOLE={_pahole(want)}"), found.path) if want.pahole else found
 
 
 def _clang(want: Wanted) -> Toolchain:
@@ -114,10 +113,7 @@ def _gcc(want: Wanted) -> Toolchain:
 
 def version_of_pahole(program: str) -> int:
     """130 for v1.30; 0 if there is none."""
-    if not shutil.which(program):
-        return 0
-    done = subprocess.run([program, "--version"], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    match = re.match(r"v(\d+)\.(\d+)", done.stdout)
+    match = re.match(r"v(\d+)\.(\d+)", _said(program, "--version"))
     return int(match[1]) * 100 + int(match[2]) if match else 0
 
 
