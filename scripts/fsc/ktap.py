@@ -19,7 +19,6 @@ _LAST_NOTES = 8     # of a failure that are shown once more at the end
 
 @dataclass
 class Count:
-    """How many leaves of each kind."""
     passed: int = 0
     failed: int = 0
     skipped: int = 0
@@ -66,7 +65,6 @@ class Ktap:
         self.count += Count(passed=int(good), failed=int(not good))
 
     def note(self, text: str) -> None:
-        """A diagnostic."""
         for line in text.splitlines():
             self._write(f"# {line}")
             self._notes.append(line)

@@ -21,7 +21,6 @@ COUNTERS = KNOWN["counters"]
 
 
 def protocols_of(path: str) -> list[str]:
-    """The protocols that a path takes."""
     return [name for name, one in PROTOCOLS.items() if path in one["paths"]]
 
 

@@ -133,7 +133,6 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite of the archive."""
     name: str
 
     @property
@@ -179,7 +178,6 @@ class Suite:
         return done.stdout
 
     def update(self) -> None:
-        """Read the suite's package lists."""
         _say(f"Reading the package lists of Debian {self.name}")
         try:
             said = self._apt("update", "--error-on=any")
@@ -200,7 +198,6 @@ class Suite:
             self.update()
 
     def names(self) -> set[str]:
-        """All packages of the suite."""
         self._read()
         return set(self._apt("pkgnames", program="apt-cache").split())
 
@@ -209,8 +206,9 @@ class Suite:
         said = self._apt("policy", package, program="apt-cache")
         return re.search(r"Candidate: (\S+)", said)[1]
 
-    def _fetch(self, command: Sequence[str], into: Path, what: str) -> list[Path]:
-        """Download the packages that an apt command wants, except those that are in @into already."""
+    def download(self, packages: Sequence[str], into: Path, what: str, closure: bool = False) -> list[Path]:
+        """Download these packages, or with @closure all their dependencies as well, except those that are in @into already."""
+        command = (["install", "-y", "--download-only", "--no-install-recommends"] if closure else ["download"]) + [*packages]
         self._read()
         for folder in (into / "partial", self.folder / "none/partial"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -226,17 +224,8 @@ class Suite:
             self._apt(*command, "-o", f"Dir::Cache::Archives={into}", cwd=into)
         return files
 
-    def download(self, packages: Sequence[str], into: Path, what: str) -> list[Path]:
-        """Download these packages, without their dependencies, into a folder."""
-        return self._fetch(["download", *packages], into, what)
-
-    def download_closure(self, packages: Sequence[str], into: Path, what: str) -> list[Path]:
-        """Download these packages with all their dependencies into a folder."""
-        return self._fetch(["install", "-y", "--download-only", "--no-install-recommends", *packages], into, what)
-
 
 def depends(deb: Path) -> list[str]:
-    """The packages that this one depends on."""
     done = subprocess.run(["dpkg-deb", "-f", deb, "Depends"], check=True, text=True, stdout=subprocess.PIPE)
     return re.findall(r"(?:^|,)\s*([a-z0-9][a-z0-9.+-]+)", done.stdout)
 

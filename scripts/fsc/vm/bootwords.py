@@ -33,11 +33,8 @@ def _cpus(value: str, number: int) -> set[int]:
     """The CPUs of a kernel CPU list, limited to those below @number. Strides and N are not supported."""
     if value == "all":
         return {*range(number)}
-    found: set[int] = set()
-    for part in value.split(","):
-        if match := re.fullmatch(r"(\d+)(?:-(\d+))?", part):
-            found |= {*range(int(match[1]), int(match[2] or match[1]) + 1)}
-    return found & {*range(number)}
+    parts = filter(None, (re.fullmatch(r"(\d+)(?:-(\d+))?", part) for part in value.split(",")))
+    return {cpu for part in parts for cpu in range(int(part[1]), min(int(part[2] or part[1]) + 1, number))}
 
 
 def number(text: str) -> int | None:

@@ -29,14 +29,8 @@ def newest(names: set[str], series: str, flavour: str) -> Packages | None:
     """The newest release of @series for which @names has an image and all that module builds need."""
     pattern = re.compile(rf"linux-headers-({re.escape(series)}(?:\.\d+)*(?:\+[\w.]+)?)-{re.escape(flavour)}")
     found = [match[1] for name in names if (match := pattern.fullmatch(name))]
-    for version in sorted(found, key=_natural, reverse=True):
-        if packages := _packages(names, version, flavour):
-            return packages
-    return None
-
-
-def _natural(version: str) -> list[int | str]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", version)]
+    found.sort(key=lambda version: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", version)], reverse=True)
+    return next(filter(None, (_packages(names, version, flavour) for version in found)), None)
 
 
 def _packages(names: set[str], version: str, flavour: str) -> Packages | None:
@@ -135,7 +129,7 @@ def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:
         needed = [name for name in archive.depends(next(deb for deb in debs if deb.name.startswith("linux-kbuild-")))
                   if name != "pahole"]
         what = f"libraries for {kbuild.name}"
-        for deb in look([suite.base.name], what, lambda base: base.download_closure(needed, aside / "libraries", what)):
+        for deb in look([suite.base.name], what, lambda base: base.download(needed, aside / "libraries", what, closure=True)):
             unpack(deb, libraries)
         tools.wrap([kbuild], libraries)
     return True
@@ -154,7 +148,6 @@ def _relocate(headers: Path) -> None:
 
 @dataclass(frozen=True)
 class Source:
-    """Debian's source of a series."""
     tar: Path
     version: str
 

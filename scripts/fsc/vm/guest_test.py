@@ -3,7 +3,6 @@
 
 import json
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,13 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
     out.feed("KTAP version 1")
     out.feed("1..3")
     below = out.below()
-    documents: list[str] = []
-    configs: list[str] = []
+    texts: dict[str, list[str]] = {"run.json": [], "config": []}
 
     def on_blob(name: str, data: bytes) -> None:
-        text = data.decode(errors="replace")
         if name == "ktap":
-            below.feed(text)
-        elif name == "run.json":
-            documents.append(text)
-        elif name == "config":
-            configs.append(text)
+            below.feed(data.decode(errors="replace"))
+        elif name in texts:
+            texts[name].append(data.decode(errors="replace"))
 
     names = (*HELPERS, script)
     module = kernel.build_module(where, variables=kernel.WITH_OPENCODED)
@@ -47,16 +42,17 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
                "fsc_opencoded.ko": module / "fsc_opencoded.ko",
                **{path.name: path for path in module.glob("fsc_kunit.ko")},     # built for kernels with KUnit
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
-               "tests/schema.json": traits.FILE,
-               "tests/params.table": _table(folder / "params.table", params_rows(traits.PARAMETERS)),
-               "tests/protocols.table": _table(folder / "protocols.table", protocol_rows(traits.PROTOCOLS)),
-               "tests/busted.table": _table(folder / "busted.table", busted_rows(traits.BUSTED)),
-               **_programs(folder)},
+               "tests/schema.json": traits.FILE, **_tables(folder), **_programs(folder)},
         **machine))
     out.end(below, f"{script}.sh on {where.release}")
-    (folder / WORK).write_text(json.dumps(work(documents)), encoding="utf-8")
-    trouble = complaints(folder, documents) or not_json(configs)
-    out.result(not trouble, f"{len(documents)} run.json are what they should be", trouble)
+    trouble, work = judged(texts["run.json"], folder)
+    for text in texts["config"]:
+        try:
+            json.loads(text)
+        except ValueError as error:
+            trouble = trouble or f"config: {error}: {text}"
+    (folder / WORK).write_text(json.dumps(work), encoding="utf-8")
+    out.result(not trouble, f"{len(texts['run.json'])} run.json are what they should be", trouble)
     out.result(boot.state == PASS, "the machine and its console", f"{boot.state}: {boot.reason}")
 
 
@@ -99,10 +95,12 @@ def busted_rows(busted: dict[str, Any]) -> list[str]:
             for name, one in busted.items()]
 
 
-def _table(file: Path, rows: list[str]) -> Path:
-    """The rows as a file for the guest's scripts, which have no JSON."""
-    file.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    return file
+def _tables(folder: Path) -> dict[str, Path]:
+    """The rows as files for the guest's scripts, which have no JSON."""
+    for name, rows in (("params", params_rows(traits.PARAMETERS)), ("protocols", protocol_rows(traits.PROTOCOLS)),
+                       ("busted", busted_rows(traits.BUSTED))):
+        (folder / f"{name}.table").write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+    return {f"tests/{file.name}": file for file in folder.glob("*.table")}
 
 
 def _programs(folder: Path) -> dict[str, Path]:
@@ -115,40 +113,24 @@ def _programs(folder: Path) -> dict[str, Path]:
     return built
 
 
-def work(documents: list[str]) -> dict[str, int]:
-    """The work of all runs whose run.json was read after they had ended."""
-    sums = {"runs": 0, "lookups": 0, "turnovers": 0}
-    for text in documents:
-        with suppress(ValueError):
-            found = json.loads(text)
-            if found["state"] == "done":
-                sums["runs"] += 1
-                for name in ("lookups", "turnovers"):
-                    sums[name] += found["counters"][name]
-    return sums
-
-
-def complaints(folder: Path, documents: list[str]) -> str:
-    """What is wrong with any run.json, read at any time of a run."""
+def judged(documents: list[str], folder: Path) -> tuple[str, dict[str, int]]:
+    """What is wrong with the first run.json that is wrong, read at any time of a run, and the work of all runs whose run.json was
+    read after they had ended."""
+    trouble, work = "", {"runs": 0, "lookups": 0, "turnovers": 0}
     for number, text in enumerate(documents):
         try:
             found = json.loads(text)
         except ValueError as error:
             (folder / f"run-{number}.json").write_text(text)
-            return f"run-{number}.json: {error}"
-        if trouble := complaint(found):
-            return f"run-{number}: {trouble}"
-    return ""
-
-
-def not_json(configs: list[str]) -> str:
-    """Why one of @configs is not JSON; empty if all are."""
-    for text in configs:
-        try:
-            json.loads(text)
-        except ValueError as error:
-            return f"config: {error}: {text}"
-    return ""
+            trouble = trouble or f"run-{number}.json: {error}"
+            continue
+        if wrong := complaint(found):
+            trouble = trouble or f"run-{number}: {wrong}"
+        if found["state"] == "done":
+            work["runs"] += 1
+            for name in ("lookups", "turnovers"):
+                work[name] += found["counters"][name]
+    return trouble, work
 
 
 def complaint(found: dict[str, Any]) -> str:

@@ -47,21 +47,18 @@ def consent(busted: list[str], seconds: float, yes: bool) -> None:
     if _LOADED.exists():
         raise SetupError("folioscale is loaded already: rmmod folioscale")
     setup_errors.check_host()
-    if not yes:
-        _ask(seconds)
+    if yes:
+        return
+    print(f"This loads folioscale.ko into the running kernel {os.uname().release} and keeps its CPUs\n"
+          f"busy for about {max(seconds / 60, 1):.0f} minutes. Go on? [y/N] ", end="", flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise SetupError("not confirmed (--yes answers for you)")
 
 
 def consent_to(suites: list[Suite], yes: bool) -> None:
     """The same for whole suites."""
     busted = [point.id for suite in suites for point in suite.points if point.params.get("busted", "none") != "none"]
     consent(busted, sum(point.seconds * suite.repetitions for suite in suites for point in suite.plain()), yes)
-
-
-def _ask(seconds: float) -> None:
-    print(f"This loads folioscale.ko into the running kernel {os.uname().release} and keeps its CPUs\n"
-          f"busy for about {max(seconds / 60, 1):.0f} minutes. Go on? [y/N] ", end="", flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise SetupError("not confirmed (--yes answers for you)")
 
 
 def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path) -> Boot:

@@ -76,7 +76,6 @@ def _check_versions(build: Path) -> None:
 
 
 def warnings(said: str) -> str:
-    """kbuild's warnings, each once."""
     return "\n".join(dict.fromkeys(line for line in said.splitlines() if "warning:" in line))
 
 

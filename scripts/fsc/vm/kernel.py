@@ -47,10 +47,8 @@ def tree(kdir: str, image: str | None = None) -> Kernel:
     """Return the user's own kernel, to build modules for; its image may not exist."""
     build = Path(kdir).expanduser().resolve()
     release = kbuild.release_of(build)
-    own = Kernel(release, release, build / "arch/x86/boot/bzImage", build)
-    if image or own.um:
-        return replace(own, image=Path(image).expanduser().resolve() if image else build / "linux")
-    return own
+    own = Kernel(release, release, Path(image).expanduser().resolve() if image else build / "arch/x86/boot/bzImage", build)
+    return replace(own, image=build / "linux") if own.um and not image else own
 
 
 def custom(kdir: str, image: str | None) -> Kernel:
@@ -113,16 +111,14 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
 
 def clean_env() -> dict[str, str]:
     """The environment without what a make that called us has put there (KDIR=, --jobserver-auth)."""
-    kept = {name: value for name, value in os.environ.items()
-            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")}
     # The compiler's messages are parsed.
-    return kept | {"LC_ALL": "C"}
+    return {name: value for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")} | {"LC_ALL": "C"}
 
 
 def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
     kbuild.check(kernel.build)
-    tools = compiler.choose(kernel.build)
-    log = objects / "build.log"
+    tools, log = compiler.choose(kernel.build), objects / "build.log"
     command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *tools.variables, *variables,
                *(uml.MAKE if kernel.um else ())]
     done = subprocess.run(command, env=tools.env(clean_env()), text=True, check=False,
@@ -136,12 +132,9 @@ def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
 
 
 def _link_sources(root: Path, objects: Path) -> None:
-    sources = [root / "Kbuild"]
-    for folder in ("module", "include"):
-        sources += [path for path in (root / folder).rglob("*")
-                    if path.suffix in (".c", ".h", ".def", ".S") or path.name in ("Kbuild", "Makefile")]
-    wanted = {objects / source.relative_to(root): source for source in sources
-              if not source.name.endswith(".mod.c")}
+    sources = [root / "Kbuild", *(path for folder in ("module", "include") for path in (root / folder).rglob("*")
+                                  if path.suffix in (".c", ".h", ".def", ".S") or path.name in ("Kbuild", "Makefile"))]
+    wanted = {objects / source.relative_to(root): source for source in sources if not source.name.endswith(".mod.c")}
     for link, source in wanted.items():
         if link.is_symlink() and link.readlink() == source:
             continue

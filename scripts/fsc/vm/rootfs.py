@@ -34,7 +34,6 @@ class Prepared:
                 f"until [ -S {SOCKET} ] || ! kill -0 $server; do sleep 0.1; done\n")
 
 
-@dataclass(frozen=True)
 class Initramfs:
     """busybox, the job and its files; nothing else."""
 
@@ -44,7 +43,6 @@ class Initramfs:
         return Prepared(initrd="initramfs.cpio")
 
 
-@dataclass(frozen=True)
 class HostRoot:
     """This machine's root over virtiofs, for jobs that want its programs: bpftrace, perf, gdb.
 

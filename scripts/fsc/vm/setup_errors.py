@@ -43,20 +43,17 @@ def not_loaded(text: str) -> str:
     """Why the module cannot be used, from what the guest sent: insmod's message, then the kernel's."""
     if refused := REFUSED.search(text):
         return refused[0].strip()
+    lines = console.printable(text)
     for pattern, cause in _NOT_LOADED:
-        if re.search(pattern, text):
-            return f"{cause} ({_shown(text, pattern)})"
-    return f"the module cannot be loaded: {'; '.join(console.printable(text))}"
+        if line := next((line for line in lines if re.search(pattern, line)), ""):
+            without_time = re.sub(r"^\[ *[\d.]+\] ", "", line)
+            return f"{cause} ({without_time})"
+    return f"the module cannot be loaded: {'; '.join(lines)}"
 
 
 def is_insmod(text: str) -> bool:
     """Whether insmod failed, so that nothing was run."""
     return _INSMOD.search(text) is not None
-
-
-def _shown(text: str, pattern: str) -> str:
-    line = next(line for line in console.printable(text) if re.search(pattern, line))
-    return re.sub(r"^\[ *[\d.]+\] ", "", line)
 
 
 def check_memory(image: Path, memory_mb: int) -> None:

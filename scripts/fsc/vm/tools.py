@@ -40,7 +40,7 @@ def _unpack(suite: Suite, package: str, version: str, target: Path) -> bool:
     root, debs = target.with_name(f".{target.name}"), target.with_name(f".{target.name}-debs")
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    for deb in suite.download_closure([package], debs, f"{package} for {target}"):
+    for deb in suite.download([package], debs, f"{package} for {target}", closure=True):
         archive.unpack(deb, root)
     wrap([root / "usr/bin", root / "usr/libexec", root / "usr/lib/gcc"], root)
     root.rename(target)
@@ -62,11 +62,8 @@ def _is_elf(path: Path) -> bool:
 
 def run_here(found: Iterable[Path]) -> bool:
     """Whether this machine has the libraries of these programs, in a version that works."""
-    for program in found:
-        done = subprocess.run(["ldd", program], check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if "not found" in done.stdout:
-            return False
-    return True
+    return not any("not found" in subprocess.run(["ldd", program], check=False, text=True, stdout=subprocess.PIPE,
+                                                 stderr=subprocess.STDOUT).stdout for program in found)
 
 
 def wrap(folders: Iterable[Path], libraries: Path) -> None:

@@ -17,7 +17,6 @@ _SUITE = re.compile(r"[a-z][a-z-]*")
 
 @dataclass(frozen=True)
 class Versions:
-    """The contents of the file."""
     series: dict[str, tuple[str, ...]]  # suites of each, oldest series first
     compilers: tuple[str, ...]          # suites that have compilers
 
@@ -64,7 +63,6 @@ def of(release: str) -> str:
 
 @functools.cache
 def known() -> Versions:
-    """The supported series."""
     return parse(Path(FILE).read_text(encoding="utf-8"))
 
 

@@ -82,7 +82,6 @@ class BootSpec:
 
 @dataclass
 class Boot:
-    """The outcome of a boot."""
     state: str                    # PASS, FAIL, INCONCLUSIVE or LOST
     reason: str
     blobs: list[tuple[str, bytes]]
@@ -302,10 +301,8 @@ def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path
             data = os.read(pipe, 1 << 16)
             heard = time.monotonic()
             if not data:
-                status = qemu.wait()
-                said = _said(errors)
-                return f"the machine went down without a status (QEMU exit {status})" + (
-                    f": {said[-500:]}" if said else "")
+                status, said = qemu.wait(), _said(errors)
+                return f"the machine went down without a status (QEMU exit {status})" + f": {said[-500:]}" * bool(said)
             try:
                 frames.feed(data)
             except FrameError as error:
@@ -323,11 +320,8 @@ def _follow(qemu: subprocess.Popen, frames: Frames, spec: BootSpec, errors: Path
                 return f"QEMU: {line}"
     if not began:
         return f"not finished: the job did not begin within {spec.boot_s:.0f} s after power on"
-    return f"not finished {spec.timeout_s:.0f} s after the job began: {_progress(frames)}"
-
-
-def _progress(frames: Frames) -> str:
-    return f"{frames.blobs} blobs arrived, the last one {frames.last}" if frames.blobs else "nothing arrived"
+    arrived = f"{frames.blobs} blobs arrived, the last one {frames.last}" if frames.blobs else "nothing arrived"
+    return f"not finished {spec.timeout_s:.0f} s after the job began: {arrived}"
 
 
 def _start(command: list[str], folder: Path, **streams) -> subprocess.Popen:

@@ -126,7 +126,7 @@ class DownloadTest(unittest.TestCase):
         return ""
 
     def test_lists_are_read_before_the_first_download(self) -> None:
-        self.assertEqual(self.suite.download_closure(["x"], self.into, "x"), [self.into / "x.deb"])
+        self.assertEqual(self.suite.download(["x"], self.into, "x", closure=True), [self.into / "x.deb"])
         self.assertEqual(self.asked, ["update", "install", "install for deb"])
 
     def test_what_is_there_is_not_downloaded_again(self) -> None:
