@@ -3,7 +3,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,13 +122,6 @@ def _unlike(a: Side, b: Side, pairs: list[tuple[Point, Point]]) -> Iterator[str]
                            for (name, one, other), points in where.items()))
 
 
-def _word(name: str, more: bool) -> str:
-    """How B differs from A."""
-    if name in RATES + TIMES:
-        return "faster" if more == (name in RATES) else "slower"
-    return "more" if more else "less"
-
-
 def _otherwise(name: str, a: Point, b: Point) -> str:
     """How each side measured a figure, if that allows no ratio (two ways, or a lower bound); empty if it does."""
     one, other = measured(a, name), measured(b, name)
@@ -166,19 +159,16 @@ def family(pairs: list[tuple[Point, Point]]) -> list[dict[str, Figures]]:
         result.adjust(own[name] for own, _, _ in having)
         for figures, a, b in ((own[name], a, b) for own, a, b in having if own[name]["p"] is not None):
             more = stats.larger(result.values_of(b, name), result.values_of(a, name))
-            figures["verdict"] = _word(name, more) if figures["p"] < stats.ALPHA else NO_DIFFERENCE
+            words = ("less", "more") if name not in RATES + TIMES else ("slower", "faster") if name in RATES else ("faster", "slower")
+            figures["verdict"] = words[more] if figures["p"] < stats.ALPHA else NO_DIFFERENCE
     return found
 
 
 def _flat(found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in found.items():
-        if prefix + name in ELSEWHERE:
-            continue
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
+        if prefix + name not in ELSEWHERE:
+            flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
     return flat
 
 
@@ -252,15 +242,12 @@ def _about_family(place: str, points: list[Point], compared: list[dict[str, Figu
                "more repetitions, or fewer points")
 
 
-def _metrics_alone(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
+def _otherwise_in(pairs: Sequence[tuple[Point, Point]]) -> Iterator[str]:
+    """Metrics that one side lacks, or that the two measured in different ways, so they have neither ratio nor verdict."""
     for a, b in pairs:
         for letter, one, other in (("A", a, b), ("B", b, a)):
             if names := [name for name in METRICS if name in one["summary"] and name not in other["summary"]]:
                 yield f"only in {letter}: {name_of(one)}: {', '.join(names)}"
-
-
-def _measured_otherwise(pairs: Iterable[tuple[Point, Point]]) -> Iterator[str]:
-    """Metrics that the two sides measured in different ways, so they have neither ratio nor verdict."""
     found = result.grouped(((name, how), name_of(a)) for a, b in pairs for name in METRICS
                            if name in a["summary"] and name in b["summary"] and (how := _otherwise(name, a, b)))
     for (name, how), points in found.items():
@@ -277,7 +264,7 @@ def compare(a: Side, b: Side, force: bool = False) -> dict[str, Any]:
         raise SetupError(f"comparison refused: {'; '.join(unlike)} (--force compares all the same)")
 
     families = result.grouped(((a["workload"], a["path"]), (a, b)) for a, b in common)
-    notes = [*_alone(of_a, of_b, "A"), *_alone(of_b, of_a, "B"), *_metrics_alone(common), *_measured_otherwise(common)]
+    notes = [*_alone(of_a, of_b, "A"), *_alone(of_b, of_a, "B"), *_otherwise_in(common)]
     points = []
     for (workload, path), pairs in families.items():
         compared = family(pairs)
@@ -313,29 +300,18 @@ def whole(a: list[Side], b: list[Side], force: bool = False) -> dict[str, Any]:
     return found | {"times": times[0]} if times else found
 
 
-def _unit(name: str) -> table.Unit:
-    # Compared to within 0.1%, so thousands need all digits.
-    if METRICS[name].deterministic and not name.endswith("_over_opencoded"):
-        return lambda value: f"{value:,.1f}"
-    return unit(name)
-
-
 def _times(value: float) -> str:
     return (f"{value:#.3g}".rstrip(".") if value < 999.5 else table.si(value)) + "x"
 
 
 def _second_line(figures: Figures) -> str:
     """Ratio and verdict; empty if there is neither."""
-    parts = []
-    if figures["ratio"] is not None:
-        ends = (figures["ratio_low"], figures["ratio_high"])
-        parts.append(f"B/A {_times(figures['ratio'])}"
-                     + (f" [{', '.join(map(_times, ends))}]" if ends[0] is not None else ""))
-    elif figures["verdict"]:
-        parts.append("B/A: none, a zero has no ratio")
-    if figures["verdict"]:
-        parts.append(figures["verdict"] + (f", p {figures['p']:.2g}" if figures["p"] is not None else ""))
-    return row("", [(parts[0], -31), *((part, -30) for part in parts[1:])]) if parts else ""
+    ratio, ends = figures["ratio"], (figures["ratio_low"], figures["ratio_high"])
+    if ratio is None and not figures["verdict"]:
+        return ""
+    interval = f" [{', '.join(map(_times, ends))}]" if ends[0] is not None else ""
+    verdict = figures["verdict"] and figures["verdict"] + (f", p {figures['p']:.2g}" if figures["p"] is not None else "")
+    return row("", [(f"B/A {_times(ratio)}{interval}" if ratio is not None else "B/A: none, a zero has no ratio", -31), (verdict or "", -30)])
 
 
 def _is_nothing(figures: Figures) -> bool:
@@ -344,7 +320,9 @@ def _is_nothing(figures: Figures) -> bool:
 
 def _metric(name: str, points: list[Point]) -> list[str]:
     """A metric under every protocol: a line of figures for each, and a second line if they are compared."""
-    how, lines, nothing = _unit(name), [name], []
+    # What is compared to within 0.1% needs all digits.
+    how = "{:,.1f}".format if METRICS[name].deterministic and not name.endswith("_over_opencoded") else unit(name)
+    lines, nothing = [name], []
     for point in points:
         figures, words = point["metrics"][name], label(point)
         if _is_nothing(figures):
