@@ -56,24 +56,10 @@ def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
         "nocb_cpus": ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in ends)}
 
 
-def _sheaf_capacity(boot: BootRecord | None) -> str | None:
-    """Objects in a sheaf of the descriptors' cache: one number, unless the caches of the protocols differ."""
-    layouts = [boot.json(name) or {} for name in boot.blobs if name.startswith("slab/")] if boot else []
-    return ", ".join(map(str, sorted({layout.get("sheaf_capacity") for layout in layouts} - {None}))) or None
-
-
 def huge_share(environment: dict[str, Any]) -> str:
     """How much of the memory of a machine that is a process huge pages map, in words; empty for the others."""
     mapped = environment.get("mapped")
     return f" (huge pages map {mapped['huge'] / mapped['all']:.0%} of the memory in use)" if mapped and mapped["all"] else ""
-
-
-def _cpu(said: str | None) -> str | None:
-    """The name of the CPU. A kernel that runs as a process (ARCH=um) calls it UML: it is this machine's."""
-    if said != "UML":
-        return said
-    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    return f"{found[1] if found else 'unknown CPU'} (User Mode Linux)"
 
 
 def machine(boot: BootRecord | None) -> dict[str, Any]:
@@ -84,19 +70,25 @@ def machine(boot: BootRecord | None) -> dict[str, Any]:
     def number(key: str) -> int | None:
         return int(said[key]) if said.get(key, "").isdigit() else None
 
+    if said.get("cpu") == "UML":    # a kernel that runs as a process (ARCH=um): it is this machine's
+        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        said["cpu"] = f"{found[1] if found else 'unknown CPU'} (User Mode Linux)"
+    # Objects in a sheaf of the descriptors' cache: one number, unless the caches of the protocols differ.
+    layouts = [boot.json(name) or {} for name in boot.blobs if name.startswith("slab/")] if boot else []
+    sheaves = sorted({layout.get("sheaf_capacity") for layout in layouts} - {None})
     config = boot.json("config") if boot else None
     memory_kb = number("memory_kb")
     return {
         "uname": said.get("uname"), "cmdline": said.get("cmdline"),
         "accelerator": boot.accelerator if boot else None,
-        "cpu": _cpu(said.get("cpu")), "vcpus": number("vcpus"),
+        "cpu": said.get("cpu"), "vcpus": number("vcpus"),
         "memory": memory_kb * 1024 if memory_kb else None,
         "mapped": boot.json("mapped") if boot else None,
         "clocksource": said.get("clocksource"),
         "cpu_layout": {key: value for key, value in said.items()
                        if key == "online" or key[3:].isdigit()},
         "kernel": config["kernel"] if config else None,
-        "rcu": _rcu(said), "sheaf_capacity": _sheaf_capacity(boot),
+        "rcu": _rcu(said), "sheaf_capacity": ", ".join(map(str, sheaves)) or None,
     }
 
 

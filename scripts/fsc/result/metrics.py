@@ -207,8 +207,7 @@ def mean(histogram: dict[str, Any] | None) -> float | None:
 
 def slab_limbo(slab: dict[str, Any], live: int) -> dict[str, int] | None:
     """Limbo as the slab saw it: objects in use minus those that are published or about to be."""
-    objects = [max(0, sample - live) for sample in slab["objects"]]
-    if not objects:
+    if not (objects := [max(0, sample - live) for sample in slab["objects"]]):
         return None
     peak, mean, size = max(objects), sum(objects) / len(objects), slab["slab_size"]
     # As slub_set_cpu_partial() computes it: partial slabs of a CPU, in addition to the one that it allocates from.
@@ -262,15 +261,6 @@ def limbo(run: dict[str, Any], slab: dict[str, Any] | None) -> dict[str, Any]:
     """The module's figures, and the slab's estimate."""
     estimate = slab_limbo(slab, int(run["params"]["nr_folios"])) if slab else None
     return run["limbo"] | {"slab": estimate}
-
-
-def _events(run: dict[str, Any]) -> dict[str, float]:
-    """What happened to readers, per million lookups."""
-    counters, resolved = run["counters"], run["resolved"]
-    return {name: sum(counters[counter] for counter in metric.events.counters) * 1e6 / counters["lookups"]
-            for name, metric in METRICS.items()
-            if metric.events and counters["lookups"] and all(resolved[step] for step in metric.events.steps)
-            and not any(resolved[step] for step in metric.events.but)}
 
 
 def _limbo_metrics(figures: dict[str, Any]) -> dict[str, float | None]:
@@ -341,34 +331,30 @@ def _pressure(run: dict[str, Any]) -> dict[str, float | None]:
 def free_blocks(buddyinfo: str) -> dict[str, float]:
     """Free memory from /proc/buddyinfo: the largest block, and the share in blocks of 2 MiB and more. Without zone DMA,
     which is hardly ever allocated from and always has blocks of all sizes."""
-    by_order: dict[int, int] = {}
-    for line in buddyinfo.splitlines():
-        zone, *words = line.partition("zone")[2].split() or ["DMA"]
-        if zone == "DMA":
-            continue
-        for order, blocks in enumerate(map(int, words)):
-            by_order[order] = by_order.get(order, 0) + blocks
-    free = {order: PAGE << order for order, blocks in by_order.items() if blocks}
-    if not free:
-        return {}
-    total = sum(size * by_order[order] for order, size in free.items())
-    huge = sum(size * by_order[order] for order, size in free.items() if size >= HUGE)
-    return {"largest_free_bytes": float(max(free.values())), "free_in_2m_share": huge / total}
+    zones = [line.partition("zone")[2].split() or ["DMA"] for line in buddyinfo.splitlines()]
+    by_order = map(sum, zip(*(map(int, words) for zone, *words in zones if zone != "DMA")))
+    free = {PAGE << order: blocks for order, blocks in enumerate(by_order) if blocks}
+    huge = sum(size * blocks for size, blocks in free.items() if size >= HUGE)
+    total = sum(size * blocks for size, blocks in free.items())
+    return {"largest_free_bytes": float(max(free)), "free_in_2m_share": huge / total} if free else {}
 
 
 def plain(run: dict[str, Any], figures: dict[str, Any], kept: dict[str, Any] | None = None) -> dict[str, float | None]:
     """Metrics of a point in an ordinary boot, without those that were not counted. @figures come from limbo(), @kept
     from cached()."""
-    params = run["params"]
+    params, counters, resolved = run["params"], run["counters"], run["resolved"]
     values: dict[str, float | None] = {}
     if params["nr_readers"]:
         rate = run["rates"]["lookups_per_second"]
-        values |= _events(run) | {"lookups_per_second": rate, "ns_per_lookup": params["nr_readers"] * 1e9 / rate if rate else None}
+        values |= {name: sum(counters[counter] for counter in metric.events.counters) * 1e6 / counters["lookups"]
+                   for name, metric in METRICS.items()
+                   if metric.events and counters["lookups"] and all(resolved[step] for step in metric.events.steps)
+                   and not any(resolved[step] for step in metric.events.but)}
+        values |= {"lookups_per_second": rate, "ns_per_lookup": params["nr_readers"] * 1e9 / rate if rate else None}
         values |= _times(run, "lookup")
         # For readers that start over. The others have one try, whose failure is counted by its cause,
         # or two kinds of tries (copies).
-        if run["resolved"]["refcounted"] and not any(run["resolved"][way] for way in (
-                "falls_back", "walks", "locked", "copies")):
+        if resolved["refcounted"] and not any(resolved[way] for way in ("falls_back", "walks", "locked", "copies")):
             values["tries_worst"] = len(run.get("tries") or []) + 1
     if params["nr_freers"]:
         values["turnovers_per_second"] = run["rates"]["turnovers_per_second"]

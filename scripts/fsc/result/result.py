@@ -192,15 +192,6 @@ def _by_boot(values: dict[tuple[int, int], float]) -> list[float]:
     return [median(found) for found in grouped((boot, value) for (boot, _), value in values.items()).values()]
 
 
-def _summarise(name: str, point: dict[str, Any], emulated: bool) -> dict[str, Any]:
-    values = values_of(point, name)
-    interval = (stats.spread if metrics.METRICS[name].deterministic else stats.median)(
-        _by_boot(_blocks_of(point, name)) or values)
-    return {"median": interval.centre, "low": interval.low, "high": interval.high,
-            "n": len(values), "coverage": interval.coverage,
-            "rankable": metrics.ranks(name, point["protocol"], emulated)}
-
-
 def _figures(ratio: stats.Interval | None) -> dict[str, Any]:
     return {"ratio": ratio.centre, "ratio_low": ratio.low, "ratio_high": ratio.high} if ratio else {}
 
@@ -248,8 +239,10 @@ def _summaries(points: list[dict[str, Any]], bases: dict[str, dict[str, Any]], e
             continue
         having = [point for point in points if values_of(point, name)]
         for point in having:
-            base = bases.get(point["protocol"])
-            point["summary"][name] = _summarise(name, point, emulated)
+            base, values = bases.get(point["protocol"]), values_of(point, name)
+            found = (stats.spread if kind.deterministic else stats.median)(_by_boot(_blocks_of(point, name)) or values)
+            point["summary"][name] = {"median": found.centre, "low": found.low, "high": found.high, "n": len(values),
+                                      "coverage": found.coverage, "rankable": metrics.ranks(name, point["protocol"], emulated)}
             if base is not None and not kind.alone and values_of(base, name):
                 point["summary"][name] |= _compare(name, point, base)
         adjust(point["summary"][name] for point in having)
@@ -280,9 +273,9 @@ def _bases(suite: Suite, families: dict[tuple[str, str], list[dict[str, Any]]], 
         return {}
     if workload in suite.against:
         return {point["protocol"]: point for point in families.get((suite.against[workload], path), [])}
-    own = families[workload, path]
-    base = next((point for point in own if point["protocol"] == suite.baseline), None)
-    return {point["protocol"]: base for point in own if point is not base} if base else {}
+    own = {point["protocol"]: point for point in families[workload, path]}
+    base = own.pop(suite.baseline, None)
+    return dict.fromkeys(own, base) if base else {}
 
 
 def _verdict(points: list[dict[str, Any]], environment: dict[str, Any]) -> str:
@@ -357,11 +350,12 @@ def validate(result: dict[str, Any]) -> None:
 
 def file_of(path: Path) -> Path:
     """The result.json of a folder, which may be compressed; if @path is not a folder, it is the file."""
-    files = [path / NAME, path / f"{NAME}.xz"] if path.is_dir() else [path]
-    here = [file for file in files if file.is_file()] or files[:1]
+    if not path.is_dir():
+        return path
+    here = [file for file in (path / NAME, path / f"{NAME}.xz") if file.is_file()]
     if len(here) > 1:
         raise SetupError(f"{path} has {' and '.join(file.name for file in here)}: name one of them, or remove one")
-    return here[0]
+    return here[0] if here else path / NAME
 
 
 def read(file: Path) -> dict[str, Any]:
