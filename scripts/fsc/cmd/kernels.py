@@ -102,16 +102,14 @@ def _unpacked(found: Source) -> Path:
     return source
 
 
-def _kbuild(found: Source, build: Path, compiler: str = _COMPILER) -> list[str]:
-    return ["make", "-C", str(_unpacked(found)), f"O={build}", f"CC={compiler}", f"HOSTCC={_COMPILER}"]
-
-
-def _um_kbuild(found: Source, build: Path) -> list[str]:
-    """The same for ARCH=um, where HZ is no option, but a default: one that comes earlier counts."""
-    make, kconfig = _kbuild(found, build), build / "Kconfig"
-    text = (_unpacked(found) / "Kconfig").read_text(encoding="utf-8")
-    kconfig.write_text(re.sub(r"^mainmenu .*\n", rf"\g<0>config HZ\n\tint\n\tdefault {_UM_HZ}\n", text, flags=re.MULTILINE))
-    return [*make, *uml.MAKE, f"KBUILD_KCONFIG={kconfig}"]
+def _kbuild(found: Source, build: Path, compiler: str = _COMPILER, um: bool = False) -> list[str]:
+    source, kconfig = _unpacked(found), build / "Kconfig"
+    if um:
+        # HZ is no option of ARCH=um, but a default: one that comes earlier counts.
+        text = (source / "Kconfig").read_text(encoding="utf-8")
+        kconfig.write_text(re.sub(r"^mainmenu .*\n", rf"\g<0>config HZ\n\tint\n\tdefault {_UM_HZ}\n", text, flags=re.MULTILINE))
+    return ["make", "-C", str(source), f"O={build}", f"CC={compiler}", f"HOSTCC={_COMPILER}",
+            *((*uml.MAKE, f"KBUILD_KCONFIG={kconfig}") if um else ())]
 
 
 def _make(make: list[str], build: Path, name: str, settings: str) -> None:
@@ -129,7 +127,7 @@ def _make(make: list[str], build: Path, name: str, settings: str) -> None:
 
 
 def _build(name: str, found: Source, settings: str, where: Path) -> None:
-    make = (_um_kbuild if KERNELS[name].um else _kbuild)(found, where)
+    make = _kbuild(found, where, um=KERNELS[name].um)
     print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
           f"{', going on where it was interrupted' if (where / '.config').is_file() else ''}", flush=True)
     begin = time.monotonic()

@@ -118,7 +118,8 @@ def _interactive(spec: vm.BootSpec, shell: str) -> int:
     spec.job += f"setsid cttyhack {shell}\n"
     before = termios.tcgetattr(sys.stdin)
     try:
-        return EXIT_STATUS[PASS if vm.run_interactive(spec) == 0 else LOST]
+        with vm.prepare(spec, terminal=True).run() as process:
+            return EXIT_STATUS[LOST if process.wait() else PASS]
     finally:
         # QEMU makes the terminal raw. It restores the terminal itself, unless it was killed.
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

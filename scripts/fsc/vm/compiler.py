@@ -111,15 +111,10 @@ def _gcc(want: Wanted) -> Toolchain:
     return Toolchain((f"CC={_CROSS}gcc-{want.major}",), (folder,))
 
 
-def version_of_pahole(program: str) -> int:
-    """130 for v1.30; 0 if there is none."""
-    match = re.match(r"v(\d+)\.(\d+)", _said(program, "--version"))
-    return int(match[1]) * 100 + int(match[2]) if match else 0
-
-
 def _pahole(want: Wanted) -> str:
     """The pahole that made the kernel's BTF, which a module's refers to; or a newer one. An older one fails."""
-    here = version_of_pahole("pahole")
+    match = re.match(r"v(\d+)\.(\d+)", _said("pahole", "--version"))
+    here = int(match[1]) * 100 + int(match[2]) if match else 0
     if here == want.pahole:
         return "pahole"
     dotted = f"1.{want.pahole % 100}"

@@ -103,21 +103,17 @@ def _follow(shell: subprocess.Popen, frames: Frames, timeout_s: float) -> str:
     return f"not finished after {timeout_s:.0f} s"
 
 
-def _remove_triggers() -> None:
-    """Remove hist: triggers: they prevent rmmod, and cost time."""
-    for file in EVENTS.glob("*/trigger"):
-        for line in file.read_text().splitlines():
-            if not line.startswith("#"):
-                with suppress(OSError):
-                    file.write_text(f"!{line.partition(' [')[0]}")
-
-
 def _stop(shell: subprocess.Popen) -> None:
     """Leave nothing behind: kill the shell and what it started, and unload the module."""
     with suppress(ProcessLookupError):
         os.killpg(shell.pid, signal.SIGKILL)    # the group is its own (start_new_session)
     shell.wait()
-    _remove_triggers()
+    # hist: triggers prevent rmmod, and cost time.
+    for file in EVENTS.glob("*/trigger"):
+        for line in file.read_text().splitlines():
+            if not line.startswith("#"):
+                with suppress(OSError):
+                    file.write_text(f"!{line.partition(' [')[0]}")
     # An insmod that was killed still finishes loading.
     for _ in range(100):
         if not _LOADED.exists():

@@ -28,9 +28,9 @@ def release_of(build: Path) -> str:
         raise SetupError(f"{kdir}: no such folder")
     if not (build / "Makefile").is_file():
         raise SetupError(f"{kdir} is not a kernel tree: it has no Makefile")
-    if source := _source_of(build):
-        if not (source / "Makefile").is_file():
-            raise SetupError(f"{kdir} was built from {source}, which is gone: build it again")
+    link = build / "source"     # of a build folder made with O=
+    if link.is_symlink() and not (build / "Kbuild").exists() and not (link / "Makefile").is_file():
+        raise SetupError(f"{kdir} was built from {build / link.readlink()}, which is gone: build it again")
     release = build / "include/config/kernel.release"
     if not release.is_file():
         if not (build / "Kbuild").is_file() and not (build / ".config").is_file():
@@ -38,12 +38,6 @@ def release_of(build: Path) -> str:
         raise SetupError(f"{kdir} is not built (no include/config/kernel.release): build the kernel there, or name the "
                          "folder that it was built into with O=")
     return release.read_text(encoding="utf-8").strip()
-
-
-def _source_of(build: Path) -> Path | None:
-    """The source of a build folder made with O=, else None."""
-    link = build / "source"
-    return Path(build / link.readlink()) if link.is_symlink() and not (build / "Kbuild").exists() else None
 
 
 def check(build: Path) -> None:

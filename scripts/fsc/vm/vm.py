@@ -186,18 +186,13 @@ def judge(status: tuple[str, str] | None, text: str, allow: tuple[str, ...],
         more = [f"... and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
         return FAIL, "\n".join(["on the console:", *lines[:_MAX_LINES], *more])
     if status is None:
-        return LOST, f"{end}{_last_words(text)}"
+        # What it complained of before the job or, without any of that, its last line.
+        found = ([] if _BEGIN_OF_JOB in text else console.complaints(text)[:_LAST_LINES]) or console.printable(text)[-1:]
+        return LOST, f"{end}; on the console: {'; '.join(found)}" if found else f"{end}; nothing is on the console"
     if _BEGIN_OF_JOB not in text or _END_OF_JOB not in text:
         # A console that shows nothing proves nothing.
         return LOST, "the console log does not show begin and end of the job (is the kernel's console on ttyS0, or with ARCH=um on tty0?)"
     return status
-
-
-def _last_words(text: str) -> str:
-    """The console of a lost machine: its complaints before the job or, without any, its last line."""
-    found = [] if _BEGIN_OF_JOB in text else console.complaints(text)[:_LAST_LINES]
-    found = found or console.printable(text)[-1:]
-    return f"; on the console: {'; '.join(found)}" if found else "; nothing is on the console"
 
 
 @dataclass(frozen=True)
@@ -341,9 +336,3 @@ def die_with(parent: int) -> Callable[[], None]:
         if os.getppid() != parent:
             os._exit(1)  # the parent died before prctl()
     return before_exec
-
-
-def run_interactive(spec: BootSpec) -> int:
-    """Run QEMU on our own terminal; return its exit status."""
-    with prepare(spec, terminal=True).run() as process:
-        return process.wait()
