@@ -5,6 +5,7 @@ One table of several suites, and what it does not say. The report and README sho
 """
 
 import argparse
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,18 +111,13 @@ def _curves(source: Measured) -> Iterator[tuple[Section, str]]:
 
 def _plain(sources: Sequence[Measured]) -> list[tuple[Measured, Section, str]]:
     """For each free rate the section with most options, the first of those."""
-    best: dict[int, tuple[Measured, Section]] = {}
-    for source in sources:
-        against = against_of(source.environment["suite"])
-        for section in source.sections:
-            first = section.points[0]
-            if section.path != PATH or section.x or first["workload"] in against or not _own(section, next(iter(LIMBO))):
-                continue
-            rate = first["params"].get(X) or 0
-            if rate not in best or len(_own(section, next(iter(LIMBO)))) > len(_own(best[rate][1], next(iter(LIMBO)))):
-                best[rate] = (source, section)
-    return [(*best[rate], f"{table.si(rate)} frees/s asked for" if rate else "full rate")
-            for rate in sorted(best, key=lambda rate: rate or float("inf"))]
+    by_rate = result.grouped(
+        (section.points[0]["params"].get(X) or 0, (source, section)) for source in sources for section in source.sections
+        if section.path == PATH and not section.x and _own(section, next(iter(LIMBO)))
+        and section.points[0]["workload"] not in against_of(source.environment["suite"]))
+    return [(*max(by_rate[rate], key=lambda one: len(_own(one[1], next(iter(LIMBO))))),
+             f"{table.si(rate)} frees/s asked for" if rate else "full rate")
+            for rate in sorted(by_rate, key=lambda rate: rate or float("inf"))]
 
 
 def _asks_for_times(source: Measured) -> bool:
@@ -189,12 +185,12 @@ def _compared(other: str, tested: dict[str, Point], doubted: set[str]) -> str:
 
 def _doubted(source: Measured) -> dict[frozenset[str], set[str]]:
     """For each pair of arms the workloads in which only the harness shows a difference, and the loops by hand do not."""
-    found: dict[frozenset[str], set[str]] = {}
+    found: dict[frozenset[str], set[str]] = defaultdict(set)
     for place, pairs in result.grouped((_place(pair), pair) for pair in source.result.get("pairs", [])).items():
         by_metric = result.grouped((pair["metric"], pair) for pair in pairs)
         doubted = result.only_in_harness(by_metric.get(metrics.TIME, []), by_metric.get(metrics.BY_HAND, []))
         for one, other in ((one, other) for one, others in doubted.items() for other in others):
-            found.setdefault(frozenset((one, other)), set()).add(place)
+            found[frozenset((one, other))].add(place)
     return found
 
 
@@ -219,7 +215,7 @@ def tested(of: list[Row]) -> Iterator[str]:
             if wanted:
                 holds = all(summary.holds(point) for row in own if row.source is source for point in row.points.get(name, []))
                 yield f"A lookup of `{name}`{'' if holds else ', which cannot hold a folio'}, time: " + "; ".join(
-                    _compared(other, {_place(pair): pair for pair in others[other]}, doubted.get(frozenset((name, other)), set()))
+                    _compared(other, {_place(pair): pair for pair in others[other]}, doubted[frozenset((name, other))])
                     for other in dict.fromkeys(wanted)) + "."
 
 

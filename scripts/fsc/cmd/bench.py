@@ -100,9 +100,8 @@ def here(chosen: Suite, args: argparse.Namespace) -> Suite:
                        "ACCEL=uml has one kernel" if args.accel == accel.UML.name else _missing(series, guest.flavour))
             if why:
                 left[name] = why
-    for why in dict.fromkeys(left.values()):
-        names = sorted(name for name, own in left.items() if own == why)
-        print(f"{why[0].upper()}{why[1:]}: {chosen.name} leaves out what is booted in {', '.join(names)}", flush=True)
+    for why, own in result.grouped((why, name) for name, why in left.items()).items():
+        print(f"{why[0].upper()}{why[1:]}: {chosen.name} leaves out what is booted in {', '.join(sorted(own))}", flush=True)
     return chosen.without(left)
 
 

@@ -167,12 +167,9 @@ def _load(point: Point) -> tuple[tuple[str, Any], ...]:
 def _probes(points: list[Point], protocol: str, deferral: str) -> dict[int, float]:
     """The probes of the same arm, else of the protocol, else of typesafe, which defers nothing."""
     wanted = deferral.removesuffix("_hurry")
-    by_arm: dict[tuple[str, str], dict[int, float]] = {}
-    for point in points:
-        own = by_arm.setdefault((point["protocol"], result.resolved(point)["deferral"]), {})
-        own[point["axes"][X]] = point["summary"]["gp_ns_mean"]["median"]
-    order = sorted(by_arm, key=lambda arm: (arm != (protocol, wanted), arm[0] != protocol, arm[0] != "typesafe"))
-    return by_arm[order[0]]
+    by_arm = result.grouped(((point["protocol"], result.resolved(point)["deferral"]),
+                             (point["axes"][X], point["summary"]["gp_ns_mean"]["median"])) for point in points)
+    return dict(by_arm[min(by_arm, key=lambda arm: (arm != (protocol, wanted), arm[0] != protocol, arm[0] != "typesafe"))])
 
 
 def _arm(point: Point, probed: list[Point], hz: int) -> Arm:

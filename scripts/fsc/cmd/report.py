@@ -16,7 +16,7 @@ from ..show import report_sections, curves, plots, summary
 from ..show.report_sections import Group, Point, Section
 from ..show.notes import notes
 from ..show.plots import Plot
-from ..show.table import Table, place
+from ..show.table import Table, place, span
 from ..verdict import PASS, SetupError, worst
 from . import answer, model
 from .answer import Figure, Measured
@@ -119,7 +119,7 @@ def _readers(own: dict[str, list[Point]]) -> list[Row]:
 def _answer(source: Measured, path: str, title: str) -> Part:
     sections = [section for section in source.sections if section.path == path]
     points = [point for point in source.result["points"] if point["path"] == path]
-    own = {name: [p for p in points if p["protocol"] == name] for name in dict.fromkeys(p["protocol"] for p in points)}
+    own = result.grouped((point["protocol"], point) for point in points)
     baseline = source.environment["suite"]["baseline"]
     groups = [("", _readers(own))]
     for section in sections:
@@ -220,33 +220,25 @@ def _figures(section: Section, group: Group) -> Table:
 
 def _all_plots(source: Source) -> list[dict[str, Any]]:
     several = len({section.path for section in source.sections}) > 1
-    found = []
-    for section in source.sections:
-        found.append({"id": section.id, "title": f"{section.path}, {section.title}" if several else section.title,
-                      "said": [metrics.COUNTED] if section.counted else [],
-                      "plots": source.plots[section.id],
-                      "figures": {section.plot_id(group): _figures(section, group) for group in section.present()
-                                  if group.kind == "curve"}})
-    return found
+    return [{"id": section.id, "title": f"{section.path}, {section.title}" if several else section.title,
+             "said": [metrics.COUNTED] * section.counted, "plots": source.plots[section.id],
+             "figures": {section.plot_id(group): _figures(section, group) for group in section.present() if group.kind == "curve"}}
+            for section in source.sections]
 
 
 # What it was measured on
 
 def _parameters(source: Source) -> dict[str, Any]:
     """The parameters that are the same everywhere, and the others by workload."""
-    found: dict[tuple[str, str], dict[str, list[Any]]] = {}
-    for point in source.result["points"]:
-        own = found.setdefault((point["workload"], point["path"]), {})
-        for name, value in point["params"].items():
-            if name not in _NAMED and value not in own.setdefault(name, []):
-                own[name].append(value)
+    families = result.families_of(source.result["points"])
     # A lost point has only the parameters that the suite sets.
-    names = list(dict.fromkeys(name for own in found.values() for name in own))
-    values = {name: {str(v) for own in found.values() for v in own.get(name, [])} for name in names}
-    common = {name: next(iter(values[name])) for name in names if len(values[name]) == 1}
-    differing = [name for name in names if name not in common]
-    rows: list[Row] = [[f"{workload}, {path}", *(", ".join(map(str, own.get(name, []))) for name in differing)]
-                       for (workload, path), own in found.items()]
+    params = {place: result.grouped((name, str(value)) for point in own for name, value in point["params"].items() if name not in _NAMED)
+              for place, own in families.items()}
+    values = {name: {value for own in params.values() for value in own.get(name, [])} for own in params.values() for name in own}
+    common = {name: next(iter(own)) for name, own in values.items() if len(own) == 1}
+    differing = [name for name in values if name not in common]
+    rows: list[Row] = [[f"{workload}, {path}", *(", ".join(dict.fromkeys(own.get(name, []))) for name in differing)]
+                       for (workload, path), own in params.items()]
     return {"parameters": Table("Parameters of the module that differ", ["workload, path", *differing], [("", rows)]),
             "common": " ".join(f"{name}={value}" for name, value in common.items())}
 
@@ -268,10 +260,7 @@ def _fair(source: Source) -> dict[str, Any]:
 
 
 def _boots(source: Source) -> Table:
-    keys = ["accelerator", "state", "seconds", "reason"]
-    if source.environment["suite"].get("boots"):
-        keys.insert(0, "name")
-    keys.insert(0, "boot")
+    keys = ["boot", *["name"] * bool(source.environment["suite"].get("boots")), "accelerator", "state", "seconds", "reason"]
     rows: list[Row] = [[str(boot[key]) for key in keys] for boot in source.environment["boots"]]
     return Table("Boots", keys, [("", rows)], "text")
 
@@ -291,15 +280,11 @@ def _suite(source: Source) -> dict[str, Any]:
 def _of_runs(sources: list[Source]) -> str:
     """A line on suites that have the same verdict: the verdict, machines, revisions and dates."""
     envs = [source.environment for source in sources]
-
-    def all_of(values: Iterable[str]) -> str:
-        return ", ".join(dict.fromkeys(values))
-
-    dates = sorted(env["date"] for env in envs)
-    line = (f"Suite{'s' * (len(sources) > 1)} {all_of(source.name for source in sources)}: {sources[0].result['verdict']}; "
-            f"{all_of(name for env in envs for name in releases(env)) or 'an unknown kernel'}, "
-            f"{all_of(env['cpu'] or 'unknown CPU' for env in envs)}; folioscale {all_of(env['revision'] for env in envs)}, "
-            f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}.")
+    names, kernels, cpus, revisions = (", ".join(dict.fromkeys(found)) for found in (
+        (source.name for source in sources), (name for env in envs for name in releases(env)),
+        (env["cpu"] or "unknown CPU" for env in envs), (env["revision"] for env in envs)))
+    line = (f"Suite{'s' * (len(sources) > 1)} {names}: {sources[0].result['verdict']}; {kernels or 'an unknown kernel'}, {cpus}; "
+            f"folioscale {revisions}, {span(env['date'] for env in envs)}.")
     return line + "".join(f" Cut short: {env['interrupted']}." for env in envs if env["interrupted"])
 
 

@@ -60,13 +60,10 @@ MEDIAN, INTERVAL, RATIO = 7, -17, 6
 
 def _boots(env: Figures) -> str:
     icount = sum(boot["accelerator"] == "icount" for boot in env["boots"])
-    plain = len(env["boots"]) - icount
-    blocks = env["suite"].get("blocks", 1)
-    windows = f", {blocks} windows in each" if blocks > 1 else ""
-    counts = [f"{plain} boot{'s' * (plain != 1)} of every point{windows}"] if plain else []
-    if plain and (several := machines(env)):
-        counts = [f"{plain} boot{'s' * (plain != 1)} of {len(several)} machines"]
-    return ", ".join(counts + ([f"{icount} that count{'s' * (icount == 1)} instructions"] if icount else []))
+    plain, several, blocks = len(env["boots"]) - icount, machines(env), env["suite"].get("blocks", 1)
+    of = f"{len(several)} machines" if several else "every point" + f", {blocks} windows in each" * (blocks > 1)
+    return ", ".join([f"{plain} boot{'s' * (plain != 1)} of {of}"] * bool(plain)
+                     + [f"{icount} that count{'s' * (icount == 1)} instructions"] * bool(icount))
 
 
 def _memory(found: Figures) -> str:
@@ -148,11 +145,8 @@ def facts(result: Result) -> dict[str, str]:
 def _at_boot(env: Figures) -> list[str]:
     """The kernels' complaints before the module was loaded, each once, whatever the time and the boot."""
     said = dict.fromkeys(re.sub(r"^\[ *[\d.]+\] *|CPU: \d+ PID: \d+ ", "", line) for boot in env["boots"] for line in boot.get("at_boot", []))
-    if not said:
-        return []
-    lines = [line for text in [*said][:AT_BOOT] for line in wrap(text, "- ")]
-    more = [f"- and {len(said) - AT_BOOT} more"] if len(said) > AT_BOOT else []
-    return [*wrap(COMPLAINED), *lines, *more, ""]
+    lines = [line for text in [*said][:AT_BOOT] for line in wrap(text, "- ")] + [f"- and {len(said) - AT_BOOT} more"] * (len(said) > AT_BOOT)
+    return [*wrap(COMPLAINED), *lines, ""] if said else []
 
 
 def _head(result: Result, alone: bool) -> list[str]:
@@ -187,13 +181,9 @@ def ratio(figures: Figures, baseline: bool) -> str:
 def _objects(point: Figures, metric: str) -> str:
     """The median of objects in limbo, from the same source as the bytes."""
     name = metric.removeprefix("limbo_").replace("bytes", "objects") + "_milli" * metric.endswith("_mean")
-    found = []
-    for rep in point["repetitions"]:
-        limbo = rep["limbo"] or {"exact": 1}
-        slab = sampled(limbo) and name.startswith("descriptor")
-        value = (limbo["slab"] or {} if slab else limbo).get(name)
-        if value is not None:
-            found.append(value / 1000 if name.endswith("_milli") else value)
+    limbos = [rep["limbo"] for rep in point["repetitions"] if rep["limbo"]]
+    values = [(limbo["slab"] or {} if sampled(limbo) and name.startswith("descriptor") else limbo).get(name) for limbo in limbos]
+    found = [value / 1000 if name.endswith("_milli") else value for value in values if value is not None]
     return "~" * estimated(point, metric) + table.si(median(found)) if found else ""
 
 
@@ -202,10 +192,8 @@ def _cell(point: Figures, metric: str, last: str, baseline: str) -> list[tuple[s
     figures, how = point["summary"].get(metric), unit(metric)
     if figures is None:
         return [("-", MEDIAN), ("", INTERVAL), ("", RATIO)]
-    text = (_objects(point, metric) if last == "count" else
-            ratio(figures, point["protocol"] == baseline) if last else "")
-    return [(mark(point, metric) + how(figures["median"]), MEDIAN), (table.interval(figures, how), INTERVAL),
-            (text, RATIO)]
+    text = _objects(point, metric) if last == "count" else ratio(figures, point["protocol"] == baseline) if last else ""
+    return [(mark(point, metric) + how(figures["median"]), MEDIAN), (table.interval(figures, how), INTERVAL), (text, RATIO)]
 
 
 def holds(point: Figures) -> bool:
@@ -243,11 +231,10 @@ def _workload(name: str, title: str, points: list[Figures], baseline: str, again
     real = any("ns_per_lookup" in point["summary"] for point in points)
     # Where time is shown, the same as a rate is not.
     rates = [{name: title for name, title in columns.items() if not real or name != "lookups_per_second"} for columns in SUB_TABLES]
-    tables = [_sub_table(points, columns, baseline, against) for columns in [TIMES] * real + rates]
+    lines = [line for columns in [TIMES] * real + rates for line in _sub_table(points, columns, baseline, against)]
     for columns in BESIDE + OWN_TABLES:
-        own = [point for point in points if columns.keys() & point["summary"].keys()]
-        tables += [_sub_table(own, columns, baseline, against)] if own else []
-    lines = [line for sub in tables for line in sub]
+        if own := [point for point in points if columns.keys() & point["summary"].keys()]:
+            lines += _sub_table(own, columns, baseline, against)
     return wrap(f"--- {name}: {title} ---") + ["", *lines] if lines else []
 
 
@@ -282,11 +269,9 @@ def _fitting(widths: dict[str, int]) -> Iterator[list[str]]:
 
 def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> list[str]:
     """A protocol that no workload of a group has gets no row there."""
-    found = {(workload, protocol): worst(own) for workload in workloads for protocol in protocols
-             if (own := [p["verdict"] for p in result["points"]
-                         if (p["workload"], p["protocol"]) == (workload, protocol)])}
-    widths = {name: 2 + max(len(name), *(len(found.get((name, p), "")) for p in protocols))
-              for name in workloads}
+    by_place = grouped(((point["workload"], point["protocol"]), point["verdict"]) for point in result["points"])
+    found = {place: worst(verdicts) for place, verdicts in by_place.items()}
+    widths = {name: 2 + max(len(name), *(len(found.get((name, p), "")) for p in protocols)) for name in workloads}
     lines: list[str] = []
     for group in _fitting(widths):
         lines.append(row("verdict", [(name, -widths[name]) for name in group]))
@@ -324,9 +309,7 @@ def _instructions(points: list[Figures], against: dict[str, str]) -> list[str]:
     kinds = kinds_of([point for point in points if counts([point])], against)
     lines = ["--- instructions: one icount boot, 1 CPU; repeats to about 0.1% ---", "", *wrap(COUNTED), ""] if kinds else []
     for words, points in kinds.items():
-        if len(kinds) > 1:
-            lines += wrap(f"{words}:")
-        lines += _instruction_table(points)
+        lines += (wrap(f"{words}:") if len(kinds) > 1 else []) + _instruction_table(points)
     return lines
 
 
@@ -373,8 +356,8 @@ def _compared(result: Result) -> str:
     """What ratios are relative to."""
     suite = result["environment"]["suite"]
     pairs = grouped((other, name) for name, other in against_of(suite).items())
-    others = [f"in {' and '.join(names)} to the same protocol of {other}" for other, names in pairs.items()]
-    return ", ".join(([f"to {suite['baseline']}"] if suite["baseline"] else []) + others)
+    return ", ".join([f"to {suite['baseline']}"] * bool(suite["baseline"]) + [
+        f"in {' and '.join(names)} to the same protocol of {other}" for other, names in pairs.items()])
 
 
 def _drift(result: Result) -> str:
@@ -389,10 +372,8 @@ def _without(result: Result, baseline: str) -> str:
     """The workloads that have nothing to compare with."""
     compared = {point["workload"] for point in result["points"] if point["protocol"] == baseline}
     compared |= against_of(result["environment"]["suite"]).keys()
-    if not baseline:
-        return ""
     missing = dict.fromkeys(point["workload"] for point in result["points"] if point["workload"] not in compared)
-    return f"; none in {', '.join(missing)}, where {baseline} is not" if missing else ""
+    return f"; none in {', '.join(missing)}, where {baseline} is not" if missing and baseline else ""
 
 
 def legend(result: Result) -> list[str]:
@@ -431,8 +412,7 @@ def legend(result: Result) -> list[str]:
         found.append("*: cannot hold a folio past its section: nobody who keeps one (I/O, pins) can be served.")
     found += curves.legend(env["suite"])
     told = {name for point in result["points"] if not point.get("axes") for name in point["summary"]}
-    for name, text in LEGENDS.items():
-        found += [text] if name in told and text not in found else []
+    found += [text for name, text in LEGENDS.items() if name in told and text not in found]
     if any("instructions_per_turnover" in point["summary"] for point in result["points"]):
         found.append("Per turnover: removal, free, allocation, publishing, and the deferred work.")
     return found
