@@ -76,7 +76,7 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
     raise SetupError(f"no {what} in Debian's archive ({'; '.join(trouble)})")
 
 
-def _kept(target: Path, suites: Iterable[str], what: str, get: Callable[[Suite, Path], bool]) -> Path:
+def kept(target: Path, suites: Iterable[str], what: str, get: Callable[[Suite, Path], bool]) -> Path:
     """@target; if it does not exist, @get makes it as "root" in a temporary folder, from a suite that has it."""
     aside = target.with_name(f".{target.name}")
 
@@ -95,8 +95,8 @@ def kernel(series: str, flavour: str, suite: str = "") -> Path:
 
     The kernel is from the first of the series' suites that has it, or from @suite.
     """
-    return _kept(kernel_folder(series, flavour, suite), [suite] if suite else versions.known().series[series],
-                 f"kernel {series} {flavour} with its headers", lambda one, aside: _kernel(one, series, flavour, aside))
+    return kept(kernel_folder(series, flavour, suite), [suite] if suite else versions.known().series[series],
+                f"kernel {series} {flavour} with its headers", lambda one, aside: _kernel(one, series, flavour, aside))
 
 
 def kernel_folder(series: str, flavour: str, suite: str = "") -> Path:
@@ -104,8 +104,7 @@ def kernel_folder(series: str, flavour: str, suite: str = "") -> Path:
 
 
 def _kernel(suite: Suite, series: str, flavour: str, aside: Path) -> bool:
-    packages = newest(suite.names(), series, flavour)
-    if not packages:
+    if not (packages := newest(suite.names(), series, flavour)):
         return False
     debs = suite.download(packages.names, aside / "deb", f"kernel {packages.release}")
     root = aside / "root"
@@ -154,8 +153,8 @@ class Source:
 
 def source(series: str) -> Source:
     """The newest source of a series, as a tar file; fetched if it does not exist."""
-    target = _kept(KERNELS / f"source-{series}", versions.known().series[series], f"source of kernel {series}",
-                   lambda suite, aside: _source(suite, series, aside))
+    target = kept(KERNELS / f"source-{series}", versions.known().series[series], f"source of kernel {series}",
+                  lambda suite, aside: _source(suite, series, aside))
     return Source(next(target.glob("*.tar.*")), (target / "version").read_text().strip())
 
 

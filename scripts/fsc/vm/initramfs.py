@@ -17,28 +17,12 @@ BUSYBOX = Path("/bin/busybox")
 _FOLDERS = ("bin", "dev", "proc", "sys", "tmp")
 
 
-class _Archive:
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.names: set[str] = set()
-
-    def add(self, name: str, mode: int, content: bytes = b"") -> None:
-        raw = name.encode() + b"\0"
-        # magic, ino, mode, uid, gid, nlink, mtime, size, dev and rdev (major, minor), namesize, check
-        fields = (len(self.names) + 1, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(raw), 0)
-        self.data += b"070701" + b"".join(b"%08X" % field for field in fields) + raw
-        self._pad()
-        self.data += content
-        self._pad()
-        self.names.add(name)
-
-    def folder(self, name: str) -> None:
-        for path in (*reversed(PurePosixPath(name).parents), PurePosixPath(name)):
-            if str(path) not in self.names | {"."}:
-                self.add(str(path), stat.S_IFDIR | 0o755)
-
-    def _pad(self) -> None:
-        self.data += b"\0" * (-len(self.data) % 4)
+def _entry(number: int, name: str, mode: int, content: bytes = b"") -> bytes:
+    raw = name.encode() + b"\0"
+    # magic, ino, mode, uid, gid, nlink, mtime, size, dev and rdev (major, minor), namesize, check
+    fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(raw), 0)
+    head = b"070701" + b"".join(b"%08X" % field for field in fields) + raw
+    return b"".join(part + b"\0" * (-len(part) % 4) for part in (head, content))
 
 
 def _stripped(module: Path) -> bytes:
@@ -51,21 +35,18 @@ def _stripped(module: Path) -> bytes:
 
 def write(target: Path, job: str, files: dict[str, Path]) -> None:
     """Write to @target an archive with @job as /job and @files (guest path: host path)."""
-    archive = _Archive()
-    for name in _FOLDERS:
-        archive.folder(name)
-    contents = {"bin/busybox": BUSYBOX}
-    contents |= {name: repo.SCRIPTS / "guest" / name for name in ("init", "protocol.sh")}
-    contents |= {name.lstrip("/"): path for name, path in files.items()}
-    for name, path in contents.items():
+    entries: dict[str, bytes | None] = dict.fromkeys(_FOLDERS)      # None: a folder
+    paths = {"bin/busybox": BUSYBOX} | {name: repo.SCRIPTS / "guest" / name for name in ("init", "protocol.sh")}
+    for name, path in (paths | {name.lstrip("/"): path for name, path in files.items()}).items():
         try:
             content = _stripped(path) if path.suffix == ".ko" else path.read_bytes()
         except OSError as error:
             raise SetupError(f"{path}: {error.strerror}") from None
         if path == BUSYBOX and b"/ld-linux" in content[:4096]:  # an ELF interpreter
             raise SetupError(f"{path} is not static: install busybox-static")
-        archive.folder(str(PurePosixPath(name).parent))
-        archive.add(name, stat.S_IFREG | 0o755, content)
-    archive.add("job", stat.S_IFREG | 0o755, job.encode())
-    archive.add("TRAILER!!!", 0)
-    target.write_bytes(archive.data)
+        entries |= dict.fromkeys(str(folder) for folder in reversed(PurePosixPath(name).parents) if folder.name)
+        entries[name] = content
+    entries["job"] = job.encode()
+    archive = [_entry(number, name, stat.S_IFDIR | 0o755) if content is None else _entry(number, name, stat.S_IFREG | 0o755, content)
+               for number, (name, content) in enumerate(entries.items(), 1)]
+    target.write_bytes(b"".join([*archive, _entry(len(archive) + 1, "TRAILER!!!", 0)]))

@@ -22,30 +22,20 @@ _LOADER = "ld-linux-x86-64.so.2"
 
 def folder(package: str, version: str = "") -> Path:
     """The folder with the programs of a package; if it does not exist, unpack the package with its dependencies."""
-    tools = repo.cache() / "tools"
-    target = tools / (f"{package}-{version}" if version else package)
+    target = repo.cache() / "tools" / (f"{package}-{version}" if version else package)
 
-    def unpacked() -> None:
-        archive.ready()
-        fetch.look(versions.known().compilers, f"{package} {version}".strip(),
-                   lambda suite: _unpack(suite, package, version, target))
+    def unpack(suite: Suite, aside: Path) -> bool:
+        if package not in suite.names() or not suite.version(package).startswith(version):
+            return False
+        root = aside / "root"
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        for deb in suite.download([package], aside / "deb", f"{package} for {target}", closure=True):
+            archive.unpack(deb, root)
+        wrap([root / "usr/bin", root / "usr/libexec", root / "usr/lib/gcc"], root)
+        return True
 
-    archive.once(target, unpacked)
-    return target / "usr/bin"
-
-
-def _unpack(suite: Suite, package: str, version: str, target: Path) -> bool:
-    if package not in suite.names() or not suite.version(package).startswith(version):
-        return False
-    root, debs = target.with_name(f".{target.name}"), target.with_name(f".{target.name}-debs")
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    for deb in suite.download([package], debs, f"{package} for {target}", closure=True):
-        archive.unpack(deb, root)
-    wrap([root / "usr/bin", root / "usr/libexec", root / "usr/lib/gcc"], root)
-    root.rename(target)
-    shutil.rmtree(debs)
-    return True
+    return fetch.kept(target, versions.known().compilers, f"{package} {version}".strip(), unpack) / "usr/bin"
 
 
 def programs(folders: Iterable[Path]) -> list[Path]:
@@ -72,8 +62,7 @@ def wrap(folders: Iterable[Path], libraries: Path) -> None:
     Not with LD_LIBRARY_PATH: programs of the host that they start would inherit it.
     """
     where = [libraries / name for name in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")]
-    loader = next((path for below in where if (path := below / _LOADER).is_file()), None)
-    if not loader:
+    if not (loader := next((path for below in where if (path := below / _LOADER).is_file()), None)):
         raise SetupError(f"no {_LOADER} below {libraries}")
     for program in programs(folders):
         real = program.with_name(f".{program.name}.real")
