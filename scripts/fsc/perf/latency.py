@@ -67,16 +67,12 @@ def parse(lines: Iterable[str], threads: dict[int, str]) -> list[Thread]:
     found = {tid: Thread(name) for tid, name in threads.items()}
     cpus: dict[int, _Cpu] = {}
     begin, now = None, 0
-    for line in lines:
-        head = _HEAD.fullmatch(line.rstrip("\n"))
-        if not head:
-            continue
+    for head in filter(None, (_HEAD.fullmatch(line.rstrip("\n")) for line in lines)):
         now, number = nanoseconds(head["time"]), int(head["cpu"])
         begin = now if begin is None else begin
         cpu = cpus.setdefault(number, _Cpu(begin))
         if head["event"].startswith("sched_wakeup") and (woken := _first(_WAKEUPS, head["text"])):
-            thread = found.get(int(woken["tid"]))
-            if thread and thread.since is None:
+            if (thread := found.get(int(woken["tid"]))) and thread.since is None:
                 thread.since = now
         elif head["event"] == "sched_switch" and (switch := _first(_SWITCHES, head["text"])):
             _switch(found, cpu, number, now, switch)
@@ -130,9 +126,8 @@ def render(found: dict[str, Any]) -> str:
              f"{'thread':<16}{'CPU':>4}{'ran ms':>10}{'delays':>8}{'p50':>10}{'p99':>12}{'max':>12}"]
     for thread in found["threads"]:
         cpus = ",".join(map(str, thread["cpus"])) or "-"
-        delays = [f"{thread[f'delay_{name}_ns'] / 1e3:,.1f}" for name in ("p50", "p99", "max")]
-        lines.append(f"{thread['name']:<16}{cpus:>4}{thread['ran_ns'] / 1e6:>10,.1f}{thread['delays']:>8,}"
-                     f"{delays[0]:>10}{delays[1]:>12}{delays[2]:>12}")
+        lines.append(f"{thread['name']:<16}{cpus:>4}{thread['ran_ns'] / 1e6:>10,.1f}{thread['delays']:>8,}{thread['delay_p50_ns'] / 1e3:>10,.1f}"
+                     f"{thread['delay_p99_ns'] / 1e3:>12,.1f}{thread['delay_max_ns'] / 1e3:>12,.1f}")
     lines.append("")
     for thread in found["threads"]:
         waited = sum(thread["waited_for_ns"].values())

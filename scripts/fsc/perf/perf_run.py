@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +103,9 @@ def threads() -> dict[int, str]:
     for tid in sorted((int(name) for name in os.listdir("/proc") if name.isdecimal()), reverse=True):
         if len(found) == wanted:
             break
-        try:
+        with suppress(OSError):     # it has ended
             name = Path(f"/proc/{tid}/comm").read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:  # it has ended
-            continue
-        if name.startswith(("fsc_reader/", "fsc_freer/")):
-            found[tid] = name
+            found |= {tid: name} if name.startswith(("fsc_reader/", "fsc_freer/")) else {}
     return dict(sorted(found.items()))
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Parse what `perf script` prints: samples with their call chains, and who ran when."""
 
+import itertools
 import re
 import subprocess
 from collections import defaultdict
@@ -85,13 +86,8 @@ def nanoseconds(time: str) -> int:
 
 
 def _frames(lines: Iterator[str]) -> tuple[Frame, ...]:
-    found = []
-    for line in lines:
-        frame = _FRAME.fullmatch(line)
-        if not frame:
-            break
-        found.append(Frame(int(frame["ip"], 16), frame["symbol"], bool(found)))
-    return tuple(found)
+    frames = itertools.takewhile(bool, map(_FRAME.fullmatch, lines))
+    return tuple(Frame(int(frame["ip"], 16), frame["symbol"], bool(number)) for number, frame in enumerate(frames))
 
 
 def _run_ns(events: list[tuple[int, Task, bool]], begin: int, end: int) -> dict[Task, int]:
@@ -110,20 +106,14 @@ def parse(lines: Iterable[str]) -> Script:
     """Read perf script's output. It has all switches, but samples of the window only."""
     script, events, window = Script(), [], []
     rest = iter(line.rstrip() for line in lines)
-    for line in rest:
-        head = _HEAD.fullmatch(line)
-        if not head:
-            continue
-        comm, what = head["comm"], head["what"]
-        task = int(head["cpu"]), int(head["tid"])
-        now = nanoseconds(head["time"])
-        sampled = _SAMPLE.fullmatch(what)
+    for head in filter(None, map(_HEAD.fullmatch, rest)):
+        task, now, what = (int(head["cpu"]), int(head["tid"])), nanoseconds(head["time"]), head["what"]
         if lost := LOST.match(what):
             script.lost += int(lost[1])
-        if sampled:
+        if sampled := _SAMPLE.fullmatch(what):
             # Without a call chain the address is on the same line.
             frames = _frames(iter([sampled["alone"]]) if sampled["alone"] else rest)
-            script.samples.append(Sample(comm, task[1], task[0], int(sampled["period"]), frames))
+            script.samples.append(Sample(head["comm"], task[1], task[0], int(sampled["period"]), frames))
             window.append(now)
         if sampled or "_SWITCH" in what:
             events.append((now, task, bool(sampled) or " OUT" in what))
@@ -140,21 +130,15 @@ class Module:
     end: int
     file: Path
 
-    def has(self, frame: Frame) -> bool:
-        return self.text <= frame.ip < self.end
-
     def lines(self, script: Script) -> dict[Frame, tuple[Inlined, ...]]:
         """For every frame in the module, the functions that it is in, innermost first."""
-        frames = {frame for sample in script.samples for frame in sample.frames if self.has(frame)}
+        frames = {frame for sample in script.samples for frame in sample.frames if self.text <= frame.ip < self.end}
         # The instruction that was executed last: the call, or the one before the sample.
         before = {frame: max(frame.ip - self.text - 1, 0) for frame in frames}
         found = addr2line(self.file, sorted({*before.values(), *(at + 1 for at in before.values())}))
-        lines = {}
-        for frame, at in before.items():
-            # A delayed timer interrupt comes right after interrupts are enabled.
-            late = any(_IRQS_ON.fullmatch(step.function) for step in found[at])
-            lines[frame] = found[at] if frame.calls or late else found[at + 1]
-        return lines
+        # A delayed timer interrupt comes right after interrupts are enabled.
+        return {frame: found[at] if frame.calls or any(_IRQS_ON.fullmatch(step.function) for step in found[at]) else found[at + 1]
+                for frame, at in before.items()}
 
 
 def addr2line(file: Path, offsets: list[int]) -> dict[int, tuple[Inlined, ...]]:
