@@ -177,8 +177,7 @@ class Session:
     def _resumed(self, number: int, points: list[Point], accel: Accel | None, progress: Progress) -> BootRecord | None:
         """A boot that was completed before the suite was interrupted."""
         made_by = self._made_by(self.suite.guest(points), accel)
-        record = resume.load(self.folder / f"boot-{number}", number, points, made_by)
-        if record:
+        if record := resume.load(self.folder / f"boot-{number}", number, points, made_by):
             self.boots.append(record)
             progress.skip(f"boot {number} is done", len(points))
         return record

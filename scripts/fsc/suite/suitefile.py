@@ -18,6 +18,7 @@ from . import guest_script
 from .suite import BOOT, Curve, Guest, Point, Suite
 
 SCHEMA_FILE = Path(__file__).with_name("suite.schema.json")
+Values = dict[str, int | str]
 
 
 def _schema() -> dict[str, Any]:
@@ -124,7 +125,7 @@ class _Loader:
                                               f"{str(metrics.METRICS[name].deterministic).lower()}")
         return Curve(next(iter(matrix)), tuple(found["show"]))
 
-    def cells(self, table: tuple[str, ...], found: dict[str, Any], names: dict[str, Any]) -> list[dict[str, Any]]:
+    def cells(self, table: tuple[str, ...], found: dict[str, Any], names: dict[str, Any]) -> list[tuple[str, str, Values, Values]]:
         """Every place of a matrix that is not excluded: path, protocol, axes, and its own params."""
         places, matrix = self.places(table, names), found.get("matrix", {})
         if unknown := [one for one in matrix.get(BOOT, ()) if one not in self.guests]:
@@ -137,7 +138,7 @@ class _Loader:
                 self.refuse((*table, "override"), f"'override' cannot set an axis: {', '.join(both)}")
             overrides.append((self.condition((*table, "override"), one["when"], matrix, places), one["params"]))
 
-        def holds(condition: dict[str, list[int | str]], place: dict[str, int | str]) -> bool:
+        def holds(condition: dict[str, list[int | str]], place: Values) -> bool:
             return all(place[axis] in values for axis, values in condition.items())
 
         cells = []
@@ -149,40 +150,36 @@ class _Loader:
             own = {axis: value for axis, value in axes.items() if axis != BOOT}
             for condition, params in overrides:
                 own |= params if holds(condition, place) else {}
-            cells.append({"path": path, "protocol": protocol, "axes": axes, "params": own})
+            cells.append((path, protocol, axes, own))
         if not cells:
             self.refuse((*table, "exclude"), "'exclude' leaves nothing")
         return cells
 
-    def workload(self, name: str, top: dict[str, list[str]], common: dict[str, int | str]) -> list[Point]:
-        table = ("workload", name)
-        found = self.data["workload"][name]
-        params = common | found.get("params", {})
-        names = {key: found.get(key, value) for key, value in top.items()}
-        if found.get("opencoded") and not found.get("icount") and not self.data.get("times"):
+    def workload(self, name: str) -> list[Point]:
+        table, found = ("workload", name), self.data["workload"][name]
+        params = self.data.get("params", {}) | found.get("params", {})
+        names = {key: found.get(key, self.data[key]) for key in ("paths", "protocols")}
+        icount, opencoded, alone = (found.get(key, False) for key in ("icount", "opencoded", "alone"))
+        if opencoded and not icount and not self.data.get("times"):
             self.refuse((*table, "opencoded"), "'opencoded' counts instructions or takes time: it wants icount = true, or times = true of the suite")
-        if found.get("alone") and found.get("icount"):
+        if alone and icount:
             self.refuse((*table, "alone"), "'alone' is for boots that do not count instructions")
-        if found.get("opencoded") and not found.get("icount"):
-            for key, wanted in _BY_HAND.items():
-                if str(given := params.get(key, traits.PARAMETERS[key]["default"])) != str(wanted):
-                    self.refuse((*table, "opencoded"), f"'opencoded' is of {key} = {wanted!r}, not {given!r}: what the loop by hand does")
-        if found.get("opencoded") and params.get("tryget", "cas") != "cas":
+        for key, wanted in _BY_HAND.items() if opencoded and not icount else ():
+            if str(given := params.get(key, traits.PARAMETERS[key]["default"])) != str(wanted):
+                self.refuse((*table, "opencoded"), f"'opencoded' is of {key} = {wanted!r}, not {given!r}: what the loop by hand does")
+        if opencoded and params.get("tryget", "cas") != "cas":
             self.refuse((*table, "opencoded"), "'opencoded' is written by hand for tryget = \"cas\" alone")
         if "matrix" in found:
             self.curves[name] = self.curve(table, found)
-        return [Point(workload=name, title=found.get("title", name), path=cell["path"], protocol=cell["protocol"],
-                      params=params | cell["params"], icount=found.get("icount", False),
-                      opencoded=found.get("opencoded", False), axes=cell["axes"], alone=found.get("alone", False))
-                for cell in self.cells(table, found, names)]
+        return [Point(name, found.get("title", name), path, protocol, params | own, icount, opencoded, axes, alone)
+                for path, protocol, axes, own in self.cells(table, found, names)]
 
     def against(self, points: list[Point]) -> dict[str, str]:
         """Workloads that are compared with another one of the same suite, point by point."""
         found: dict[str, str] = {}
         places = {(point.workload, point.path, point.protocol) for point in points}
         for name, other in ((name, own["against"]) for name, own in self.data["workload"].items() if "against" in own):
-            theirs = [point for point in points if point.workload == other]
-            own = [point for point in points if point.workload == name]
+            own, theirs = ([point for point in points if point.workload == one] for one in (name, other))
             without = [f"{p.path} {p.protocol}" for p in own if (other, p.path, p.protocol) not in places]
             why = ("is for a workload without a matrix, which has no tests" if name in self.curves
                    else f"'{other}' is no workload of this suite" if not theirs
@@ -197,8 +194,7 @@ class _Loader:
 
     def timed(self, points: list[Point]) -> Suite | None:
         """The suite that times are measured by, with the protocols of @points."""
-        found = self.data.get("times_of")
-        if not found:
+        if not (found := self.data.get("times_of")):
             return None
         file = self.file.with_name(f"{found['suite']}.toml")
         if not file.is_file():
@@ -212,12 +208,11 @@ class _Loader:
 
     def suite(self) -> Suite:
         data = self.data
-        top = {key: data[key] for key in ("paths", "protocols")}
         for name, found in data.get(BOOT, {}).items():
             if {"since", "before"} <= set(found) and versions.numbers(found["since"]) >= versions.numbers(found["before"]):
                 self.refuse((BOOT, name, "before"), f"'before' must be newer than 'since', which is {found['since']}")
             self.guests[name] = Guest(**found)
-        points = [p for name in data["workload"] for p in self.workload(name, top, data.get("params", {}))]
+        points = [point for name in data["workload"] for point in self.workload(name)]
         for name in self.guests:
             if name not in {point.boot for point in points}:
                 self.refuse((BOOT, name), f"no point is booted in [boot.{name}]")
