@@ -222,8 +222,7 @@ def _about_family(place: str, points: list[Point], compared: list[dict[str, Figu
     untested = 0
     for name in METRICS:
         own = [(point, figures[name]) for point, figures in zip(points, compared) if name in figures]
-        tested = [figures for _, figures in own if figures["p"] is not None]
-        if tested:
+        if tested := [figures for _, figures in own if figures["p"] is not None]:
             least = min(stats.p_value(range(f["a"]["n"]), range(f["a"]["n"], f["a"]["n"] + f["b"]["n"])) or 1
                         for f in tested)
             hopeless += [name] if least * len(tested) >= stats.ALPHA else []
@@ -382,8 +381,7 @@ def _head(found: dict[str, Any], figures: list[Figures]) -> list[str]:
 
 def _legend(figures: list[Figures]) -> list[str]:
     lines: list[str] = []
-    sampled = [f for f in figures if f["a"]["coverage"] is not None and f["b"]["coverage"] is not None]
-    if sampled:
+    if sampled := [f for f in figures if f["a"]["coverage"] is not None and f["b"]["coverage"] is not None]:
         coverage = min(f[side]["coverage"] for f in sampled for side in "ab")
         boots = [table.span(f[side]["n"] for f in sampled) for side in "ab"]
         lines += wrap(f"median [interval]: of {boots[0]} boots in A, {boots[1]} in B; order "

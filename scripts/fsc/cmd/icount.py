@@ -30,8 +30,7 @@ def complaints(found: dict[str, Any]) -> list[str]:
     wrong = []
     for point in found["points"]:
         name, figures = _name(point), point["summary"]
-        over = figures.get(RATIO)
-        if over and over["median"] > OPENCODED_LIMIT:
+        if (over := figures.get(RATIO)) and over["median"] > OPENCODED_LIMIT:
             wrong.append(f"{name}: {over['median']:.3f}x of the open-coded loop, above {OPENCODED_LIMIT:.2f}")
         if HARNESS in figures and not over and _tryget(point) == "cas":     # only cas has an open-coded loop
             wrong.append(f"{name}: no open-coded loop to compare with")

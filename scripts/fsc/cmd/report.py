@@ -86,8 +86,7 @@ def _does(points: list[Point]) -> str:
 
 def _cell(section: Section, group: Group, metric: str, protocol: str) -> Cell:
     """A figure with its interval and a link to its plot; for a curve, the smallest and the largest median."""
-    points = section.having(metric, protocol)
-    if not points:
+    if not (points := section.having(metric, protocol)):
         lost = [point["verdict"] for point in section.points if point["protocol"] == protocol and not point["summary"]]
         return worst(lost) if lost else "n/a"
     return answer.figure(points, metric, section.plot_id(group))
@@ -268,13 +267,14 @@ def _boots(source: Source) -> Table:
 def _suite(source: Source) -> dict[str, Any]:
     """A suite's plots, and all about it that is not a figure."""
     command = source.folder / "command"
+    kept = command.read_text(encoding="utf-8", errors="replace") if command.is_file() else ""
     layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
     return {"name": source.name, "sections": _all_plots(source),
             "timed": any("-time-" in plot.id for found in source.plots.values() for plot in found),
             "facts": summary.facts(source.result) | {"CPU layout": layout or "unknown"},
             "machines": summary.all_machines(source.environment), "boots": _boots(source),
             "notes": [" ".join(text.split()) for text in notes(source.result)],
-            "command": command.read_text(encoding="utf-8", errors="replace") if command.is_file() else ""} | _fair(source) | _parameters(source)
+            "command": kept} | _fair(source) | _parameters(source)
 
 
 def _of_runs(sources: list[Source]) -> str:

@@ -234,8 +234,7 @@ def again(args: argparse.Namespace, seed: int, number: int | None) -> str:
 
 def told(verdict: str, reason: str, tally: Tally, args: argparse.Namespace, seed: int) -> str:
     """What went wrong, where, and how to repeat it."""
-    point = tally.now
-    if not point:
+    if not (point := tally.now):
         return f"{verdict} before the first point: {reason}"
     if reason.startswith(ALL):
         return f"{verdict}: {reason}\n  {again(args, seed, None)}"

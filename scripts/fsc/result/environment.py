@@ -28,7 +28,8 @@ _MOSTLY_HUGE = 0.8
 # RCU's settings, by the kernel's names: guest/point.sh, rcu().
 RCU = ("rcu_normal_wake_from_gp", "rcu_expedited", "rcu_normal", "enable_rcu_lazy")
 SOURCES = ("Kbuild", "Makefile", "module", "include", "scripts")
-_OF_A_SUITE = ("name", "question", "seed", "repetitions", "times", "no_times", "blocks", "within", "minutes", "baseline", "against", "left_out")
+_OF_A_SUITE = ("name", "question", "seed", "repetitions", "times", "no_times", "blocks", "within", "minutes", "baseline", "against",
+               "left_out")
 
 
 def _git(*words: str) -> str:

@@ -20,19 +20,15 @@ SLAB_FLAGS = ("sanity_checks", "red_zone", "poison", "store_user")
 def complaints(facts: dict[str, int | None], slabs: dict[str, dict[str, int]]) -> list[str]:
     """What is unfair; slabs maps a cache to its slab_debug flags in sysfs."""
     found = [f"{name} is on: {cure}" for name, cure in UNFAIR_FACTS.items() if facts.get(name)]
-    for cache, flags in slabs.items():
-        on = [flag for flag in SLAB_FLAGS if flags.get(flag)]
-        if on:
-            found.append(f"slab_debug is on for {cache} ({', '.join(on)}): boot without slab_debug")
-    return found
+    return found + [f"slab_debug is on for {cache} ({', '.join(on)}): boot without slab_debug" for cache, flags in slabs.items()
+                    if (on := [flag for flag in SLAB_FLAGS if flags.get(flag)])]
 
 
 def check(config: dict[str, Any] | None, slabs: dict[str, dict[str, int]]) -> None:
     """Raise one clear line if it is unfair; config is the module's, None if unknown."""
     if config is None:
         raise SetupError("comparison refused: the module does not say what kernel this is")
-    found = complaints(config["kernel"]["facts"], slabs)
-    if found:
+    if found := complaints(config["kernel"]["facts"], slabs):
         raise SetupError("comparison refused: " + "; ".join(found))
 
 

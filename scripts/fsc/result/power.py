@@ -166,8 +166,7 @@ def words(result: dict[str, Any], of: list[Row]) -> list[str]:
                   for row in own if row.differs]
         found.append(f"In this run {name} was called different from {pairs[name]} in {len(differ)} of {len(own)} tests"
                      + (f": {'; '.join(differ)}." if differ else "."))
-    equal = [row for row in of if row.equal and not row.alike]
-    if equal:
+    if equal := [row for row in of if row.equal and not row.alike]:
         called = sum(row.differs for row in equal)
         found.append(f"Arms with the same parameters: {called} of {len(equal)} tests called them different, which leaves "
                      f"up to {100 * stats.at_most(called, len(equal)):.0f}% possible (95%, as if each test were by "

@@ -253,10 +253,11 @@ def _pairs(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name in metrics.PAIRED:
         # A rate that is asked for is no cost.
-        own = [point for point in points if _blocks_of(point, name) and (name == metrics.TIME or not point["params"].get("free_rate"))]
+        own = [(point, {boot for boot, _ in blocks}) for point in points if (blocks := _blocks_of(point, name))
+               and (name == metrics.TIME or not point["params"].get("free_rate"))]
         pairs = [{"workload": one["workload"], "path": one["path"], "metric": name, "protocol": one["protocol"],
-                  "other": other["protocol"], "boots": len(set.intersection(*({boot for boot, _ in _blocks_of(point, name)} for point in (one, other))))}
-                 | _compare(name, one, other) for one, other in combinations(own, 2)]
+                  "other": other["protocol"], "boots": len(boots & others)} | _compare(name, one, other)
+                 for (one, boots), (other, others) in combinations(own, 2)]
         least = stats.enough_boots(adjust(pairs))
         for pair in pairs:
             pair["few"] = pair["boots"] < least

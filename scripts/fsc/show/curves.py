@@ -64,7 +64,8 @@ def legend(suite: dict[str, Any]) -> list[str]:
     boots = suite["repetitions"]
     of = f"medians of {boots} boots, whose intervals are in result.json" if boots > 1 else "one boot, so no intervals"
     lines = [f"A table for each metric, a column for each value of {', '.join(dict.fromkeys(curve['x'] for curve in found.values()))}: {of}, "
-             "and no tests. -: nothing was seen. ~: an estimate, see the notes. !: did not pass. k, M: thousand, million; of bytes (B): 1024."]
+             "and no tests. -: nothing was seen. ~: an estimate, see the notes. !: did not pass. k, M: thousand, million; of "
+             "bytes (B): 1024."]
     if any(metric.startswith("limbo_") for metric in shown):
         lines.append("limbo: freed by a freer, not yet reusable.")
     if any(metric.startswith("cached_") for metric in shown):

@@ -48,8 +48,7 @@ def _about_limbo(points: list[dict[str, Any]]) -> Iterator[str]:
             yield (f"{remote} descriptors a window were freed on another node than theirs, where no callback of ours tells: "
                    "kfree_rcu's limbo (~) counts them as in limbo until a freer waits at the cap or the run ends")
     limbos = [limbo for limbo in limbos if metrics.sampled(limbo)]
-    slabs = [limbo["slab"] for limbo in limbos if limbo["slab"]]
-    if not slabs:
+    if not (slabs := [limbo["slab"] for limbo in limbos if limbo["slab"]]):
         return
     bound = max(limbo["descriptor_objects_peak"] or 0 for limbo in limbos)
     yield (f"kfree_rcu's limbo (~) is an estimate, {min(s['samples'] for s in slabs)} samples of the slab a window, "

@@ -40,9 +40,7 @@ def _labels(section: Section) -> dict[str, str]:
 
 def _whiskers(found: list[Figures]) -> list[list[float]]:
     """Lengths of error bars: zero if there is no interval."""
-    low = [f["median"] - (f["median"] if f["low"] is None else f["low"]) for f in found]
-    high = [(f["median"] if f["high"] is None else f["high"]) - f["median"] for f in found]
-    return [low, high]
+    return [[abs(f["median"] - (f["median"] if f[end] is None else f[end])) for f in found] for end in ("low", "high")]
 
 
 def _told(section: Section, group: Group) -> str:
@@ -100,12 +98,11 @@ def _bars(section: Section, group: Group) -> str:
     labels = _labels(section)
     figure, ax = svg.axes(0.65 + 0.3 * len(points))
     top = max(point["summary"][metric]["median"] for point in points)
+    opencoded = None
     for row, point in enumerate(points):
         value = point["summary"][metric]["median"]
         ax.barh(row, value, height=0.62, color=BAR)
         ax.text(value + 0.015 * top, row, metrics.unit(metric)(value), va="center", fontsize=9.5)
-    opencoded = None
-    for row, point in enumerate(points):
         if by_hand := opencodeds and point["summary"].get(opencodeds[0]):
             opencoded, = ax.plot([by_hand["median"]] * 2, [row - 0.42, row + 0.42], color="#000000", linewidth=2.4)
     _rows(ax, [labels[point["protocol"]] for point in points])
@@ -280,11 +277,9 @@ def _curves(section: Section, group: Group) -> Iterator[Plot]:
         if len(parts) > 1:
             title += ", " + ", ".join(f"{axis}={value}" for axis, value in next(iter(part))[1])
         end = f"-part-{number}" if number else ""
-        if not any(_drawn(part, metric)):
-            yield Plot(section.plot_id(group) + end, title, "0 at every point.")
-            continue
-        yield Plot(section.plot_id(group) + end, title, _told_curve(part, metric, section.x),
-                   _curve(section, group, end, part), caption)
+        drawn = any(_drawn(part, metric))
+        yield Plot(section.plot_id(group) + end, title, _told_curve(part, metric, section.x) if drawn else "0 at every point.",
+                   _curve(section, group, end, part) if drawn else "", caption if drawn else "")
 
 
 # Limbo over time
@@ -328,35 +323,31 @@ def _over_time(section: Section, folder: Path) -> Iterator[Plot]:
     """Plot descriptors and pages in limbo from the warm-up to the end of one run."""
     found = {point["protocol"]: series for point in section.points if (series := _series(folder, point))}
     for what in ("descriptors", "pages"):
-        drawn = {name: series for name, series in found.items() if series[what][1].any()}
-        if not drawn:
+        if not (drawn := {name: series for name, series in found.items() if series[what][1].any()}):
             continue
         name = f"{section.id}-time-{what}"
         title = f"{what.capitalize()} in limbo over time"
-        nothing = [protocol for protocol in found if protocol not in drawn]
-        peaks = [f"{protocol} up to {mark}{table.si(series[what][1].max())}, "
-                 f"median {mark}{table.si(median(series[what][1]))}"
-                 for protocol, series in drawn.items()
-                 for mark in ("~" * (series["estimate"] and what == "descriptors"),)]
-        text = f"{what.capitalize()} in limbo: {'; '.join(peaks)}." + (
-            f" None at any time: {', '.join(nothing)}." if nothing else "")
         figure, ax = svg.axes(2.5)
-        handles = []
+        handles, peaks = [], []
         for protocol, series in drawn.items():
-            look = svg.style(protocol)
+            look, mark = svg.style(protocol), "~" * (series["estimate"] and what == "descriptors")
+            peaks.append(f"{protocol} up to {mark}{table.si(series[what][1].max())}, median {mark}{table.si(median(series[what][1]))}")
             # No dashes: they cannot be seen in a sawtooth.
             handles += ax.plot(*series[what], color=look.colour, linewidth=1, marker=look.marker, markersize=4.5,
                                markevery=max(1, len(series[what][0]) // 8))
-        begin, end = (next(iter(drawn.values()))[edge] for edge in ("begin", "end"))
-        ax.axvspan(begin, end, color="#eeeeee", zorder=0)
+        nothing = [protocol for protocol in found if protocol not in drawn]
+        text = f"{what.capitalize()} in limbo: {'; '.join(peaks)}." + (
+            f" None at any time: {', '.join(nothing)}." if nothing else "")
+        first = next(iter(drawn.values()))
+        ax.axvspan(first["begin"], first["end"], color="#eeeeee", zorder=0)
         svg.scale(ax, "y", [0, *(series[what][1].max() for series in drawn.values())], table.si)
         ax.set_xlabel("seconds; grey: measured")
         ax.set_ylabel(what)
         svg.legend(figure, handles, [_labels(section)[protocol] for protocol in drawn])
         boots = sorted({series["boot"] for series in drawn.values()})
         caption = f"One run each, of boot {', '.join(map(str, boots))}."
-        if any(series["estimate"] for series in drawn.values()) and what == "descriptors":
-            caption += (" kfree_rcu's (~) is not counted: the notes say what it is.")
+        if any("~" in peak for peak in peaks):
+            caption += " kfree_rcu's (~) is not counted: the notes say what it is."
         yield Plot(name, title, text, svg.svg(figure, name, f"{title}, {section.title}", text), caption)
 
 

@@ -215,7 +215,7 @@ def _lookups(section: Section, baseline: str) -> str:
 def _limbo(section: Section) -> str:
     """The mean bytes in limbo of each protocol."""
     kinds = {"limbo_page_bytes_mean": "of pages", "limbo_descriptor_bytes_mean": "of descriptors"}
-    held = grouped((point["protocol"], f"{told(point, metric)} {kind}" if any(point["summary"][metric][end] for end in ("median", "high")) else "")
+    held = grouped((point["protocol"], f"{told(point, metric)} {kind}" * any(point["summary"][metric][end] for end in ("median", "high")))
                    for metric, kind in kinds.items() for point in _believed(section, metric))
     if not held:
         return ""

@@ -243,8 +243,7 @@ def _less(pairs: list[Figures], by_hand: list[Figures], labels: dict[str, str]) 
     if not pairs:
         return []
     lookup = lookups(pairs[0]["path"]).removesuffix("s")
-    found = shown_less(pairs)
-    if not found:
+    if not (found := shown_less(pairs)):
         return [*wrap(f"no pair is shown to differ in time / {lookup}"), ""]
     lines = [f"a {lookup} of ... is shown to take less time than one of"]
     for name in sorted(found, key=lambda name: (-len(found[name]), [*labels].index(name))):

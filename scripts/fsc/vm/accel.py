@@ -87,12 +87,10 @@ def kvm_trouble(kernel: Kernel) -> str:
     """
     try:
         DEVICE.open("r+b", buffering=0).close()
-    except PermissionError as error:
-        return f"{DEVICE}: {error.strerror}: sudo usermod -aG kvm USER, and log in again"
-    except FileNotFoundError as error:
-        return f"{DEVICE}: {error.strerror}: turn virtualization on in the firmware, modprobe kvm_intel or kvm_amd"
     except OSError as error:
-        return f"{DEVICE}: {error.strerror}"
+        cure = {PermissionError: ": sudo usermod -aG kvm USER, and log in again",
+                FileNotFoundError: ": turn virtualization on in the firmware, modprobe kvm_intel or kvm_amd"}.get(type(error), "")
+        return f"{DEVICE}: {error.strerror}{cure}"
     cache, key = repo.BUILD / "accel.json", _key(kernel)
     with suppress(OSError, ValueError, KeyError, TypeError):
         answer = json.loads(cache.read_text())

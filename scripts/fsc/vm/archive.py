@@ -140,8 +140,7 @@ class Suite:
         return repo.BUILD / "apt" / self.name
 
     def _configure(self) -> Path:
-        address = mirrors().of(self.name)
-        if not address:
+        if not (address := mirrors().of(self.name)):
             raise SetupError(f"{self.name}: apt's configuration has no source of Debian's security archive")
         if any(character.isspace() for character in str(self.folder)):
             raise SetupError(f"apt takes no path with a space in it: {self.folder}")

@@ -96,8 +96,7 @@ def _follow(shell: subprocess.Popen, frames: Frames, timeout_s: float) -> str:
     pipe, deadline = shell.stdout.fileno(), time.monotonic() + timeout_s
     while (left := deadline - time.monotonic()) > 0 and frames.status is None:
         if select.select([pipe], [], [], left)[0]:
-            data = os.read(pipe, 1 << 16)
-            if not data:
+            if not (data := os.read(pipe, 1 << 16)):
                 return f"the job's shell ended without a status (exit {shell.wait()})"
             frames.feed(data)
     return f"not finished after {timeout_s:.0f} s"

@@ -29,8 +29,7 @@ def parse(text: str, name: str = FILE.name) -> Versions:
     """Read the file; raise SetupError with the line if one is wrong."""
     found: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        words = line.partition("#")[0].split()
-        if not words:
+        if not (words := line.partition("#")[0].split()):
             continue
         key, *suites = words
         why = ("must be a series such as 1.2, or gcc" if not SERIES.fullmatch(key) and key != _COMPILERS
@@ -55,8 +54,7 @@ def numbers(series: str) -> tuple[int, ...]:
 
 def of(release: str) -> str:
     """The series of kernel @release: 7.3 for 7.3.4+deb13-amd64."""
-    found = SERIES.match(release)
-    if not found:
+    if not (found := SERIES.match(release)):
         raise SetupError(f"kernel {release}: its name does not begin with a series such as 7.3")
     return found[0]
 
