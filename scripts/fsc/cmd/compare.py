@@ -360,8 +360,7 @@ def _verdicts(figures: list[Figures]) -> str:
 
 def _head(found: dict[str, Any], figures: list[Figures]) -> list[str]:
     lines = ["folioscale: B against A", "=" * WIDTH]
-    for reason in found["overridden"]:
-        lines += wrap(f"FORCED. Refused otherwise: {reason}.") + [""]
+    lines += [line for reason in found["overridden"] for line in (*wrap(f"FORCED. Refused otherwise: {reason}."), "")]
     if emulated := [side.upper() for side in "ab" if found[side]["times_emulated"]]:
         lines += wrap(f"TIMES ARE EMULATED in {' and '.join(emulated)} (QEMU without KVM), and a clock that is "
                       "emulated ranks nothing: no ratio and no verdict for times, rates and limbo, which is rate x grace "
@@ -374,9 +373,7 @@ def _head(found: dict[str, Any], figures: list[Figures]) -> list[str]:
                "environment": "; ".join(f"{name}: {_said(both['a'])} in A, {_said(both['b'])} in B"
                                         for name, both in found["environment"].items()) or "the same in both",
                "verdicts": _verdicts(figures)}
-    for name, text in fields.items():
-        lines += wrap(text, f"{name:<{table.NAME_WIDTH + 1}}")
-    return lines + [""]
+    return lines + [line for name, text in fields.items() for line in wrap(text, f"{name:<{table.NAME_WIDTH + 1}}")] + [""]
 
 
 def _legend(figures: list[Figures]) -> list[str]:
@@ -410,11 +407,9 @@ def render(found: dict[str, Any]) -> str:
 
 def _render(found: dict[str, Any]) -> str:
     figures = [figures for point in found["points"] for figures in point["metrics"].values()]
-    lines = _head(found, figures)
-    for points in result.families_of(found["points"]).values():
-        lines += _workload(points)
-    lines += _legend(figures) + ["", "Notes:"] * bool(found["notes"])
-    return "\n".join([*lines, *(line for text in found["notes"] for line in wrap(text, "- "))]) + "\n"
+    workloads = [line for points in result.families_of(found["points"]).values() for line in _workload(points)]
+    notes = [line for text in found["notes"] for line in wrap(text, "- ")]
+    return "\n".join([*_head(found, figures), *workloads, *_legend(figures), *["", "Notes:"] * bool(notes), *notes]) + "\n"
 
 
 def arguments(command: argparse.ArgumentParser) -> None:

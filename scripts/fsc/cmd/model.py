@@ -337,10 +337,8 @@ def _text(found: Table) -> list[str]:
         own = [head] if len(head) > name else []
         return own + [f"{'' if own else head:<{name}}" + "".join(f"{cell:>{n}}" for cell, n in zip(cells, widths))]
 
-    lines = wrap(f"--- {found.caption} ---") + ["", *line(*found.heads)]
-    for title, group in found.groups:
-        lines += [f"{title}:", *(text for row in group for text in line(*row))]
-    return lines + [""]
+    groups = [text for title, group in found.groups for text in (f"{title}:", *(text for row in group for text in line(*row)))]
+    return [*wrap(f"--- {found.caption} ---"), "", *line(*found.heads), *groups, ""]
 
 
 def render(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: float | None = None) -> list[str]:

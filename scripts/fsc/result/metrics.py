@@ -2,6 +2,7 @@
 """The metrics of one repetition, from run.json and the runner's slab samples."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from .. import traits
@@ -187,12 +188,9 @@ def quantile(histogram: dict[str, Any] | None, q: float) -> int | None:
     lies; never above the exact maximum."""
     if not histogram or not histogram["count"]:
         return None
-    wanted, seen = q * histogram["count"], 0
-    for _low, high, count in histogram["buckets"]:
-        seen += count
-        if seen >= wanted:
-            return min(high - 1, histogram["max_ns"])
-    return histogram["max_ns"]      # in the overflow row
+    seen = accumulate(count for _, _, count in histogram["buckets"])
+    ends = (high - 1 for (_, high, _), below in zip(histogram["buckets"], seen) if below >= q * histogram["count"])
+    return min(next(ends, histogram["max_ns"]), histogram["max_ns"])      # it may be in the overflow row
 
 
 def mean(histogram: dict[str, Any] | None) -> float | None:

@@ -172,20 +172,15 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
         elif workload not in done:
             found.append((title, points, plain, ""))
     # Last, because they explain and rank nothing.
-    for words, points in counted:
-        more = words.partition(", ")[2]
-        found.append(("instructions" + (f", {more}" if more else ""), points, INSTRUCTIONS, ""))
+    found += [("".join(["instructions", *words.partition(", ")[1:]]), points, INSTRUCTIONS, "") for words, points in counted]
     return sorted(found, key=lambda one: summary.counts(one[1]))
 
 
 def sections(result: dict[str, Any], prefix: str = "s") -> list[Section]:
     """The sections of a result, path by path; their ids begin with @prefix."""
-    found: list[Section] = []
-    for path in dict.fromkeys(point["path"] for point in result["points"]):
-        for title, points, groups, x in _of_path(result, path):
-            found.append(Section(f"{prefix}-{len(found) + 1}", title, path, points, groups, x, summary.counts(points),
-                                 result["environment"]["times_emulated"]))
-    return found
+    parts = [(path, *part) for path in dict.fromkeys(point["path"] for point in result["points"]) for part in _of_path(result, path)]
+    return [Section(f"{prefix}-{number}", title, path, points, groups, x, summary.counts(points), result["environment"]["times_emulated"])
+            for number, (path, title, points, groups, x) in enumerate(parts, 1)]
 
 
 def _believed(section: Section, metric: str) -> list[Point]:

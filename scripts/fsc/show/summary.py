@@ -155,12 +155,10 @@ def _head(result: Result, alone: bool) -> list[str]:
     if result["environment"]["times_emulated"]:
         lines += [*wrap(f"{EMULATED} {NOT_KNOWN}" if alone else EMULATED), ""]
     lines += _at_boot(result["environment"])
-    for name, text in facts(result).items():
-        lines += wrap(text, f"{name:<{NAME}}")
+    lines += [line for name, text in facts(result).items() for line in wrap(text, f"{name:<{NAME}}")]
     if found := all_machines(result["environment"]):
         lines += ["", "boots, each a machine of its own"]
-        for name, text in found.items():
-            lines += wrap(text, f"{name:<{max(NAME, len(name) + 1)}}", " " * NAME)
+        lines += [line for name, text in found.items() for line in wrap(text, f"{name:<{max(NAME, len(name) + 1)}}", " " * NAME)]
     return lines
 
 
@@ -451,8 +449,7 @@ def _part(result: Result, alone: bool) -> list[str]:
     lines += power.render(result, SHOWN)
     said = model.of(result)
     lines += [*model.render(said), ""] if isinstance(said, model.Model) else []
-    for text in legend(result):
-        lines += wrap(text)
+    lines += [line for text in legend(result) for line in wrap(text)]
     if found := [line for text in notes(result) for line in wrap(" ".join(text.split()), "- ")]:
         lines += ["", "Notes:", *found]
     return lines

@@ -63,10 +63,8 @@ def interval(figures: dict[str, Any], unit: Unit) -> str:
 
 def row(name: str, cells: list[tuple[str, int]]) -> str:
     """A name, then cells right-aligned in columns; a negative width aligns left."""
-    text = f"{name:<{NAME_WIDTH}}"
-    for content, width in cells:
-        text += f"{content:>{width}}" if width > 0 else f" {content:<{-width - 1}}"
-    return text.rstrip()
+    return "".join([f"{name:<{NAME_WIDTH}}", *(f"{content:>{width}}" if width > 0 else f" {content:<{-width - 1}}"
+                                               for content, width in cells)]).rstrip()
 
 
 def place(path: str, workload: str) -> str:
