@@ -5,11 +5,10 @@ See Documentation/dev-tools/ktap.rst. Only leaves are counted: a result that sta
 of its own is not another test.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 _PLAN = re.compile(r"1\.\.(\d+)")
 _RESULT = re.compile(r"(ok|not ok) (\d+)(?: -)? ?(.*)")
@@ -23,7 +22,7 @@ class Count:
     failed: int = 0
     skipped: int = 0
 
-    def __iadd__(self, other: Count) -> Count:
+    def __iadd__(self, other: Self) -> Self:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
@@ -78,11 +77,11 @@ class Ktap:
         for line in lines:
             self._write(f"  {line}")
 
-    def below(self, plan: int | None = None) -> Ktap:
+    def below(self, plan: int | None = None) -> Self:
         """A list below; end it with end()."""
         return Ktap(lambda line: self._write(f"  {line}"), plan)
 
-    def end(self, below: Ktap, name: str) -> None:
+    def end(self, below: Self, name: str) -> None:
         """Write the result that stands for the list @below."""
         below.close()
         self.count += below.count

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Flame graphs: folded stacks, and one self-contained SVG of them."""
 
-from __future__ import annotations
-
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -35,7 +33,7 @@ def fold(recording: Recording, everybody: bool = False) -> dict[Stack, float]:
 @dataclass
 class Box:
     ns: float = 0
-    above: dict[str, Box] = field(default_factory=dict)
+    above: dict[str, "Box"] = field(default_factory=dict)
 
     def depth(self) -> int:
         return 1 + max((box.depth() for box in self.above.values()), default=0)

@@ -73,10 +73,7 @@ def part_of(role: str, functions: list[str], refcounted: bool = True) -> str | N
 
 
 def functions_of(recording: Recording, sample: Sample) -> list[str]:
-    found = []
-    for frame, inlined in recording.chain(sample):
-        found += [step.function for step in inlined] or [frame.symbol]
-    return found
+    return [function for frame, inlined in recording.chain(sample) for function in [step.function for step in inlined] or [frame.symbol]]
 
 
 def line_of(recording: Recording, sample: Sample) -> tuple[str, str]:
@@ -162,21 +159,16 @@ def _role(role: str, found: dict[str, Any]) -> list[str]:
     if found["cpu_ns"] is not None:
         title += (f", {found['threads']}: {total / 1e6:,.1f} ms in all parts; the kernel's account: "
                   f"{found['cpu_ns'] / 1e6:,.1f} ms")
-    lines = [*wrap(title, rest="  "), "", f"  {'part':<16}{'samples':>9}{'ms':>12}{'%':>8}"]
-    for part, share in found["parts"].items():
-        if share["samples"] or part in _ALWAYS[role]:
-            percent = 100 * share["ns"] / total if total else 0
-            lines.append(f"  {part:<16}{share['samples']:>9,}{share['ns'] / 1e6:>12,.1f}{percent:>8.1f}")
-    return [*lines, ""]
+    lines = [f"  {part:<16}{share['samples']:>9,}{share['ns'] / 1e6:>12,.1f}{100 * share['ns'] / (total or 1):>8.1f}"
+             for part, share in found["parts"].items() if share["samples"] or part in _ALWAYS[role]]
+    return [*wrap(title, rest="  "), "", f"  {'part':<16}{'samples':>9}{'ms':>12}{'%':>8}", *lines, ""]
 
 
 def _lines(role: str, found: dict[str, Any], top: int) -> list[str]:
     total = found["roles"][role]["parts_ns"] or 1
-    own = [line for line in found["lines"] if line["role"] == role][:top]
-    lines = [f"  {'%':>5}  {'part':<14}{'symbol':<27}line"] if own else []
-    for line in own:
-        lines.append(f"  {100 * line['ns'] / total:>5.1f}  {line['part']:<14}{line['symbol'][:26]:<27}{line['line']}")
-    return [*lines, ""] if own else []
+    lines = [f"  {100 * line['ns'] / total:>5.1f}  {line['part']:<14}{line['symbol'][:26]:<27}{line['line']}"
+             for line in found["lines"] if line["role"] == role][:top]
+    return [f"  {'%':>5}  {'part':<14}{'symbol':<27}line", *lines, ""] if lines else []
 
 
 def render(found: dict[str, Any], top: int) -> str:

@@ -3,6 +3,7 @@
 
 import json
 import tempfile
+from collections import defaultdict
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,26 +22,18 @@ Counts = dict[str, dict[str, float | None]]
 
 def parse(text: str) -> Counts:
     """Parse perf stat -j --per-thread, by thread and event; None if perf could not count the event."""
-    found: Counts = {}
-    for line in text.splitlines():
-        if not line.startswith("{"):
-            continue
-        entry = json.loads(line)
-        name = entry["thread"].rpartition("-")[0]
+    found: Counts = defaultdict(dict)
+    for entry in (json.loads(line) for line in text.splitlines() if line.startswith("{")):
         value = entry["counter-value"]
-        found.setdefault(name, {})[entry["event"]] = None if value.startswith("<") else float(value)
+        found[entry["thread"].rpartition("-")[0]][entry["event"]] = None if value.startswith("<") else float(value)
     return dict(sorted(found.items()))
 
 
 def by_role(counts: Counts) -> Counts:
     """The sums of each role; None if one of its threads has no count."""
-    found: Counts = {}
-    for role in (READER, FREER):
-        members = [events for name, events in counts.items() if role_of(name) == role]
-        for event in dict.fromkeys(event for events in members for event in events):
-            values = [events[event] for events in members]
-            found.setdefault(role, {})[event] = None if None in values else sum(values)
-    return found
+    members = {role: [events for name, events in counts.items() if role_of(name) == role] for role in (READER, FREER)}
+    return {role: {event: None if None in (values := [events[event] for events in own]) else sum(values)
+                   for event in dict.fromkeys(event for events in own for event in events)} for role, own in members.items() if own}
 
 
 class TooLate(SetupError):

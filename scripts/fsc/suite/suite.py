@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """A suite: one question, and the points (workload x path x protocol, or a matrix) that answer it."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from ..vm import versions
 
@@ -99,23 +98,23 @@ class Suite:
     blocks: int = 1                # times that a boot runs every point
     within: float = 0              # boots are added until the intervals of all ratios of rates are so near to them ...
     minutes: int = 0               # ... but none after so many
-    timed: Suite | None = None     # the suite that its times are measured by, if there is one ...
+    timed: Self | None = None      # the suite that its times are measured by, if there is one ...
     no_times: str = ""             # ... and why it is not, where that is not possible
 
     @property
-    def parts(self) -> list[Suite]:
+    def parts(self) -> list[Self]:
         """Itself, and the suite that its times are measured by."""
         return [self, self.timed] if self.timed else [self]
 
-    def without(self, left: dict[str, str]) -> Suite:
+    def without(self, left: dict[str, str]) -> Self:
         """The suite without the machines that are not booted here; @left has the reasons."""
         return replace(self.only(lambda point: point.boot not in left), left_out=self.left_out | left)
 
-    def on(self, series: str) -> Suite:
+    def on(self, series: str) -> Self:
         """The part of the suite that can be run on a kernel of @series."""
         return self.without({name: why for name, guest in self.guests.items() if (why := guest.not_on(series))})
 
-    def only(self, keep: Callable[[Point], bool]) -> Suite:
+    def only(self, keep: Callable[[Point], bool]) -> Self:
         """The suite with only the points that @keep accepts."""
         points = tuple(filter(keep, self.points))
         workloads, used = {point.workload for point in points}, {point.boot for point in points}

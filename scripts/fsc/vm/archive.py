@@ -6,8 +6,6 @@ packages, so any user can read any suite, whatever the host runs. Each suite has
 be read does not stop the others. apt checks downloads against Debian's keys.
 """
 
-from __future__ import annotations
-
 import fcntl
 import functools
 import os
@@ -187,7 +185,7 @@ class Suite:
                 _say(line)
 
     @property
-    def base(self) -> Suite:
+    def base(self) -> "Suite":
         """The suite that this one extends, which has the libraries."""
         return Suite("sid" if self.name == "experimental" else self.name.partition("-")[0])
 

@@ -50,11 +50,8 @@ class Steal:
 
     def until_now(self) -> dict[str, Any]:
         """What each thread that did anything ran and waited meanwhile."""
-        threads = []
-        for name, (ran, waited) in _threads(self._pid).items():
-            ran_before, waited_before = self._before.get(name, (0, 0))
-            threads.append({"ran_ns": ran - ran_before, "waited_ns": waited - waited_before})
-        return {"threads": [one for one in threads if any(one.values())],
+        both = [(now, self._before.get(name, (0, 0))) for name, now in _threads(self._pid).items()]
+        return {"threads": [{"ran_ns": now[0] - before[0], "waited_ns": now[1] - before[1]} for now, before in both if now != before],
                 "wall_ns": time.monotonic_ns() - self._began}
 
 

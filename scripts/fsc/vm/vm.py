@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boot a virtual machine, run a job in it, and report the outcome of both."""
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os
@@ -58,7 +56,7 @@ class BootSpec:
     """What to boot, and what to do in it."""
     kernel: Kernel
     job: str                      # a sh script; 0 is PASS, 3 INCONCLUSIVE, else FAIL
-    accel: Accel
+    accel: "Accel"
     timeout_s: float              # from the begin of the job; a machine still running then is killed
     outdir: Path                  # console.log, run-vm.sh and what that needs
     files: dict[str, Path] = field(default_factory=dict)  # guest path: host path
