@@ -152,21 +152,15 @@ def _folder(plan: Plan, args: argparse.Namespace) -> Path:
     return folder
 
 
-def _times(chosen: Suite, engine: Engine, args: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], bool]:
-    """Run the suite that times are measured by. Return its result, which is a part of another one, and whether a signal ended it."""
-    print(f"Times: {chosen.name}, {'on this machine' if engine.how is None else f'by {engine.how.name}'}, {engine.where.release}", flush=True)
-    below = folder / chosen.name
-    below.mkdir(exist_ok=True)
-    session = engine.session(chosen, args, below, part=True)
-    return session.run(engine.passes(chosen)), session.stopped
-
-
 def _run(chosen: Suite, plan: Plan, args: argparse.Namespace, folder: Path) -> tuple[str, bool]:
     """Run one suite and print its table; return its verdict, and whether it was completed."""
     times, stopped, failed = None, False, ""
-    if chosen.timed and plan.timed:
+    if (timed := chosen.timed) and (engine := plan.timed):
+        print(f"Times: {timed.name}, {'on this machine' if engine.how is None else f'by {engine.how.name}'}, {engine.where.release}", flush=True)
+        (folder / timed.name).mkdir(exist_ok=True)
         try:
-            times, stopped = _times(chosen.timed, plan.timed, args, folder)
+            session = engine.session(timed, args, folder / timed.name, part=True)
+            times, stopped = session.run(engine.passes(timed)), session.stopped
         except SetupError as error:
             failed = str(error)
             chosen = replace(chosen, timed=None, no_times=failed)
@@ -248,14 +242,6 @@ def _measure(plan: Plan, args: argparse.Namespace, folder: Path, top: Path) -> t
     return done, verdict, whole
 
 
-def _compared(a: Path, b: Path) -> str:
-    """The older kernel's result compared with the newer one's."""
-    try:
-        return compare.render(compare.whole(compare.load("A", str(a)), compare.load("B", str(b))))
-    except SetupError as error:
-        return f"The kernels are not compared: {error}\n"
-
-
 def _on_each(series: list[str], args: argparse.Namespace) -> int:
     """Run the suites on several kernels, oldest first, and compare each with the next one that has results."""
     plans = {one: _plan(argparse.Namespace(**vars(args) | {"kver": one})) for one in series}
@@ -277,7 +263,10 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
     by_suite = result.grouped((below.relative_to(folder / one), (one, below)) for one, done in results.items() for below in done)
     for suite_of, found in by_suite.items():
         for (before, old), (after, new) in itertools.pairwise(found):
-            text = _compared(old, new)
+            try:
+                text = compare.render(compare.whole(compare.load("A", str(old)), compare.load("B", str(new))))
+            except SetupError as error:
+                text = f"The kernels are not compared: {error}\n"
             words = [*([suite_of.name] if args.suite == ALL else []), *([before, after] if len(series) > 2 else [])]
             (folder / f"{'-'.join(['compare', *words])}.txt").write_text(text, encoding="utf-8")
             print(text, end="")

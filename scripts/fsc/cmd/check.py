@@ -147,19 +147,6 @@ def chosen(only: list[str], among: tuple[Program | Guest, ...] = GROUPS) -> list
     return [group for group in among if (group.name in only if only else not group.asked)]
 
 
-def set_up(args: argparse.Namespace, groups: list[Program | Guest]) -> Machine:
-    """Build what the groups share before they run in parallel, so that none builds over another."""
-    where, how = kernels.chosen(args)
-    if how.max_vcpus:
-        raise SetupError(f"ACCEL={args.accel}: allowed for check: auto kvm tcg; it counts instructions by itself")
-    given = {"accel": how.name} | {name: getattr(args, name) for name in ("kdir", "kernel", "kver")}
-    flags = [word for name, value in given.items() if value for word in (f"--{name}", value)]
-    machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
-    for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups):
-        kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_OPENCODED)
-    return machine
-
-
 def run_group(group: Program | Guest, machine: Machine) -> tuple[list[str], Ktap, float]:
     """Run a group; return its lines for the KTAP stream, its list, and its seconds."""
     folder = machine.out / group.name
@@ -218,7 +205,15 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     groups = chosen(args.only)
     start()
-    machine = set_up(args, groups)
+    where, how = kernels.chosen(args)
+    if how.max_vcpus:
+        raise SetupError(f"ACCEL={args.accel}: allowed for check: auto kvm tcg; it counts instructions by itself")
+    given = {"accel": how.name} | {name: getattr(args, name) for name in ("kdir", "kernel", "kver")}
+    flags = [word for name, value in given.items() if value for word in (f"--{name}", value)]
+    machine = Machine(where, how, flags, series=versions.chosen(args.kver)[0])
+    # Before the groups run in parallel, so that none builds over another.
+    for one in dict.fromkeys((getattr(group, "flavour", ""), getattr(group, "series", "")) for group in groups):
+        kernel.build_module(machine.kernel_of(*one), variables=kernel.WITH_OPENCODED)
     begin = time.monotonic()
     out = Ktap(lambda line: print(line, flush=True), len(groups))
     run_groups(out, groups, machine)

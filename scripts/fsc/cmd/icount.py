@@ -15,14 +15,9 @@ RATIO = "instructions_per_lookup_over_opencoded"
 NAME_WIDTH = 29     # "pagecache rcu_bounded rcuref" and a blank
 
 
-def _tryget(point: dict[str, Any]) -> str:
-    return point["params"].get("tryget", "cas")
-
-
 def _name(point: dict[str, Any]) -> str:
     """The parameters that choose a lookup's code. cas, the kernel's own tryget, is not named."""
-    words = (point["path"], point["protocol"], _tryget(point))
-    return " ".join(words[:2] if words[2] == "cas" else words)
+    return f"{point['path']} {point['protocol']} {point['params'].get('tryget', 'cas')}".removesuffix(" cas")
 
 
 def complaints(found: dict[str, Any]) -> list[str]:
@@ -32,7 +27,7 @@ def complaints(found: dict[str, Any]) -> list[str]:
         name, figures = _name(point), point["summary"]
         if (over := figures.get(RATIO)) and over["median"] > OPENCODED_LIMIT:
             wrong.append(f"{name}: {over['median']:.3f}x of the open-coded loop, above {OPENCODED_LIMIT:.2f}")
-        if HARNESS in figures and not over and _tryget(point) == "cas":     # only cas has an open-coded loop
+        if HARNESS in figures and not over and point["params"].get("tryget", "cas") == "cas":     # only cas has an open-coded loop
             wrong.append(f"{name}: no open-coded loop to compare with")
         for metric in (HARNESS, OPENCODED):
             seen = figures.get(metric)

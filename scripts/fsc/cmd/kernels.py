@@ -112,26 +112,21 @@ def _kbuild(found: Source, build: Path, compiler: str = _COMPILER, um: bool = Fa
             *((*uml.MAKE, f"KBUILD_KCONFIG={kconfig}") if um else ())]
 
 
-def _make(make: list[str], build: Path, name: str, settings: str) -> None:
-    log, wanted = build / "build.log", build / "fragment"
-    if not (build / ".config").is_file():
-        wanted.write_text(settings, encoding="utf-8")
-        _run([*make, f"KCONFIG_ALLCONFIG={wanted}", "allnoconfig"], log, f"the configuration of {name}")
-    if gone := lost(settings, (build / ".config").read_text(encoding="utf-8")):
-        (build / ".config").unlink()
+def _build(name: str, found: Source, settings: str, where: Path) -> None:
+    make, config, log = _kbuild(found, where, um=KERNELS[name].um), where / ".config", where / "build.log"
+    print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
+          f"{', going on where it was interrupted' * config.is_file()}", flush=True)
+    begin = time.monotonic()
+    if not config.is_file():
+        (where / "fragment").write_text(settings, encoding="utf-8")
+        _run([*make, f"KCONFIG_ALLCONFIG={where / 'fragment'}", "allnoconfig"], log, f"the configuration of {name}")
+    if gone := lost(settings, config.read_text(encoding="utf-8")):
+        config.unlink()
         raise SetupError(f"{name}: Kconfig does not take {', '.join(gone)}")
     # make continues where it was interrupted.
     # The release has the folder's name in it: a module for another kernel of that name does not load.
-    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{build.name}", 
+    _run([*make, f"-j{os.cpu_count()}", f"LOCALVERSION=-folioscale-{where.name}",
           "linux" if KERNELS[name].um else "bzImage", "modules"], log, f"building {name}")
-
-
-def _build(name: str, found: Source, settings: str, where: Path) -> None:
-    make = _kbuild(found, where, um=KERNELS[name].um)
-    print(f"Building kernel {name} of {found.version} into {where}: about {_MINUTES} minutes on two idle CPUs, {_DISK} of disk"
-          f"{', going on where it was interrupted' if (where / '.config').is_file() else ''}", flush=True)
-    begin = time.monotonic()
-    _make(make, where, name, settings)
     (where / "done").touch()
     used = sum(file.lstat().st_blocks * 512 for file in where.rglob("*"))
     print(f"{name}: {(time.monotonic() - begin) / 60:.1f} minutes, {size(used)}B", flush=True)
@@ -210,7 +205,7 @@ def table() -> str:
             here = fetch.kernel_folder(series, flavour)
             lines.append(f"{series:<8}{flavour:<12}"
                          + (kernel.debian(series, flavour).release if here.is_dir() else "not fetched"))
-        version = fetch.source(series).version if fetch.has_source(series) else None
+        version = fetch.source(series).version if (fetch.KERNELS / f"source-{series}").is_dir() else None
         for name in KERNELS:
             where = _place(name, series, version) if version else None
             built = where is not None and (where / "done").is_file()

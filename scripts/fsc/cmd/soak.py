@@ -102,7 +102,7 @@ class Tally:
     """What a soak has seen so far, from the blobs of the guest."""
     points: dict[int, Point]
     folder: Path
-    seconds: float = 0.0          # how long it is to take
+    seconds: int = 0              # how long it is to take
     show: Callable[[str], None] = lambda text: None
     many: bool = True             # not only one point
     now: Point | None = None      # the current point, or the last one
@@ -242,29 +242,14 @@ def told(verdict: str, reason: str, tally: Tally, args: argparse.Namespace, seed
             f"  {point.how}: {point.words}\n  {again(args, seed, point.number)}\n")
 
 
-def points_of(args: argparse.Namespace, seed: int) -> list[Point]:
-    """The points for the guest: more than it can run, or the same point once or until the time is up."""
-    machine = Machine(args.vcpus, args.memory)
-    most = (args.minutes or MINUTES) * _A_MINUTE
-    if args.point is None:
-        return [soakpoint.point(seed, number, machine) for number in range(most)]
-    return [soakpoint.point(seed, args.point, machine)] * (most if args.minutes else 1)
-
-
-def boot_spec(where: kernel.Kernel, how: accel.Accel, folder: Path, args: argparse.Namespace,
-              tally: Tally) -> vm.BootSpec:
-    seconds = (args.minutes or MINUTES) * 60
-    return vm.BootSpec(
-        kernel=where, accel=how, outdir=folder, vcpus=args.vcpus, memory_mb=args.memory,
-        job=". /point.sh\n. /memory.sh\n. /soak.sh\nload error || exit 1\nrmmod folioscale\n"
-            f"soak /points {seconds}\n",
-        files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": guest_script.POINT_SH, "memory.sh": guest_script.MEMORY_SH,
-               "soak.sh": SOAK_SH, "points": folder / "points"},
-        timeout_s=seconds + _OVERHEAD_S, quiet_s=_QUIET_S, keep=False, on_blob=tally.on_blob)
-
-
-def run(spec: vm.BootSpec, tally: Tally) -> tuple[str, str]:
+def run(where: kernel.Kernel, how: accel.Accel, args: argparse.Namespace, tally: Tally) -> tuple[str, str]:
     """Boot, and wait for the end, a failure, or an interruption; return verdict and reason."""
+    spec = vm.BootSpec(
+        kernel=where, accel=how, outdir=tally.folder, vcpus=args.vcpus, memory_mb=args.memory,
+        job=f". /point.sh\n. /memory.sh\n. /soak.sh\nload error || exit 1\nrmmod folioscale\nsoak /points {tally.seconds}\n",
+        files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": guest_script.POINT_SH,
+               "memory.sh": guest_script.MEMORY_SH, "soak.sh": SOAK_SH, "points": tally.folder / "points"},
+        timeout_s=tally.seconds + _OVERHEAD_S, quiet_s=_QUIET_S, keep=False, on_blob=tally.on_blob)
     before = {number: signal.signal(number, session.interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         boot, why = vm.boot(spec), ""
@@ -300,7 +285,10 @@ def main(args: argparse.Namespace) -> int:
         raise SetupError(f"MINUTES={args.minutes}: allowed: 1 to {MOST_MINUTES}")
     seed = random.SystemRandom().getrandbits(32) if args.seed is None else args.seed
     print(f"seed {seed}" + ("" if args.point is None else f", point {args.point}"), flush=True)
-    points = points_of(args, seed)
+    machine, most = Machine(args.vcpus, args.memory), (args.minutes or MINUTES) * _A_MINUTE
+    # More than the guest can run, or the same point once or until the time is up.
+    points = ([soakpoint.point(seed, number, machine) for number in range(most)] if args.point is None else
+              [soakpoint.point(seed, args.point, machine)] * (most if args.minutes else 1))
     where, how = kernels.chosen(args)
     print(f"kernel {where.release}", flush=True)
     if how.max_vcpus:
@@ -311,7 +299,7 @@ def main(args: argparse.Namespace) -> int:
     ticker = Ticker(_SHOW_S)
     tally = Tally({point.number: point for point in points}, folder, (args.minutes or MINUTES) * 60, ticker.tell,
                   args.point is None)
-    verdict, reason = run(boot_spec(where, how, folder, args, tally), tally)
+    verdict, reason = run(where, how, args, tally)
     ticker.end()
     print(render(tally))
     if verdict in (FAIL, LOST):

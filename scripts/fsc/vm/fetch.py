@@ -158,10 +158,6 @@ def source(series: str) -> Source:
     return Source(next(target.glob("*.tar.*")), (target / "version").read_text().strip())
 
 
-def has_source(series: str) -> bool:
-    return (KERNELS / f"source-{series}").is_dir()
-
-
 def _source(suite: Suite, series: str, aside: Path) -> bool:
     package = f"linux-source-{series}"
     if package not in suite.names():
