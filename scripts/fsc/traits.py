@@ -17,7 +17,6 @@ PROTOCOLS = KNOWN["protocols"]
 BUSTED = KNOWN["busted"]
 PATHS = KNOWN["paths"]
 PARAMETERS = KNOWN["parameters"]
-COUNTERS = KNOWN["counters"]
 
 
 def protocols_of(path: str) -> list[str]:

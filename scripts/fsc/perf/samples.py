@@ -5,7 +5,7 @@ import itertools
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -85,11 +85,6 @@ def nanoseconds(time: str) -> int:
     return int(seconds) * 10**9 + int(fraction.ljust(9, "0"))
 
 
-def _frames(lines: Iterator[str]) -> tuple[Frame, ...]:
-    frames = itertools.takewhile(bool, map(_FRAME.fullmatch, lines))
-    return tuple(Frame(int(frame["ip"], 16), frame["symbol"], bool(number)) for number, frame in enumerate(frames))
-
-
 def _run_ns(events: list[tuple[int, Task, bool]], begin: int, end: int) -> dict[Task, int]:
     """How long each task ran. An event is a time, and a task that, if so, @ran until then, since the previous event on its CPU."""
     found: dict[Task, int] = defaultdict(int)
@@ -112,8 +107,9 @@ def parse(lines: Iterable[str]) -> Script:
             script.lost += int(lost[1])
         if sampled := _SAMPLE.fullmatch(what):
             # Without a call chain the address is on the same line.
-            frames = _frames(iter([sampled["alone"]]) if sampled["alone"] else rest)
-            script.samples.append(Sample(head["comm"], task[1], task[0], int(sampled["period"]), frames))
+            frames = itertools.takewhile(bool, map(_FRAME.fullmatch, [sampled["alone"]] if sampled["alone"] else rest))
+            script.samples.append(Sample(head["comm"], task[1], task[0], int(sampled["period"]), tuple(
+                Frame(int(frame["ip"], 16), frame["symbol"], bool(number)) for number, frame in enumerate(frames))))
             window.append(now)
         if sampled or "_SWITCH" in what:
             events.append((now, task, bool(sampled) or " OUT" in what))

@@ -87,11 +87,6 @@ def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> Non
                   labelspacing=0.3)
 
 
-def _tick(unit: Unit) -> FuncFormatter:
-    """Format numbers without trailing zeros, which tables keep: 1k, not 1.00k."""
-    return FuncFormatter(lambda value, _: re.sub(r"(\.\d*[1-9])0+(?=\D|$)|\.0+(?=\D|$)", r"\1", unit(value)))
-
-
 def _ticks(low: float, high: float, base: int) -> list[float]:
     """Powers of @base from @low to @high, MOST_TICKS at most."""
     first, last = math.ceil(math.log(low, base) - 1e-9), math.floor(math.log(high, base) + 1e-9)
@@ -122,7 +117,8 @@ def scale(ax: Axes, which: str, values: Iterable[float], unit: Unit, log: bool =
         getattr(ax, f"set_{which}lim")(-0.03 * top, 1.08 * top)
         step = 2 ** math.ceil(math.log2(top / 4))
         axis.set_major_locator(FixedLocator([step * n for n in range(5)]) if unit is size else MaxNLocator(4))
-    axis.set_major_formatter(_tick(unit))      # last: setting a scale replaces the formatter
+    # Last, as setting a scale replaces it. Without trailing zeros, which tables keep: 1k, not 1.00k.
+    axis.set_major_formatter(FuncFormatter(lambda value, _: re.sub(r"(\.\d*[1-9])0+(?=\D|$)|\.0+(?=\D|$)", r"\1", unit(value))))
     return log
 
 

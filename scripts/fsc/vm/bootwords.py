@@ -2,7 +2,6 @@
 """Check that the words that a boot adds to the kernel's command line took effect."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from ..verdict import SetupError
@@ -10,23 +9,6 @@ from ..verdict import SetupError
 # What the guest reports about a word: guest/point.sh, took().
 _TOOK = re.compile(r"^took\.([^=\n]+)=(.*)$", re.M)
 _SWITCH = {"y": 1, "n": 0}
-Took = dict[str, str]
-
-
-def _preempt(value: str, took: Took, kernel: dict[str, Any]) -> str:
-    """The module reports the kernel's preemption model: full or, with PREEMPT_RT, rt full. If the model can be chosen
-    at boot, took has the kernel's list of models, such as: none (voluntary) full."""
-    model = kernel["preempt"].split()[-1]
-    allowed = " ".join(re.findall(r"[a-z]+", took.get("preempt", "")))
-    return "" if model == value else f"the kernel's model is {model}" + (f": allowed: {allowed}" if allowed else "")
-
-
-def _nocbs(value: str, took: Took, kernel: dict[str, Any]) -> str:
-    """Every offloaded CPU has a kthread for its callbacks."""
-    offloaded = {int(cpu) for cpu in took.get("rcu_nocbs", "").split()}
-    missing = _cpus(value, kernel["nr_cpus"]) - offloaded
-    return f"callbacks of CPU {', '.join(map(str, sorted(missing)))} are not offloaded: allowed: a kernel with " \
-           "CONFIG_RCU_NOCB_CPU" if missing else ""
 
 
 def _cpus(value: str, number: int) -> set[int]:
@@ -45,16 +27,22 @@ def number(text: str) -> int | None:
         return None
 
 
-# Words with a check of their own. Any other word is looked up among the parameters of built-in modules.
-_CHECKS: dict[str, Callable[[str, Took, dict[str, Any]], str]] = {"preempt": _preempt, "rcu_nocbs": _nocbs}
-
-
-def _wrong(word: str, took: Took, kernel: dict[str, Any]) -> str:
+def _wrong(word: str, took: dict[str, str], kernel: dict[str, Any]) -> str:
+    """Why @word did not take effect; empty if it did, or if nothing tells."""
     name, _, value = word.partition("=")
-    if name in _CHECKS:
-        return _CHECKS[name](value, took, kernel)
+    if name == "preempt":
+        # The module reports the kernel's preemption model: full or, with PREEMPT_RT, rt full. If the model can be chosen
+        # at boot, took has the kernel's list of models, such as: none (voluntary) full.
+        model, allowed = kernel["preempt"].split()[-1], " ".join(re.findall(r"[a-z]+", took.get(name, "")))
+        return "" if model == value else f"the kernel's model is {model}" + (f": allowed: {allowed}" if allowed else "")
+    if name == "rcu_nocbs":
+        # Every offloaded CPU has a kthread for its callbacks.
+        missing = _cpus(value, kernel["nr_cpus"]) - {int(cpu) for cpu in took.get(name, "").split()}
+        return (f"callbacks of CPU {', '.join(map(str, sorted(missing)))} are not offloaded: allowed: a kernel with CONFIG_RCU_NOCB_CPU"
+                if missing else "")
     if word in took.get("unknown", "").split():
         return "the kernel does not know it"
+    # Any other word is looked up among the parameters of built-in modules.
     asked, found = number(value), number(took.get(name, ""))
     return f"it is {took[name]}" if asked is not None and found is not None and asked != found else ""
 
