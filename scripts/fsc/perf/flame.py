@@ -35,20 +35,6 @@ class Box:
     ns: float = 0
     above: dict[str, "Box"] = field(default_factory=dict)
 
-    def depth(self) -> int:
-        return 1 + max((box.depth() for box in self.above.values()), default=0)
-
-
-def _tree(stacks: dict[Stack, float]) -> Box:
-    root = Box()
-    for stack, ns in stacks.items():
-        box = root
-        box.ns += ns
-        for name in stack:
-            box = box.above.setdefault(name, Box())
-            box.ns += ns
-    return root
-
 
 def _colour(name: str, level: int) -> str:
     # A name has the same colour in every graph.
@@ -85,8 +71,14 @@ def write(recording: Recording, file: Path, everybody: bool = False) -> str:
 
 
 def draw(stacks: dict[Stack, float], title: str) -> str:
-    root = _tree(stacks)
-    base = _TOP + (root.depth() - 1) * _HEIGHT
+    root = Box()
+    for stack, ns in stacks.items():
+        box = root
+        box.ns += ns
+        for name in stack:
+            box = box.above.setdefault(name, Box())
+            box.ns += ns
+    base = _TOP + max(map(len, stacks), default=0) * _HEIGHT
     height = base + _MARGIN
     scale = (_WIDTH - 2 * _MARGIN) / root.ns if root.ns else 0
     return "\n".join([

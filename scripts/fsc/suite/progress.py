@@ -39,12 +39,8 @@ class Line:
 
     def _show(self, text: str) -> None:
         self._shown = True
-        if self._tty:
-            width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r{text[:width]}\x1b[K")
-        else:
-            self._stream.write(text + "\n")
-        self._stream.flush()
+        line = f"\r{text[:shutil.get_terminal_size().columns - 1]}\x1b[K" if self._tty else f"{text}\n"
+        print(line, end="", file=self._stream, flush=True)
 
 
 class Ticker(Line):
