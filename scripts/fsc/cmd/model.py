@@ -164,22 +164,18 @@ def _load(point: Point) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((name, value) for name, value in point["params"].items() if name not in _NOT_THE_LOAD))
 
 
-def _probes(points: list[Point], protocol: str, deferral: str) -> dict[int, float]:
-    """The probes of the same arm, else of the protocol, else of typesafe, which defers nothing."""
-    wanted = deferral.removesuffix("_hurry")
-    by_arm = result.grouped(((point["protocol"], result.resolved(point)["deferral"]),
-                             (point["axes"][X], point["summary"]["gp_ns_mean"]["median"])) for point in points)
-    return dict(by_arm[min(by_arm, key=lambda arm: (arm != (protocol, wanted), arm[0] != protocol, arm[0] != "typesafe"))])
-
-
 def _arm(point: Point, probed: list[Point], hz: int) -> Arm:
-    resolved = result.resolved(point)
+    protocol, resolved = point["protocol"], result.resolved(point)
+    # The probes of the same arm, else of the protocol, else of typesafe, which defers nothing.
+    wanted = protocol, resolved["deferral"].removesuffix("_hurry")
+    probes = result.grouped(((one["protocol"], result.resolved(one)["deferral"]), (one["axes"][X], one["summary"]["gp_ns_mean"]["median"]))
+                            for one in probed)
+    nearest = min(probes, key=lambda arm: (arm != wanted, arm[0] != protocol, arm[0] != "typesafe"))
     # A marker is queued for every sheaf's worth of frees, if the module saw that the cache has sheaves.
     sheaf = max((rep["limbo"]["marker_every"] for rep in point["repetitions"]
                  if rep["limbo"] and rep["limbo"].get("bound") == "markers"), default=0)
-    return Arm(curves.arm(point, X), point["protocol"], resolved["deferral"], point["params"],
-               resolved["descriptor_bytes"], resolved["page_bytes"] if point["protocol"] == "rcu_full" else 0, hz,
-               _probes(probed, point["protocol"], resolved["deferral"]), sheaf)
+    return Arm(curves.arm(point, X), protocol, resolved["deferral"], point["params"], resolved["descriptor_bytes"],
+               resolved["page_bytes"] if protocol == "rcu_full" else 0, hz, dict(probes[nearest]), sheaf)
 
 
 def _point(point: Point, arm: Arm, vcpus: int) -> Iterator[Predicted]:

@@ -57,12 +57,6 @@ def _rcu(said: dict[str, str]) -> dict[str, Any] | None:
         "nocb_cpus": ",".join(f"{first}" if first == last else f"{first}-{last}" for first, last in ends)}
 
 
-def huge_share(environment: dict[str, Any]) -> str:
-    """How much of the memory of a machine that is a process huge pages map, in words; empty for the others."""
-    mapped = environment.get("mapped")
-    return f" (huge pages map {mapped['huge'] / mapped['all']:.0%} of the memory in use)" if mapped and mapped["all"] else ""
-
-
 def machine(boot: BootRecord | None) -> dict[str, Any]:
     """What one boot reported about its machine; None for what it did not report."""
     lines = boot.text("machine").splitlines() if boot else []

@@ -28,19 +28,14 @@ class Change:
 
     def text(self, results: Sequence[Result]) -> str:
         """The figure; nothing where it was not measured."""
-        for result in results:
-            if result["environment"]["suite"]["name"] == self.suite:
-                for point in result["points"]:
-                    if self._is(point) and self.metric in point["summary"]:
-                        return report_sections.told(point, self.metric)
+        wanted = {axis: value if isinstance(value, tuple) else (value,) for axis, value in self.axes.items()}
+        place = self.workload, "pagecache", self.protocol
+        for point in (point for result in results if result["environment"]["suite"]["name"] == self.suite for point in result["points"]):
+            axes = point.get("axes") or {}
+            if ((point["workload"], point["path"], point["protocol"]) == place and self.metric in point["summary"]
+                    and axes.keys() == wanted.keys() and all(axes[axis] in values for axis, values in wanted.items())):
+                return report_sections.told(point, self.metric)
         return ""
-
-    def _is(self, point: dict[str, Any]) -> bool:
-        if (point["workload"], point["path"], point["protocol"]) != (self.workload, "pagecache", self.protocol):
-            return False
-        own = point.get("axes") or {}
-        return own.keys() == self.axes.keys() and all(
-            own[name] in (value if isinstance(value, tuple) else (value,)) for name, value in self.axes.items())
 
 
 def _rate(title: str, protocol: str, metric: str, deferral: str, rates: Sequence[int]) -> list[Change]:

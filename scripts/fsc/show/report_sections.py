@@ -8,7 +8,8 @@ from typing import Any
 from ..result import metrics
 from ..result.result import against_of, grouped
 from ..verdict import PASS, worst
-from . import curves, summary, table
+from . import summary, table
+from .curves import title as title_of
 
 Point = dict[str, Any]
 Figures = dict[str, Any]
@@ -110,12 +111,8 @@ class Section:
 
     def timed(self, group: Group) -> dict[str, list[Figures]]:
         """Histograms of each protocol that has timed anything: one for each repetition."""
-        found: dict[str, list[Figures]] = {}
-        for point in self.points:
-            own = [(rep["latency"] or {}).get(group.histogram) for rep in point["repetitions"]]
-            if own := [histogram for histogram in own if histogram and histogram["count"] and histogram["buckets"]]:
-                found[point["protocol"]] = own
-        return found
+        found = ((point["protocol"], (rep["latency"] or {}).get(group.histogram)) for point in self.points for rep in point["repetitions"])
+        return grouped((protocol, own) for protocol, own in found if own and own["count"] and own["buckets"])
 
     def present(self) -> list[Group]:
         """Groups for which any point has a figure or a histogram."""
@@ -132,13 +129,6 @@ def numbers(found: Iterable[Figures]) -> list[float]:
     """All values that a plot of these figures shows."""
     return [value for figures in found for value in (figures["median"], figures["low"], figures["high"])
             if value is not None]
-
-
-def curve_title(metric: str) -> str:
-    """The title of a curve's metric: the one that it has in other plots, if any."""
-    names = {name: title for group in INSTRUCTIONS + GROUPS for name, title in group.metrics.items()}
-    title = names.get(metric) or curves.title(metric)
-    return title[:1].upper() + title[1:]
 
 
 def _counted(points: list[Point], against: dict[str, str]) -> list[tuple[str, list[Point]]]:
@@ -160,14 +150,16 @@ def _of_path(result: dict[str, Any], path: str) -> list[tuple[str, list[Point], 
     counted = _counted([point for point in own if point["workload"] not in curves], against)
     done = {point["workload"] for _, points in counted for point in points}
     found: list[tuple[str, list[Point], tuple[Group, ...], str]] = []
-    emulated = result["environment"]["times_emulated"]
-    plain = tuple(group for group in GROUPS if not (group.ranked and emulated))
+    plain = tuple(group for group in GROUPS if not (group.ranked and result["environment"]["times_emulated"]))
+    # A curve's metric has the title that it has in other plots, if any.
+    titles = {name: title for group in INSTRUCTIONS + GROUPS for name, title in group.metrics.items()}
     for workload, points in grouped((point["workload"], point) for point in own).items():
         title = f"{workload}: {suite['workloads'].get(workload, workload)}"
         title += f", against {against[workload]}" if workload in against else ""
         if workload in curves:
-            groups = tuple(Group(f"curve-{metric.replace('_', '-')}", curve_title(metric), {metric: curve_title(metric)}, "curve")
-                           for metric in curves[workload]["show"])
+            names = {metric: titles.get(metric) or title_of(metric) for metric in curves[workload]["show"]}
+            groups = tuple(Group(f"curve-{metric.replace('_', '-')}", (own := name[:1].upper() + name[1:]), {metric: own}, "curve")
+                           for metric, name in names.items())
             found.append((title, points, groups, curves[workload]["x"]))
         elif workload not in done:
             found.append((title, points, plain, ""))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..cmd import model
 from ..result import power, stats
-from ..result.environment import huge_share, left_out, releases
+from ..result.environment import left_out, releases
 from ..result.metrics import BY_HAND, CACHED, COUNTED, METRICS, TIME, estimated, lookups, mark, sampled, unit
 from ..result.result import against_of, families_of, grouped, only_in_harness, parts_of, shown_less, values_of
 from ..verdict import SETUP, worst
@@ -120,7 +120,9 @@ def facts(result: Result) -> dict[str, str]:
     kernel = env["kernel"]
     release = "unknown" if not kernel else (
         f"{kernel['release']}, preempt {kernel['preempt']}, HZ {kernel['hz']}")
-    memory, cmdline = _memory(env), env["cmdline"] or "unknown"
+    memory, cmdline, mapped = _memory(env), env["cmdline"] or "unknown", env.get("mapped")
+    # Of a machine that is a process.
+    huge = f" (huge pages map {mapped['huge'] / mapped['all']:.0%} of the memory in use)" if mapped and mapped["all"] else ""
     rcu = ", ".join(_common_deferring(env))
     no_times = env["suite"].get("no_times")
     if env["suite"].get("boots"):
@@ -132,7 +134,7 @@ def facts(result: Result) -> dict[str, str]:
              if rep["clock"] and "instructions_per_lookup" not in rep["metrics"]]
     return {
         "question": env["suite"]["question"], "verdict": result["verdict"], "kernel": release, **({"rcu": rcu} if rcu else {}),
-        "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}{huge_share(env)}, "
+        "machine": f"{env['cpu'] or 'unknown CPU'}, {env['vcpus'] or 'unknown'} CPUs, {memory}{huge}, "
                    f"accelerator {env['accelerator']}",
         "clock": (env["clocksource"] or "unknown") + (f", {median(costs):.0f} ns a reading" if costs else ""),
         "cmdline": cmdline, **({"no times": no_times} if no_times else {}),
