@@ -30,6 +30,8 @@ SPEED = {metrics.TIME: "time / lookup", "turnovers_per_second": "turnovers/s"}
 # Wilcox's, 1 to 3; and those that answer "or propose a fourth".
 OPTIONS = ("typesafe", "rcu_desc", "rcu_full")
 FOURTH = ("hazptr", "rcu_bounded")
+ARGUMENTS = {"folder": {"nargs": "+", "metavar": "DIR", "help": "with a result.json or result.json.xz; one for each suite"},
+             "--before": {"nargs": "+", "metavar": "DIR", "help": "those of an older kernel: show what changed"}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,11 +298,6 @@ def load(folders: Sequence[str]) -> list[Measured]:
     found = result.parts_of_all(result.read(result.file_of(Path(folder))) for folder in folders)
     return [Measured(part, report_sections.sections(part, f"s{number}"))
             for number, part in enumerate((part for parts in found for part in parts), 1)]
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", nargs="+", metavar="DIR", help="with a result.json or result.json.xz; one for each suite")
-    command.add_argument("--before", nargs="+", metavar="DIR", help="those of an older kernel: show what changed")
 
 
 def main(args: argparse.Namespace) -> None:

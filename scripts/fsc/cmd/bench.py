@@ -23,6 +23,12 @@ from . import compare, kernels, options, report
 
 SUITES = repo.SCRIPTS / "suites"
 ALL = "all"
+ARGUMENTS = options.of(*options.MACHINE, "repetitions") | {
+    "--kver": options.KNOWN["kver"] | {"help": f"{options.KNOWN['kver']['help']}; several with commas between are compared"},
+    "--minutes": {"type": options.positive, "metavar": "N", "help": "no boot is added after so many (default: the suite's)"},
+    **options.of("out", "host", "yes"),
+    "--suite": {"default": "default", "help": "name, path of a .toml, or all"},
+    "--resume": {"metavar": "DIR", "help": "go on with what was interrupted, in its folder"}}
 
 
 def names() -> list[str]:
@@ -272,13 +278,6 @@ def _on_each(series: list[str], args: argparse.Namespace) -> int:
             print(text, end="")
     print(f"{worst(verdicts)}: {where_it_is(folder)} has a folder for each of {', '.join(series)}")
     return EXIT_STATUS[worst(verdicts)]
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE, "repetitions", "out", "host", "yes")
-    command.add_argument("--minutes", type=options.positive, metavar="N", help="no boot is added after so many (default: the suite's)")
-    command.add_argument("--suite", default="default", help="name, path of a .toml, or all")
-    command.add_argument("--resume", metavar="DIR", help="go on with what was interrupted, in its folder")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from . import kernels, options
 
 TESTS = repo.SCRIPTS / "tests"
 OUT = repo.BUILD / "check"
+ARGUMENTS = options.of(*options.MACHINE, "only")
 
 
 @dataclass
@@ -196,10 +197,6 @@ def run_groups(out: Ktap, groups: list[Program | Guest], machine: Machine) -> di
             print("folioscale: interrupted", file=sys.stderr)
             os._exit(128 + signal.SIGINT)
     return lists
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE, "only")
 
 
 def main(args: argparse.Namespace) -> int:

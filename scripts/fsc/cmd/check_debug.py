@@ -26,6 +26,9 @@ from . import check, kernels, options
 from .check import Guest, Machine
 
 OUT = repo.BUILD / "check-debug"
+ARGUMENTS = options.of("kver", "accel", "only") | {
+    "name": {"nargs": "?", "default": "all", "help": "one of the debug kernels (all)"},
+    "--quick": {"action": "store_true", "help": "the least of each"}}
 # KCSAN reports the kernel's own races, too. A race of ours names the module, at least among the callers.
 _NOT_OURS = r"BUG: KCSAN: (?!.*\[folioscale\])"
 # Races that a caller cannot avoid are not ours either. The fast clock: memcpy(), which KCSAN does not
@@ -245,12 +248,6 @@ def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Gu
     check.chosen(only, tuple(known.values()))
     found = {name: tuple(group for group in groups if not only or group.name in only) for name, groups in plans.items()}
     return tuple((name, groups) for name, groups in found.items() if groups)
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, "kver", "accel", "only")
-    command.add_argument("name", nargs="?", default="all", help="one of the debug kernels (all)")
-    command.add_argument("--quick", action="store_true", help="the least of each")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -26,6 +26,10 @@ TIMES = ("lookup_ns_p50", "lookup_ns_p99", "lookup_ns_p999", "lookup_ns_max")
 ELSEWHERE = ("uname", "cmdline", "accelerator", "times_emulated", "revision", "date", "interrupted", "suite",
              "boots", "not_measured", "icount", "kernel.release")
 MEDIAN, INTERVAL = 10, -19
+_RESULT = "folder of a result, or its result.json or result.json.xz"
+ARGUMENTS = {"a": {"metavar": "A", "help": _RESULT}, "b": {"metavar": "B", "help": _RESULT},
+             "--json": {"metavar": "FILE", "help": "write the comparison there as well"},
+             "--force": {"action": "store_true", "help": "compare even if emulation, accelerator or parameters differ"}}
 
 Point = dict[str, Any]
 Figures = dict[str, Any]
@@ -410,13 +414,6 @@ def _render(found: dict[str, Any]) -> str:
     workloads = [line for points in result.families_of(found["points"]).values() for line in _workload(points)]
     notes = [line for text in found["notes"] for line in wrap(text, "- ")]
     return "\n".join([*_head(found, figures), *workloads, *_legend(figures), *["", "Notes:"] * bool(notes), *notes]) + "\n"
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    for name in ("A", "B"):
-        command.add_argument(name.lower(), metavar=name, help="folder of a result, or its result.json or result.json.xz")
-    command.add_argument("--json", metavar="FILE", help="write the comparison there as well")
-    command.add_argument("--force", action="store_true", help="compare even if emulation, accelerator or parameters differ")
 
 
 def main(args: argparse.Namespace) -> None:

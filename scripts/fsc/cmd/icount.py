@@ -13,6 +13,7 @@ from . import bench, options
 HARNESS, OPENCODED = "instructions_per_lookup", "opencoded_instructions_per_lookup"
 RATIO = "instructions_per_lookup_over_opencoded"
 NAME_WIDTH = 29     # "pagecache rcu_bounded rcuref" and a blank
+ARGUMENTS = options.of(*options.MACHINE, "repetitions", "out")
 
 
 def _name(point: dict[str, Any]) -> str:
@@ -50,10 +51,6 @@ def render(found: dict[str, Any]) -> str:
                      + (f"{opencoded['median']:>9.2f}{ratio['median']:>8.3f}" if opencoded else f"{'-':>9}{'-':>8}")
                      + f"{spread:>17}")
     return "\n".join(line.rstrip() for line in lines)
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE, "repetitions", "out")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -22,6 +22,9 @@ from ..vm.kernel import Kernel
 from . import options
 
 FRAGMENTS = repo.SCRIPTS / "kernels"
+ARGUMENTS = options.of("kver") | {
+    "name": {"nargs": "?", "default": "all", "help": "one of the debug kernels (all)"},
+    "--list": {"action": "store_true", "help": "name all kernels, and what is here of them"}}
 
 
 @dataclass(frozen=True)
@@ -215,12 +218,6 @@ def table() -> str:
     default = versions.known().default
     return "\n".join([*lines, "", f"Default: KVER={default}. {', '.join((kernel.DEFAULT, *kernel.FLAVOURS))}: Debian's, for "
                       f"bench and the like. {UM}: the one of ACCEL=uml. The others: KERNEL= of make kernels and make check-debug."])
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, "kver")
-    command.add_argument("name", nargs="?", default="all", help="one of the debug kernels (all)")
-    command.add_argument("--list", action="store_true", help="name all kernels, and what is here of them")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -28,6 +28,13 @@ Point = dict[str, Any]
 X = "free_rate"
 RATES = (10_000, 100_000, 1_000_000)
 MACHINES = {"16 GB": 16 << 30, "256 GB": 256 << 30, "4 TB": 4 << 40}
+ARGUMENTS = {
+    "folder": {"metavar": "DIR", "help": "with a result.json or result.json.xz that has free rates and probes"},
+    "--rate": {"type": options.positive, "action": "append", "metavar": "N",
+               "help": "frees a second of the whole machine; may be given again (10,000, 100,000 and 1,000,000)"},
+    "--cpus": {"type": options.positive, "metavar": "N", "help": "CPUs that free (as many as in the result)"},
+    "--grace-period": {"type": options.milliseconds, "metavar": "MS",
+                       "help": "of the machine that is extrapolated to (what the result has probed)"}}
 # CONFIG_RCU_CPU_STALL_TIMEOUT's default: how long a grace period may last before the kernel warns.
 STALL_S = 21
 DRAIN_NS = 5e9
@@ -341,26 +348,6 @@ def render(model: Model, rates: Sequence[float] = RATES, cpus: int = 0, gp_ns: f
     """The tables and how to read them, as text."""
     return ([line for found in tables(model, rates, cpus, gp_ns) for line in _text(found)]
             + [line for text in legend(model, gp_ns is not None) for line in wrap(text)])
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", metavar="DIR", help="with a result.json or result.json.xz that has free rates and probes")
-    command.add_argument("--rate", type=options.positive, action="append", metavar="N",
-                         help="frees a second of the whole machine; may be given again (10,000, 100,000 and 1,000,000)")
-    command.add_argument("--cpus", type=options.positive, metavar="N", help="CPUs that free (as many as in the result)")
-    command.add_argument("--grace-period", type=_milliseconds, metavar="MS",
-                         help="of the machine that is extrapolated to (what the result has probed)")
-
-
-def _milliseconds(text: str) -> float:
-    """More than none, and no more than a day."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0
-    if not 0 < found <= 86_400_000:
-        raise argparse.ArgumentTypeError(f"{text} is no number of milliseconds")
-    return found
 
 
 def main(args: argparse.Namespace) -> None:

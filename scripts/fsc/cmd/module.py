@@ -7,9 +7,7 @@ from .. import repo
 from ..vm import kernel, versions
 from . import options
 
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, "kver", "kdir")
+ARGUMENTS = options.of("kver", "kdir")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Arguments that several subcommands take."""
+"""Arguments that several subcommands take. ARGUMENTS of each has all of its own, by name, as argparse takes them."""
 
 import argparse
 from typing import Any
 
 from ..vm.accel import NAMES as ACCELERATORS
+
+
+def number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a number")
+    return int(text)
 
 
 def positive(text: str) -> int:
@@ -13,8 +19,19 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def milliseconds(text: str) -> float:
+    """More than none, and no more than a day."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0
+    if not 0 < found <= 86_400_000:
+        raise argparse.ArgumentTypeError(f"{text} is no number of milliseconds")
+    return found
+
+
 KNOWN: dict[str, dict[str, Any]] = {
-    "kver": {"metavar": "SERIES", "help": "of Debian's kernel, such as kernels --list names; bench compares several, with commas between"},
+    "kver": {"metavar": "SERIES", "help": "of Debian's kernel, such as kernels --list names"},
     "kdir": {"help": "your own built kernel tree to build the module in"},
     "kernel": {"help": "bzImage to boot (default: the one in KDIR)"},
     "accel": {"default": "auto", "choices": ACCELERATORS},
@@ -31,6 +48,5 @@ KNOWN: dict[str, dict[str, Any]] = {
 MACHINE = ("kver", "kdir", "kernel", "accel", "vcpus", "memory")
 
 
-def add(command: argparse.ArgumentParser, *names: str) -> None:
-    for name in names:
-        command.add_argument(f"--{name}", **KNOWN[name])
+def of(*names: str) -> dict[str, dict[str, Any]]:
+    return {f"--{name}": KNOWN[name] for name in names}

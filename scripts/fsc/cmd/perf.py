@@ -51,11 +51,8 @@ def _read(run: Traced, what: str) -> str:
 
 # What perf can tell; scripts/perf has a program for each.
 WHAT = ("where", "stat", "sched", "flamegraph", "record")
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE, "params", "out", "host", "yes")
-    command.add_argument("what", nargs="?", default="where", choices=WHAT, help="(where)")
+ARGUMENTS = options.of(*options.MACHINE, "params", "out", "host", "yes") | {
+    "what": {"nargs": "?", "default": "where", "choices": WHAT, "help": "(where)"}}
 
 
 def main(args: argparse.Namespace) -> int:

@@ -25,6 +25,9 @@ CSS = Path(__file__).with_name("report.css")
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 PARTS = TEMPLATE.with_name("report_parts.html.j2")
 NAME = "report.html"
+ARGUMENTS = {"folder": {"nargs": "+", "metavar": "DIR", "help": "with a result.json or result.json.xz; one for each suite"},
+             "--out": {"metavar": "FILE", "help": "(report.html in the first folder)"},
+             "--plot": {"metavar": "ID", "action": "append", "default": [], "help": "write this plot beside it, as ID.svg; may be given again"}}
 # The protocols by the module's names, and what each does.
 OPTIONS = {name: f"descriptor: {one['descriptor']}; pages: {one['pages']}; a reader: {one['reader']}"
            for name, one in traits.PROTOCOLS.items()}
@@ -217,14 +220,6 @@ def _figures(section: Section, group: Group) -> Table:
     return Table(f"{section.words(group.title)}, by {section.x}", [str(section.x), "median [interval]"], groups)
 
 
-def _all_plots(source: Source) -> list[dict[str, Any]]:
-    several = len({section.path for section in source.sections}) > 1
-    return [{"id": section.id, "title": f"{section.path}, {section.title}" if several else section.title,
-             "said": [metrics.COUNTED] * section.counted, "plots": source.plots[section.id],
-             "figures": {section.plot_id(group): _figures(section, group) for group in section.present() if group.kind == "curve"}}
-            for section in source.sections]
-
-
 # What it was measured on
 
 def _parameters(source: Source) -> dict[str, Any]:
@@ -266,10 +261,15 @@ def _boots(source: Source) -> Table:
 
 def _suite(source: Source) -> dict[str, Any]:
     """A suite's plots, and all about it that is not a figure."""
+    several = len({section.path for section in source.sections}) > 1
+    sections = [{"id": section.id, "title": f"{section.path}, {section.title}" if several else section.title,
+                 "said": [metrics.COUNTED] * section.counted, "plots": source.plots[section.id],
+                 "figures": {section.plot_id(group): _figures(section, group) for group in section.present() if group.kind == "curve"}}
+                for section in source.sections]
     command = source.folder / "command"
     kept = command.read_text(encoding="utf-8", errors="replace") if command.is_file() else ""
     layout = "; ".join(f"{name}: {text}" for name, text in source.environment["cpu_layout"].items())
-    return {"name": source.name, "sections": _all_plots(source),
+    return {"name": source.name, "sections": sections,
             "timed": any("-time-" in plot.id for found in source.plots.values() for plot in found),
             "facts": summary.facts(source.result) | {"CPU layout": layout or "unknown"},
             "machines": summary.all_machines(source.environment), "boots": _boots(source),
@@ -320,13 +320,6 @@ def write(folders: list[Path], file: Path, wanted: Sequence[str] = ()) -> list[P
     for path, text in texts.items():
         result.write_text(path, text)
     return list(texts)
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("folder", nargs="+", metavar="DIR", help="with a result.json or result.json.xz; one for each suite")
-    command.add_argument("--out", metavar="FILE", help="(report.html in the first folder)")
-    command.add_argument("--plot", metavar="ID", action="append", default=[],
-                         help="write this plot beside it, as ID.svg; may be given again")
 
 
 def main(args: argparse.Namespace) -> None:

@@ -17,16 +17,13 @@ from ..vm import accel, kernel, vm
 from . import options
 
 DOCUMENTS = ("README.md", "module/README.md")
+ARGUMENTS = options.of(*options.MACHINE)
 _JOB = """
 insmod /folioscale.ko autorun=0 || exit
 emit schema /sys/kernel/debug/folioscale/schema
 """
 _TIMEOUT_S = 60.0
 _TABLE = re.compile(r"(?P<begin><!-- schema: (?P<name>\w+) -->\n).*?(?P<end><!-- end -->)", re.S)
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE)
 
 
 def main(args: argparse.Namespace) -> None:

@@ -20,6 +20,9 @@ from ..vm.kernel import Kernel
 from ..vm.rootfs import HostRoot, Initramfs
 from . import kernels, options
 
+ARGUMENTS = options.of(*options.MACHINE, "params") | {
+    "--trace": {"action": "store_true", "help": "with this machine's programs, read-only"},
+    "--gdb": {"type": options.positive, "metavar": "PORT", "help": "gdb may connect at this port"}}
 # On a terminal nobody reads the status port, so the lines for gdb go to the terminal as well.
 _JOB = """
 stty -F {tty} rows {rows} cols {columns}
@@ -133,12 +136,6 @@ def _for_gdb_alone(spec: vm.BootSpec) -> int:
     boot = vm.boot(spec)
     print(f"{boot.state}: {boot.reason}")
     return EXIT_STATUS[boot.state]
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE, "params")
-    command.add_argument("--trace", action="store_true", help="with this machine's programs, read-only")
-    command.add_argument("--gdb", type=options.positive, metavar="PORT", help="gdb may connect at this port")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -27,6 +27,10 @@ from . import kernels, options
 from .bench import where_it_is
 
 SOAK_SH = repo.SCRIPTS / "guest/soak.sh"
+ARGUMENTS = options.of(*options.MACHINE, "out") | {
+    "--minutes": {"type": options.positive, "metavar": "N", "help": "(60; with --point: once)"},
+    "--seed": {"type": options.number, "metavar": "S", "help": "of the points (a random one)"},
+    "--point": {"type": options.number, "metavar": "K", "help": "this one alone"}}
 MINUTES = 60
 # On average a point takes at least half a second of guest time, even if some are refused.
 _A_MINUTE = 150
@@ -263,19 +267,6 @@ def run(where: kernel.Kernel, how: accel.Accel, args: argparse.Namespace, tally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return judge(tally, boot, why)
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE, "out")
-    command.add_argument("--minutes", type=options.positive, metavar="N", help="(60; with --point: once)")
-    command.add_argument("--seed", type=_number, metavar="S", help="of the points (a random one)")
-    command.add_argument("--point", type=_number, metavar="K", help="this one alone")
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a number")
-    return int(text)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -7,9 +7,7 @@ from ..show.table import wrap
 from ..vm import accel, versions
 from . import bench
 
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    del command
+ARGUMENTS: dict[str, dict[str, str]] = {}
 
 
 def main(_args: argparse.Namespace) -> None:

@@ -11,6 +11,8 @@ from ..verdict import SetupError
 from . import options
 
 _FOLDERS = {".bt": repo.SCRIPTS / "bpftrace", ".hist": repo.SCRIPTS / "hist"}
+ARGUMENTS = options.of(*options.MACHINE, "params", "out", "host", "yes") | {
+    "script": {"help": "name in scripts/bpftrace or scripts/hist, or path of a .bt or .hist"}}
 
 
 def find(name: str) -> Path:
@@ -21,11 +23,6 @@ def find(name: str) -> Path:
             return file.resolve()
     known = sorted(path.stem for suffix, folder in _FOLDERS.items() for path in folder.glob(f"*{suffix}"))
     raise SetupError(f"SCRIPT={name}: no such script, nor a .bt or .hist file; known: {' '.join(known)}")
-
-
-def arguments(command: argparse.ArgumentParser) -> None:
-    options.add(command, *options.MACHINE, "params", "out", "host", "yes")
-    command.add_argument("script", help="name in scripts/bpftrace or scripts/hist, or path of a .bt or .hist")
 
 
 def main(args: argparse.Namespace) -> int:
