@@ -144,21 +144,17 @@ def facts(result: Result) -> dict[str, str]:
     }
 
 
-def _at_boot(env: Figures) -> list[str]:
-    """The kernels' complaints before the module was loaded, each once, whatever the time and the boot."""
-    said = dict.fromkeys(re.sub(r"^\[ *[\d.]+\] *|CPU: \d+ PID: \d+ ", "", line) for boot in env["boots"] for line in boot.get("at_boot", []))
-    lines = [line for text in [*said][:AT_BOOT] for line in wrap(text, "- ")] + [f"- and {len(said) - AT_BOOT} more"] * (len(said) > AT_BOOT)
-    return [*wrap(COMPLAINED), *lines, ""] if said else []
-
-
 def _head(result: Result, alone: bool) -> list[str]:
     """@alone: no other part has times of a real CPU."""
-    lines = []
-    if result["environment"]["times_emulated"]:
+    lines, env = [], result["environment"]
+    if env["times_emulated"]:
         lines += [*wrap(f"{EMULATED} {NOT_KNOWN}" if alone else EMULATED), ""]
-    lines += _at_boot(result["environment"])
+    # Each complaint once, whatever the time and the boot.
+    if said := dict.fromkeys(re.sub(r"^\[ *[\d.]+\] *|CPU: \d+ PID: \d+ ", "", line) for boot in env["boots"] for line in boot.get("at_boot", [])):
+        lines += [*wrap(COMPLAINED), *(line for text in [*said][:AT_BOOT] for line in wrap(text, "- "))]
+        lines += [f"- and {len(said) - AT_BOOT} more"] * (len(said) > AT_BOOT) + [""]
     lines += [line for name, text in facts(result).items() for line in wrap(text, f"{name:<{NAME}}")]
-    if found := all_machines(result["environment"]):
+    if found := all_machines(env):
         lines += ["", "boots, each a machine of its own"]
         lines += [line for name, text in found.items() for line in wrap(text, f"{name:<{max(NAME, len(name) + 1)}}", " " * NAME)]
     return lines

@@ -87,13 +87,6 @@ def legend(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> Non
                   labelspacing=0.3)
 
 
-def _ticks(low: float, high: float, base: int) -> list[float]:
-    """Powers of @base from @low to @high, MOST_TICKS at most."""
-    first, last = math.ceil(math.log(low, base) - 1e-9), math.floor(math.log(high, base) + 1e-9)
-    step = next(step for step in (1, 2, 3, 5, 10, 20, 40) if (last - first) // step < MOST_TICKS)
-    return [float(base) ** power for power in range(first, last + 1) if power % step == 0]
-
-
 def scale(ax: Axes, which: str, values: Iterable[float], unit: Unit, log: bool = False) -> bool:
     """Scale an axis (x or y) to show all of @values: linear from zero or, if they span LOG_SPAN or @log is set,
     logarithmic with a place for zero. Return whether it is logarithmic."""
@@ -110,7 +103,11 @@ def scale(ax: Axes, which: str, values: Iterable[float], unit: Unit, log: bool =
         else:
             getattr(ax, f"set_{which}scale")("log")
         getattr(ax, f"set_{which}lim")(-low / 3 if zero else low / 1.5, top * 1.6)
-        ticks = _ticks(low, top * 1.6, 2 if unit is size else 10)
+        # Powers, MOST_TICKS at most.
+        base = 2 if unit is size else 10
+        first, last = math.ceil(math.log(low, base) - 1e-9), math.floor(math.log(top * 1.6, base) + 1e-9)
+        step = next(step for step in (1, 2, 3, 5, 10, 20, 40) if (last - first) // step < MOST_TICKS)
+        ticks = [float(base) ** power for power in range(first, last + 1) if power % step == 0]
         axis.set_major_locator(FixedLocator([0.0, *ticks] if zero else ticks))
         axis.set_minor_locator(NullLocator())
     else:

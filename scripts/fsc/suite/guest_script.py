@@ -55,13 +55,6 @@ def _peers(point: Point) -> list[tuple[str, str, str, int]]:
         (point.path, point.protocol) == ("pagecache", "overlay"))
 
 
-def _naps(point: Point) -> str:
-    """What the guest's shell sleeps before the window, and in it: a single nap if it is short."""
-    warm_ms = max(0, int(point.params.get("warmup_ms", 500)) - LEAD_MS)
-    over_ms = LEAD_MS + int(point.params.get("duration_ms", 2000)) + _AFTER_MS
-    return f"{warm_ms / 1000:.3f} " + (f"{over_ms / 1000:.3f} 1" if over_ms < 3 * _NAP_MS else f"{_NAP_MS / 1000} {over_ms // _NAP_MS}")
-
-
 def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh") -> str:
     """The job of one boot: what the machine is, whether it is fair, then the points."""
     icount = accel is not None and accel.name == "icount"
@@ -70,9 +63,15 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
         # What runs right after boot would be counted.
         lines.append("sleep 2")
     for point in points:
-        sleep = f" {point.seconds + 1:.0f}" if icount else ""
         words = f"{point.id} {quote(point.module_args)}"
-        lines.append(f"point {words}{sleep}" if accel is None or accel.emulated else f"watched {words} {_naps(point)}")
+        if accel is None or accel.emulated:
+            lines.append(f"point {words}" + (f" {point.seconds + 1:.0f}" if icount else ""))
+        else:
+            # What the shell sleeps before the window, and in it: a single nap if it is short.
+            warm_ms = max(0, int(point.params.get("warmup_ms", 500)) - LEAD_MS)
+            over_ms = LEAD_MS + int(point.params.get("duration_ms", 2000)) + _AFTER_MS
+            naps = f"{over_ms / 1000:.3f} 1" if over_ms < 3 * _NAP_MS else f"{_NAP_MS / 1000} {over_ms // _NAP_MS}"
+            lines.append(f"watched {words} {warm_ms / 1000:.3f} {naps}")
         if icount and point.opencoded:
             lines.append(f"opencoded opencoded {point.id} {point.path} {point.protocol} {OPENCODED_LOOKUPS}")
         elif point.opencoded and accel and not accel.emulated:

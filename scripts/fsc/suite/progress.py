@@ -68,17 +68,13 @@ class Progress(Line):
         self._begin = clock()
         self._done = self._skipped = 0
 
-    def eta(self) -> str:
-        """What the rest of the plan takes at the speed seen so far."""
-        planned, left = sum(self._plan[self._skipped:self._done]), sum(self._plan[self._done:])
-        pace = (self._clock() - self._begin) / planned if planned else 1.0
-        minutes, seconds = divmod(round(left * pace), 60)
-        return f"{minutes}:{seconds:02d}"
-
     def point(self, boot: str, point: Point, text: str) -> None:
         self._done += 1
         where = " ".join([point.workload, point.protocol, *(f"{axis}={value}" for axis, value in point.axes.items())])
-        self._show(f"[{self._done}/{len(self._plan)}] {boot} {where}: {text}, ETA {self.eta()}")
+        planned, left = sum(self._plan[self._skipped:self._done]), sum(self._plan[self._done:])
+        # The rest of the plan at the speed seen so far.
+        minutes, seconds = divmod(round(left * ((self._clock() - self._begin) / planned if planned else 1.0)), 60)
+        self._show(f"[{self._done}/{len(self._plan)}] {boot} {where}: {text}, ETA {minutes}:{seconds:02d}")
 
     def again(self, boot: str, point: Point, text: str) -> None:
         """The last point is made again: it is still to come."""
