@@ -207,12 +207,15 @@ static int check_sections(const struct fsc_run *run)
 		       cpus);
 		return -EINVAL;
 	}
-	/* Each CPU may wait for the lock while every other CPU holds it for that long. */
+	/*
+	 * Each CPU may wait for the lock, with interrupts off, while every other CPU holds it
+	 * for that long.
+	 */
 	round_ns = max(stall_ns, config->gap_ns) * num_online_cpus();
-	if (run->loops->protocol->reader.locked && round_ns > SECTION_MAX_NS) {
+	if (run->loops->protocol->reader.locked && round_ns > FSC_IRQS_OFF_MAX_NS) {
 		pr_err("gap_ns=%u stall_ms=%u: allowed: up to %llu ns with protocol=%s, whose readers wait for each other, on %u CPUs\n",
 		       config->gap_ns, config->stall_ms,
-		       div_u64(SECTION_MAX_NS, num_online_cpus()), run->loops->protocol->name,
+		       div_u64(FSC_IRQS_OFF_MAX_NS, num_online_cpus()), run->loops->protocol->name,
 		       num_online_cpus());
 		return -EINVAL;
 	}

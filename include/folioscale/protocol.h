@@ -9,6 +9,7 @@
 #define FOLIOSCALE_PROTOCOL_H
 
 #include <linux/slab.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 
 #include <folioscale/config.h>
@@ -16,6 +17,9 @@
 
 /* The same in every arm: a failed allocation is counted and retried, not forced. */
 #define FSC_GFP		(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+
+/* Longest time that a delay may keep interrupts off. */
+#define FSC_IRQS_OFF_MAX_NS	(100 * NSEC_PER_MSEC)
 
 struct fsc_mapping;
 struct fsc_run;

@@ -328,8 +328,7 @@ const struct fsc_path fsc_path_gup = {
 	.nr_loops	= ARRAY_SIZE(gup_loops),
 	.tries		= 1,
 	.unit		= 1,
-	/* Interrupts are off. */
-	.gap_max_ns	= 100 * NSEC_PER_MSEC,
+	.gap_max_ns	= FSC_IRQS_OFF_MAX_NS,
 	.falls_back	= true,
 	.pins		= true,
 	.maps_pages	= true,

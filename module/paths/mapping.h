@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Shared by all paths: the slots of a mapping, changed under its lock. Every
- * path publishes and removes folios here.
+ * path publishes and removes folios here. The lock is taken with interrupts
+ * off, as that of a struct address_space is: the end of writeback takes it in
+ * an interrupt. So but for PREEMPT_RT no tick and no RCU callback runs between
+ * freeze and unlink, while readers try again and again.
  */
 #ifndef FSC_PATH_MAPPING_H
 #define FSC_PATH_MAPPING_H
@@ -43,7 +46,7 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 	XA_STATE(xas, &slot.mapping->pages, slot.index);
 	void *folio;
 
-	xas_lock(&xas);
+	xas_lock_irq(&xas);
 	folio = xas_load(&xas);
 	if (folio) {
 		fsc_gap(t, proto, general);
@@ -55,7 +58,7 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 			folio = NULL;
 		}
 	}
-	xas_unlock(&xas);
+	xas_unlock_irq(&xas);
 	return folio;
 }
 
@@ -91,7 +94,7 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 	unsigned int order;
 	void *folio;
 
-	xas_lock(&xas);
+	xas_lock_irq(&xas);
 	folio = xas_load(&xas);
 	if (!folio) {
 		fsc_count(&t->counters, FSC_VICTIM_MISSING);
@@ -122,7 +125,7 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 	if (tables->retire)
 		tables->retire(t, key);
 out:
-	xas_unlock(&xas);
+	xas_unlock_irq(&xas);
 	return folio;
 }
 
@@ -138,7 +141,7 @@ static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
 	bool frozen = false;
 	void *folio;
 
-	xa_lock(pages);
+	xa_lock_irq(pages);
 	folio = xa_load(pages, key >> t->mapping_shift);
 	if (!folio) {
 		fsc_count(&t->counters, FSC_VICTIM_MISSING);
@@ -153,7 +156,7 @@ static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
 		tables->map(t, fsc_folio_pfn(proto, folio), fsc_folio_order(proto, folio), key);
 	fsc_count(&t->counters, frozen ? FSC_REFREEZES : FSC_FREEZE_BUSY);
 out:
-	xa_unlock(pages);
+	xa_unlock_irq(pages);
 	return frozen;
 }
 
@@ -168,12 +171,12 @@ static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 	if (err)
 		return err;
 	do {
-		xas_lock(&xas);
+		xas_lock_irq(&xas);
 		xas_store(&xas, folio);
 		if (tables->map && !xas_error(&xas))
 			tables->map(t, fsc_folio_pfn(proto, folio),
 				    fsc_folio_order(proto, folio), key);
-		xas_unlock(&xas);
+		xas_unlock_irq(&xas);
 	} while (xas_nomem(&xas, FSC_GFP));
 	err = xas_error(&xas);
 	if (err && tables->retire)

@@ -17,8 +17,8 @@ from .result import NOT_MEASURED, BootRecord
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
 _UML_LEAVES_OUT = ("what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)",
-                   "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup are "
-                   "indicative)", "LSM, fsnotify and UBSAN, which it has not",
+                   "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers, of gup and of "
+                   "locked are indicative)", "LSM, fsnotify and UBSAN, which it has not",
                    "latencies of single lookups: its clock tells time in steps of 256 ns")
 # What windows of a fifth of a second cannot show.
 _TIMES_LEAVES_OUT = ("limbo, and when memory comes back: a window is too short",)

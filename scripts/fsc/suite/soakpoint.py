@@ -177,7 +177,7 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
     rate = draw.log(10, 100_000) if draw.often(0.4) else 0
     counted = not readers and not rate and not params["cross_cpu"] and draw.often(0.5)
     # Readers that spin under the lock do so one after the other.
-    stall_most = 100 if params["path"] == "gup" or params["protocol"] == "locked" else draw.choice((100, 1000))
+    stall_most = (10 if params["protocol"] == "locked" else 100 if params["path"] == "gup" else draw.choice((100, 1000)))
     stalls = draw.often(0.2 if readers else 0.01)
     return {
         "lookups_per_section": lookups,

@@ -194,6 +194,7 @@ Invalid argument|gap_ns=0 hold_ns=1000000000: allowed: 3 lookups * (64 * gap_ns 
 Invalid argument|gap_ns=50000001 hold_ns=0: allowed: 2 lookups * (1 * gap_ns + 1 * hold_ns) up to 1000000000, and of that gap_ns up to 100000000; it is 100000002|path=gup gap_ns=50000001 lookups_per_section=2
 Invalid argument|gap_ns=2000000 hold_ns=0: allowed: 512 lookups * (1 * gap_ns + 1 * hold_ns) up to 1000000000, and of that gap_ns up to 1000000000; it is 1024000000|path=pfn gap_ns=2000000
 Invalid argument|stall_ms=101: allowed: up to 100 with path=gup, and with a reader|stall_ms=101 path=gup
+Invalid argument|gap_ns=0 stall_ms=51: allowed: up to 50000000 ns with protocol=locked, whose readers wait for each other, on 2 CPUs|protocol=locked stall_ms=51
 Invalid argument|stall_ms=1: allowed: up to 1000 with path=pagecache, and with a reader|stall_ms=1 nr_readers=0
 Invalid argument|nr_readers=11: allowed: with sections of 1000000000 ns up to 10 on 2 CPUs|nr_readers=11 hold_ns=1000000000
 Invalid argument|nr_readers=6: allowed: with sections of 1000000000 ns up to 5 on 1 CPUs|nr_readers=6 hold_ns=1000000000 reader_cpus=1
@@ -231,8 +232,8 @@ many_cpus() {
 	cat <<'END'
 Invalid argument|nr_readers=31: allowed: with sections of 1000000000 ns up to 30 on 6 CPUs|nr_readers=31 hold_ns=1000000000
 Invalid argument|nr_readers=16: allowed: with sections of 1000000000 ns up to 15 on 3 CPUs|nr_readers=16 hold_ns=1000000000 reader_cpus=1,3-4
-Invalid argument|gap_ns=0 stall_ms=167: allowed: up to 166666666 ns with protocol=locked, whose readers wait for each other, on 6 CPUs|protocol=locked stall_ms=167
-Invalid argument|gap_ns=0 stall_ms=1000: allowed: up to 166666666 ns with protocol=locked, whose readers wait for each other, on 6 CPUs|protocol=locked stall_ms=1000
+Invalid argument|gap_ns=0 stall_ms=17: allowed: up to 16666666 ns with protocol=locked, whose readers wait for each other, on 6 CPUs|protocol=locked stall_ms=17
+Invalid argument|gap_ns=0 stall_ms=1000: allowed: up to 16666666 ns with protocol=locked, whose readers wait for each other, on 6 CPUs|protocol=locked stall_ms=1000
 END
 }
 

@@ -50,9 +50,9 @@ longest() { # PATH.PROTOCOL
 # One of each kind: how long a section may be depends on the path, and on whether the reader copies, locks or holds in it.
 SECTIONS='pagecache.typesafe pagecache.rcu_full pagecache.seqcount pagecache.hazptr pagecache.locked gup.rcu_bounded
 pfn.rcu_full'
-# A second; if readers wait for each other, for all CPUs together; on gup 0.1 s
-STALLS="pagecache.rcu_full.1000 pagecache.seqcount.1000 pagecache.locked.$((1000 / CPUS)) gup.rcu_desc.100
-gup.locked.100 pfn.rcu_bounded.1000"
+# A second; on gup 0.1 s; if readers wait for each other, 0.1 s for all CPUs together
+STALLS="pagecache.rcu_full.1000 pagecache.seqcount.1000 pagecache.locked.$((100 / CPUS)) gup.rcu_desc.100
+gup.locked.$((100 / CPUS)) pfn.rcu_bounded.1000"
 ktap_plan $(($(echo "$SECTIONS $STALLS" | wc -w) + 2))
 
 for run in $SECTIONS; do
