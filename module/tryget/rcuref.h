@@ -15,7 +15,7 @@
 #ifndef FSC_TRYGET_RCUREF_H
 #define FSC_TRYGET_RCUREF_H
 
-#include <linux/rcupdate.h>
+#include <linux/preempt.h>
 #include <linux/rcuref.h>
 
 #include <folioscale/folio.h>
@@ -30,14 +30,15 @@ static __always_inline bool fsc_rcuref_tryget(struct fsc_thread *t, void *folio)
 	return true;
 }
 
+/* As rcuref_put(), which clang would call. */
 static __always_inline bool fsc_rcuref_put_testzero(struct fsc_thread *t, void *folio, int n)
 {
 	bool last;
 
-	/* Delays the grace period while the slow path decides. */
-	rcu_read_lock();
+	/* The grace period waits while the slow path decides. */
+	preempt_disable();
 	last = rcuref_put_rcusafe(&((struct fsc_folio *)folio)->rcuref);
-	rcu_read_unlock();
+	preempt_enable();
 	return last;
 }
 

@@ -23,9 +23,10 @@
  * ended, though maybe not the one that it had a reference to. That holds under
  * two conditions:
  *
- * - The memory stays a descriptor meanwhile. So both steps are inside RCU, and
- *   protocols that free a descriptor with neither type safety nor a grace
- *   period (hazptr) are refused.
+ * - The memory stays a descriptor meanwhile. So preemption is off during both
+ *   steps (as in include/linux/rcuref.h:rcuref_put): a grace period waits for
+ *   that as for an RCU section. Protocols that free a descriptor with neither
+ *   type safety nor a grace period (hazptr) are refused.
  * - The winner only knows the folio's life that it won. So nothing of the folio
  *   is read before the win.
  */
@@ -34,7 +35,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
-#include <linux/rcupdate.h>
+#include <linux/preempt.h>
 
 #include <folioscale/folio.h>
 #include <folioscale/refs.h>
@@ -64,11 +65,11 @@ static __always_inline bool fsc_xadd_put_testzero(struct fsc_thread *t, void *fo
 	int zero = 0;
 	bool last;
 
-	rcu_read_lock();
+	preempt_disable();
 	/* The win is fully ordered: accesses by the last holders come before the free. */
 	last = atomic_sub_and_test(n, refcount) &&
 	       atomic_try_cmpxchg(refcount, &zero, FSC_XADD_LOCKED);
-	rcu_read_unlock();
+	preempt_enable();
 	return last;
 }
 
