@@ -41,11 +41,6 @@ static __always_inline bool fsc_folio_matches(const struct fsc_protocol *proto, 
 
 	if (proto->own_descriptor)
 		return READ_ONCE(own->mapping) == mapping && READ_ONCE(own->index) == index;
-	/*
-	 * Order the following reads after the recheck. Pairs with rcu_assign_pointer() in
-	 * xas_store(), and on gup with the smp_wmb() in fsc_mms_map().
-	 */
-	smp_acquire__after_ctrl_dep();
 	return READ_ONCE(overlay->index) == key;
 }
 

@@ -40,13 +40,20 @@ static __always_inline void fsc_check_stamp(struct fsc_thread *t, const struct f
 static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    const void *folio, struct fsc_slot slot, bool general)
 {
-	/* First: overlay has an acquire here that orders the reads below. */
-	bool matches = fsc_folio_matches(proto, folio, slot.mapping, slot.index, slot.key);
-	u64 word = fsc_folio_generation(proto, folio);
-	u64 generation = word & ~FSC_GENERATION_GONE;
-	unsigned long pfn = fsc_folio_pfn(proto, folio);
+	unsigned long pfn;
+	u64 word, generation;
 
-	if (unlikely(!matches))
+	/*
+	 * As in include/linux/page-flags.h:folio_test_uptodate, which every reader of
+	 * a folio's memory asks first. Only overlay needs it, because there the recheck is
+	 * the only guard: the reads below come after that. Pairs with rcu_assign_pointer()
+	 * in xas_store(), and on gup with the smp_wmb() in fsc_mms_map().
+	 */
+	smp_rmb();
+	word = fsc_folio_generation(proto, folio);
+	generation = word & ~FSC_GENERATION_GONE;
+	pfn = fsc_folio_pfn(proto, folio);
+	if (unlikely(!fsc_folio_matches(proto, folio, slot.mapping, slot.index, slot.key)))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
 				     fsc_folio_key(proto, t->run, folio));
 	if (proto->bug.name && unlikely(!pfn_valid(pfn))) {

@@ -131,6 +131,8 @@ static __always_inline bool fsc_opencoded_stamp_is(unsigned long pfn, u64 key, u
 
 static __always_inline bool fsc_opencoded_use(const struct fsc_folio *folio, u32 key)
 {
+	/* As in folio_test_uptodate(); see module/loops/oracle.h:fsc_use(). */
+	smp_rmb();
 	return likely(READ_ONCE(folio->mapping) == &fsc_opencoded.mapping) &&
 	       likely(READ_ONCE(folio->index) == key) &&
 	       fsc_opencoded_stamp_is(READ_ONCE(folio->pfn), key, READ_ONCE(folio->generation));
@@ -138,8 +140,8 @@ static __always_inline bool fsc_opencoded_use(const struct fsc_folio *folio, u32
 
 static __always_inline bool fsc_opencoded_use_overlay(struct folio *folio, u32 key)
 {
-	/* Order the reads after the recheck; pairs with rcu_assign_pointer() in xas_store(). */
-	smp_acquire__after_ctrl_dep();
+	/* As above; would pair with rcu_assign_pointer() in xas_store(). */
+	smp_rmb();
 	return likely(READ_ONCE(folio->index) == key) &&
 	       fsc_opencoded_stamp_is(folio_pfn(folio), key, (u64)READ_ONCE(folio->private));
 }

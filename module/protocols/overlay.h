@@ -7,8 +7,8 @@
  * The identity is in folio->index (the key) and folio->private (generation).
  * folio->mapping stays NULL, or the page allocator would report a bad page. The
  * allocator sets the refcount before there is an identity, so here the recheck
- * is a reader's only guard. An acquire follows it, which pairs with the release
- * by which xas_store() publishes the folio.
+ * is a reader's only guard. The smp_rmb() of fsc_use() follows it, which pairs
+ * with the release by which xas_store() publishes the folio.
  *
  * A stale reader may take a reference to a page that has a new owner by then,
  * and its put may be that page's last. That is how the kernel works today. Such
