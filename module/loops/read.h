@@ -47,7 +47,13 @@ struct fsc_tally fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
 	if (tally.lookups)
 		fsc_hist_record(&t->latency[FSC_LAT_LOOKUP],
 				div64_u64(fsc_clock_since(from), tally.lookups));
-	t->until_timed = t->timed_period;
+	/*
+	 * A walker meets the same blocks again and again: with a period it could always time
+	 * the same ones. It draws no keys from the stream.
+	 */
+	t->until_timed = fsc_paths[t->run->config.path]->walks ?
+			 1 + fsc_stream_uniform(&draw->stream, 2 * t->timed_period - 1) :
+			 t->timed_period;
 	return tally;
 }
 
