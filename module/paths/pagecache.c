@@ -3,6 +3,8 @@
  * The page cache path: look up in a mapping's xarray under RCU, after
  * mm/filemap.c:filemap_get_entry; change it under its xa_lock.
  */
+#include <linux/delay.h>
+
 #include "mapping.h"
 
 #ifdef CONFIG_CC_IS_GCC
@@ -18,13 +20,28 @@ static __always_inline const char *pagecache_refuses(const struct fsc_protocol *
 	return proto->bug.touches_slab ? "this path does not meet slabs" : NULL;
 }
 
-/* Let others run while the folio stays frozen. The caller goes on in a new RCU section. */
-static noinline void pagecache_section_break(struct fsc_thread *t)
+/*
+ * After so many breaks in one lookup, some thousand tries, the freer is not
+ * running: sleep for so long.
+ */
+#define PAGECACHE_BREAKS_MAX	16
+#define PAGECACHE_NAP_US	50
+
+/*
+ * Let others run while the folio stays frozen. The caller goes on in a new RCU
+ * section. The freer may be waiting for this CPU, and cond_resched() does nothing
+ * on PREEMPT_RT, where a freer can be preempted between freeze and unlink, nor
+ * with preempt=full or lazy.
+ */
+static noinline void pagecache_section_break(struct fsc_thread *t, unsigned int breaks)
 	__must_hold(RCU)
 {
 	fsc_count(&t->counters, FSC_SECTION_BREAKS);
 	rcu_read_unlock();
-	cond_resched();
+	if (breaks < PAGECACHE_BREAKS_MAX)
+		cond_resched();
+	else
+		usleep_range_state(PAGECACHE_NAP_US, PAGECACHE_NAP_US, TASK_IDLE);
 	rcu_read_lock();
 }
 
@@ -33,7 +50,7 @@ static __always_inline void *pagecache_find(struct fsc_thread *t, const struct f
 					    struct fsc_slot slot, bool general)
 {
 	XA_STATE(xas, &slot.mapping->pages, slot.index);
-	unsigned int tries = 0;
+	unsigned int tries = 0, breaks = 0;
 	void *folio, *again;
 
 repeat:
@@ -68,7 +85,7 @@ repeat:
 	fsc_reader_put(t, proto, folio);
 retry:
 	if (++tries == FSC_MAX_TRIES) {
-		pagecache_section_break(t);
+		pagecache_section_break(t, breaks++);
 		tries = 0;
 	}
 	goto repeat;
