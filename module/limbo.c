@@ -53,6 +53,7 @@ int fsc_limbo_init(struct fsc_run *run)
 	/* Each freer can add check_bytes, in whole folios, until its next check: wait earlier. */
 	limbo->wait_bytes = limbo->max_bytes -
 			    nr_freers * roundup(limbo->check_bytes, folio_bytes(run));
+	spin_lock_init(&limbo->look_lock);
 	limbo->released = alloc_percpu(struct fsc_released);
 	return limbo->released ? 0 : -ENOMEM;
 }
@@ -239,6 +240,52 @@ static u64 level_bytes(const struct fsc_run *run, struct fsc_limbo_level level)
 	return level.descriptors * descriptor + level.pages * PAGE_SIZE;
 }
 
+/*
+ * Read the level. A look reads the counters of all threads and CPUs, so freers
+ * look rarely: until they have reported as much as is missing to the cap, it
+ * cannot have been reached. Return: the level, in bytes.
+ */
+static u64 look(struct fsc_run *run)
+{
+	struct fsc_limbo *limbo = &run->limbo;
+	bool alone = spin_trylock(&limbo->look_lock);
+	/*
+	 * What was reported by now is in the level, but for what readers still hold after a
+	 * truncate; pairs with fsc_limbo_check()'s add.
+	 */
+	s64 reported = atomic64_read_acquire(&limbo->reported);
+	u64 bytes = level_bytes(run, fsc_limbo_sample(run));
+
+	if (alone) {
+		WRITE_ONCE(limbo->looked, bytes);
+		/* Who sees this sees @looked; pairs with fsc_limbo_check()'s add. */
+		atomic64_fetch_sub_release(reported, &limbo->reported);
+		spin_unlock(&limbo->look_lock);
+	}
+	return bytes;
+}
+
+/**
+ * fsc_limbo_look_in_turn - read the level and record the peak, if that is due
+ * @run: the run
+ *
+ * The sampler alone would miss peaks that last only a few ms. One look each
+ * millisecond, by whichever freer comes first, is enough: with a look by each of
+ * 128 freers the looks took percents of the CPUs.
+ *
+ * Context: A freer, between batches.
+ */
+void fsc_limbo_look_in_turn(struct fsc_run *run)
+{
+	s64 due = atomic64_read(&run->limbo.next_look);
+	u64 now = fsc_clock();
+
+	if (now >= due &&
+	    atomic64_try_cmpxchg(&run->limbo.next_look, &due, now + NSEC_PER_MSEC))
+		look(run);
+}
+EXPORT_SYMBOL_IF_KUNIT(fsc_limbo_look_in_turn);
+
 /**
  * fsc_limbo_create_flushers - allocate what it takes to flush a whole run
  * @run: a run
@@ -372,7 +419,7 @@ static void flush_or_wait(struct fsc_run *run, struct fsc_thread *t)
 }
 
 /**
- * fsc_limbo_check - make a freer wait while limbo is at its cap
+ * fsc_limbo_check - report what a freer has freed, and make it wait while limbo is at its cap
  * @t: the freer
  *
  * Context: Process context, may sleep for grace periods.
@@ -381,9 +428,14 @@ void fsc_limbo_check(struct fsc_thread *t)
 {
 	struct fsc_run *run = t->run;
 	u64 bytes, from, waited;
+	s64 reported;
 
+	/* Fully ordered: pairs with both sides of look(). */
+	reported = atomic64_add_return(t->unchecked_bytes, &run->limbo.reported);
 	t->unchecked_bytes = 0;
-	bytes = level_bytes(run, fsc_limbo_sample(run));
+	if (READ_ONCE(run->limbo.looked) + reported < run->limbo.wait_bytes)
+		return;
+	bytes = look(run);
 	if (bytes < run->limbo.wait_bytes)
 		return;
 	fsc_count(&t->counters, FSC_LIMBO_WAITS);
@@ -392,7 +444,7 @@ void fsc_limbo_check(struct fsc_thread *t)
 		mark_throttled(run);
 		flush_or_wait(run, t);
 		mark_throttled(run);
-	} while (level_bytes(run, fsc_limbo_sample(run)) >= run->limbo.wait_bytes &&
+	} while (look(run) >= run->limbo.wait_bytes &&
 		 fsc_phase_read(run) <= FSC_MEASURE);
 	waited = fsc_clock_since(from);
 	fsc_count_add(&t->counters, FSC_LIMBO_WAIT_NS, waited);

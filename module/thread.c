@@ -170,9 +170,8 @@ static int fsc_worker(void *arg)
 			work_throttled(t);
 		else
 			work_unthrottled(t);
-		/* The sampler alone would miss peaks that last only a few ms. */
 		if (t->role == FSC_FREER)
-			fsc_limbo_sample(run);
+			fsc_limbo_look_in_turn(run);
 		note_moved(t);
 		if (run->config.max_turnovers && !t->turnovers_left)
 			break;

@@ -16,6 +16,7 @@
 #include <linux/cache.h>
 #include <linux/jump_label.h>
 #include <linux/percpu.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 struct fsc_run;
@@ -58,7 +59,11 @@ struct fsc_limbo_level {
  * @flushed_remote: with markers: FSC_DEFERRED_REMOTE that a freer at the cap has waited for
  * @max_bytes: the cap
  * @wait_bytes: where freers start to wait, so that the cap is not exceeded
- * @check_bytes: a freer checks each time it has freed this much
+ * @check_bytes: a freer reports each time it has freed this much
+ * @look_lock: held while @looked and @reported are updated
+ * @looked: bytes in limbo at the last look
+ * @reported: bytes that freers have reported since then
+ * @next_look: when the next look is due that is not for the cap, in ns of fsc_clock()
  * @peak_descriptors: highest level read in the window
  * @peak_folios: likewise, of folios whose pages are in limbo
  * @peak_pages: likewise, of pages
@@ -76,6 +81,10 @@ struct fsc_limbo {
 	u64 max_bytes;
 	u64 wait_bytes;
 	u64 check_bytes;
+	spinlock_t look_lock ____cacheline_aligned_in_smp;
+	u64 looked;
+	atomic64_t reported;
+	atomic64_t next_look;
 	atomic64_t peak_descriptors ____cacheline_aligned_in_smp;
 	atomic64_t peak_folios;
 	atomic64_t peak_pages;
@@ -98,6 +107,7 @@ struct fsc_limbo_level fsc_limbo_read(struct fsc_run *run);
 struct fsc_limbo_level fsc_limbo_sample(struct fsc_run *run);
 void fsc_limbo_flush(struct fsc_run *run, struct fsc_thread *t);
 bool fsc_limbo_flush_kfree_rcu(struct fsc_run *run, bool whole);
+void fsc_limbo_look_in_turn(struct fsc_run *run);
 void fsc_limbo_check(struct fsc_thread *t);
 void fsc_limbo_wait_pages(struct fsc_thread *t);
 void fsc_limbo_note_wait(const struct fsc_run *run, u64 freed);

@@ -42,7 +42,7 @@ struct fsc_edge {
  * @timed_period: one out of this many is timed, 0: none
  * @batch: sections or turnovers in a batch, tuned to take a millisecond
  * @next_generation: generation of the thread's next allocation
- * @unchecked_bytes: bytes freed since limbo was last checked
+ * @unchecked_bytes: bytes freed since it reported them (limbo.h)
  * @turnovers_left: turnovers left to max_turnovers
  * @next_due: when the next turnover is due, in ns of fsc_clock()
  * @ring: vacated keys, oldest at @ring_at

@@ -382,6 +382,7 @@ static void own_callbacks_keep_no_pointers(struct kunit *test)
 	free_folios(run, 5, 0);
 	raw_cpu_ptr(run->limbo.released)->pages = 15;
 	run->limbo.wait_bytes = 15 * 80 + 1;
+	t->unchecked_bytes = SZ_1M;
 	fsc_limbo_check(t);
 	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_WAITS), 0);
 	run->limbo.wait_bytes--;
@@ -390,6 +391,55 @@ static void own_callbacks_keep_no_pointers(struct kunit *test)
 	/* Barriers count only with kfree_rcu(), and throttled is only set in the window. */
 	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_BARRIERS), 0);
 	KUNIT_EXPECT_FALSE(test, run->limbo.throttled);
+}
+
+/* A look records the peak, which shows here that there was one. */
+static void freers_look_only_near_the_cap(struct kunit *test)
+{
+	struct fsc_run *run = test->priv;
+	struct fsc_thread *t = run->threads[0];
+
+	KUNIT_ASSERT_EQ(test, 0, open_accounts(run, 1, 1, SZ_4K));
+	run->deferral = FSC_DEFER_CALL_RCU;
+	run->phase = FSC_MEASURE;
+	run->limbo.wait_bytes = 16 * 80;
+	free_folios(run, 5, 0);
+	raw_cpu_ptr(run->limbo.released)->pages = 15;
+	t->unchecked_bytes = 15 * 80;
+	fsc_limbo_check(t);
+	KUNIT_EXPECT_EQ(test, t->unchecked_bytes, 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 0);
+	/* Together with what was reported before it could be at the cap, but is not. */
+	t->unchecked_bytes = 80;
+	fsc_limbo_check(t);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 15);
+	KUNIT_EXPECT_EQ(test, fsc_counter_read(&t->counters, FSC_LIMBO_WAITS), 0);
+	/* From now on 15 are known, and one more is enough for another look. */
+	atomic64_set(&run->limbo.peak_descriptors, 0);
+	t->unchecked_bytes = 80 - 1;
+	fsc_limbo_check(t);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 0);
+	t->unchecked_bytes = 1;
+	fsc_limbo_check(t);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 15);
+}
+
+static void freers_look_in_turn(struct kunit *test)
+{
+	struct fsc_run *run = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, open_accounts(run, 1, 1, SZ_4K));
+	run->deferral = FSC_DEFER_CALL_RCU;
+	run->phase = FSC_MEASURE;
+	free_folios(run, 1, 0);
+	raw_cpu_ptr(run->limbo.released)->pages = 3;
+	fsc_limbo_look_in_turn(run);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 3);
+	/* The next look is due in a while. */
+	atomic64_set(&run->limbo.peak_descriptors, 0);
+	atomic64_add(NSEC_PER_SEC * 3600, &run->limbo.next_look);
+	fsc_limbo_look_in_turn(run);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&run->limbo.peak_descriptors), 0);
 }
 
 KUNIT_DEFINE_ACTION_WRAPPER(kvfree_action, kvfree, const void *);
@@ -449,6 +499,8 @@ static struct kunit_case limbo_cases[] = {
 	KUNIT_CASE(barriers_cover_what_was_freed_before),
 	KUNIT_CASE(freers_wait_once_it_is_reached),
 	KUNIT_CASE(own_callbacks_keep_no_pointers),
+	KUNIT_CASE(freers_look_only_near_the_cap),
+	KUNIT_CASE(freers_look_in_turn),
 	{}
 };
 
