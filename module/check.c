@@ -262,7 +262,7 @@ static u64 populated_bytes(const struct fsc_run *run)
 {
 	u64 pages = fsc_orders_pages(&run->orders, run->config.nr_folios);
 
-	return pages * (PAGE_SIZE + sizeof(unsigned long)) +
+	return pages * PAGE_SIZE + fsc_memdesc_bytes(&run->frames) +
 	       run->config.nr_folios * (sizeof(struct fsc_folio) + 2 * sizeof(void *));
 }
 
@@ -289,7 +289,13 @@ int fsc_run_check_memory(const struct fsc_run *run)
 		   (protocol->bytes ? protocol->bytes(run) : 0) +
 		   (path->bytes ? path->bytes(run) : 0);
 	u64 available = (u64)si_mem_available() << PAGE_SHIFT;
-	u64 may = available / 2;
+	u64 words = fsc_memdesc_bytes(&run->frames), may = available / 2;
+
+	if (protocol->own_descriptor && words > may) {
+		pr_err("protocol=%s: allowed: where memdesc words for all frames, holes included, take up to half of the free memory, %llu MiB; here they take %llu MiB\n",
+		       protocol->name, may >> 20, words >> 20);
+		return -ENOMEM;
+	}
 
 	if (need > may) {
 		pr_err("nr_folios=%u: allowed: half of the free memory, %llu MiB; with order=%s and %u threads this is %llu MiB\n",

@@ -45,8 +45,8 @@ u64 fsc_pfn_mix_bytes(const struct fsc_run *run)
 		return 0;
 	for (i = 0; i < FSC_NR_SHARES; i++)
 		pages += share_nr(&shares, i, file) * (i == FSC_SHARE_HUGETLB ? HUGETLB_PAGES : 1);
-	return pages * (PAGE_SIZE + sizeof(unsigned long) + sizeof(struct fsc_unrefcounted) +
-			sizeof(void *));
+	return pages * (PAGE_SIZE + sizeof(struct fsc_unrefcounted) + sizeof(void *)) +
+	       fsc_blocks_bytes(&run->frames);
 }
 
 static struct page *fresh_frame(struct fsc_pfn_mix *mix)
@@ -70,7 +70,7 @@ static struct page *fresh_frame(struct fsc_pfn_mix *mix)
  */
 struct page *fsc_pfn_mix_frame(struct fsc_run *run)
 {
-	struct fsc_pfn_mix *mix = run->map.walked ? fsc_pfn_mix_of(run) : NULL;
+	struct fsc_pfn_mix *mix = run->blocks.bits ? fsc_pfn_mix_of(run) : NULL;
 	struct page *page;
 
 	if (!mix || !mix->fresh_wanted)
@@ -95,11 +95,18 @@ static struct page *frames_alloc(struct fsc_run *run, unsigned int order, bool f
 	if (!page)
 		page = alloc_pages(FSC_GFP, order);
 
-	if (page && !fsc_memdesc_slot_alloc(&run->map, page_to_pfn(page), FSC_GFP)) {
+	if (page && !fsc_frames_have(&run->frames, page_to_pfn(page))) {
 		__free_pages(page, order);
 		page = NULL;
 	}
 	return page;
+}
+
+static void frames_publish(struct fsc_run *run, unsigned long pfn, unsigned long word,
+			   unsigned int nr)
+{
+	fsc_memdesc_publish(&run->map, pfn, word, nr);
+	fsc_blocks_published(&run->blocks, pfn);
 }
 
 static void frames_free(struct fsc_run *run, unsigned long pfn, unsigned int order)
@@ -161,7 +168,7 @@ static struct fsc_unrefcounted *unrefcounted_alloc(struct fsc_run *run, enum fsc
 	}
 	/* A touch_slab walker may read it. */
 	WRITE_ONCE(desc->pfn, page_to_pfn(page));
-	fsc_memdesc_publish(&run->map, desc->pfn, fsc_memdesc_word(desc, type_of(share)), 1);
+	frames_publish(run, desc->pfn, fsc_memdesc_word(desc, type_of(share)), 1);
 	return desc;
 }
 
@@ -187,8 +194,8 @@ static struct fsc_folio *hugetlb_alloc(struct fsc_run *run)
 	folio->flags = FSC_HUGETLB_FREE;
 	folio->order = FSC_HUGETLB_ORDER;
 	folio->pfn = page_to_pfn(page);
-	fsc_memdesc_publish(&run->map, folio->pfn, fsc_memdesc_word(folio, FSC_MEMDESC_HUGETLB),
-			    HUGETLB_PAGES);
+	frames_publish(run, folio->pfn, fsc_memdesc_word(folio, FSC_MEMDESC_HUGETLB),
+		       HUGETLB_PAGES);
 	return folio;
 }
 
@@ -240,8 +247,7 @@ static int fill_misc(struct fsc_run *run)
 		if (!page)
 			return -ENOMEM;
 		mix->misc[i] = page_to_pfn(page);
-		fsc_memdesc_publish(&run->map, mix->misc[i],
-				    fsc_memdesc_word(NULL, FSC_MEMDESC_MISC), 1);
+		frames_publish(run, mix->misc[i], fsc_memdesc_word(NULL, FSC_MEMDESC_MISC), 1);
 		cond_resched();
 	}
 	return 0;
@@ -273,7 +279,7 @@ static struct kmem_cache *create_cache(const char *name, unsigned int size)
 
 /**
  * fsc_pfn_mix_create - allocate the shares that config.mix asks for
- * @run: a run whose memdesc map exists
+ * @run: a run whose memdesc map exists, if its protocol has one
  *
  * On failure fsc_pfn_mix_destroy() undoes what there is.
  *
@@ -295,7 +301,9 @@ int fsc_pfn_mix_create(struct fsc_run *run)
 	err = fsc_parse_mix(run->config.mix, &mix->shares);
 	if (err)
 		return err;
-	run->map.walked = true;
+	err = fsc_blocks_init(&run->blocks, &run->frames);
+	if (err)
+		return err;
 	mix->unrefcounted_cache = create_cache("folioscale_unrefcounted",
 					       sizeof(struct fsc_unrefcounted));
 	mix->hugetlb_cache = create_cache("folioscale_hugetlb", sizeof(struct fsc_folio));

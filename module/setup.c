@@ -90,6 +90,7 @@ int fsc_run_set_up(struct fsc_run *run)
 	spin_lock_init(&run->pool.lock);
 	fsc_hist_reset(&run->gp_latency);
 	fsc_config_get(&run->config);
+	fsc_frames_get(&run->frames);
 	err = fsc_parse_orders(run->config.order, &run->orders);
 	if (!err)
 		err = fsc_run_choose_cpus(run);
@@ -114,7 +115,7 @@ int fsc_run_set_up(struct fsc_run *run)
 	if (!err)
 		err = fsc_run_check_memory(run);
 	if (!err)
-		err = fsc_memdesc_map_init(&run->map);
+		err = fsc_memdesc_map_init(&run->map, &run->frames);
 	if (!err)
 		err = fsc_limbo_create_flushers(run);
 	if (!err)
@@ -222,6 +223,7 @@ void fsc_run_release(struct fsc_run *run)
 	kvfree(run->zipf);
 	run->zipf = NULL;
 	fsc_memdesc_map_destroy(&run->map);
+	fsc_blocks_destroy(&run->blocks);
 }
 
 /**

@@ -71,14 +71,6 @@ static inline bool preempt_model_lazy(void)
 #define FSC_NO_VMA_FLAGS	0
 #endif
 
-/*
- * Only memory models with sections limit the physical address. ARCH=um has
- * FLATMEM; its memory is no more than x86's.
- */
-#ifndef MAX_PHYSMEM_BITS
-#define MAX_PHYSMEM_BITS	46
-#endif
-
 #ifndef CONFIG_64BIT
 #error "folioscale needs a 64-bit kernel: keys, generations and pfns are 64-bit words"
 #endif

@@ -158,7 +158,7 @@ static __always_inline unsigned int fsc_folio_order(const struct fsc_protocol *p
  *
  * For struct folio the head, through struct page, as mm/gup.c:try_get_folio.
  *
- * Return: Argument for fsc_folio_frame_word(); NULL if the frame is not ours.
+ * Return: Argument for fsc_folio_frame_word().
  */
 static __always_inline const void *fsc_folio_frame(const struct fsc_protocol *proto,
 						   struct fsc_run *run, unsigned long pfn)

@@ -3,18 +3,26 @@
  * The memdesc map: one word for each page frame, a pointer to the memory
  * descriptor with its type in the low four bits.
  *
- * Frame numbers are limited only by MAX_PHYSMEM_BITS (max_pfn is not exported).
- * So the words are in sections below a root of pointer pages, as in sparsemem
- * with CONFIG_SPARSEMEM_EXTREME (mm/sparse.c:sparse_index_alloc). A section is
- * allocated when the first folio falls into it, and stays until the map is
- * destroyed, so readers need no lock.
+ * The words are in a linear array over all frames of the machine, as the page
+ * structs of vmemmap are, so finding one is an addition. In huge pages where the
+ * kernel has those for vmalloc. A word is an eighth of a struct page: 0.2% of
+ * memory. Unlike vmemmap it has memory behind holes as well, and all of it is on
+ * the node of whoever starts the run.
  */
 #ifndef FOLIOSCALE_MEMDESC_H
 #define FOLIOSCALE_MEMDESC_H
 
-#include <linux/atomic.h>
 #include <linux/compiler.h>
+#include <linux/gfp.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/mmzone.h>
+#include <linux/nodemask.h>
+#include <linux/pageblock-flags.h>
 #include <linux/types.h>
+#include <linux/vmalloc.h>
+
+#include <asm/barrier.h>
 
 #define FSC_MEMDESC_TYPE_MASK	0xfUL
 
@@ -48,78 +56,98 @@ static __always_inline void *fsc_memdesc_folio(unsigned long word)
 	return fsc_memdesc_type(word) == FSC_MEMDESC_FILE ? fsc_memdesc_desc(word) : NULL;
 }
 
-/* 2^15 frames are 128 MiB of 4 KiB pages and 256 KiB of words. */
-#define FSC_SECTION_SHIFT	15
-#define FSC_SECTION_FRAMES	BIT(FSC_SECTION_SHIFT)
-#define FSC_ROOT_SHIFT		9
-#define FSC_ROOT_SECTIONS	BIT(FSC_ROOT_SHIFT)
+/* Frames @first to @end - 1: whole pageblocks. */
+struct fsc_frames {
+	unsigned long first;
+	unsigned long end;
+};
 
 /**
- * struct fsc_memdesc_root - FSC_ROOT_SECTIONS sections
- * @words: the words of each section; set once, by cmpxchg
- * @blocks: for each section, a bit for every pageblock that may have words; see memdesc.c
- * @there: the sections that exist
+ * fsc_frames_get - the frames of the machine
+ * @frames: to be filled in: all frames of memory that is online, and the holes between
+ *
+ * Context: Process context. Memory may come and go meanwhile.
  */
-struct fsc_memdesc_root {
-	unsigned long *words[FSC_ROOT_SECTIONS];
-	unsigned long blocks[FSC_ROOT_SECTIONS];
-	DECLARE_BITMAP(there, FSC_ROOT_SECTIONS);
-};
+static inline void fsc_frames_get(struct fsc_frames *frames)
+{
+	int node;
+
+	*frames = (struct fsc_frames) { .first = ULONG_MAX };
+	for_each_node_state(node, N_MEMORY) {
+		frames->first = min(frames->first, NODE_DATA(node)->node_start_pfn);
+		frames->end = max(frames->end, pgdat_end_pfn(NODE_DATA(node)));
+	}
+	frames->first = round_down(frames->first, pageblock_nr_pages);
+	frames->end = round_up(frames->end, pageblock_nr_pages);
+}
+
+static inline bool fsc_frames_have(const struct fsc_frames *frames, unsigned long pfn)
+{
+	return pfn - frames->first < frames->end - frames->first;
+}
 
 /**
  * struct fsc_memdesc_map - the map
- * @nr_roots: number of entries in @roots
- * @roots: set once each, by cmpxchg
- * @walked: there are walkers, so @blocks is maintained
- * @first: no section below this one exists; only decreases
- * @end: neither this section nor any above it exists; only increases
+ * @words: of @frames, in their order; NULL: there is no map
+ * @base: where the word of frame 0 would be, as vmemmap is for page structs
  */
 struct fsc_memdesc_map {
-	unsigned long nr_roots;
-	struct fsc_memdesc_root **roots;
-	bool walked;
-	atomic_long_t first;
-	atomic_long_t end;
+	unsigned long *words;
+	unsigned long *base;
 };
 
-int fsc_memdesc_map_init(struct fsc_memdesc_map *map);
-void fsc_memdesc_map_destroy(struct fsc_memdesc_map *map);
-unsigned long *fsc_memdesc_slot_alloc(struct fsc_memdesc_map *map, unsigned long pfn, gfp_t gfp);
-unsigned long fsc_memdesc_next_block(struct fsc_memdesc_map *map, unsigned long pfn);
-void fsc_memdesc_mark(struct fsc_memdesc_map *map, unsigned long pfn);
-void fsc_memdesc_unmark(struct fsc_memdesc_map *map, unsigned long pfn);
+static inline u64 fsc_memdesc_bytes(const struct fsc_frames *frames)
+{
+	return (u64)(frames->end - frames->first) * sizeof(unsigned long);
+}
+
+/**
+ * fsc_memdesc_map_init - make an empty map
+ * @map: to be filled in
+ * @frames: which have words
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+static inline int fsc_memdesc_map_init(struct fsc_memdesc_map *map, const struct fsc_frames *frames)
+{
+	map->words = vmalloc_huge(fsc_memdesc_bytes(frames),
+				  GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+	map->base = map->words - frames->first;
+	return map->words ? 0 : -ENOMEM;
+}
+
+/**
+ * fsc_memdesc_map_destroy - free a map
+ * @map: a map that nobody reads any more; does nothing if it is all zero
+ *
+ * Context: Process context, may sleep.
+ */
+static inline void fsc_memdesc_map_destroy(struct fsc_memdesc_map *map)
+{
+	vfree(map->words);
+	map->words = NULL;
+}
 
 /**
  * fsc_memdesc_slot - find the word of a frame
  * @map: the map
- * @pfn: any frame number
+ * @pfn: a frame that it has
  *
  * Context: Any.
- * Return: The word's address, NULL when no section holds it.
+ * Return: The word's address.
  */
-static __always_inline unsigned long *fsc_memdesc_slot(struct fsc_memdesc_map *map,
+static __always_inline unsigned long *fsc_memdesc_slot(const struct fsc_memdesc_map *map,
 						       unsigned long pfn)
 {
-	unsigned long section = pfn >> FSC_SECTION_SHIFT;
-	struct fsc_memdesc_root *root;
-	unsigned long *words;
-
-	if (unlikely(section >> FSC_ROOT_SHIFT >= map->nr_roots))
-		return NULL;
-	root = READ_ONCE(map->roots[section >> FSC_ROOT_SHIFT]);
-	if (unlikely(!root))
-		return NULL;
-	words = READ_ONCE(root->words[section & (FSC_ROOT_SECTIONS - 1)]);
-	if (unlikely(!words))
-		return NULL;
-	return words + (pfn & (FSC_SECTION_FRAMES - 1));
+	return map->base + pfn;
 }
 
 /**
- * fsc_memdesc_set - write the words of a naturally aligned range of frames
+ * fsc_memdesc_set - write the words of a range of frames
  * @slot: address of the first frame's word
  * @word: what to write; zero for frames that are no longer ours
- * @nr: number of frames, at most a section
+ * @nr: number of frames
  *
  * Context: Any. The caller owns the frames; walkers may read the words meanwhile.
  */
@@ -133,7 +161,7 @@ static __always_inline void fsc_memdesc_set(unsigned long *slot, unsigned long w
 /**
  * fsc_memdesc_publish - let walkers find the frames of a descriptor
  * @map: the map
- * @pfn: first frame; its section exists
+ * @pfn: first frame
  * @word: the word for the descriptor
  * @nr: number of words
  *
@@ -144,13 +172,11 @@ static __always_inline void fsc_memdesc_publish(struct fsc_memdesc_map *map, uns
 {
 	/*
 	 * A reader that finds the word must see the descriptor as written before. Pairs
-	 * with the dependent loads of readers that follow the word, and with the acquire
+	 * with the dependent loads of readers that follow the word, and with the smp_rmb()
 	 * after their recheck.
 	 */
 	smp_wmb();
 	fsc_memdesc_set(fsc_memdesc_slot(map, pfn), word, nr);
-	if (unlikely(map->walked))
-		fsc_memdesc_mark(map, pfn);
 }
 
 #endif /* FOLIOSCALE_MEMDESC_H */

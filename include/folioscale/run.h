@@ -12,6 +12,7 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+#include <folioscale/blocks.h>
 #include <folioscale/config.h>
 #include <folioscale/idler.h>
 #include <folioscale/limbo.h>
@@ -74,7 +75,9 @@ struct fsc_pool {
  * @cache: cache of descriptors; NULL for overlay
  * @flushers: empty caches; destroying one waits for kfree_rcu()
  * @pool: descriptors of busted arms
+ * @frames: the machine's frames when it was set up; no other is used
  * @map: memdesc words
+ * @blocks: pageblocks that walkers visit
  * @mappings: config.nr_mappings of them
  * @zipf: alias table, NULL for uniform keys
  * @nr_keys: number of keys: one for each folio, plus the vacated ones
@@ -127,7 +130,9 @@ struct fsc_run {
 	struct kmem_cache *cache;
 	struct kmem_cache *flushers[FSC_FLUSHERS];
 	struct fsc_pool pool;
+	struct fsc_frames frames;
 	struct fsc_memdesc_map map;
+	struct fsc_blocks blocks;
 	struct fsc_mapping *mappings;
 	struct fsc_zipf_cell *zipf;
 	u32 nr_keys;

@@ -39,6 +39,7 @@ static __always_inline void fsc_enable(struct fsc_thread *t, const struct fsc_pr
 		proto->refs.enable(folio, count);
 	fsc_memdesc_publish(&t->run->map, fsc_folio_pfn(proto, folio),
 			    fsc_memdesc_word(folio, FSC_MEMDESC_FILE), nr);
+	fsc_blocks_published(&t->run->blocks, fsc_folio_pfn(proto, folio));
 }
 
 /* Allocate a folio for @key and publish it with one reference. @delay_ns: publish_ns or 0. */

@@ -112,8 +112,6 @@ static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 	if (unlikely(!pte))
 		goto failed;
 	slot = fsc_memdesc_slot(&fsc_opencoded.map, pte >> PAGE_SHIFT);
-	if (unlikely(!slot))
-		goto failed;
 	word = READ_ONCE(*slot);
 	folio = fsc_memdesc_folio(word);
 	if (unlikely(!folio))

@@ -99,23 +99,6 @@ unsigned long fsc_opencoded_pfn_of(const void *folio)
 				 ((const struct fsc_folio *)folio)->pfn;
 }
 
-/* The words of the section that contains @pfn; allocated if necessary. */
-static unsigned long *make_words(unsigned long pfn)
-{
-	unsigned long section = pfn >> FSC_SECTION_SHIFT;
-	struct fsc_memdesc_root **root = &fsc_opencoded.map.roots[section >> FSC_ROOT_SHIFT];
-	unsigned long **words;
-
-	if (!*root)
-		*root = kzalloc_obj(**root, GFP_KERNEL);
-	if (!*root)
-		return NULL;
-	words = &(*root)->words[section % FSC_ROOT_SECTIONS];
-	if (!*words)
-		*words = kvcalloc(FSC_SECTION_FRAMES, sizeof(**words), GFP_KERNEL);
-	return fsc_memdesc_slot(&fsc_opencoded.map, pfn);
-}
-
 /**
  * fsc_opencoded_block - allocate another pageblock
  *
@@ -123,23 +106,20 @@ static unsigned long *make_words(unsigned long pfn)
  * not depend on fragmentation of free memory.
  *
  * Context: Process context, may sleep.
- * Return: The block, split into pages; NULL when out of memory.
+ * Return: First frame of the block, split into pages; 0 when out of memory.
  */
-struct fsc_opencoded_block *fsc_opencoded_block(void)
+unsigned long fsc_opencoded_block(void)
 {
-	struct fsc_opencoded_block *block = &fsc_opencoded.blocks[fsc_opencoded.nr_blocks];
 	struct page *page;
 
 	if (WARN_ON_ONCE(fsc_opencoded.nr_blocks == FSC_OPENCODED_BLOCKS_MAX))
-		return NULL;
+		return 0;
 	page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, pageblock_order);
 	if (!page)
-		return NULL;
+		return 0;
 	split_page(page, pageblock_order);
-	block->pfn = page_to_pfn(page);
-	fsc_opencoded.nr_blocks++;
-	block->words = make_words(block->pfn);
-	return block->words ? block : NULL;
+	fsc_opencoded.blocks[fsc_opencoded.nr_blocks++] = page_to_pfn(page);
+	return page_to_pfn(page);
 }
 
 /**
@@ -150,7 +130,7 @@ struct fsc_opencoded_block *fsc_opencoded_block(void)
  */
 struct page *fsc_opencoded_frame(void)
 {
-	static const struct fsc_opencoded_block *block;
+	static unsigned long block;
 
 	if (!frames_left) {
 		block = fsc_opencoded_block();
@@ -158,7 +138,7 @@ struct page *fsc_opencoded_frame(void)
 			return NULL;
 		frames_left = pageblock_nr_pages;
 	}
-	return pfn_to_page(block->pfn + pageblock_nr_pages - frames_left--);
+	return pfn_to_page(block + pageblock_nr_pages - frames_left--);
 }
 
 static void free_blocks(void)
@@ -167,30 +147,8 @@ static void free_blocks(void)
 
 	for (i = 0; i < fsc_opencoded.nr_blocks; i++) {
 		for (j = 0; j < pageblock_nr_pages; j++)
-			__free_page(pfn_to_page(fsc_opencoded.blocks[i].pfn + j));
+			__free_page(pfn_to_page(fsc_opencoded.blocks[i] + j));
 	}
-}
-
-static int create_map(void)
-{
-	struct fsc_memdesc_map *map = &fsc_opencoded.map;
-
-	map->nr_roots = BIT(MAX_PHYSMEM_BITS - PAGE_SHIFT - FSC_SECTION_SHIFT - FSC_ROOT_SHIFT);
-	map->roots = kvcalloc(map->nr_roots, sizeof(*map->roots), GFP_KERNEL);
-	return map->roots ? 0 : -ENOMEM;
-}
-
-static void destroy_map(void)
-{
-	struct fsc_memdesc_map *map = &fsc_opencoded.map;
-	unsigned long i, j;
-
-	for (i = 0; i < map->nr_roots; i++) {
-		for (j = 0; map->roots[i] && j < FSC_ROOT_SECTIONS; j++)
-			kvfree(map->roots[i]->words[j]);
-		kfree(map->roots[i]);
-	}
-	kvfree(map->roots);
 }
 
 static void *make_descriptor(struct page *page, u32 key)
@@ -356,6 +314,7 @@ static int choose_loop(void)
 
 static int __init opencoded_init(void)
 {
+	struct fsc_frames frames;
 	int err = choose_loop();
 
 	if (err)
@@ -367,7 +326,8 @@ static int __init opencoded_init(void)
 				  SLAB_NO_MERGE);
 	if (!cache)
 		return -ENOMEM;
-	err = create_map();
+	fsc_frames_get(&frames);
+	err = fsc_memdesc_map_init(&fsc_opencoded.map, &frames);
 	if (err)
 		goto destroy_cache;
 	err = add_folios();
@@ -380,7 +340,7 @@ static int __init opencoded_init(void)
 		chosen_path->tear_down();
 	drop_folios();
 	free_blocks();
-	destroy_map();
+	fsc_memdesc_map_destroy(&fsc_opencoded.map);
 destroy_cache:
 	kmem_cache_destroy(cache);
 	if (err)

@@ -30,17 +30,11 @@
 /* Any value with FSC_GENERATION_GONE clear. */
 #define FSC_OPENCODED_GENERATION	2
 
-/* A pageblock that frames are taken from: its first frame, and the memdesc word of that. */
-struct fsc_opencoded_block {
-	unsigned long pfn;
-	unsigned long *words;
-};
-
 /**
  * struct fsc_opencoded_world - what the loops look things up in
  * @mapping: every folio, by key
- * @map: the memdesc words of all frames of the blocks
- * @blocks: the memory, in as few blocks as possible
+ * @map: the memdesc words
+ * @blocks: the memory: first frames of as few pageblocks as possible
  * @nr_blocks: number of blocks
  * @hazard: hazard pointer of the only reader
  * @lost: someone put a last reference, which is the slot's
@@ -48,7 +42,7 @@ struct fsc_opencoded_block {
 struct fsc_opencoded_world {
 	struct fsc_mapping mapping;
 	struct fsc_memdesc_map map;
-	struct fsc_opencoded_block blocks[FSC_OPENCODED_BLOCKS_MAX];
+	unsigned long blocks[FSC_OPENCODED_BLOCKS_MAX];
 	unsigned int nr_blocks;
 	const void *hazard ____cacheline_aligned_in_smp;
 	bool lost ____cacheline_aligned_in_smp;
@@ -95,7 +89,7 @@ extern const struct fsc_opencoded_path fsc_opencoded_pfn;
 extern const struct fsc_opencoded_path fsc_opencoded_tmpfs;
 
 struct page *fsc_opencoded_frame(void);
-struct fsc_opencoded_block *fsc_opencoded_block(void);
+unsigned long fsc_opencoded_block(void);
 unsigned long fsc_opencoded_pfn_of(const void *folio);
 void fsc_opencoded_last_put(void);
 bool fsc_opencoded_all_hit(u64 lookups, u64 hits);

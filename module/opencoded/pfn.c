@@ -210,10 +210,9 @@ static __always_inline u64 read_by(unsigned int n, enum how how)
 	u64 good = 0, trygets = 0, ours = 0;
 
 	while (n--) {
-		const struct fsc_opencoded_block *block = &fsc_opencoded.blocks[walk.block];
-		const unsigned long *words = block->words;
+		unsigned long pfn = fsc_opencoded.blocks[walk.block];
+		const unsigned long *words = fsc_memdesc_slot(&fsc_opencoded.map, pfn);
 		unsigned long chosen[CHUNKS] __uninitialized;
-		unsigned long pfn = block->pfn;
 		unsigned int i;
 
 		if (++walk.block == fsc_opencoded.nr_blocks)
@@ -283,7 +282,7 @@ static int add(enum fsc_memdesc_type type, unsigned int nr)
 
 static int fill(void)
 {
-	const struct fsc_opencoded_block *block = fsc_opencoded_block();
+	unsigned long block = fsc_opencoded_block();
 	int err;
 
 	BUILD_BUG_ON(pageblock_order < FSC_HUGETLB_ORDER);
@@ -291,8 +290,8 @@ static int fill(void)
 		return -ENOMEM;
 	hugetlb.flags = FSC_HUGETLB_FREE;
 	hugetlb.order = FSC_HUGETLB_ORDER;
-	hugetlb.pfn = block->pfn;
-	fsc_memdesc_set(block->words, fsc_memdesc_word(&hugetlb, FSC_MEMDESC_HUGETLB),
+	hugetlb.pfn = block;
+	fsc_memdesc_set(fsc_memdesc_slot(&fsc_opencoded.map, block), fsc_memdesc_word(&hugetlb, FSC_MEMDESC_HUGETLB),
 			HUGETLB_PAGES);
 	err = add(FSC_MEMDESC_SLAB, FSC_OPENCODED_SHARE(20));
 	if (!err)

@@ -168,7 +168,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	if (unlikely(!pte))
 		return;
 	frame = fsc_folio_frame(proto, t->run, pte >> PAGE_SHIFT);
-	word = likely(frame) ? fsc_folio_frame_word(proto, frame) : 0;
+	word = fsc_folio_frame_word(proto, frame);
 	folio = fsc_folio_word_folio(proto, word);
 	if (unlikely(!folio)) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);

@@ -243,28 +243,43 @@ static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 	return (struct fsc_tally) { ours, outcome.missed };
 }
 
+/* A walker found none of our frames. There may be some by now. */
+static noinline void pfn_unmark(struct fsc_thread *t, const struct fsc_protocol *proto,
+				unsigned long base, const unsigned long *slot)
+{
+	unsigned int i;
+
+	fsc_blocks_unmark(&t->run->blocks, base);
+	for (i = 0; i < pageblock_nr_pages; i++) {
+		if (fsc_folio_peek(proto, base + i, slot + i)) {
+			fsc_blocks_mark(&t->run->blocks, base);
+			return;
+		}
+	}
+}
+
 /* A section is a block. It needs no key, and each frame has an RCU section of its own. */
 static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct fsc_draw *draw,
 						    const struct fsc_protocol *proto,
 						    unsigned int n, bool general)
 {
-	struct fsc_memdesc_map *map = &t->run->map;
+	struct fsc_blocks *blocks = &t->run->blocks;
 	struct fsc_pfn_walker *walker = fsc_walker_of(t);
 	struct fsc_tally tally = {};
 
 	while (n--) {
-		unsigned long base = fsc_memdesc_next_block(map, walker->walked);
-		const unsigned long *slot = fsc_memdesc_slot(map, base);
-		struct fsc_tally block = {};
+		unsigned long base = fsc_blocks_next(blocks, walker->walked);
+		const unsigned long *slot = fsc_memdesc_slot(&t->run->map, base);
+		struct fsc_tally block;
 
-		walker->walked = base + pageblock_nr_pages;
-		if (unlikely(!slot))
+		if (unlikely(base == FSC_NO_BLOCK))
 			break;
+		walker->walked = base + pageblock_nr_pages;
 		block = t->run->config.passes == 1 ?
 			pfn_block_once(t, proto, base, slot, general) :
 			pfn_block_twice(t, proto, base, slot, general);
 		if (unlikely(!block.lookups))
-			fsc_memdesc_unmark(map, base);
+			pfn_unmark(t, proto, base, slot);
 		fsc_tally_add(&tally, block);
 	}
 	return tally;

@@ -71,7 +71,7 @@ void *fsc_desc_alloc_from(struct fsc_thread *t, unsigned int order,
 		page = alloc_pages(FSC_GFP, order);
 	if (!page)
 		return NULL;
-	if (!fsc_memdesc_slot_alloc(&run->map, page_to_pfn(page), FSC_GFP))
+	if (!fsc_frames_have(&run->frames, page_to_pfn(page)))
 		goto free_pages;
 	folio = take ? take(t) : NULL;
 	if (!folio)

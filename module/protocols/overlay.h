@@ -64,7 +64,7 @@ static inline void *fsc_overlay_alloc(struct fsc_thread *t, unsigned int order)
 	struct page *page = fsc_fresh_page(t, order);
 	struct folio *folio = page ? page_folio(page) : folio_alloc(FSC_GFP, order);
 
-	if (folio && !fsc_memdesc_slot_alloc(&t->run->map, folio_pfn(folio), FSC_GFP)) {
+	if (folio && !fsc_frames_have(&t->run->frames, folio_pfn(folio))) {
 		folio_put(folio);
 		folio = NULL;
 	}
@@ -91,7 +91,7 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 	unsigned long *slot = fsc_memdesc_slot(&run->map, folio_pfn(folio));
 	unsigned int order = folio_order(folio);
 
-	if (slot && READ_ONCE(*slot) == fsc_memdesc_word(folio, FSC_MEMDESC_FILE)) {
+	if (READ_ONCE(*slot) == fsc_memdesc_word(folio, FSC_MEMDESC_FILE)) {
 		if (tracepoint_enabled(fsc_folio_free))
 			fsc_trace_free(t, folio->index, folio_pfn(folio), order, 0, 0);
 		fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,

@@ -44,10 +44,11 @@ OURS = re.compile(r"\bcallq? +[0-9a-f]+ <(\w+)[.\w]*>|R_X86_64_PLT32\s+((?:fsc|p
 # Memory that is cleared for each lookup, by a call or by one long instruction.
 CLEARED = re.compile(r"R_X86_64_PLT32\s+(?:__)?memset\b|\brep stos")
 # Functions that a plain loop may call: for a lookup that goes wrong, drops the last reference or
-# is sampled; for a walker once per block or free hugetlb folio; and for the bug of a negative control.
+# is sampled; for a walker once per block or free hugetlb folio; and for the bug of a negative control. A protocol's free may
+# be a call, or inlined, and then what it calls.
 SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fallback|hist_record|"
-                    r"xadd_sweep|pfn_mix_(touch|look_at_hugetlb|try_hugetlb)|memdesc_unmark|memdesc_next_block|ignore_locked_\w+)|"
-                    r"pagecache_section_break|pfn_valid|__nr_to_section")
+                    r"xadd_sweep|pool_put|hazptr_scan|parked_add|trace_grace_period|pfn_mix_(touch|look_at_hugetlb|try_hugetlb)|blocks_next|ignore_locked_\w+)|"
+                    r"pagecache_section_break|pfn_unmark|pfn_valid|__nr_to_section")
 
 
 def build(where: Kernel, variant: str, *variables: str, root: Path = repo.ROOT) -> tuple[Path, str]:

@@ -21,7 +21,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     READER: {
         "find": (r"xas_(load|reset|retry|start|descend)", "fsc_mapping_find_locked", r"pagecache_(find|lookups?|section\w*)",
                  r"gup_(walk|page|section\w*|finish)", r"pfn_(choose|try|block_\w+|section)",
-                 r"fsc_memdesc_(next_block|unmark)", r"fsc_pfn_mix_\w+"),
+                 r"fsc_blocks_(next|unmark)", "pfn_unmark", r"fsc_pfn_mix_\w+"),
         "gap": (_GAP,),
         "acquire": (r"fsc_\w+_tryget", r"fsc_hazptr_(un)?protect", "xas_reload", r"(gup|pfn)_\w+_again", "gup_pin",
                     "gup_fall_back", "pagecache_section_break", "raw_read_seqcount", "read_seqcount_retry"),

@@ -4,7 +4,7 @@
 # The KUnit suites of module/tests/, on a kernel that has KUnit. They run when their module is
 # loaded, and print their results to the kernel log, each case indented below its suite.
 
-SUITES='fsc_hist fsc_memdesc fsc_stream fsc_limbo fsc_params fsc_report'
+SUITES='fsc_hist fsc_memdesc fsc_blocks fsc_stream fsc_limbo fsc_params fsc_report'
 
 run_suites() {
 	dmesg -c >/dev/null
