@@ -257,13 +257,15 @@ int fsc_run_check_config(struct fsc_run *run)
 	return err;
 }
 
-/* Memory to populate the run: folios, descriptors, slots and memdesc words. */
+/* Memory to populate the run: folios and slots, and if it has them descriptors and memdesc words. */
 static u64 populated_bytes(const struct fsc_run *run)
 {
 	u64 pages = fsc_orders_pages(&run->orders, run->config.nr_folios);
 
-	return pages * PAGE_SIZE + fsc_memdesc_bytes(&run->frames) +
-	       run->config.nr_folios * (sizeof(struct fsc_folio) + 2 * sizeof(void *));
+	return pages * PAGE_SIZE + run->config.nr_folios * 2 * sizeof(void *) +
+	       (run->loops->protocol->own_descriptor ?
+		run->config.nr_folios * sizeof(struct fsc_folio) +
+		fsc_memdesc_bytes(&run->frames) : 0);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include <folioscale/clock.h>
+#include <folioscale/layout.h>
 #include <folioscale/memdesc.h>
 #include <folioscale/pfn_mix.h>
 #include <folioscale/protocol.h>
@@ -87,14 +88,15 @@ struct page *fsc_pfn_mix_frame(struct fsc_run *run)
 	return fresh_frame(mix);
 }
 
-/* Allocate frames with memdesc words, owned by the caller; NULL when out of memory. */
+/* Allocate frames, owned by the caller; NULL when out of memory. */
 static struct page *frames_alloc(struct fsc_run *run, unsigned int order, bool fresh)
 {
 	struct page *page = fresh ? fsc_pfn_mix_frame(run) : NULL;
+	/* Without memdesc words walkers find the head through the tails. */
+	gfp_t comp = order && !run->loops->protocol->own_descriptor ? __GFP_COMP : 0;
 
 	if (!page)
-		page = alloc_pages(FSC_GFP, order);
-
+		page = alloc_pages(FSC_GFP | comp, order);
 	if (page && !fsc_frames_have(&run->frames, page_to_pfn(page))) {
 		__free_pages(page, order);
 		page = NULL;
@@ -102,17 +104,44 @@ static struct page *frames_alloc(struct fsc_run *run, unsigned int order, bool f
 	return page;
 }
 
-static void frames_publish(struct fsc_run *run, unsigned long pfn, unsigned long word,
-			   unsigned int nr)
+/* Let walkers find frames, and what describes them. */
+static void frames_publish(struct fsc_run *run, unsigned long pfn, unsigned int order, void *desc,
+			   enum fsc_memdesc_type type)
 {
-	fsc_memdesc_publish(&run->map, pfn, word, nr);
+	struct folio *folio = pfn_folio(pfn);
+
+	if (run->loops->protocol->own_descriptor) {
+		fsc_memdesc_publish(&run->map, pfn, fsc_memdesc_word(desc, type), 1U << order);
+	} else {
+		WRITE_ONCE(folio->index, (unsigned long)desc);
+		/*
+		 * Nothing needs the order: only descriptors of hugetlb folios are followed, and
+		 * those are there before the walkers.
+		 */
+		WRITE_ONCE(folio->private, (void *)fsc_page_word(run->tag, pfn, type));
+	}
 	fsc_blocks_published(&run->blocks, pfn);
 }
 
 static void frames_free(struct fsc_run *run, unsigned long pfn, unsigned int order)
 {
-	fsc_memdesc_set(fsc_memdesc_slot(&run->map, pfn), 0, 1U << order);
+	if (run->loops->protocol->own_descriptor)
+		fsc_memdesc_set(fsc_memdesc_slot(&run->map, pfn), 0, 1U << order);
+	else
+		WRITE_ONCE(pfn_folio(pfn)->private, NULL);
 	__free_pages(pfn_to_page(pfn), order);
+}
+
+/* What describes a frame that is no file folio's; NULL if it has become something else. */
+static void *frame_desc(struct fsc_run *run, const void *frame, enum fsc_memdesc_type type)
+{
+	const struct fsc_protocol *proto = run->loops->protocol;
+	unsigned long word = fsc_folio_peek(proto, run->tag, frame);
+
+	if (fsc_memdesc_type(word) != type)
+		return NULL;
+	return proto->own_descriptor ? fsc_memdesc_desc(word) :
+				       (void *)READ_ONCE(page_folio((struct page *)frame)->index);
 }
 
 static enum fsc_memdesc_type type_of(enum fsc_share share)
@@ -168,7 +197,7 @@ static struct fsc_unrefcounted *unrefcounted_alloc(struct fsc_run *run, enum fsc
 	}
 	/* A touch_slab walker may read it. */
 	WRITE_ONCE(desc->pfn, page_to_pfn(page));
-	frames_publish(run, desc->pfn, fsc_memdesc_word(desc, type_of(share)), 1);
+	frames_publish(run, desc->pfn, 0, desc, type_of(share));
 	return desc;
 }
 
@@ -194,8 +223,7 @@ static struct fsc_folio *hugetlb_alloc(struct fsc_run *run)
 	folio->flags = FSC_HUGETLB_FREE;
 	folio->order = FSC_HUGETLB_ORDER;
 	folio->pfn = page_to_pfn(page);
-	frames_publish(run, folio->pfn, fsc_memdesc_word(folio, FSC_MEMDESC_HUGETLB),
-		       HUGETLB_PAGES);
+	frames_publish(run, folio->pfn, FSC_HUGETLB_ORDER, folio, FSC_MEMDESC_HUGETLB);
 	return folio;
 }
 
@@ -247,7 +275,7 @@ static int fill_misc(struct fsc_run *run)
 		if (!page)
 			return -ENOMEM;
 		mix->misc[i] = page_to_pfn(page);
-		frames_publish(run, mix->misc[i], fsc_memdesc_word(NULL, FSC_MEMDESC_MISC), 1);
+		frames_publish(run, mix->misc[i], 0, NULL, FSC_MEMDESC_MISC);
 		cond_resched();
 	}
 	return 0;
@@ -482,22 +510,19 @@ void fsc_pfn_mix_turned(struct fsc_thread *t, unsigned int n)
  * fsc_pfn_mix_look_at_hugetlb - decide about a frame that may belong to a free hugetlb folio
  * @t: the walker
  * @pfn: the frame
- * @slot: its word
+ * @frame: the same, from fsc_folio_frame()
  *
  * Frames of anything but a free hugetlb folio are skipped.
  *
  * Context: Process context, not inside RCU; takes hugetlb_lock.
  */
-void fsc_pfn_mix_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const unsigned long *slot)
+void fsc_pfn_mix_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const void *frame)
 {
 	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(t->run);
-	struct fsc_folio *folio = NULL;
-	unsigned long word;
+	struct fsc_folio *folio;
 
 	spin_lock(&mix->hugetlb_lock);
-	word = READ_ONCE(*slot);
-	if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
-		folio = fsc_memdesc_desc(word);
+	folio = frame_desc(t->run, frame, FSC_MEMDESC_HUGETLB);
 	if (folio && folio->flags != FSC_HUGETLB_FREE)
 		folio = NULL;
 	if (folio && unlikely(pfn - folio->pfn >= HUGETLB_PAGES || atomic_read(&folio->refcount)))
@@ -510,12 +535,14 @@ void fsc_pfn_mix_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const 
 /**
  * fsc_pfn_mix_try_hugetlb - tryget and put on a hugetlb folio, as on any other folio
  * @t: the walker
- * @folio: the folio; hugetlb descriptors stay until the run ends
+ * @frame: a frame of it, from fsc_folio_frame(); hugetlb folios stay until the run ends
  *
  * Context: Process context, not inside RCU.
  */
-void fsc_pfn_mix_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio)
+void fsc_pfn_mix_try_hugetlb(struct fsc_thread *t, const void *frame)
 {
+	struct fsc_folio *folio = frame_desc(t->run, frame, FSC_MEMDESC_HUGETLB);
+
 	fsc_count(&t->counters, FSC_TRYGETS);
 	if (atomic_add_unless(&folio->refcount, 1, 0))
 		hugetlb_put(fsc_pfn_mix_of(t->run), folio);

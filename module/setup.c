@@ -51,6 +51,13 @@ static int create_cache(struct fsc_run *run)
 	return fsc_markers_create(run);
 }
 
+/* Overlay has struct page instead. */
+static int create_map(struct fsc_run *run)
+{
+	return run->loops->protocol->own_descriptor ?
+	       fsc_memdesc_map_init(&run->map, &run->frames) : 0;
+}
+
 static int create_mappings(struct fsc_run *run)
 {
 	unsigned int i;
@@ -107,6 +114,7 @@ int fsc_run_set_up(struct fsc_run *run)
 		       run->config.popularity == FSC_ZIPF ||
 		       run->config.pin == FSC_PIN_PIN;
 	run->cookie = get_random_u64() >> FSC_FREED_TIME_BITS | 1;
+	run->tag = FSC_GENERATION_TAG(get_random_u32());
 	run->started = fsc_clock();
 	calibrate_clock(run);
 	err = fsc_run_check_config(run);
@@ -115,7 +123,7 @@ int fsc_run_set_up(struct fsc_run *run)
 	if (!err)
 		err = fsc_run_check_memory(run);
 	if (!err)
-		err = fsc_memdesc_map_init(&run->map, &run->frames);
+		err = create_map(run);
 	if (!err)
 		err = fsc_limbo_create_flushers(run);
 	if (!err)

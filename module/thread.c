@@ -226,8 +226,8 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	t->mapping_shift = run->mapping_shift;
 	t->gap_ns = config->gap_ns;
 	t->batch = 1;
-	t->next_generation = (u64)role << FSC_GENERATION_ROLE_SHIFT |
-			     (u64)(nr + 1) << FSC_GENERATION_NR_SHIFT;
+	t->next_generation = run->tag | (u64)role << FSC_GENERATION_ROLE_SHIFT |
+			     (u64)(nr + 1) << FSC_GENERATION_NR_SHIFT | FSC_MEMDESC_FILE;
 	fsc_stream_seed(&t->stream, config->seed, role, nr);
 	for (i = 0; i < FSC_NR_LATENCIES; i++)
 		fsc_hist_reset(&t->latency[i]);

@@ -12,6 +12,7 @@
 #define FOLIOSCALE_FOLIO_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/build_bug.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
@@ -22,8 +23,8 @@
 
 struct fsc_mapping;
 
-/* Lowest bit of the generation word: the folio has left its slot. */
-#define FSC_GENERATION_GONE	1ULL
+/* A bit of the generation word (see thread.h): the folio has left its slot. */
+#define FSC_GENERATION_GONE	BIT_ULL(4)
 
 /**
  * struct fsc_folio - a memdesc for a folio
@@ -35,7 +36,7 @@ struct fsc_mapping;
  * @freeptr: SLUB's free pointer in a SLAB_TYPESAFE_BY_RCU cache
  * @mapping: identity: the mapping it was allocated for; removal does not clear it
  * @index: identity: the index in @mapping; removal does not clear it
- * @generation: number of this allocation, bit 0 is %FSC_GENERATION_GONE; at the offset of
+ * @generation: number of this allocation, with %FSC_GENERATION_GONE; at the offset of
  *	@private in struct folio. In a plain cache SLUB's free pointer is here, so a free
  *	overwrites it
  * @refcount: see above

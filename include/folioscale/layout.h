@@ -156,7 +156,7 @@ static __always_inline unsigned int fsc_folio_order(const struct fsc_protocol *p
  * @run: the run
  * @pfn: the frame
  *
- * For struct folio the head, through struct page, as mm/gup.c:try_get_folio.
+ * For struct folio the page.
  *
  * Return: Argument for fsc_folio_frame_word().
  */
@@ -171,6 +171,8 @@ static __always_inline const void *fsc_folio_frame(const struct fsc_protocol *pr
  * fsc_folio_frame_word - read the word that says which folio a frame belongs to
  * @proto: the protocol
  * @frame: what fsc_folio_frame() returned
+ *
+ * For struct folio the head, through struct page, as mm/gup.c:try_get_folio.
  *
  * Return: Argument for fsc_folio_word_folio().
  */
@@ -195,26 +197,60 @@ static __always_inline void *fsc_folio_word_folio(const struct fsc_protocol *pro
 }
 
 /**
+ * fsc_folio_frame_at - as fsc_folio_frame(), for another frame of the same pageblock
+ * @proto: the protocol
+ * @frame: what fsc_folio_frame() returned
+ * @n: how many frames further on
+ *
+ * Return: As fsc_folio_frame().
+ */
+static __always_inline const void *fsc_folio_frame_at(const struct fsc_protocol *proto,
+						      const void *frame, unsigned long n)
+{
+	return proto->own_descriptor ? (const void *)((const unsigned long *)frame + n) :
+				       (const void *)((const struct page *)frame + n);
+}
+
+/**
  * fsc_folio_peek - the word by which a walker decides about a frame
  * @proto: the protocol
- * @pfn: the frame, in a pageblock that has words
- * @slot: its memdesc word
+ * @tag: that of the run
+ * @frame: what fsc_folio_frame() returned
  *
- * With struct folio a walker reads struct page and goes to the head. The head's
- * word tells whether the folio is ours; our heads are in the same pageblock as
- * their tails.
+ * With struct folio a walker looks at the page's head, as
+ * mm/compaction.c:isolate_migratepages_block looks at flags and page type: at one
+ * word (thread.h) of the cache line that has them.
  *
- * Return: The word; 0 if the frame is not ours.
+ * Return: The word, with the memdesc type in its low bits; 0 if the frame is not ours.
  */
 static __always_inline unsigned long fsc_folio_peek(const struct fsc_protocol *proto,
-						    unsigned long pfn, const unsigned long *slot)
+						    unsigned long tag, const void *frame)
 {
-	unsigned long behind;
+	unsigned long word;
 
 	if (proto->own_descriptor)
-		return READ_ONCE(*slot);
-	behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
-	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
+		return READ_ONCE(*(const unsigned long *)frame);
+	/* Whose page it is decides how that word is written: a lock, say, in a page table's. */
+	word = (unsigned long)data_race(READ_ONCE(page_folio((struct page *)frame)->private));
+	/* A folio that has left its slot is still what it is, as with a memdesc word. */
+	return fsc_is_tagged(tag, word) ? word & ~FSC_GENERATION_GONE : 0;
+}
+
+/**
+ * fsc_folio_peeked - the file folio of a frame
+ * @proto: the protocol
+ * @frame: the frame
+ * @word: what fsc_folio_peek() returned for it
+ *
+ * Return: The folio; NULL if the frame is not a file folio's. With struct folio the head is
+ * looked up again, and the recheck of the word tells whether it is the same.
+ */
+static __always_inline void *fsc_folio_peeked(const struct fsc_protocol *proto, const void *frame,
+					      unsigned long word)
+{
+	if (proto->own_descriptor || fsc_memdesc_type(word) != FSC_MEMDESC_FILE)
+		return fsc_memdesc_folio(word);
+	return page_folio((struct page *)frame);
 }
 
 /* The pin count of a large folio. */

@@ -99,9 +99,8 @@ int fsc_pfn_mix_create(struct fsc_run *run);
 void fsc_pfn_mix_destroy(struct fsc_run *run);
 struct page *fsc_pfn_mix_frame(struct fsc_run *run);
 void fsc_pfn_mix_turned(struct fsc_thread *t, unsigned int n);
-void fsc_pfn_mix_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn,
-				 const unsigned long *slot);
-void fsc_pfn_mix_try_hugetlb(struct fsc_thread *t, struct fsc_folio *folio);
+void fsc_pfn_mix_look_at_hugetlb(struct fsc_thread *t, unsigned long pfn, const void *frame);
+void fsc_pfn_mix_try_hugetlb(struct fsc_thread *t, const void *frame);
 void fsc_pfn_mix_touch(struct fsc_thread *t, const struct fsc_unrefcounted *desc,
 		       unsigned long pfn);
 

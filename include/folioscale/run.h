@@ -65,6 +65,7 @@ struct fsc_pool {
  * @loops: the loops of its (path, protocol)
  * @deferral: config.deferral, with auto resolved; FSC_DEFER_AUTO if nothing is deferred
  * @cookie: distinguishes this run's times of free from other words (stamp.h)
+ * @tag: what all its generations begin with (thread.h)
  * @started: fsc_clock() at set-up
  * @orders: config.order, parsed
  * @reader_cpus: config.reader_cpus, parsed
@@ -120,6 +121,7 @@ struct fsc_run {
 	const struct fsc_loops *loops;
 	enum fsc_deferral deferral;
 	u64 cookie;
+	u64 tag;
 	u64 started;
 	struct fsc_orders orders;
 	struct cpumask reader_cpus;
@@ -220,10 +222,10 @@ static inline const struct fsc_thread *fsc_generation_owner(const struct fsc_run
 {
 	unsigned int nr = (generation >> FSC_GENERATION_NR_SHIFT) &
 			  (BIT(FSC_GENERATION_ROLE_SHIFT - FSC_GENERATION_NR_SHIFT) - 1);
+	u64 role = (generation ^ run->tag) >> FSC_GENERATION_ROLE_SHIFT;
 
 	/* With publish_early the generation may be anything. */
-	if (generation >> FSC_GENERATION_ROLE_SHIFT != FSC_FREER ||
-	    nr - 1 >= run->config.nr_freers)
+	if (role != FSC_FREER || nr - 1 >= run->config.nr_freers)
 		return NULL;
 	return run->threads[run->config.nr_readers + nr - 1];
 }

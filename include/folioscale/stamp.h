@@ -17,7 +17,7 @@
 /* Not the machine's L1_CACHE_BYTES, so that results compare across kernels. */
 #define FSC_LINE_BYTES		64
 
-/* Not a valid generation: bit 0 is set. */
+/* Not a valid generation: its low bits are no memdesc type. */
 #define FSC_POISON_GENERATION	0x6b6b6b6b6b6b6b6bULL
 
 /**

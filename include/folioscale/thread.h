@@ -3,6 +3,7 @@
 #ifndef FOLIOSCALE_THREAD_H
 #define FOLIOSCALE_THREAD_H
 
+#include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/types.h>
 
@@ -100,9 +101,37 @@ static inline bool fsc_thread_measured(const struct fsc_thread *t)
 	return t->end.clock;
 }
 
-/* Generation, bit layout: 63-60 role, 59-40 number in the role + 1, 39-1 count, 0 GONE. */
-#define FSC_GENERATION_ROLE_SHIFT	60
-#define FSC_GENERATION_NR_SHIFT		40
+/*
+ * Generation, bit layout: 63-52 tag of the run, 51-50 role, 49-39 number in
+ * the role + 1, 38-5 count, 4 GONE, 3-0 memdesc type. The count starts over
+ * after 2^34 allocations of a thread, which takes hours.
+ *
+ * Overlay keeps it in folio->private, where tag and type say what a page is, as
+ * flags and page type do for the kernel. What others keep there begins otherwise:
+ * no pointer begins with the bits 10, and no swap entry with a 1. Pages that are
+ * no file folios have 3 in the place of the role, and then their frame number.
+ */
+#define FSC_GENERATION_TAG_SHIFT	52
+#define FSC_GENERATION_ROLE_SHIFT	50
+#define FSC_GENERATION_NR_SHIFT		39
+#define FSC_GENERATION_COUNT_SHIFT	5
+#define FSC_GENERATION_NO_FOLIO		(3ULL << FSC_GENERATION_ROLE_SHIFT)
+#define FSC_GENERATION_COUNT_MASK	\
+	GENMASK_ULL(FSC_GENERATION_NR_SHIFT - 1, FSC_GENERATION_COUNT_SHIFT)
+#define FSC_GENERATION_TAG(random)	\
+	((0x800ULL | ((random) & 0x3ff)) << FSC_GENERATION_TAG_SHIFT)
+
+/* Does a word of struct page begin with the tag of the run? */
+static __always_inline bool fsc_is_tagged(u64 tag, u64 word)
+{
+	return !((word ^ tag) >> FSC_GENERATION_TAG_SHIFT);
+}
+
+/* What overlay keeps in the private word of a page that is no file folio. */
+static inline unsigned long fsc_page_word(u64 tag, unsigned long pfn, unsigned int type)
+{
+	return tag | FSC_GENERATION_NO_FOLIO | (u64)pfn << FSC_GENERATION_COUNT_SHIFT | type;
+}
 
 int fsc_threads_create(struct fsc_run *run);
 int fsc_readers_alloc_data(struct fsc_run *run, size_t bytes);

@@ -19,8 +19,10 @@ static inline u64 fsc_next_generation(struct fsc_thread *t)
 {
 	u64 generation = t->next_generation;
 
-	/* Bit 0 is FSC_GENERATION_GONE. */
-	t->next_generation += 2;
+	/* Without a carry into the thread's number */
+	t->next_generation = (generation & ~FSC_GENERATION_COUNT_MASK) |
+			     ((generation + BIT_ULL(FSC_GENERATION_COUNT_SHIFT)) &
+			      FSC_GENERATION_COUNT_MASK);
 	return generation;
 }
 
@@ -33,12 +35,12 @@ typedef bool (*fsc_refreeze_fn)(struct fsc_thread *t, const struct fsc_protocol 
 static __always_inline void fsc_enable(struct fsc_thread *t, const struct fsc_protocol *proto,
 				       void *folio, int count)
 {
-	unsigned int nr = proto->own_descriptor ? 1U << fsc_folio_order(proto, folio) : 1;
-
 	if (proto->refs.enable)
 		proto->refs.enable(folio, count);
-	fsc_memdesc_publish(&t->run->map, fsc_folio_pfn(proto, folio),
-			    fsc_memdesc_word(folio, FSC_MEMDESC_FILE), nr);
+	if (proto->own_descriptor)
+		fsc_memdesc_publish(&t->run->map, fsc_folio_pfn(proto, folio),
+				    fsc_memdesc_word(folio, FSC_MEMDESC_FILE),
+				    1U << fsc_folio_order(proto, folio));
 	fsc_blocks_published(&t->run->blocks, fsc_folio_pfn(proto, folio));
 }
 

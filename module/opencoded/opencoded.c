@@ -87,6 +87,17 @@ bool fsc_opencoded_all_hit(u64 lookups, u64 hits)
 }
 
 /**
+ * fsc_opencoded_is_overlay - are the folios of the chosen loop struct folio?
+ *
+ * Context: Any.
+ * Return: true if they are.
+ */
+bool fsc_opencoded_is_overlay(void)
+{
+	return chosen->overlay;
+}
+
+/**
  * fsc_opencoded_pfn_of - first frame of a folio
  * @folio: of the chosen loop's kind
  *
@@ -101,23 +112,26 @@ unsigned long fsc_opencoded_pfn_of(const void *folio)
 
 /**
  * fsc_opencoded_block - allocate another pageblock
+ * @compound: as one large folio; otherwise as single pages
  *
  * Frames are taken from whole blocks, so that the number of blocks to walk does
  * not depend on fragmentation of free memory.
  *
  * Context: Process context, may sleep.
- * Return: First frame of the block, split into pages; 0 when out of memory.
+ * Return: First frame of the block; 0 when out of memory.
  */
-unsigned long fsc_opencoded_block(void)
+unsigned long fsc_opencoded_block(bool compound)
 {
 	struct page *page;
 
 	if (WARN_ON_ONCE(fsc_opencoded.nr_blocks == FSC_OPENCODED_BLOCKS_MAX))
 		return 0;
-	page = alloc_pages(GFP_KERNEL | __GFP_NOWARN, pageblock_order);
+	page = alloc_pages(GFP_KERNEL | __GFP_NOWARN | (compound ? __GFP_COMP : 0),
+			   pageblock_order);
 	if (!page)
 		return 0;
-	split_page(page, pageblock_order);
+	if (!compound)
+		split_page(page, pageblock_order);
 	fsc_opencoded.blocks[fsc_opencoded.nr_blocks++] = page_to_pfn(page);
 	return page_to_pfn(page);
 }
@@ -133,7 +147,7 @@ struct page *fsc_opencoded_frame(void)
 	static unsigned long block;
 
 	if (!frames_left) {
-		block = fsc_opencoded_block();
+		block = fsc_opencoded_block(false);
 		if (!block)
 			return NULL;
 		frames_left = pageblock_nr_pages;
@@ -146,8 +160,18 @@ static void free_blocks(void)
 	unsigned int i, j;
 
 	for (i = 0; i < fsc_opencoded.nr_blocks; i++) {
-		for (j = 0; j < pageblock_nr_pages; j++)
-			__free_page(pfn_to_page(fsc_opencoded.blocks[i] + j));
+		struct page *page = pfn_to_page(fsc_opencoded.blocks[i]);
+
+		if (PageCompound(page)) {
+			set_page_private(page, 0);
+			__free_pages(page, pageblock_order);
+			continue;
+		}
+		for (j = 0; j < pageblock_nr_pages; j++) {
+			/* Or a walker of the harness might take the page for its own. */
+			set_page_private(page + j, 0);
+			__free_page(page + j);
+		}
 	}
 }
 
@@ -166,32 +190,35 @@ static void *make_descriptor(struct page *page, u32 key)
 }
 
 /* As in the harness's overlay: the identity is in index and private. */
-static void *make_overlay(struct page *page, u32 key)
+static void *make_overlay(struct page *page, u32 key, u64 generation)
 {
 	struct folio *folio = page_folio(page);
 
 	folio->index = key;
-	folio->private = (void *)FSC_OPENCODED_GENERATION;
+	folio->private = (void *)generation;
 	return folio;
 }
 
 static int add_folio(u32 key)
 {
 	struct page *page = fsc_opencoded_frame();
+	u64 generation = FSC_OPENCODED_GENERATION;
 	void *folio;
 	int err;
 
 	if (!page)
 		return -ENOMEM;
-	fsc_stamp_write(fsc_stamp_of(page_to_pfn(page)), key, FSC_OPENCODED_GENERATION, 0,
-			FSC_LINE_BYTES);
-	folio = chosen->overlay ? make_overlay(page, key) : make_descriptor(page, key);
+	/* Walkers of struct page tell folios apart by it. */
+	if (chosen->overlay)
+		generation |= (u64)key << FSC_GENERATION_COUNT_SHIFT;
+	fsc_stamp_write(fsc_stamp_of(page_to_pfn(page)), key, generation, 0, FSC_LINE_BYTES);
+	folio = chosen->overlay ? make_overlay(page, key, generation) : make_descriptor(page, key);
 	if (!folio)
 		return -ENOMEM;
 	err = xa_err(xa_store(&fsc_opencoded.mapping.pages, key, folio, GFP_KERNEL));
 	if (err && !chosen->overlay)
 		kmem_cache_free(cache, folio);
-	if (!err)
+	if (!err && !chosen->overlay)
 		*fsc_memdesc_slot(&fsc_opencoded.map, page_to_pfn(page)) =
 			fsc_memdesc_word(folio, FSC_MEMDESC_FILE);
 	return err;

@@ -27,13 +27,14 @@
 /* Blocks for all shares, and one for the hugetlb folio. */
 #define FSC_OPENCODED_BLOCKS_MAX	(DIV_ROUND_UP(FSC_OPENCODED_SHARE(60 + 20 + 10 + 5),	\
 					      pageblock_nr_pages) + 1)
-/* Any value with FSC_GENERATION_GONE clear. */
-#define FSC_OPENCODED_GENERATION	2
+/* As the harness has it (thread.h), with FSC_GENERATION_GONE clear. */
+#define FSC_OPENCODED_TAG	FSC_GENERATION_TAG(0)
+#define FSC_OPENCODED_GENERATION	(FSC_OPENCODED_TAG | FSC_MEMDESC_FILE)
 
 /**
  * struct fsc_opencoded_world - what the loops look things up in
  * @mapping: every folio, by key
- * @map: the memdesc words
+ * @map: the memdesc words, which overlay does not use
  * @blocks: the memory: first frames of as few pageblocks as possible
  * @nr_blocks: number of blocks
  * @hazard: hazard pointer of the only reader
@@ -89,7 +90,8 @@ extern const struct fsc_opencoded_path fsc_opencoded_pfn;
 extern const struct fsc_opencoded_path fsc_opencoded_tmpfs;
 
 struct page *fsc_opencoded_frame(void);
-unsigned long fsc_opencoded_block(void);
+unsigned long fsc_opencoded_block(bool compound);
+bool fsc_opencoded_is_overlay(void);
 unsigned long fsc_opencoded_pfn_of(const void *folio);
 void fsc_opencoded_last_put(void);
 bool fsc_opencoded_all_hit(u64 lookups, u64 hits);

@@ -34,21 +34,25 @@ static struct walk {
 	u64 hugetlb_seen;
 } walk;
 
-static __always_inline unsigned long peek(unsigned long pfn, const unsigned long *slot,
-					  bool overlay)
+/* Overlay's frames are struct page, the others' are memdesc words. */
+static __always_inline const void *frame_at(const void *frame, unsigned long n, bool overlay)
 {
-	unsigned long behind;
+	return overlay ? (const void *)((const struct page *)frame + n) :
+			 (const void *)((const unsigned long *)frame + n);
+}
+
+static __always_inline unsigned long peek(const void *frame, bool overlay)
+{
+	unsigned long word;
 
 	if (!overlay)
-		return READ_ONCE(*slot);
-	/* The word of the head, found through struct page. */
-	behind = pfn - folio_pfn(page_folio(pfn_to_page(pfn)));
-	return behind > (pfn & (pageblock_nr_pages - 1)) ? 0 : READ_ONCE(slot[-(long)behind]);
+		return READ_ONCE(*(const unsigned long *)frame);
+	word = (unsigned long)READ_ONCE(page_folio((struct page *)frame)->private);
+	return fsc_is_tagged(FSC_OPENCODED_TAG, word) ? word : 0;
 }
 
 /* Pass one: choose frames for the second pass. Returns how many have a word. */
-static __always_inline unsigned int choose(unsigned long pfn, const unsigned long *slot,
-					   unsigned long *chosen, bool overlay)
+static __always_inline unsigned int choose(const void *frame, unsigned long *chosen, bool overlay)
 {
 	unsigned int ours = 0, avoided = 0;
 	unsigned long last = 0;
@@ -57,9 +61,10 @@ static __always_inline unsigned int choose(unsigned long pfn, const unsigned lon
 	for (i = 0; i < CHUNKS; i++) {
 		unsigned long bits = 0;
 
-		for (j = 0; j < CHUNK_FRAMES; j++, pfn++, slot++) {
-			unsigned long word = peek(pfn, slot, overlay);
+		for (j = 0; j < CHUNK_FRAMES; j++) {
+			unsigned long word = peek(frame, overlay);
 
+			frame = frame_at(frame, 1, overlay);
 			if (!word)
 				continue;
 			ours++;
@@ -77,14 +82,14 @@ static __always_inline unsigned int choose(unsigned long pfn, const unsigned lon
 	return ours;
 }
 
-static noinline void look_at_hugetlb(unsigned long pfn, const unsigned long *slot)
+static noinline void look_at_hugetlb(unsigned long pfn, const void *frame, bool overlay)
 {
 	const struct fsc_folio *folio;
 	unsigned long word;
 
 	spin_lock(&hugetlb_lock);
-	word = READ_ONCE(*slot);
-	folio = fsc_memdesc_desc(word);
+	word = peek(frame, overlay);
+	folio = overlay ? (void *)page_folio((struct page *)frame)->index : fsc_memdesc_desc(word);
 	if (likely(fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB) &&
 	    likely(folio->flags == FSC_HUGETLB_FREE) &&
 	    likely(pfn - folio->pfn < HUGETLB_PAGES) && likely(!atomic_read(&folio->refcount)))
@@ -129,7 +134,7 @@ static __always_inline bool try(unsigned long frame, const unsigned long *slot, 
 	if (unlikely(!folio)) {
 		rcu_read_unlock();
 		if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
-			look_at_hugetlb(frame, slot);
+			look_at_hugetlb(frame, slot, false);
 		return false;
 	}
 	if (hazard) {
@@ -154,28 +159,27 @@ out:
 	return good;
 }
 
-static __always_inline bool try_overlay(unsigned long frame, const unsigned long *slot,
-					u64 *trygets)
+static __always_inline bool try_overlay(unsigned long frame, struct page *page, u64 *trygets)
 {
 	struct folio *folio;
 	unsigned long word;
 	bool good;
 
 	rcu_read_lock();
-	word = peek(frame, slot, true);
-	folio = fsc_memdesc_folio(word);
-	if (unlikely(!folio)) {
+	word = peek(page, true);
+	if (unlikely(fsc_memdesc_type(word) != FSC_MEMDESC_FILE)) {
 		rcu_read_unlock();
 		if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
-			look_at_hugetlb(frame, slot);
+			look_at_hugetlb(frame, page, true);
 		return false;
 	}
+	folio = page_folio(page);
 	++*trygets;
 	if (unlikely(!folio_try_get(folio))) {
 		rcu_read_unlock();
 		return false;
 	}
-	good = likely(peek(frame, slot, true) == word);
+	good = likely(peek(page, true) == word);
 	rcu_read_unlock();
 	good = likely(good) && use_overlay(folio, frame);
 	fsc_opencoded_put_overlay(folio);
@@ -194,7 +198,7 @@ static __always_inline bool try_rcu_full(unsigned long frame, const unsigned lon
 	if (unlikely(!folio)) {
 		rcu_read_unlock();
 		if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
-			look_at_hugetlb(frame, slot);
+			look_at_hugetlb(frame, slot, false);
 		return false;
 	}
 	good = use(folio, frame);
@@ -211,29 +215,32 @@ static __always_inline u64 read_by(unsigned int n, enum how how)
 
 	while (n--) {
 		unsigned long pfn = fsc_opencoded.blocks[walk.block];
-		const unsigned long *words = fsc_memdesc_slot(&fsc_opencoded.map, pfn);
+		const void *frames = how == BY_OVERLAY ?
+				     (const void *)pfn_to_page(pfn) :
+				     (const void *)fsc_memdesc_slot(&fsc_opencoded.map, pfn);
 		unsigned long chosen[CHUNKS] __uninitialized;
 		unsigned int i;
 
 		if (++walk.block == fsc_opencoded.nr_blocks)
 			walk.block = 0;
-		ours += choose(pfn, words, chosen, how == BY_OVERLAY);
-		for (i = 0; i < CHUNKS; i++, pfn += BITS_PER_LONG, words += BITS_PER_LONG) {
+		ours += choose(frames, chosen, how == BY_OVERLAY);
+		for (i = 0; i < CHUNKS; i++, pfn += BITS_PER_LONG) {
 			unsigned long bits;
 
 			for (bits = chosen[i]; bits; bits &= bits - 1) {
 				unsigned long at = __ffs(bits);
-				const unsigned long *slot = words + at;
-				unsigned long frame = pfn + at;
+				const void *frame = frame_at(frames, at, how == BY_OVERLAY);
 
 				if (how == BY_OVERLAY)
-					good += try_overlay(frame, slot, &trygets);
+					good += try_overlay(pfn + at, (struct page *)frame,
+							    &trygets);
 				else if (how == BY_RCU_FULL)
-					good += try_rcu_full(frame, slot);
+					good += try_rcu_full(pfn + at, frame);
 				else
-					good += try(frame, slot, how == BY_HAZPTR,
+					good += try(pfn + at, frame, how == BY_HAZPTR,
 						    how == BY_TYPESAFE, &trygets);
 			}
+			frames = frame_at(frames, BITS_PER_LONG, how == BY_OVERLAY);
 		}
 	}
 	walk.ours += ours;
@@ -266,6 +273,19 @@ static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 	return read_by(n, BY_HAZPTR);
 }
 
+static void describe(struct page *page, enum fsc_memdesc_type type, void *desc, unsigned int nr)
+{
+	unsigned long pfn = page_to_pfn(page);
+
+	if (fsc_opencoded_is_overlay()) {
+		page_folio(page)->index = (unsigned long)desc;
+		set_page_private(page, fsc_page_word(FSC_OPENCODED_TAG, pfn, type));
+	} else {
+		fsc_memdesc_set(fsc_memdesc_slot(&fsc_opencoded.map, pfn),
+				fsc_memdesc_word(desc, type), nr);
+	}
+}
+
 /* Words of a type without reference count are not followed: the page stands for the memdesc. */
 static int add(enum fsc_memdesc_type type, unsigned int nr)
 {
@@ -274,15 +294,14 @@ static int add(enum fsc_memdesc_type type, unsigned int nr)
 
 		if (!page)
 			return -ENOMEM;
-		*fsc_memdesc_slot(&fsc_opencoded.map, page_to_pfn(page)) =
-			fsc_memdesc_word(type == FSC_MEMDESC_MISC ? NULL : page, type);
+		describe(page, type, type == FSC_MEMDESC_MISC ? NULL : page, 1);
 	}
 	return 0;
 }
 
 static int fill(void)
 {
-	unsigned long block = fsc_opencoded_block();
+	unsigned long block = fsc_opencoded_block(fsc_opencoded_is_overlay());
 	int err;
 
 	BUILD_BUG_ON(pageblock_order < FSC_HUGETLB_ORDER);
@@ -291,8 +310,7 @@ static int fill(void)
 	hugetlb.flags = FSC_HUGETLB_FREE;
 	hugetlb.order = FSC_HUGETLB_ORDER;
 	hugetlb.pfn = block;
-	fsc_memdesc_set(fsc_memdesc_slot(&fsc_opencoded.map, block), fsc_memdesc_word(&hugetlb, FSC_MEMDESC_HUGETLB),
-			HUGETLB_PAGES);
+	describe(pfn_to_page(block), FSC_MEMDESC_HUGETLB, &hugetlb, HUGETLB_PAGES);
 	err = add(FSC_MEMDESC_SLAB, FSC_OPENCODED_SHARE(20));
 	if (!err)
 		err = add(FSC_MEMDESC_PTDESC, FSC_OPENCODED_SHARE(10));

@@ -7,13 +7,14 @@
  * and not counted, and so are blocks without our frames, because how many of
  * those lie between an arm's frames is random.
  *
- * With passes=2 the first pass only reads memdesc words and decides by their
- * type. Types without a reference count are done then, and frames of one folio
- * count as one folio. The second pass reads the words of the chosen frames
- * again, inside RCU, because they may have changed: tryget, recheck of the word
- * if the protocol needs it, use, put; it skips the frame on any failure. Free
- * hugetlb folios are checked under the hugetlb lock. With passes=1 there is no
- * first pass: every frame whose folio has a count gets a tryget.
+ * With passes=2 the first pass only reads a word of each frame, the memdesc word
+ * or with overlay one of struct page, and decides by the type in it. Types
+ * without a reference count are done then, and frames of one folio count as one
+ * folio. The second pass reads the words of the chosen frames again, inside RCU,
+ * because they may have changed: tryget, recheck of the word if the protocol
+ * needs it, use, put; it skips the frame on any failure. Free hugetlb folios are
+ * checked under the hugetlb lock. With passes=1 there is no first pass: every
+ * frame whose folio has a count gets a tryget.
  */
 #include <linux/bitops.h>
 #include <linux/mmzone.h>
@@ -64,20 +65,21 @@ static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_proto
 /* Choose frames of a block for the second pass. Return: number of our frames. */
 static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 					       const struct fsc_protocol *proto,
-					       unsigned long base, const unsigned long *slot,
-					       unsigned long *chosen)
+					       const void *frame, unsigned long *chosen)
 {
-	unsigned int ours = 0, avoided = 0, i, j;
 	unsigned long last = 0, refcounted = FSC_PFN_REFCOUNTED;
+	const unsigned long tag = t->run->tag;
+	unsigned int ours = 0, avoided = 0, i, j;
 
 	/* Else gcc loads the constant for each frame. */
 	OPTIMIZER_HIDE_VAR(refcounted);
 	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++) {
 		unsigned long bits = 0;
 
-		for (j = 0; j < min(BITS_PER_LONG, pageblock_nr_pages); j++, base++, slot++) {
-			unsigned long word = fsc_folio_peek(proto, base, slot);
+		for (j = 0; j < min(BITS_PER_LONG, pageblock_nr_pages); j++) {
+			unsigned long word = fsc_folio_peek(proto, tag, frame);
 
+			frame = fsc_folio_frame_at(proto, frame, 1);
 			if (!word)
 				continue;
 			ours++;
@@ -100,9 +102,9 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 
 /* The recheck, as a function so that scripts/perf/where can tell it from the first read. */
 static __always_inline unsigned long pfn_word_again(const struct fsc_protocol *proto,
-						    unsigned long frame, const unsigned long *slot)
+						    unsigned long tag, const void *frame)
 {
-	return fsc_folio_peek(proto, frame, slot);
+	return fsc_folio_peek(proto, tag, frame);
 }
 
 /*
@@ -124,20 +126,21 @@ static __always_inline void pfn_count_trygets(struct fsc_thread *t,
 
 /* Get the folio of a frame, if it has one, and use it. */
 static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_protocol *proto,
-				    unsigned long frame, const unsigned long *slot,
+				    unsigned long pfn, const void *frame,
 				    struct pfn_outcome *outcome, bool one_pass, bool general)
 {
 	const unsigned int hold_ns = general ? t->run->config.hold_ns : 0;
+	const unsigned long tag = t->run->tag;
 	unsigned long word, again;
 	void *folio, *drop = NULL;
 
 	rcu_read_lock();
-	word = fsc_folio_peek(proto, frame, slot);
+	word = fsc_folio_peek(proto, tag, frame);
 	if (proto->bug.touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
 		fsc_gap(t, proto, general);
-		fsc_pfn_mix_touch(t, fsc_memdesc_desc(word), frame);
+		fsc_pfn_mix_touch(t, fsc_memdesc_desc(word), pfn);
 	}
-	folio = fsc_memdesc_folio(word);
+	folio = fsc_folio_peeked(proto, frame, word);
 	if (!folio) {
 		const bool hugetlb = fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB;
 
@@ -145,24 +148,24 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 		outcome->untried++;
 		rcu_read_unlock();
 		if (hugetlb && one_pass)
-			fsc_pfn_mix_try_hugetlb(t, fsc_memdesc_desc(word));
+			fsc_pfn_mix_try_hugetlb(t, frame);
 		else if (hugetlb)
-			fsc_pfn_mix_look_at_hugetlb(t, frame, slot);
+			fsc_pfn_mix_look_at_hugetlb(t, pfn, frame);
 		return;
 	}
 	fsc_gap(t, proto, general);
 	if (!proto->reader.refcounted) {
 		if (hold_ns)
 			fsc_spin(hold_ns);
-		pfn_use(t, proto, folio, frame, general);
+		pfn_use(t, proto, folio, pfn, general);
 		rcu_read_unlock();
 		return;
 	}
 	if (proto->reader.protects) {
 		fsc_hazptr_protect(t, folio);
 		if (!proto->bug.skips_recheck &&
-		    unlikely(pfn_word_again(proto, frame, slot) != word)) {
-			fsc_retry(t, FSC_HAZARD_MOVED, frame, 1);
+		    unlikely(pfn_word_again(proto, tag, frame) != word)) {
+			fsc_retry(t, FSC_HAZARD_MOVED, pfn, 1);
 			outcome->untried++;
 			folio = NULL;
 			goto out;
@@ -170,13 +173,13 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 		fsc_stall_protected(t, general);
 	}
 	if (unlikely(!proto->refs.tryget(t, folio))) {
-		fsc_retry(t, FSC_TRYGET_ZERO, frame, 1);
+		fsc_retry(t, FSC_TRYGET_ZERO, pfn, 1);
 		folio = NULL;
 		goto out;
 	}
-	again = proto->reader.recheck ? pfn_word_again(proto, frame, slot) : word;
+	again = proto->reader.recheck ? pfn_word_again(proto, tag, frame) : word;
 	if (unlikely(again != word)) {
-		fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, frame, 1,
+		fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, pfn, 1,
 				   folio);
 		drop = folio;
 		/* As in gup.c:gup_fall_back(). */
@@ -196,7 +199,7 @@ out:
 	}
 	if (hold_ns)
 		fsc_spin_resched(hold_ns);
-	pfn_use(t, proto, folio, frame, general);
+	pfn_use(t, proto, folio, pfn, general);
 	fsc_reader_put(t, proto, folio);
 }
 
@@ -204,21 +207,24 @@ out:
 static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 							const struct fsc_protocol *proto,
 							unsigned long base,
-							const unsigned long *slot, bool general)
+							const void *frame, bool general)
 {
 	unsigned long chosen[FSC_WORDS_OF_BLOCK] __uninitialized;
-	unsigned int ours = pfn_choose(t, proto, base, slot, chosen), tries = 0, i;
+	unsigned int ours = pfn_choose(t, proto, frame, chosen), tries = 0, i;
 	struct pfn_outcome outcome = {};
 
-	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++, base += BITS_PER_LONG, slot += BITS_PER_LONG) {
+	for (i = 0; i < FSC_WORDS_OF_BLOCK; i++) {
 		unsigned long bits;
 
 		tries += hweight_long(chosen[i]);
 		for (bits = chosen[i]; bits; bits &= bits - 1) {
 			unsigned long at = __ffs(bits);
 
-			pfn_try(t, proto, base + at, slot + at, &outcome, false, general);
+			pfn_try(t, proto, base + at, fsc_folio_frame_at(proto, frame, at), &outcome,
+				false, general);
 		}
+		base += BITS_PER_LONG;
+		frame = fsc_folio_frame_at(proto, frame, BITS_PER_LONG);
 	}
 	pfn_count_trygets(t, proto, tries, outcome);
 	return (struct fsc_tally) { ours, ours - tries + outcome.missed };
@@ -228,16 +234,16 @@ static __always_inline struct fsc_tally pfn_block_twice(struct fsc_thread *t,
 static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 						       const struct fsc_protocol *proto,
 						       unsigned long base,
-						       const unsigned long *slot, bool general)
+						       const void *frame, bool general)
 {
 	struct pfn_outcome outcome = {};
 	unsigned int ours = 0, i;
 
-	for (i = 0; i < pageblock_nr_pages; i++) {
-		if (!fsc_folio_peek(proto, base + i, slot + i))
+	for (i = 0; i < pageblock_nr_pages; i++, frame = fsc_folio_frame_at(proto, frame, 1)) {
+		if (!fsc_folio_peek(proto, t->run->tag, frame))
 			continue;
 		ours++;
-		pfn_try(t, proto, base + i, slot + i, &outcome, true, general);
+		pfn_try(t, proto, base + i, frame, &outcome, true, general);
 	}
 	pfn_count_trygets(t, proto, ours, outcome);
 	return (struct fsc_tally) { ours, outcome.missed };
@@ -245,13 +251,13 @@ static __always_inline struct fsc_tally pfn_block_once(struct fsc_thread *t,
 
 /* A walker found none of our frames. There may be some by now. */
 static noinline void pfn_unmark(struct fsc_thread *t, const struct fsc_protocol *proto,
-				unsigned long base, const unsigned long *slot)
+				unsigned long base, const void *frame)
 {
 	unsigned int i;
 
 	fsc_blocks_unmark(&t->run->blocks, base);
 	for (i = 0; i < pageblock_nr_pages; i++) {
-		if (fsc_folio_peek(proto, base + i, slot + i)) {
+		if (fsc_folio_peek(proto, t->run->tag, fsc_folio_frame_at(proto, frame, i))) {
 			fsc_blocks_mark(&t->run->blocks, base);
 			return;
 		}
@@ -269,17 +275,18 @@ static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct
 
 	while (n--) {
 		unsigned long base = fsc_blocks_next(blocks, walker->walked);
-		const unsigned long *slot = fsc_memdesc_slot(&t->run->map, base);
 		struct fsc_tally block;
+		const void *frame;
 
 		if (unlikely(base == FSC_NO_BLOCK))
 			break;
+		frame = fsc_folio_frame(proto, t->run, base);
 		walker->walked = base + pageblock_nr_pages;
 		block = t->run->config.passes == 1 ?
-			pfn_block_once(t, proto, base, slot, general) :
-			pfn_block_twice(t, proto, base, slot, general);
+			pfn_block_once(t, proto, base, frame, general) :
+			pfn_block_twice(t, proto, base, frame, general);
 		if (unlikely(!block.lookups))
-			pfn_unmark(t, proto, base, slot);
+			pfn_unmark(t, proto, base, frame);
 		fsc_tally_add(&tally, block);
 	}
 	return tally;

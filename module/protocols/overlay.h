@@ -12,11 +12,11 @@
  *
  * A stale reader may take a reference to a page that has a new owner by then,
  * and its put may be that page's last. That is how the kernel works today. Such
- * a put frees through __folio_put() and changes nothing of ours: the memdesc
- * word of the head frame tells whether the folio is ours.
+ * a put frees through __folio_put() and changes nothing of ours: the tag in
+ * folio->private (thread.h) tells whether the folio is ours.
  *
- * For PFN walkers the memdesc words stand for today's page types. They find
- * file folios through struct page, tails included.
+ * There are no memdesc words. PFN walkers look at struct page, where
+ * folio->private of the head stands for flags and page type.
  */
 #ifndef FSC_PROTOCOL_OVERLAY_H
 #define FSC_PROTOCOL_OVERLAY_H
@@ -80,24 +80,28 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	/* A free leaves nothing in struct page, but the poison stays in the memory. */
 	fsc_note_reuse(t, key, READ_ONCE(stamp->freed), ~READ_ONCE(stamp->key) == key);
 	WRITE_ONCE(folio->index, key);
-	WRITE_ONCE(folio->private, (void *)generation);
 	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
+	/*
+	 * From here on walkers take the page for a file folio. Pairs with the smp_rmb() and
+	 * the acquire after the recheck of readers, in fsc_use() and pfn_use().
+	 */
+	smp_store_release(&folio->private, (void *)generation);
 }
 
 static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_run *run = t->run;
 	struct folio *folio = p;
-	unsigned long *slot = fsc_memdesc_slot(&run->map, folio_pfn(folio));
 	unsigned int order = folio_order(folio);
 
-	if (READ_ONCE(*slot) == fsc_memdesc_word(folio, FSC_MEMDESC_FILE)) {
+	if (fsc_is_tagged(run->tag, (u64)READ_ONCE(folio->private))) {
 		if (tracepoint_enabled(fsc_folio_free))
 			fsc_trace_free(t, folio->index, folio_pfn(folio), order, 0, 0);
 		fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,
 				FSC_POISON_GENERATION, fsc_freed_now(run, timed),
 				run->config.touch_bytes);
-		fsc_memdesc_set(slot, 0, 1);
+		/* Nobody else clears it in a page that is no head any more. */
+		WRITE_ONCE(folio->private, NULL);
 		this_cpu_inc(run->limbo.released->descriptors);
 		this_cpu_inc(run->limbo.released->folios);
 		this_cpu_add(run->limbo.released->pages, 1UL << order);
