@@ -219,6 +219,7 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	t->nr = nr;
 	t->cpu = -1;
 	t->mappings = run->mappings;
+	t->words = run->map.base;
 	t->zipf = run->zipf;
 	/* With hot all readers look up one folio; freers choose among all. */
 	t->nr_keys = config->popularity == FSC_HOT && role == FSC_READER ? 1 : run->nr_keys;

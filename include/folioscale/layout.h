@@ -153,7 +153,7 @@ static __always_inline unsigned int fsc_folio_order(const struct fsc_protocol *p
 /**
  * fsc_folio_frame - where to read which folio a frame belongs to
  * @proto: the protocol
- * @run: the run
+ * @t: the reader
  * @pfn: the frame
  *
  * For struct folio the page.
@@ -161,10 +161,11 @@ static __always_inline unsigned int fsc_folio_order(const struct fsc_protocol *p
  * Return: Argument for fsc_folio_frame_word().
  */
 static __always_inline const void *fsc_folio_frame(const struct fsc_protocol *proto,
-						   struct fsc_run *run, unsigned long pfn)
+						   const struct fsc_thread *t,
+						   unsigned long pfn)
 {
-	return proto->own_descriptor ? (const void *)fsc_memdesc_slot(&run->map, pfn) :
-				       pfn_to_page(pfn);
+	return proto->own_descriptor ? (const void *)(t->words + pfn) :
+				       (const void *)pfn_to_page(pfn);
 }
 
 /**

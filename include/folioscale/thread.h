@@ -31,6 +31,7 @@ struct fsc_edge {
  * @stream: where its keys come from
  * @run: the run it belongs to
  * @mappings: run->mappings, copied for the loop
+ * @words: run->map.base, copied for the loop
  * @zipf: the run's alias table; NULL for uniform keys
  * @nr_keys: number of keys to draw from
  * @mapping_mask: key & mask is the number of the mapping
@@ -65,6 +66,7 @@ struct fsc_thread {
 	struct fsc_stream stream;
 	struct fsc_run *run;
 	struct fsc_mapping *mappings;
+	unsigned long *words;
 	const struct fsc_zipf_cell *zipf;
 	u32 nr_keys;
 	u32 mapping_mask;

@@ -167,7 +167,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	pte = READ_ONCE(*ptep);
 	if (unlikely(!pte))
 		return;
-	frame = fsc_folio_frame(proto, t->run, pte >> PAGE_SHIFT);
+	frame = fsc_folio_frame(proto, t, pte >> PAGE_SHIFT);
 	word = fsc_folio_frame_word(proto, frame);
 	folio = fsc_folio_word_folio(proto, word);
 	if (unlikely(!folio)) {

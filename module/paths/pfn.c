@@ -280,7 +280,7 @@ static __always_inline struct fsc_tally pfn_section(struct fsc_thread *t, struct
 
 		if (unlikely(base == FSC_NO_BLOCK))
 			break;
-		frame = fsc_folio_frame(proto, t->run, base);
+		frame = fsc_folio_frame(proto, t, base);
 		walker->walked = base + pageblock_nr_pages;
 		block = t->run->config.passes == 1 ?
 			pfn_block_once(t, proto, base, frame, general) :
