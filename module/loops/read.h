@@ -35,15 +35,10 @@ static __always_inline void fsc_count_tally(struct fsc_thread *t, struct fsc_tal
 	fsc_count_add(&t->counters, FSC_MISSES, tally.misses);
 }
 
-/* Time a section; each of its lookups is recorded with an equal share. */
-static __always_inline
-struct fsc_tally fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
-				   const struct fsc_protocol *proto, fsc_section_fn section,
-				   unsigned int n, bool general)
+/* Record a section that began at @from; each of its lookups with an equal share. */
+static __always_inline void fsc_note_timed(struct fsc_thread *t, struct fsc_draw *draw, u64 from,
+					   struct fsc_tally tally)
 {
-	u64 from = fsc_clock();
-	struct fsc_tally tally = section(t, draw, proto, n, general);
-
 	if (tally.lookups)
 		fsc_hist_record(&t->latency[FSC_LAT_LOOKUP],
 				div64_u64(fsc_clock_since(from), tally.lookups));
@@ -54,7 +49,6 @@ struct fsc_tally fsc_timed_section(struct fsc_thread *t, struct fsc_draw *draw,
 	t->until_timed = fsc_paths[t->run->config.path]->walks ?
 			 1 + fsc_stream_uniform(&draw->stream, 2 * t->timed_period - 1) :
 			 t->timed_period;
-	return tally;
 }
 
 /*
@@ -73,8 +67,11 @@ static __always_inline void fsc_read_batch(struct fsc_thread *t, unsigned int n,
 		unsigned int chunk = left, i;
 
 		if (t->timed_period && !t->until_timed) {
-			fsc_tally_add(&tally,
-				      fsc_timed_section(t, &draw, proto, section, 1, false));
+			u64 from = fsc_clock();
+			struct fsc_tally timed = section(t, &draw, proto, 1, false);
+
+			fsc_note_timed(t, &draw, from, timed);
+			fsc_tally_add(&tally, timed);
 			t->until_timed--;
 			left--;
 			continue;
@@ -106,9 +103,13 @@ static __always_inline void fsc_read_batch_general(struct fsc_thread *t, unsigne
 	unsigned int done = 0;
 
 	do {
-		fsc_tally_add(&tally, t->timed_period && !t->until_timed ?
-			      fsc_timed_section(t, &draw, proto, section, per_section, true) :
-			      section(t, &draw, proto, per_section, true));
+		bool timed = t->timed_period && !t->until_timed;
+		u64 from = timed ? fsc_clock() : 0;
+		struct fsc_tally found = section(t, &draw, proto, per_section, true);
+
+		if (timed)
+			fsc_note_timed(t, &draw, from, found);
+		fsc_tally_add(&tally, found);
 		if (t->timed_period)
 			t->until_timed--;
 		done++;

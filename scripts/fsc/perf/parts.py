@@ -29,7 +29,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         "hold": ("fsc_spin", "fsc_spin_resched"),
         "use": ("fsc_use", "pfn_use", "fsc_check_stamp", "fsc_seq_judge", "fsc_seq_read_copied"),
         "release": ("fsc_reader_put", "fsc_reader_free", "gup_put_testzero", r"fsc_\w+_put_testzero"),
-        OTHER: ("fsc_draw_key", "fsc_slot_of", r"fsc_stream_\w+", r"fsc_read_(batch\w*|stalled)", "fsc_timed_section"),
+        OTHER: ("fsc_draw_key", "fsc_slot_of", r"fsc_stream_\w+", r"fsc_read_(batch\w*|stalled)", "fsc_note_timed"),
     },
     FREER: {
         "unlink": (r"(pagecache|gup|pfn)_(remove|refreeze)", r"fsc_mapping_(remove|refreeze)", "fsc_refreeze"),
