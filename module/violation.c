@@ -13,6 +13,7 @@ const char *const fsc_violation_names[FSC_NR_VIOLATION_KINDS] = {
 	[FSC_BAD_STAMP]		= "stamp",
 	[FSC_BAD_GENERATION]	= "generation",
 	[FSC_BAD_LINE]		= "line",
+	[FSC_REUSED]		= "reused",
 	[FSC_BAD_BOUND]		= "limbo_bound",
 };
 

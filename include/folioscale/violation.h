@@ -17,6 +17,7 @@ enum fsc_violation_kind {
 	FSC_BAD_STAMP,		/* the memory's key is not the descriptor's */
 	FSC_BAD_GENERATION,	/* the memory's generation is not the descriptor's */
 	FSC_BAD_LINE,		/* the generation in a further line is not the descriptor's */
+	FSC_REUSED,		/* the descriptor was freed and allocated again while it was held */
 	FSC_BAD_BOUND,		/* more is in limbo than the markers' bound */
 	FSC_NR_VIOLATION_KINDS
 };

@@ -33,26 +33,53 @@ static __always_inline void fsc_check_stamp(struct fsc_thread *t, const struct f
 }
 
 /*
+ * As in include/linux/page-flags.h:folio_test_uptodate, which every reader of a
+ * folio's memory asks first. Only overlay needs it, because there the recheck is
+ * the only guard: what is read of the folio comes after that.
+ */
+static __always_inline void fsc_order_after_recheck(void)
+{
+	/* Pairs with rcu_assign_pointer() in xas_store(), on gup with fsc_mms_map()'s smp_wmb(). */
+	smp_rmb();
+}
+
+/*
+ * The generation of a folio that was just acquired and rechecked. The use comes
+ * after the hold, when the descriptor may have been freed and allocated again
+ * under the same key, with a new stamp. Only this tells.
+ */
+static __always_inline u64 fsc_latch(const struct fsc_protocol *proto, const void *folio)
+{
+	fsc_order_after_recheck();
+	return fsc_folio_generation(proto, folio) & ~FSC_GENERATION_GONE;
+}
+
+static __always_inline void fsc_check_latched(struct fsc_thread *t, u64 key, u64 latched, u64 found)
+{
+	if (unlikely(found != latched))
+		fsc_violation_record(t, FSC_REUSED, key, found, latched, found);
+}
+
+/*
  * Use a folio, and check that it is the right one: this is the oracle. It is
- * the same for every protocol. The caller holds @folio for @slot, by a
- * reference or by its RCU section.
+ * the same for every protocol, but for seqcount, which judges its copies by the
+ * sequence (fsc_seq_judge()). The caller holds @folio for @slot, by a
+ * reference or by its RCU section. @latched: from fsc_latch(), in loops that may
+ * hold; the plain loop uses what it has found at once.
  */
 static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_protocol *proto,
-				    const void *folio, struct fsc_slot slot, bool general)
+				    const void *folio, struct fsc_slot slot, u64 latched,
+				    bool general)
 {
 	unsigned long pfn;
 	u64 word, generation;
 
-	/*
-	 * As in include/linux/page-flags.h:folio_test_uptodate, which every reader of
-	 * a folio's memory asks first. Only overlay needs it, because there the recheck is
-	 * the only guard: the reads below come after that. Pairs with rcu_assign_pointer()
-	 * in xas_store(), and on gup with the smp_wmb() in fsc_mms_map().
-	 */
-	smp_rmb();
+	fsc_order_after_recheck();
 	word = fsc_folio_generation(proto, folio);
 	generation = word & ~FSC_GENERATION_GONE;
 	pfn = fsc_folio_pfn(proto, folio);
+	if (general)
+		fsc_check_latched(t, slot.key, latched, generation);
 	if (unlikely(!fsc_folio_matches(proto, folio, slot.mapping, slot.index, slot.key)))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
 				     fsc_folio_key(proto, t->run, folio));

@@ -127,7 +127,7 @@ static __always_inline bool fsc_opencoded_stamp_is(unsigned long pfn, u64 key, u
 
 static __always_inline bool fsc_opencoded_use(const struct fsc_folio *folio, u32 key)
 {
-	/* As in folio_test_uptodate(); see module/loops/oracle.h:fsc_use(). */
+	/* As in folio_test_uptodate(); see module/loops/oracle.h. */
 	smp_rmb();
 	return likely(READ_ONCE(folio->mapping) == &fsc_opencoded.mapping) &&
 	       likely(READ_ONCE(folio->index) == key) &&

@@ -242,6 +242,8 @@ static __always_inline bool copy_seqcount(u32 key)
 		} while (xas_retry(&xas, folio));
 		if (unlikely(!folio))
 			return false;
+		/* As in opencoded.h. */
+		smp_rmb();
 		mapping = READ_ONCE(folio->mapping);
 		index = READ_ONCE(folio->index);
 		generation = READ_ONCE(folio->generation) & ~FSC_GENERATION_GONE;

@@ -100,9 +100,13 @@ static noinline void look_at_hugetlb(unsigned long pfn, const void *frame, bool 
 /* Does @frame belong to @folio, and is its memory the right one? */
 static __always_inline bool use(const struct fsc_folio *folio, unsigned long frame)
 {
-	u64 word = READ_ONCE(folio->generation);
-	unsigned long pfn = READ_ONCE(folio->pfn);
+	unsigned long pfn;
+	u64 word;
 
+	/* As in opencoded.h. */
+	smp_rmb();
+	word = READ_ONCE(folio->generation);
+	pfn = READ_ONCE(folio->pfn);
 	return likely(frame - pfn < 1UL << READ_ONCE(folio->order)) &&
 	       likely(READ_ONCE(folio->mapping) == &fsc_opencoded.mapping) &&
 	       fsc_opencoded_stamp_is(pfn, READ_ONCE(folio->index), word);
@@ -113,8 +117,8 @@ static __always_inline bool use_overlay(struct folio *folio, unsigned long frame
 	unsigned long pfn = folio_pfn(folio);
 	u64 word;
 
-	/* Order the reads after the recheck; would pair with fsc_memdesc_publish()'s smp_wmb(). */
-	smp_acquire__after_ctrl_dep();
+	/* Would pair with the release by which the harness's overlay writes folio->private. */
+	smp_rmb();
 	word = (u64)READ_ONCE(folio->private);
 	return likely(frame - pfn < 1UL << folio_order(folio)) &&
 	       fsc_opencoded_stamp_is(pfn, READ_ONCE(folio->index), word);

@@ -54,6 +54,7 @@ static __always_inline bool gup_is_folio(const void *fallback)
 /**
  * struct gup_found - result of a walk, to be finished with interrupts on
  * @folio: with a reference or a pin; NULL if none
+ * @latched: its generation, from fsc_latch()
  * @fallback: NULL if the walk did not fall back; else %GUP_FELL_BACK, or a folio to free
  *	because its last reference was ours
  * @key: the key
@@ -63,6 +64,7 @@ static __always_inline bool gup_is_folio(const void *fallback)
  */
 struct gup_found {
 	void *folio;
+	u64 latched;
 	void *fallback;
 	u32 key;
 	bool pinned;
@@ -202,6 +204,8 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	else if (unlikely(gup_entry_again(ptep) != pte))
 		gup_fall_back(t, proto, found, FSC_FALLBACK_PTE, general);
 out:
+	if (general && found->folio)
+		found->latched = fsc_latch(proto, found->folio);
 	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
 }
@@ -224,12 +228,14 @@ static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_pr
 		found->pinned = false;
 		if (found->folio)
 			gup_pin(t, proto, found, general);
+		if (found->folio && general)
+			found->latched = fsc_latch(proto, found->folio);
 	}
 	if (unlikely(!found->folio))
 		return true;
 	if (general && t->run->config.hold_ns)
 		fsc_spin_resched(t->run->config.hold_ns);
-	fsc_use(t, proto, found->folio, slot, general);
+	fsc_use(t, proto, found->folio, slot, found->latched, general);
 	if (unlikely(gup_put_testzero(t, proto, found, general)))
 		fsc_reader_free(t, proto, found->folio);
 	return false;
@@ -257,7 +263,7 @@ static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_d
 		/* As in gup_fall_back(). */
 		OPTIMIZER_HIDE_VAR(folio);
 		local_irq_restore(flags);
-		fsc_use(t, proto, folio, fsc_slot_of(t, key, false), false);
+		fsc_use(t, proto, folio, fsc_slot_of(t, key, false), 0, false);
 		fsc_reader_put(t, proto, folio);
 		return false;
 	}

@@ -98,6 +98,7 @@ out:
 /* What a section found, and must use and put after the section. */
 struct pagecache_found {
 	void *folio;
+	u64 latched;
 	struct fsc_slot slot;
 };
 
@@ -119,6 +120,7 @@ static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct 
 				pagecache_find(t, proto, slot, general);
 	if (unlikely(!folio))
 		return true;
+	found->latched = general ? fsc_latch(proto, folio) : 0;
 	if (proto->reader.refcounted) {
 		found->folio = folio;
 		found->slot = slot;
@@ -126,7 +128,7 @@ static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct 
 	}
 	if (general && t->run->config.hold_ns)
 		fsc_spin(t->run->config.hold_ns);
-	fsc_use(t, proto, folio, slot, general);
+	fsc_use(t, proto, folio, slot, found->latched, general);
 	return false;
 }
 
@@ -145,7 +147,7 @@ static __always_inline bool pagecache_section_plain(struct fsc_thread *t, struct
 		rcu_read_unlock();
 	}
 	if (proto->reader.refcounted && found.folio) {
-		fsc_use(t, proto, found.folio, found.slot, false);
+		fsc_use(t, proto, found.folio, found.slot, 0, false);
 		fsc_reader_put(t, proto, found.folio);
 	}
 	return missed;
@@ -185,7 +187,7 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 	for (i = 0; i < nr; i++) {
 		if (hold_ns)
 			fsc_spin_resched(hold_ns);
-		fsc_use(t, proto, found[i].folio, found[i].slot, true);
+		fsc_use(t, proto, found[i].folio, found[i].slot, found[i].latched, true);
 		fsc_reader_put(t, proto, found[i].folio);
 	}
 	return misses;

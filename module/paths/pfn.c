@@ -38,16 +38,19 @@ static __always_inline const char *pfn_refuses(const struct fsc_protocol *proto)
 
 /* Like fsc_use(), but the walker knows the frame, and reads the key from the folio. */
 static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_protocol *proto,
-				    const void *folio, unsigned long frame, bool general)
+				    const void *folio, unsigned long frame, u64 latched,
+				    bool general)
 {
 	u64 word, generation;
 	unsigned long pfn;
 
-	/* Order the reads after the recheck; pairs with the smp_wmb() in fsc_memdesc_publish(). */
-	smp_acquire__after_ctrl_dep();
+	/* On this path it also pairs with the smp_wmb() in fsc_memdesc_publish(). */
+	fsc_order_after_recheck();
 	word = fsc_folio_generation(proto, folio);
 	generation = word & ~FSC_GENERATION_GONE;
 	pfn = fsc_folio_pfn(proto, folio);
+	if (general)
+		fsc_check_latched(t, frame, latched, generation);
 	if (unlikely(frame - pfn >= 1UL << fsc_folio_order(proto, folio)))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, frame, generation, frame, pfn);
 	if (proto->bug.name && unlikely(!pfn_valid(pfn))) {
@@ -133,6 +136,7 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 	const unsigned long tag = t->run->tag;
 	unsigned long word, again;
 	void *folio, *drop = NULL;
+	u64 latched;
 
 	rcu_read_lock();
 	word = fsc_folio_peek(proto, tag, frame);
@@ -155,9 +159,10 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 	}
 	fsc_gap(t, proto, general);
 	if (!proto->reader.refcounted) {
+		latched = general ? fsc_latch(proto, folio) : 0;
 		if (hold_ns)
 			fsc_spin(hold_ns);
-		pfn_use(t, proto, folio, pfn, general);
+		pfn_use(t, proto, folio, pfn, latched, general);
 		rcu_read_unlock();
 		return;
 	}
@@ -197,9 +202,10 @@ out:
 		outcome->missed++;
 		return;
 	}
+	latched = general ? fsc_latch(proto, folio) : 0;
 	if (hold_ns)
 		fsc_spin_resched(hold_ns);
-	pfn_use(t, proto, folio, pfn, general);
+	pfn_use(t, proto, folio, pfn, latched, general);
 	fsc_reader_put(t, proto, folio);
 }
 

@@ -12,6 +12,10 @@
  * norecheck: typesafe without the recheck; on GUP without that of the pte, too.
  * Widened by gap_ns.
  * early_pages: rcu_full that frees the pages at once. Widened by hold_ns.
+ * early_both: rcu_full that frees descriptor and pages at once. With
+ * reuse_distance=1 the descriptor comes back under its old key, with a stamp that
+ * is right: only the generation that the reader latched is not. Widened by
+ * hold_ns.
  * early_publish: typesafe that publishes a folio with refcount and pfn before it
  * has identity and stamp. It keeps a reference of its own until they are written,
  * or another freer would free the folio under the writer. Widened by publish_ns.
@@ -103,6 +107,17 @@ static const struct fsc_protocol fsc_early_pages = {
 	FSC_DESCRIPTOR_OPS(cas),
 	.freeing.alloc			= fsc_desc_alloc_pooled,
 	.freeing.free			= fsc_pooled_free_deferred,
+};
+
+static const struct fsc_protocol fsc_early_both = {
+	.name				= "rcu_full",
+	.bug.name			= "early_both",
+	.bug.forgets			= "to wait for the grace period, for descriptor and pages",
+	.bug.widened_by			= "hold_ns",
+	.freeing.reused_before_gp	= true,
+	FSC_DESCRIPTOR_OPS(cas),
+	.freeing.alloc			= fsc_desc_alloc_pooled,
+	.freeing.free			= fsc_pooled_free,
 };
 
 static const struct fsc_protocol fsc_noseq = {

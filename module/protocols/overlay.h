@@ -7,8 +7,8 @@
  * The identity is in folio->index (the key) and folio->private (generation).
  * folio->mapping stays NULL, or the page allocator would report a bad page. The
  * allocator sets the refcount before there is an identity, so here the recheck
- * is a reader's only guard. The smp_rmb() of fsc_use() follows it, which pairs
- * with the release by which xas_store() publishes the folio.
+ * is a reader's only guard. An smp_rmb() follows it, which pairs with the
+ * release by which xas_store() publishes the folio.
  *
  * A stale reader may take a reference to a page that has a new owner by then,
  * and its put may be that page's last. That is how the kernel works today. Such
@@ -82,8 +82,8 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	WRITE_ONCE(folio->index, key);
 	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
 	/*
-	 * From here on walkers take the page for a file folio. Pairs with the smp_rmb() and
-	 * the acquire after the recheck of readers, in fsc_use() and pfn_use().
+	 * From here on walkers take the page for a file folio. Pairs with the smp_rmb() after
+	 * their recheck.
 	 */
 	smp_store_release(&folio->private, (void *)generation);
 }

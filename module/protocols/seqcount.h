@@ -88,6 +88,8 @@ enum fsc_copied fsc_seq_read_copied(struct fsc_thread *t, const struct fsc_proto
 		fsc_gap(t, proto, general);
 		if (hold_ns)
 			fsc_spin(hold_ns);
+		/* Readers of the memory ask for PG_uptodate first, here as in fsc_use(). */
+		fsc_order_after_recheck();
 		view = (struct fsc_seq_view) {
 			.mapping = READ_ONCE(folio->mapping),
 			.index = READ_ONCE(folio->index),

@@ -60,6 +60,7 @@
 	expand(path, locked)			\
 	expand(path, norecheck)			\
 	expand(path, early_pages)		\
+	expand(path, early_both)		\
 	expand(path, early_publish)		\
 	expand(path, noseq)			\
 	expand(path, noreload)			\

@@ -36,6 +36,7 @@
 	EM(FSC_BAD_STAMP,		"stamp")				\
 	EM(FSC_BAD_GENERATION,		"generation")				\
 	EM(FSC_BAD_LINE,		"line")					\
+	EM(FSC_REUSED,			"reused")				\
 	EMe(FSC_BAD_BOUND,		"limbo_bound")
 
 #define FSC_TRACE_DEFERRALS							\

@@ -12,6 +12,7 @@
 load_of() { # BUSTED NR_FOLIOS
 	case $1 in
 	early_pages) echo hold_ns=10000 ;;
+	early_both) echo hold_ns=1000000 reuse_distance=1 ;;
 	early_publish) echo publish_ns=10000 ;;
 	noreload) echo gap_ns=1000000 ;;
 	touch_slab) echo gap_ns=10000 mix=60:20:10:5:5 ;;
@@ -51,8 +52,11 @@ is_seen() { # BUSTED NR_FOLIOS NAME=VALUE...
 	found=$(violations)
 	note "$found violations in $((run_window_window_ns / 1000000)) ms: $(sed -n 2p "$DIR/violations")"
 	[ "$found" -gt 0 ] || fail "no violation in 10 s"
+	# Nothing but the generation that the reader latched need be wrong.
+	[ "$busted" != early_both ] || sed 1d "$DIR/violations" | grep -q '^reused ' ||
+		fail "nothing was reused while it was held"
 	# The first violations are kept, each with what was expected and what was found.
-	sed 1d "$DIR/violations" | grep -qE '^(identity|pfn|stamp|generation|line|limbo_bound) key [0-9]+ generation [0-9]+ expected (0|0x[0-9a-f]+) found (0|0x[0-9a-f]+)$' ||
+	sed 1d "$DIR/violations" | grep -qE '^(identity|pfn|stamp|generation|line|reused|limbo_bound) key [0-9]+ generation [0-9]+ expected (0|0x[0-9a-f]+) found (0|0x[0-9a-f]+)$' ||
 		fail "no violation is described"
 	unload
 }
