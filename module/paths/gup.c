@@ -276,7 +276,7 @@ static __always_inline unsigned int gup_section_general(struct fsc_thread *t,
 							const struct fsc_protocol *proto,
 							unsigned int n)
 {
-	struct gup_found found[FSC_SECTION_MAX];
+	struct gup_found found[FSC_SECTION_MAX] __uninitialized;
 	unsigned int misses = 0, i;
 	unsigned long flags;
 

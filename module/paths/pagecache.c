@@ -173,7 +173,7 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 							      const struct fsc_protocol *proto,
 							      unsigned int n)
 {
-	struct pagecache_found found[FSC_SECTION_MAX];
+	struct pagecache_found found[FSC_SECTION_MAX] __uninitialized;
 	const unsigned int hold_ns = t->run->config.hold_ns;
 	unsigned int misses, nr = 0, i;
 
