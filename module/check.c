@@ -247,6 +247,10 @@ int fsc_run_check_config(struct fsc_run *run)
 		       PAGE_SIZE << run->orders.min, config->order);
 		return -EINVAL;
 	}
+	if (!config->poison && config->nr_readers) {
+		pr_err("poison=0: allowed: with nr_readers=0, because readers know freed pages by it\n");
+		return -EINVAL;
+	}
 	err = choose_loops(run);
 	if (!err)
 		err = check_protocol(run);

@@ -92,7 +92,7 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 	if (config->nr_freers && !fsc_run_window_count(run, FSC_TURNOVERS))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE, "no turnover in the window" };
 	if (protocol->freeing.reused_before_gp && config->nr_freers &&
-	    config->churn != FSC_CHURN_REFREEZE &&
+	    config->poison && config->churn != FSC_CHURN_REFREEZE &&
 	    !fsc_run_count(run, FSC_RECYCLED_OTHER_KEY))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"vacuous: no descriptor came back under another key" };

@@ -28,8 +28,9 @@ static inline void fsc_desc_words_clear(struct fsc_run *run, const struct fsc_fo
 /* Poison a folio's memory and free it; its frames may be reused from here on. */
 static inline void fsc_desc_poison_and_free(struct fsc_run *run, const struct fsc_folio *folio)
 {
-	fsc_stamp_write(fsc_stamp_of(folio->pfn), ~fsc_desc_key(run, folio),
-			FSC_POISON_GENERATION, folio->freed, run->config.touch_bytes);
+	if (run->config.poison)
+		fsc_stamp_write(fsc_stamp_of(folio->pfn), ~fsc_desc_key(run, folio),
+				FSC_POISON_GENERATION, folio->freed, run->config.touch_bytes);
 	__free_pages(pfn_to_page(folio->pfn), folio->order);
 	this_cpu_inc(run->limbo.released->folios);
 	this_cpu_add(run->limbo.released->pages, 1UL << folio->order);
@@ -108,7 +109,7 @@ static inline void fsc_note_reuse(struct fsc_thread *t, u64 key, u64 freed, bool
 {
 	u64 since, after = 0;
 
-	if (!fsc_freed_is_ours(freed, t->run->cookie))
+	if (!t->run->config.poison || !fsc_freed_is_ours(freed, t->run->cookie))
 		return;
 	fsc_count(&t->counters, FSC_RECYCLED);
 	if (!same_key)
@@ -148,13 +149,14 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 
 /*
  * Call before anything is freed. Records the time of free in the descriptor,
- * for its next owner. @waits: number of descriptors that go into limbo;
+ * for its next owner, but for poison=0. @waits: number of descriptors that go into limbo;
  * @pages_wait: so do the pages.
  */
 static __always_inline void fsc_desc_begin_free(struct fsc_thread *t, struct fsc_folio *folio,
 						bool timed, unsigned int waits, bool pages_wait)
 {
-	WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
+	if (t->run->config.poison)
+		WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
 	if (tracepoint_enabled(fsc_folio_free))
 		fsc_trace_free(t, fsc_desc_key(t->run, folio), folio->pfn, folio->order, waits,
 			       pages_wait ? 1U << folio->order : 0);

@@ -97,9 +97,10 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 	if (fsc_is_tagged(run->tag, (u64)READ_ONCE(folio->private))) {
 		if (tracepoint_enabled(fsc_folio_free))
 			fsc_trace_free(t, folio->index, folio_pfn(folio), order, 0, 0);
-		fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,
-				FSC_POISON_GENERATION, fsc_freed_now(run, timed),
-				run->config.touch_bytes);
+		if (run->config.poison)
+			fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,
+					FSC_POISON_GENERATION, fsc_freed_now(run, timed),
+					run->config.touch_bytes);
 		/* Nobody else clears it in a page that is no head any more. */
 		WRITE_ONCE(folio->private, NULL);
 		this_cpu_inc(run->limbo.released->descriptors);

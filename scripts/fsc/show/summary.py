@@ -276,8 +276,8 @@ def _verdicts(result: Result, workloads: list[str], protocols: list[str]) -> lis
     return lines
 
 
-# These change a point's size, not what a lookup or a turnover does.
-_EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms"}
+# These change a point's size, not what a lookup or a turnover does; poison is the oracle's.
+_EXTENT = {"protocol", "nr_readers", "nr_freers", "warmup_ms", "duration_ms", "max_turnovers", "sample_ms", "poison"}
 
 
 def kinds_of(points: list[Figures], against: dict[str, str]) -> dict[str, list[Figures]]:

@@ -214,6 +214,7 @@ Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_tur
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_desc
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_full deferral=call_rcu
+Invalid argument|poison=0: allowed: with nr_readers=0, because readers know freed pages by it|poison=0
 Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1
 Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1 protocol=rcu_desc
 Invalid argument|limbo_max_mb=1: allowed: 5 to |limbo_max_mb=1 order=9 nr_folios=4
