@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The verdict on a run. */
+#include <linux/array_size.h>
+#include <linux/cpumask.h>
+#include <linux/minmax.h>
+
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
 #include <folioscale/verdict.h>
@@ -55,6 +59,38 @@ static bool any_moved(const struct fsc_run *run)
 	return false;
 }
 
+/* How often a reader and a freer were seen at the same folio. */
+static u64 encounters(const struct fsc_run *run)
+{
+	static const enum fsc_counter seen[] = {
+		FSC_RECHECK_MOVED, FSC_RECHECK_EMPTY, FSC_HAZARD_MOVED, FSC_SEQ_RETRIES,
+		FSC_FALLBACK_ZERO, FSC_FALLBACK_MEMDESC, FSC_FALLBACK_PMD, FSC_FALLBACK_PTE,
+		FSC_STALE_HELD, FSC_FREEZE_BUSY, FSC_LAST_PUTS_BY_READER,
+	};
+	unsigned int i;
+	u64 sum = 0;
+
+	/* A walker also meets free hugetlb folios, whose count is zero. */
+	if (!fsc_paths[run->config.path]->walks)
+		sum = fsc_run_count(run, FSC_TRYGET_ZERO);
+	for (i = 0; i < ARRAY_SIZE(seen); i++)
+		sum += fsc_run_count(run, seen[i]);
+	return sum;
+}
+
+/*
+ * Readers and freers choose folios at random, and a lookup spends a tenth of its
+ * time with its folio; a hundredth if that is short beside the walk to the next
+ * one, or if a lock keeps freers away. After so many frees that is 100 encounters
+ * at the least, or 10 if the host gives readers a tenth of the time.
+ */
+static bool encounters_expected(const struct fsc_run *run)
+{
+	u64 readers = min(run->config.nr_readers, cpumask_weight(&run->reader_cpus));
+
+	return fsc_run_count(run, FSC_FREES) * readers >= 10000ULL * run->nr_keys;
+}
+
 /**
  * fsc_judge - the verdict on a run and its reason
  * @run: any run
@@ -70,6 +106,7 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 {
 	const struct fsc_protocol *protocol = run->loops->protocol;
 	const struct fsc_config *config = &run->config;
+	const char *met = "";
 
 	if (atomic64_read(&run->violations.count))
 		return (struct fsc_judgement){ FSC_FAIL, "violations" };
@@ -96,6 +133,12 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 	    !fsc_run_count(run, FSC_RECYCLED_OTHER_KEY))
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"vacuous: no descriptor came back under another key" };
+	if (config->nr_readers && config->nr_freers && !encounters(run)) {
+		if (encounters_expected(run))
+			return (struct fsc_judgement){ FSC_INCONCLUSIVE,
+				"vacuous: no reader had a folio that was being freed" };
+		met = "no reader had a folio that was being freed";
+	}
 	if (protocol->bug.for_checkers)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"the negative control is for the kernel's checkers to report" };
@@ -103,5 +146,5 @@ struct fsc_judgement fsc_judge(const struct fsc_run *run, bool ended)
 		return (struct fsc_judgement){ FSC_INCONCLUSIVE,
 			"the negative control showed no violation" };
 	return (struct fsc_judgement){ FSC_PASS,
-		config->nr_readers ? "" : "no reader: only the balance was checked" };
+		config->nr_readers ? met : "no reader: only the balance was checked" };
 }

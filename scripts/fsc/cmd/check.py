@@ -133,6 +133,7 @@ GROUPS = (
     Guest("paths", f"{OLDEST}-paths", series=OLDEST, env="FSC_QUICK=1"),
     # Its kfree_rcu() has another algorithm.
     Guest("limbo", f"{OLDEST}-limbo", series=OLDEST),
+    Guest("turns", f"{OLDEST}-turns", series=OLDEST, vcpus=1, cmdline=("preempt=none",)),
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
     Guest("reload", "reload", vcpus=1),

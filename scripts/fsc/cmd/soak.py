@@ -47,7 +47,8 @@ REFUSED_LIMIT, _FEW = 0.5, 10
 INCONCLUSIVE_LIMIT = 0.5
 # Reasons for which a point may be INCONCLUSIVE: it has shown nothing, but nothing wrong.
 VACUOUS = ("a thread did not run in the window", "no turnover in the window",
-           "vacuous: no lookup in the window found a folio", "vacuous: no descriptor came back under another key")
+           "vacuous: no lookup in the window found a folio", "vacuous: no descriptor came back under another key",
+           "vacuous: no reader had a folio that was being freed")
 STOPPED = "stopped before the window ended"
 _NOT_ENDED = "the run has not ended"
 # Reasons that are not about a single point begin with this.
