@@ -142,6 +142,29 @@ static int check_protocol(struct fsc_run *run)
 	return 0;
 }
 
+static int refuse_mark(const char *what, const char *which, const char *why)
+{
+	pr_err("mark=1: allowed: without %s=%s: %s\n", what, which, why);
+	return -EINVAL;
+}
+
+/* Check whether lookups can mark a folio. */
+static int check_mark(const struct fsc_run *run)
+{
+	const struct fsc_path *path = fsc_paths[run->config.path];
+	const struct fsc_protocol *protocol = run->loops->protocol;
+
+	if (!run->config.mark)
+		return 0;
+	if (path->walks)
+		return refuse_mark("path", path->name, "its walkers do not mark");
+	if (protocol->bug.name)
+		return refuse_mark("busted", protocol->bug.name, "the folio may be free");
+	if (protocol->reader.copies)
+		return refuse_mark("protocol", protocol->name, "its readers write nothing");
+	return 0;
+}
+
 /* Check what the freers are to do. */
 static int check_freers(const struct fsc_run *run)
 {
@@ -254,6 +277,8 @@ int fsc_run_check_config(struct fsc_run *run)
 	err = choose_loops(run);
 	if (!err)
 		err = check_protocol(run);
+	if (!err)
+		err = check_mark(run);
 	if (!err)
 		err = check_freers(run);
 	if (!err)

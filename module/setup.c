@@ -112,7 +112,7 @@ int fsc_run_set_up(struct fsc_run *run)
 		       run->config.nr_mappings > 1 ||
 		       (fsc_paths[run->config.path]->maps_pages && run->orders.max) ||
 		       run->config.popularity == FSC_ZIPF ||
-		       run->config.pin == FSC_PIN_PIN;
+		       run->config.pin == FSC_PIN_PIN || run->config.mark;
 	run->cookie = get_random_u64() >> FSC_FREED_TIME_BITS | 1;
 	run->tag = FSC_GENERATION_TAG(get_random_u32());
 	run->started = fsc_clock();

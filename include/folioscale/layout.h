@@ -254,6 +254,28 @@ static __always_inline void *fsc_folio_peeked(const struct fsc_protocol *proto, 
 	return page_folio((struct page *)frame);
 }
 
+/**
+ * fsc_folio_mark - note that a folio was used
+ * @proto: the protocol
+ * @folio: the folio, held
+ * @always: write even if that is already noted
+ *
+ * With @always after mm/gup.c:gup_fast_pte_range, otherwise after the first steps
+ * of folio_mark_accessed() (mm/swap.c, in later kernels mm/folio.c).
+ */
+static __always_inline void fsc_folio_mark(const struct fsc_protocol *proto, void *folio,
+					   bool always)
+{
+	struct fsc_folio *own = folio;
+
+	if (!proto->own_descriptor) {
+		if (always || !folio_test_referenced(folio))
+			folio_set_referenced(folio);
+	} else if (always || !test_bit(FSC_FOLIO_REFERENCED, &own->flags)) {
+		set_bit(FSC_FOLIO_REFERENCED, &own->flags);
+	}
+}
+
 /* The pin count of a large folio. */
 static __always_inline atomic_t *fsc_folio_pins(const struct fsc_protocol *proto, void *folio)
 {

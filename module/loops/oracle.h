@@ -93,6 +93,14 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 		fsc_count(&t->counters, FSC_STALE_HELD);
 }
 
+/* Whoever reads a file or pins a page marks the folio as well. The caller still holds it. */
+static __always_inline void fsc_mark(struct fsc_thread *t, const struct fsc_protocol *proto,
+				     void *folio, bool always, bool general)
+{
+	if (general && !proto->bug.name && t->run->config.mark)
+		fsc_folio_mark(proto, folio, always);
+}
+
 static __always_inline void fsc_put(struct fsc_thread *t, const struct fsc_protocol *proto,
 				    void *folio)
 {

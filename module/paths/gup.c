@@ -204,8 +204,10 @@ static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw
 	else if (unlikely(gup_entry_again(ptep) != pte))
 		gup_fall_back(t, proto, found, FSC_FALLBACK_PTE, general);
 out:
-	if (general && found->folio)
+	if (general && found->folio) {
 		found->latched = fsc_latch(proto, found->folio);
+		fsc_mark(t, proto, found->folio, true, general);
+	}
 	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
 }
@@ -228,8 +230,10 @@ static __always_inline bool gup_finish(struct fsc_thread *t, const struct fsc_pr
 		found->pinned = false;
 		if (found->folio)
 			gup_pin(t, proto, found, general);
-		if (found->folio && general)
+		if (found->folio && general) {
 			found->latched = fsc_latch(proto, found->folio);
+			fsc_mark(t, proto, found->folio, false, general);
+		}
 	}
 	if (unlikely(!found->folio))
 		return true;

@@ -129,6 +129,7 @@ static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct 
 	if (general && t->run->config.hold_ns)
 		fsc_spin(t->run->config.hold_ns);
 	fsc_use(t, proto, folio, slot, found->latched, general);
+	fsc_mark(t, proto, folio, false, general);
 	return false;
 }
 
@@ -188,6 +189,7 @@ static __always_inline unsigned int pagecache_section_general(struct fsc_thread 
 		if (hold_ns)
 			fsc_spin_resched(hold_ns);
 		fsc_use(t, proto, found[i].folio, found[i].slot, found[i].latched, true);
+		fsc_mark(t, proto, found[i].folio, false, true);
 		fsc_reader_put(t, proto, found[i].folio);
 	}
 	return misses;

@@ -214,6 +214,9 @@ Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_tur
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_desc
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_full deferral=call_rcu
+Invalid argument|mark=1: allowed: without protocol=seqcount: its readers write nothing|mark=1 protocol=seqcount
+Invalid argument|mark=1: allowed: without path=pfn: its walkers do not mark|mark=1 path=pfn
+Invalid argument|mark=1: allowed: without busted=norecheck: the folio may be free|mark=1 busted=norecheck
 Invalid argument|poison=0: allowed: with nr_readers=0, because readers know freed pages by it|poison=0
 Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1
 Invalid argument|callback_ns=1: allowed: with protocol=rcu_desc deferral=call_rcu or call_rcu_hurry|callback_ns=1 protocol=rcu_desc
