@@ -221,7 +221,21 @@ static noinline bool fall_back(u32 key)
 	return good;
 }
 
-static __always_inline bool copy_seqcount(u32 key)
+/*
+ * Here the memory stays what it is, so a plain copy can be compared: that is how
+ * much of seqcount's cost is copy_from_kernel_nofault().
+ */
+static __always_inline bool copy_line(unsigned long pfn, bool nofault)
+{
+	if (nofault)
+		return !copy_from_kernel_nofault(copy, fsc_stamp_of(pfn), sizeof(copy));
+	memcpy(copy, fsc_stamp_of(pfn), sizeof(copy));
+	/* Else the compiler leaves out what is not looked at. */
+	barrier_data(copy);
+	return true;
+}
+
+static __always_inline bool copy_seqcount(u32 key, bool nofault)
 {
 	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	unsigned int tries;
@@ -248,7 +262,7 @@ static __always_inline bool copy_seqcount(u32 key)
 		index = READ_ONCE(folio->index);
 		generation = READ_ONCE(folio->generation) & ~FSC_GENERATION_GONE;
 		pfn = READ_ONCE(folio->pfn);
-		if (unlikely(copy_from_kernel_nofault(copy, fsc_stamp_of(pfn), sizeof(copy))))
+		if (unlikely(!copy_line(pfn, nofault)))
 			goto again;
 		if (likely(!read_seqcount_retry(&fsc_opencoded.mapping.delete_seq, seq)))
 			return likely(mapping == &fsc_opencoded.mapping) && likely(index == key) &&
@@ -259,7 +273,7 @@ again:
 	return fall_back(key);
 }
 
-static u64 read_seqcount(struct fsc_stream *stream, unsigned int n)
+static __always_inline u64 read_copies(struct fsc_stream *stream, unsigned int n, bool nofault)
 {
 	struct fsc_stream own = *stream;
 	u64 good = 0;
@@ -268,11 +282,21 @@ static u64 read_seqcount(struct fsc_stream *stream, unsigned int n)
 		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
 
 		rcu_read_lock();
-		good += copy_seqcount(key);
+		good += copy_seqcount(key, nofault);
 		rcu_read_unlock();
 	}
 	*stream = own;
 	return good;
+}
+
+static u64 read_seqcount(struct fsc_stream *stream, unsigned int n)
+{
+	return read_copies(stream, n, true);
+}
+
+static u64 read_seqcount_plain(struct fsc_stream *stream, unsigned int n)
+{
+	return read_copies(stream, n, false);
 }
 
 static const struct fsc_opencoded_loop loops[] = {
@@ -281,6 +305,7 @@ static const struct fsc_opencoded_loop loops[] = {
 	{ "rcu_desc", false, read_rcu_desc },
 	{ "rcu_full", false, read_rcu_full },
 	{ "seqcount", false, read_seqcount },
+	{ "seqcount_plain", false, read_seqcount_plain },
 	{ "hazptr", false, read_hazptr },
 	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },

@@ -56,7 +56,8 @@ class OpencodedTest(unittest.TestCase):
             written = re.findall(r'^\t\{ "(\w+)", (?:true|false), \w+ \},$', (repo.ROOT / source).read_text(encoding="utf-8"), re.M)
             supported = traits.protocols_of(path)
             wrong += [f"{source}: no lookup of {name} in loops[]" for name in supported if name not in written]
-            wrong += [f"{source}: path={path} does not support {name}" for name in written if name not in supported]
+            wrong += [f"{source}: path={path} does not support {name}" for name in written
+                      if name.removesuffix("_plain") not in supported]     # a lookup that leaves something out
         self.assertEqual(wrong, [])
 
 
