@@ -111,6 +111,8 @@ static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_pro
 	if (!folio)
 		return false;
 	removed = timed ? fsc_clock() : 0;
+	if (t->role == FSC_FREER && t->run->config.flush_ns)
+		fsc_spin(t->run->config.flush_ns);
 	if (t->run->config.removal == FSC_RECLAIM || proto->refs.put_testzero(t, folio, 1))
 		proto->freeing.free(t, folio, timed);
 	if (timed)
@@ -215,7 +217,8 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 {
 	const struct fsc_config *config = &t->run->config;
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
-	const bool slow = config->publish_ns || config->free_rate || config->burst > 1;
+	const bool slow = config->publish_ns || config->flush_ns || config->free_rate ||
+			  config->burst > 1;
 	/* An attempt fails if the folio is held or the slot vacant. */
 	unsigned int attempts = 2 * n + FSC_STEPS_PER_CLOCK;
 	unsigned int done = 0;
