@@ -21,7 +21,7 @@
 
 #define BATCH_NS		NSEC_PER_MSEC
 #define BATCH_MAX		BIT(20)
-/* Longest sleep of a throttled freer, so that it sees the phase change. */
+/* Longest nap of a thread that sleeps, so that it sees the phase change. */
 #define NAP_MAX_NS		(10 * NSEC_PER_MSEC)
 /* A late freer catches up, but for no more than this. */
 #define BACKLOG_MAX_NS		(100 * NSEC_PER_MSEC)
@@ -117,6 +117,22 @@ static void work_unthrottled(struct fsc_thread *t)
 		    t->role == FSC_FREER || fsc_counter_read(&t->counters, FSC_HITS) != hits);
 }
 
+/* Sleep as long as duty asks, now that the reader has worked since @from. */
+static void rest(struct fsc_thread *t, u64 from)
+{
+	const unsigned int duty = t->run->config.duty;
+	const enum fsc_phase phase = fsc_phase_read(t->run);
+	u64 now = fsc_clock(), until = now + div_u64((now - from) * (100 - duty), duty);
+
+	/* A new phase ends it, so that all enter the window at once. */
+	while ((now = fsc_clock()) < until && fsc_phase_read(t->run) == phase) {
+		ktime_t nap = ns_to_ktime(min(until, now + NAP_MAX_NS));
+
+		set_current_state(TASK_IDLE);
+		schedule_hrtimeout_range(&nap, 0, HRTIMER_MODE_ABS);
+	}
+}
+
 /* Do the turnovers that are due, or sleep until the next one is. */
 static void work_throttled(struct fsc_thread *t)
 {
@@ -157,6 +173,7 @@ static int fsc_worker(void *arg)
 	struct fsc_thread *t = arg;
 	struct fsc_run *run = t->run;
 	enum fsc_phase phase;
+	u64 from;
 
 	/* Only the controller waits for this, but all threads are on run->wq: wake once. */
 	if (atomic_inc_return(&run->arrived) == run->nr_threads)
@@ -166,10 +183,13 @@ static int fsc_worker(void *arg)
 	while ((phase = fsc_phase_read(run)) <= FSC_MEASURE) {
 		if (phase == FSC_MEASURE && !t->start.clock)
 			begin_window(t);
+		from = fsc_clock();
 		if (t->role == FSC_FREER && run->config.free_rate)
 			work_throttled(t);
 		else
 			work_unthrottled(t);
+		if (t->role == FSC_READER && run->config.duty < 100)
+			rest(t, from);
 		if (t->role == FSC_FREER)
 			fsc_limbo_look_in_turn(run);
 		note_moved(t);
