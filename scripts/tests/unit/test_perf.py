@@ -128,7 +128,7 @@ class PartTest(unittest.TestCase):
                             ("fsc_memdesc_word fsc_folio_peek pfn_word_again pfn_try pfn_block_twice", "acquire"),
                             ("fsc_folio_frame_word gup_word_again gup_walk", "acquire"),
                             ("raw_atomic_fetch_add_unless fsc_cas_tryget pagecache_find", "acquire"),
-                            ("rcu_read_lock fsc_xadd_put_testzero fsc_reader_put", "release"),
+                            ("fsc_xadd_put_testzero fsc_reader_put", "release"),
                             ("fsc_overlay_free.isra.0 fsc_reader_free", "release"),
                             ("fsc_clock fsc_spin pagecache_lookup", "hold"),
                             ("fsc_clock fsc_spin fsc_delay.constprop.0 pagecache_find", "gap"),
