@@ -184,6 +184,11 @@ static int check_freers(const struct fsc_run *run)
 		pr_err("burst=%u: allowed: up to nr_folios=%u\n", config->burst, config->nr_folios);
 		return -EINVAL;
 	}
+	if (config->batch > config->burst || (config->batch > 1 && run->orders.max)) {
+		pr_err("batch=%u: allowed: up to burst=%u, and with order=0\n", config->batch,
+		       config->burst);
+		return -EINVAL;
+	}
 	/* A freer that finds only folios of its own CPU would never be done. */
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
 				  config->max_turnovers || config->churn == FSC_CHURN_REFREEZE)) {
@@ -286,7 +291,7 @@ int fsc_run_check_config(struct fsc_run *run)
 	return err;
 }
 
-/* Memory to populate the run: folios and slots, and if it has them descriptors and memdesc words. */
+/* Memory to populate the run: folios and slots, descriptors and memdesc words. */
 static u64 populated_bytes(const struct fsc_run *run)
 {
 	u64 pages = fsc_orders_pages(&run->orders, run->config.nr_folios);

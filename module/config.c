@@ -23,6 +23,7 @@
 #include <folioscale/protocol.h>
 #include <folioscale/report.h>
 #include <folioscale/stamp.h>
+#include <folioscale/thread.h>
 
 #define MAX_MS		3600000
 

@@ -247,6 +247,7 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	t->mapping_shift = run->mapping_shift;
 	t->gap_ns = config->gap_ns;
 	t->batch = 1;
+	t->batch_max = 1;
 	t->next_generation = run->tag | (u64)role << FSC_GENERATION_ROLE_SHIFT |
 			     (u64)(nr + 1) << FSC_GENERATION_NR_SHIFT | FSC_MEMDESC_FILE;
 	fsc_stream_seed(&t->stream, config->seed, role, nr);
@@ -260,6 +261,7 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 		return t;
 
 	t->turnovers_left = config->max_turnovers;
+	t->batch_max = config->batch;
 	t->ring = kvcalloc(config->reuse_distance, sizeof(*t->ring), GFP_KERNEL);
 	t->burst = kvcalloc(config->burst, sizeof(*t->burst), GFP_KERNEL);
 	if (!t->ring || !t->burst) {

@@ -18,6 +18,23 @@ struct fsc_run;
 /* FSC_MAIN_THREAD is the harness itself, which populates and drains. */
 enum fsc_role { FSC_READER, FSC_FREER, FSC_MAIN_THREAD };
 
+/* As in struct folio_batch. */
+#define FSC_BATCH_MAX	31
+
+/**
+ * struct fsc_batch - what a freer has freed and not yet given back, with batch=
+ * @pages: pages, each with its last reference
+ * @descriptors: descriptors of protocols that free them at once
+ * @nr_pages: number of @pages
+ * @nr_descriptors: number of @descriptors
+ */
+struct fsc_batch {
+	struct page *pages[FSC_BATCH_MAX];
+	void *descriptors[FSC_BATCH_MAX];
+	unsigned int nr_pages;
+	unsigned int nr_descriptors;
+};
+
 /* State of a thread at the start or end of the measured window. */
 struct fsc_edge {
 	u64 clock;
@@ -50,6 +67,8 @@ struct fsc_edge {
  * @ring: vacated keys, oldest at @ring_at
  * @ring_at: see @ring
  * @burst: keys vacated in a burst
+ * @batch_max: config.batch; 1: it frees one by one, as readers do
+ * @held: what it has freed and not yet given back
  * @next_stall: when the reader stalls next, in ns of fsc_clock(); 0: never
  * @role: reader, freer or main thread
  * @nr: number in its role
@@ -85,6 +104,8 @@ struct fsc_thread {
 	u32 *ring;
 	unsigned int ring_at;
 	u32 *burst;
+	unsigned int batch_max;
+	struct fsc_batch held;
 	u64 next_stall;
 	enum fsc_role role;
 	unsigned int nr;
@@ -134,6 +155,8 @@ static inline unsigned long fsc_page_word(u64 tag, unsigned long pfn, unsigned i
 {
 	return tag | FSC_GENERATION_NO_FOLIO | (u64)pfn << FSC_GENERATION_COUNT_SHIFT | type;
 }
+
+void fsc_batch_give_back(struct fsc_thread *t);
 
 int fsc_threads_create(struct fsc_run *run);
 int fsc_readers_alloc_data(struct fsc_run *run, size_t bytes);

@@ -174,10 +174,14 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 
 		if (fsc_evict(t, proto, remove, key, timed))
 			t->burst[vacated++] = key;
+		if (t->batch_max > 1 && t->held.nr_pages == t->batch_max)
+			fsc_batch_give_back(t);
 		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
 			fsc_limbo_check(t);
 		cond_resched();
 	}
+	if (t->batch_max > 1)
+		fsc_batch_give_back(t);
 	if (reclaim) {
 		fsc_limbo_wait_pages(t);
 		/* Record complete bursts only. */

@@ -89,7 +89,7 @@ static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool 
 	unsigned int order = folio->order;
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
-	fsc_desc_pages_free(t->run, folio);
+	fsc_desc_pages_free(t, folio);
 	if (t->run->deferral == FSC_DEFER_CALL_RCU_HURRY)
 		call_rcu_hurry(&folio->rcu, fsc_pooled_callback);
 	else

@@ -25,21 +25,31 @@ static inline void fsc_desc_words_clear(struct fsc_run *run, const struct fsc_fo
 	fsc_memdesc_set(fsc_memdesc_slot(&run->map, folio->pfn), 0, 1U << folio->order);
 }
 
-/* Poison a folio's memory and free it; its frames may be reused from here on. */
-static inline void fsc_desc_poison_and_free(struct fsc_run *run, const struct fsc_folio *folio)
+static inline void fsc_desc_poison(struct fsc_run *run, const struct fsc_folio *folio)
 {
 	if (run->config.poison)
 		fsc_stamp_write(fsc_stamp_of(folio->pfn), ~fsc_desc_key(run, folio),
 				FSC_POISON_GENERATION, folio->freed, run->config.touch_bytes);
+}
+
+/* Poison a folio's memory and free it; its frames may be reused from here on. */
+static inline void fsc_desc_poison_and_free(struct fsc_run *run, const struct fsc_folio *folio)
+{
+	fsc_desc_poison(run, folio);
 	__free_pages(pfn_to_page(folio->pfn), folio->order);
 	this_cpu_inc(run->limbo.released->folios);
 	this_cpu_add(run->limbo.released->pages, 1UL << folio->order);
 }
 
-static inline void fsc_desc_pages_free(struct fsc_run *run, const struct fsc_folio *folio)
+static inline void fsc_desc_pages_free(struct fsc_thread *t, const struct fsc_folio *folio)
 {
-	fsc_desc_words_clear(run, folio);
-	fsc_desc_poison_and_free(run, folio);
+	fsc_desc_words_clear(t->run, folio);
+	if (t->batch_max == 1) {
+		fsc_desc_poison_and_free(t->run, folio);
+		return;
+	}
+	fsc_desc_poison(t->run, folio);
+	t->held.pages[t->held.nr_pages++] = pfn_to_page(folio->pfn);
 }
 
 /* Free the descriptor; it may be reused from here on. */
@@ -182,8 +192,11 @@ static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_f
 	unsigned int order = folio->order;
 
 	fsc_desc_begin_free(t, folio, timed, 0, false);
-	fsc_desc_pages_free(t->run, folio);
-	fsc_desc_cache_free(t->run, folio, busted);
+	fsc_desc_pages_free(t, folio);
+	if (t->batch_max > 1 && !busted)
+		t->held.descriptors[t->held.nr_descriptors++] = folio;
+	else
+		fsc_desc_cache_free(t->run, folio, busted);
 	fsc_count_freed(&t->counters, order);
 }
 

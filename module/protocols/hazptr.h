@@ -124,7 +124,7 @@ static inline void fsc_hazptr_free(struct fsc_thread *t, void *p, bool timed)
 	struct fsc_folio *folio = p;
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
-	fsc_desc_pages_free(t->run, folio);
+	fsc_desc_pages_free(t, folio);
 	fsc_count_freed(&t->counters, folio->order);
 	folio->next = own->retired;
 	own->retired = folio;

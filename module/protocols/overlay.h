@@ -103,6 +103,13 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 					run->config.touch_bytes);
 		/* Nobody else clears it in a page that is no head any more. */
 		WRITE_ONCE(folio->private, NULL);
+		if (t->batch_max > 1) {
+			/* release_pages() will put it, as it does in the other protocols. */
+			folio_ref_unfreeze(folio, 1);
+			t->held.pages[t->held.nr_pages++] = &folio->page;
+			fsc_count_freed(&t->counters, order);
+			return;
+		}
 		this_cpu_inc(run->limbo.released->descriptors);
 		this_cpu_inc(run->limbo.released->folios);
 		this_cpu_add(run->limbo.released->pages, 1UL << order);

@@ -49,7 +49,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 	bool local = true;
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
-	fsc_desc_pages_free(t->run, folio);
+	fsc_desc_pages_free(t, folio);
 	if (!markers->every) {
 		fsc_rcu_desc_defer(t->run, folio);
 	} else {

@@ -198,6 +198,7 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
                            else draw.often(0.01)),
         "callback_ns": draw.log(100, 20_000) if params["protocol"] == "rcu_desc" and draw.often(0.5)
                        and params["deferral"] in ("call_rcu", "call_rcu_hurry") else 0,
+        "batch": draw.randint(1, min(31, int(params["burst"]))) if str(params["order"]) == "0" else draw.either(0.03, (2,), 1),
         "flush_ns": draw.log(100, 1_000_000) if draw.often(0.1) else 0,
         "duty": draw.randint(1, 100) if draw.often(0.2) else 100,
         "mark": int(draw.often(0.3 if path["unit"] == 1 and not copies else 0.01)),

@@ -214,6 +214,8 @@ Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_tur
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_desc
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_full deferral=call_rcu
+Invalid argument|batch=2: allowed: up to burst=1, and with order=0|batch=2
+Invalid argument|batch=2: allowed: up to burst=8, and with order=0|batch=2 burst=8 order=0:1,2:1
 Invalid argument|mark=1: allowed: without protocol=seqcount: its readers write nothing|mark=1 protocol=seqcount
 Invalid argument|mark=1: allowed: without path=pfn: its walkers do not mark|mark=1 path=pfn
 Invalid argument|mark=1: allowed: without busted=norecheck: the folio may be free|mark=1 busted=norecheck
