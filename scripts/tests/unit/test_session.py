@@ -359,7 +359,7 @@ class PassesTest(unittest.TestCase):
                 redirect_stdout(io.StringIO()), self.assertRaisesRegex(SetupError, "asked"):
             bench.main(Namespace(**vars(args) | {"suite": "all"}))
         self.assertEqual([one.name for one in asked.call_args[0][0]],
-                         ["default", "cpu", *(name for name in bench.names() if name not in ("aa-cpu", "cpu", "default", "icount", "rcu", "scaling"))])
+                         ["default", "cpu", *(name for name in bench.names() if name not in ("aa-cpu", "cpu", "default", "icount", "rcu", "real", "scaling"))])
 
     def test_unknown_suite(self) -> None:
         with self.assertRaisesRegex(SetupError, "known: aa, aa-cpu, alloc, cpu, default, icount, .*, all"):
