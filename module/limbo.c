@@ -258,7 +258,10 @@ static u64 look(struct fsc_run *run)
 
 	if (alone) {
 		WRITE_ONCE(limbo->looked, bytes);
-		/* Who sees this sees @looked; pairs with fsc_limbo_check()'s add. */
+		/*
+		 * A freer that adds to the rest also reads the new @looked: pairs with the add in
+		 * fsc_limbo_check().
+		 */
 		atomic64_fetch_sub_release(reported, &limbo->reported);
 		spin_unlock(&limbo->look_lock);
 	}
