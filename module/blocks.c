@@ -47,9 +47,8 @@ u64 fsc_blocks_bytes(const struct fsc_frames *frames)
 int fsc_blocks_init(struct fsc_blocks *blocks, const struct fsc_frames *frames)
 {
 	blocks->first = frames->first;
-	blocks->nr = nr_blocks(frames);
-	blocks->bits = kvcalloc(BITS_TO_LONGS(blocks->nr), sizeof(long), GFP_KERNEL);
-	atomic_long_set(&blocks->from, BITS_TO_LONGS(blocks->nr));
+	blocks->bits = kvcalloc(BITS_TO_LONGS(nr_blocks(frames)), sizeof(long), GFP_KERNEL);
+	atomic_long_set(&blocks->from, BITS_TO_LONGS(nr_blocks(frames)));
 	return blocks->bits ? 0 : -ENOMEM;
 }
 EXPORT_SYMBOL_IF_KUNIT(fsc_blocks_init);

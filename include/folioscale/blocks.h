@@ -18,14 +18,12 @@ struct fsc_frames;
 /**
  * struct fsc_blocks - a bit for each pageblock
  * @first: first frame of the first block
- * @nr: number of blocks
  * @bits: set if the block may have frames of ours; see blocks.c. NULL: there are no walkers
  * @from: no word of @bits below this one was ever set; only decreases
  * @to: neither was this one or any above it; only increases
  */
 struct fsc_blocks {
 	unsigned long first;
-	unsigned long nr;
 	unsigned long *bits;
 	atomic_long_t from;
 	atomic_long_t to;
