@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Give back in one call what a freer has freed one after the other. */
 #include <linux/mm.h>
-#include <linux/pagemap.h>
 #include <linux/slab.h>
 
 #include <folioscale/protocol.h>
