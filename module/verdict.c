@@ -88,7 +88,9 @@ static bool encounters_expected(const struct fsc_run *run)
 {
 	u64 readers = min(run->config.nr_readers, cpumask_weight(&run->reader_cpus));
 
-	return fsc_run_count(run, FSC_FREES) * readers >= 10000ULL * run->nr_keys;
+	/* By duty percent of the time */
+	return fsc_run_count(run, FSC_FREES) * readers * run->config.duty >=
+	       100 * 10000ULL * run->nr_keys;
 }
 
 /**
