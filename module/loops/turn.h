@@ -174,7 +174,7 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 
 		if (fsc_evict(t, proto, remove, key, timed))
 			t->burst[vacated++] = key;
-		if (t->batch_max > 1 && t->held.nr_pages == t->batch_max)
+		if (t->held.nr_pages == t->batch_max)
 			fsc_batch_give_back(t);
 		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
 			fsc_limbo_check(t);
