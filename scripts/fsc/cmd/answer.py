@@ -179,7 +179,9 @@ def _compared(other: str, tested: dict[str, Point], doubted: set[str]) -> str:
         only = ", not shown by hand" * (at in doubted)
         return f"{at} ({tested[at]['ratio']:.2f}x{only})" if tested[at]["ratio"] else at
 
-    parts = {"less": [at for at in shown if tested[at]["ratio"] < 1], "more": [at for at in shown if tested[at]["ratio"] >= 1],
+    # Beside a zero there is no ratio.
+    less = [at for at in shown if tested[at]["ratio"] and tested[at]["ratio"] < 1]
+    parts = {"less": less, "more": [at for at in shown if at not in less],
              "no difference shown": [at for at in tested if at not in shown + few], "too few boots": few}
     texts = {word: ", ".join(map(told, found)) for word, found in parts.items() if found}
     return f"against `{other}` {', '.join(f'{word} in {text}' for word, text in texts.items())}"
