@@ -28,6 +28,8 @@ ATTACH_S = 120.0
 END_S = 15.0
 # For the tool to end once it is interrupted, on a busy host.
 INTERRUPTED_S = 60.0
+# Between one interrupt and the next: long enough to print what is left.
+AGAIN_S = 10.0
 # System calls: bpftrace waits in one of these once all its probes are attached, and not before.
 EPOLL_WAITS = ("232", "281")
 SYS_BPF, BPF_PROG_GET_FD_BY_ID = 321, 13
@@ -82,13 +84,19 @@ def attached(tracer: subprocess.Popen) -> bool:
 
 def end(tracer: subprocess.Popen, script: Path) -> None:
     """Wait for the tool to notice that the run is done; then make it end."""
-    for number, what, seconds in ((signal.SIGINT, "interrupted", END_S), (signal.SIGKILL, "killed", INTERRUPTED_S)):
-        try:
-            tracer.wait(seconds)
+    with suppress(subprocess.TimeoutExpired):
+        tracer.wait(END_S)
+        return
+    print(f"trace: {script.name} does not end with the run: interrupted")
+    deadline = time.monotonic() + INTERRUPTED_S
+    while time.monotonic() < deadline:
+        # bpftrace 0.17 loses one that comes between two epoll_wait() (src/bpftrace.cpp:poll_perf_events).
+        tracer.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            tracer.wait(AGAIN_S)
             return
-        except subprocess.TimeoutExpired:
-            print(f"trace: {script.name} does not end with the run: {what}")
-            tracer.send_signal(number)
+    print(f"trace: {script.name} does not end with the run: killed")
+    tracer.kill()
     tracer.wait()
 
 

@@ -2,6 +2,9 @@
 """What is refused before anything is traced, and the commands for gdb."""
 
 import importlib.util
+import signal
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -45,13 +48,44 @@ class ScriptTest(unittest.TestCase):
             self.assertIs(accel.traced(how), how)
 
 
-class HistTest(unittest.TestCase):
-    """guest/trace.py reads a .hist file."""
+class GuestTest(unittest.TestCase):
+    """guest/trace.py"""
 
     def setUp(self) -> None:
         spec = importlib.util.spec_from_file_location("guest_trace", traced.GUEST / "trace.py")
         self.guest = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.guest)
+
+
+class EndTest(GuestTest):
+    """How a tool is made to end that does not."""
+
+    def end(self, losing: int, for_s: float) -> tuple[int, str]:
+        """End one that loses as many interrupts; return its exit status and what was said."""
+        script = (f"import signal, sys; left = iter(range({losing})); print(flush=True)\n"
+                  "signal.signal(signal.SIGINT, lambda *_: None if next(left, None) is not None else sys.exit())\n"
+                  "print(flush=True)\nwhile True: signal.pause()\n")
+        for name, value in (("END_S", 0.01), ("AGAIN_S", 0.3), ("INTERRUPTED_S", for_s)):
+            self.enterContext(mock.patch.object(self.guest, name, value))
+        said = self.enterContext(mock.patch("builtins.print"))
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as tool:
+            tool.stdout.readline()
+            self.guest.end(tool, Path("x.bt"))
+        return tool.returncode, " ".join(call.args[0].rpartition(" ")[2] for call in said.call_args_list)
+
+    def test_interrupted(self) -> None:
+        for losing in (0, 2):
+            self.assertEqual(self.end(losing, 300.0), (0, "interrupted"))
+
+    def test_killed(self) -> None:
+        self.assertEqual(self.end(1000, 0.5), (-signal.SIGKILL, "interrupted killed"))
+
+
+class HistTest(GuestTest):
+    """guest/trace.py reads a .hist file."""
+
+    def setUp(self) -> None:
+        super().setUp()
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for event in ("fsc_retry", "fsc_phase"):
             (self.folder / event).mkdir()
