@@ -5,15 +5,15 @@
 
 # A MiB is 13,107 descriptors. rcu_desc frees 20,000 in one go while sections last a tenth of a
 # second: that is more than a grace period can give back.
+FSC_PATIENCE_S=900 # on an idle host it takes seconds
 reaches_its_cap() { # NAME=VALUE...
 	# Without a warm-up: a freer that waits through the edges of the window has none.
 	load limbo_max_mb=1 nr_readers=1 nr_freers=2 warmup_ms=0 duration_ms=0 "$@" || return
 	wait_state measure
-	# On an idle host this takes seconds
-	deadline=$(($(uptime_s) + 900))
-	while counters; [ "$limbo_waits" -lt 2 ] && [ "$(uptime_s)" -lt $deadline ]; do
-		sleep 0.2
-	done
+	# A wait that begins before its freer sees the window is none of the window's.
+	wait_threads
+	counters
+	wait_counters "limbo_waits >= $limbo_waits + 2"
 	# The run must go on after that.
 	wait_work 0 $((turnovers + 1000))
 	stop

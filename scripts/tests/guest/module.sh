@@ -204,7 +204,7 @@ expect_balance() {
 # Wait until every thread has made progress twice: it may have made the first before it saw the
 # window begin.
 wait_threads() {
-	deadline=$(($(uptime_s) + 60))
+	deadline=$(($(uptime_s) + ${FSC_PATIENCE_S:=60}))
 	for round in 1 2; do
 		cat "$DIR/threads" >/tmp/threads
 		while grep -qxFf /tmp/threads "$DIR/threads"; do
