@@ -197,6 +197,9 @@ static int fsc_worker(void *arg)
 			break;
 		/* For Tasks RCU cond_resched() is not a quiescent state. */
 		cond_resched_tasks_rcu_qs();
+		/* ARCH=um preempts here, but not when an interrupt ends. */
+		preempt_disable();
+		preempt_enable();
 	}
 	if (t->start.clock)
 		take_edge(t, &t->end);

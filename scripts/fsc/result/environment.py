@@ -16,10 +16,11 @@ from .result import NOT_MEASURED, BootRecord
 # What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
-_UML_LEAVES_OUT = ("what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)",
-                   "per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers, of gup and of "
+_UML_LEAVES_OUT = ("per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers, of gup and of "
                    "locked are indicative)", "LSM, fsnotify and UBSAN, which it has not",
                    "latencies of single lookups: its clock tells time in steps of 256 ns")
+# ... in results of before it had PREEMPT_RCU.
+_COUNTS_NOTHING = "what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)"
 # What windows of a fifth of a second cannot show.
 _TIMES_LEAVES_OUT = ("limbo, and when memory comes back: a window is too short",)
 # A kernel's direct map is of huge pages. A process's memory is not only its guest's: text and stacks of some 10 MB, in small
@@ -106,10 +107,12 @@ def left_out(environment: dict[str, Any]) -> str:
     """What the figures do not cover, as text."""
     more = (_EMULATED_LEAVES_OUT if environment["times_emulated"] else
             _UML_LEAVES_OUT if environment["accelerator"] == "uml" else ())
+    facts = (environment["kernel"] or {}).get("facts", {})
+    free = [_COUNTS_NOTHING] * (environment["accelerator"] == "uml" and not facts.get("preempt_rcu"))
     mapped = environment.get("mapped") or {"all": 1, "huge": 0}
     small = ["a direct map of huge pages"] * (environment["accelerator"] == "uml" and mapped["huge"] < _MOSTLY_HUGE * mapped["all"])
     short = _TIMES_LEAVES_OUT if environment["suite"].get("times") else ()
-    return "; ".join([*more, *small, *short, *environment["not_measured"]])
+    return "; ".join([*free, *more, *small, *short, *environment["not_measured"]])
 
 
 def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: str) -> dict[str, Any]:
