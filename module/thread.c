@@ -220,6 +220,22 @@ static unsigned int timed_period(const struct fsc_config *config, enum fsc_role 
 	return config->free_rate ? 1 : TURNOVER_TIMED_PERIOD;
 }
 
+/*
+ * Thread number @i of the run gets the i-th online CPU, and starts over after
+ * the last. With a list for its role, number @nr of the role gets the nr-th CPU
+ * of the list.
+ */
+static unsigned int thread_cpu(const struct fsc_run *run, enum fsc_role role, unsigned int nr,
+			       unsigned int i)
+{
+	bool reader = role == FSC_READER;
+	const struct cpumask *cpus = reader ? &run->reader_cpus : &run->freer_cpus;
+
+	if (*(reader ? run->config.reader_cpus : run->config.freer_cpus))
+		i = nr;
+	return cpumask_nth(i % cpumask_weight(cpus), cpus);
+}
+
 static void thread_free(struct fsc_thread *t)
 {
 	if (!t)
@@ -229,10 +245,12 @@ static void thread_free(struct fsc_thread *t)
 	kvfree(t);
 }
 
-static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, unsigned int nr)
+/* On the node of its CPU: nobody else writes there. */
+static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, unsigned int nr,
+				       int node)
 {
 	const struct fsc_config *config = &run->config;
-	struct fsc_thread *t = kvzalloc_obj(*t, GFP_KERNEL);
+	struct fsc_thread *t = kvzalloc_node(sizeof(*t), GFP_KERNEL, node);
 	unsigned int i;
 
 	if (!t)
@@ -265,8 +283,8 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 
 	t->turnovers_left = config->max_turnovers;
 	t->batch_max = config->batch;
-	t->ring = kvcalloc(config->reuse_distance, sizeof(*t->ring), GFP_KERNEL);
-	t->burst = kvcalloc(config->burst, sizeof(*t->burst), GFP_KERNEL);
+	t->ring = kvcalloc_node(config->reuse_distance, sizeof(*t->ring), GFP_KERNEL, node);
+	t->burst = kvcalloc_node(config->burst, sizeof(*t->burst), GFP_KERNEL, node);
 	if (!t->ring || !t->burst) {
 		thread_free(t);
 		return NULL;
@@ -277,25 +295,9 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	return t;
 }
 
-/*
- * Thread number i of the run gets the i-th online CPU, and starts over after
- * the last. With a list for its role, number nr of the role gets the nr-th CPU
- * of the list.
- */
-static unsigned int thread_cpu(const struct fsc_thread *t, unsigned int i)
-{
-	const struct fsc_run *run = t->run;
-	bool reader = t->role == FSC_READER;
-	const struct cpumask *cpus = reader ? &run->reader_cpus : &run->freer_cpus;
-
-	if (*(reader ? run->config.reader_cpus : run->config.freer_cpus))
-		i = t->nr;
-	return cpumask_nth(i % cpumask_weight(cpus), cpus);
-}
-
 static int thread_start(struct fsc_thread *t, unsigned int i)
 {
-	unsigned int cpu = thread_cpu(t, i);
+	unsigned int cpu = thread_cpu(t->run, t->role, t->nr, i);
 	char name[TASK_COMM_LEN];
 	int err;
 
@@ -325,14 +327,15 @@ int fsc_threads_create(struct fsc_run *run)
 	unsigned int i;
 
 	run->threads = kvcalloc(nr, sizeof(*run->threads), GFP_KERNEL);
-	run->main_thread = thread_alloc(run, FSC_MAIN_THREAD, 0);
+	run->main_thread = thread_alloc(run, FSC_MAIN_THREAD, 0, NUMA_NO_NODE);
 	if (!run->threads || !run->main_thread)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++) {
-		bool reader = i < config->nr_readers;
+		enum fsc_role role = i < config->nr_readers ? FSC_READER : FSC_FREER;
+		unsigned int of_role = role == FSC_READER ? i : i - config->nr_readers;
+		unsigned int cpu = thread_cpu(run, role, of_role, i);
 
-		run->threads[i] = thread_alloc(run, reader ? FSC_READER : FSC_FREER,
-					       reader ? i : i - config->nr_readers);
+		run->threads[i] = thread_alloc(run, role, of_role, cpu_to_node(cpu));
 		if (!run->threads[i])
 			return -ENOMEM;
 		run->nr_threads++;

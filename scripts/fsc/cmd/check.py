@@ -84,6 +84,7 @@ class Guest:
     env: str = ""                 # variables for the script
     vcpus: int = 2
     memory_mb: int = 2048
+    nodes: int = 1
     timeout_s: float = 6000       # as above
     cmdline: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()   # regular expressions of allowed console lines
@@ -95,7 +96,7 @@ class Guest:
         where = machine.kernel_of(self.flavour, self.series)
         how = accel.UML if where.um else accel.ICOUNT if self.icount else machine.accel
         guest_test.run(out, where, how, folder, script=self.script, env=self.env,
-                       vcpus=self.vcpus, memory_mb=self.memory_mb, timeout_s=self.timeout_s,
+                       vcpus=self.vcpus, memory_mb=self.memory_mb, nodes=self.nodes, timeout_s=self.timeout_s,
                        cmdline=self.cmdline, allow=self.allow)
 
 
@@ -134,6 +135,7 @@ GROUPS = (
     # Its kfree_rcu() has another algorithm.
     Guest("limbo", f"{OLDEST}-limbo", series=OLDEST),
     Guest("turns", f"{OLDEST}-turns", series=OLDEST, vcpus=1, cmdline=("preempt=none",)),
+    Guest("numa", "numa", nodes=2),
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
     Guest("reload", "reload", vcpus=1),

@@ -63,6 +63,7 @@ class BootSpec:
     root: Initramfs | HostRoot = Initramfs()
     vcpus: int = 2
     memory_mb: int = 2048
+    nodes: int = 1                # of NUMA, each with its share of CPUs and memory
     cmdline: list[str] = field(default_factory=list)
     qemu: tuple[str, ...] = ()    # more arguments
     allow: tuple[str, ...] = ()   # regular expressions of console lines that the job expects
@@ -234,6 +235,17 @@ class Machine:
                     (self.folder / MOUNT).rmdir()
 
 
+def _cpus_and_memory(spec: BootSpec) -> list[str]:
+    """QEMU's arguments for them. Each node is a package of its own, as the CPUs of one package share a cache."""
+    if spec.nodes == 1:
+        return ["-smp", str(spec.vcpus), "-m", str(spec.memory_mb)]
+    cores, memory_mb = spec.vcpus // spec.nodes, spec.memory_mb // spec.nodes
+    nodes = [words for node in range(spec.nodes) for words in (
+        "-object", f"memory-backend-ram,id=node{node},size={memory_mb}M",
+        "-numa", f"node,nodeid={node},memdev=node{node},cpus={node * cores}-{(node + 1) * cores - 1}")]
+    return ["-smp", f"{cores * spec.nodes},sockets={spec.nodes},cores={cores},threads=1", "-m", str(memory_mb * spec.nodes), *nodes]
+
+
 def prepare(spec: BootSpec, terminal: bool = False) -> Machine:
     """Put what QEMU needs into @spec.outdir; return the machine."""
     if spec.accel.max_vcpus and spec.vcpus > spec.accel.max_vcpus:
@@ -257,7 +269,7 @@ def prepare(spec: BootSpec, terminal: bool = False) -> Machine:
                                terminal=terminal)
         return [QEMU, *spec.accel.arguments,
                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-                "-smp", str(spec.vcpus), "-m", str(spec.memory_mb),
+                *_cpus_and_memory(spec),
                 "-kernel", str(spec.kernel.image), *(("-initrd", root.initrd) if root.initrd else ()), *root.arguments,
                 "-append", " ".join(["console=ttyS0", *_CMDLINE, *words]),
                 "-serial", console_to,
