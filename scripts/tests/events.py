@@ -140,7 +140,8 @@ def live(where: Where, runs: list[tuple[Path, str]]) -> tuple[vm.Boot, list[Trac
 
 def scripts(out: Ktap, where: Where) -> None:
     """What bpftrace's scripts count is what the module counts."""
-    names = ("typesafe", "gup", "limbo", "kfree_rcu", "throttled", "reuse", "alloc", "gp", "phase")
+    names = ("typesafe", "gup", "limbo", "kfree_rcu", "throttled", "reuse", "alloc", "gp", "phase", "own callbacks", "kfree_rcu()",
+             "expedited")
     boot, found = live(where, [(BPFTRACE / f"{script}.bt", params) for script, params in (
         ("lookup-retries", "protocol=typesafe gap_ns=10000"),
         ("lookup-retries", "protocol=typesafe path=gup gap_ns=10000 removal=truncate"),
@@ -150,7 +151,10 @@ def scripts(out: Ktap, where: Where) -> None:
         ("reuse", "protocol=typesafe"),
         ("alloc-latency", "protocol=overlay order=0:8,2:1"),
         ("gp-latency", "protocol=rcu_bounded bounded_max=4 gp_probe_ms=20"),
-        ("phase", "protocol=rcu_desc free_rate=1000"))])
+        ("phase", "protocol=rcu_desc free_rate=1000"),
+        ("deferred", "protocol=rcu_desc deferral=call_rcu"),
+        ("deferred", "protocol=rcu_desc"),
+        ("deferred", "protocol=rcu_bounded bounded_max=4"))])
     out.result(boot.state == "PASS", "all scripts run beside a run and end with it", f"{boot.state}: {boot.reason}")
     out.result(says_why(found[-1]), "a run that is refused ends bpftrace, and says why", found[-1].output)
     by = dict(zip(names, found))
@@ -193,6 +197,24 @@ def scripts(out: Ktap, where: Where) -> None:
     out.result(phases == wanted_phases, "phase: all of them", by["phase"].output)
     out.result({"fsc_reader/0", "fsc_freer/0"} <= by["phase"].map("ran_ns").keys() | by["phase"].map("slept_ns").keys(),
                "phase: the threads' time", by["phase"].output)
+    deferred(out, by)
+
+
+def deferred(out: Ktap, by: dict[str, Traced]) -> None:
+    """deferred.bt: what is left to others, as often as the arm leaves it."""
+    for name, calls in (("own callbacks", by["own callbacks"].map("call_rcu").get("fsc_rcu_desc_callback", 0)),
+                        ("kfree_rcu()", by["kfree_rcu()"].map("kfree_rcu").get("fsc_freer/0", 0))):
+        seen = by[name]
+        frees = seen.map("frees").get("", 0)
+        # One at each edge of the window may be between the two.
+        out.result(1000 < frees <= seen.counters.get("frees", 0) and abs(calls - frees) <= 2 + seen.missed(),
+                   f"deferred: {name}: {calls} of {frees} frees", seen.output)
+    seen = by["expedited"]
+    calls, sent = sum(seen.map("expedited").values()), seen.map("function_ipi").get("rcu_exp_handler", 0)
+    out.result(0 < calls <= seen.counters.get("expedited", 0) and sent > 0,
+               f"deferred: {calls} expedited grace periods, {sent} IPIs of theirs", seen.output)
+    out.result(all(sum(by[name].map("softirq_ns").values()) > 0 for name in ("own callbacks", "kfree_rcu()")),
+               "deferred: RCU's softirq takes time", by["own callbacks"].output)
 
 
 def says_why(seen: Traced) -> bool:
