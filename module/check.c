@@ -100,6 +100,11 @@ static int check_protocol(struct fsc_run *run)
 		       protocol->name);
 		return -EINVAL;
 	}
+	if (config->sheaf_capacity && !FSC_SHEAVES) {
+		pr_err("sheaf_capacity=%u: allowed: since Linux 6.18: slabs have no sheaves before\n",
+		       config->sheaf_capacity);
+		return -EINVAL;
+	}
 	/* A marker is allocated with preemption off. */
 	if (IS_ENABLED(CONFIG_PREEMPT_RT) &&
 	    (config->check_bound || protocol->bug.confirms_early)) {

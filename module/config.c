@@ -19,6 +19,7 @@
 #include <linux/time64.h>
 
 #include <folioscale/config.h>
+#include <folioscale/marker.h>
 #include <folioscale/parse.h>
 #include <folioscale/protocol.h>
 #include <folioscale/report.h>

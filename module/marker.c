@@ -106,7 +106,7 @@ u64 fsc_markers_confirmed(const struct fsc_run *run)
 }
 
 /*
- * Does kfree_rcu() pass every FSC_SHEAF objects of this cache to call_rcu()?
+ * Does kfree_rcu() pass every run->sheaf objects of this cache to call_rcu()?
  * Try it. If so, rcu_barrier() is enough to free that many, and the empty cache
  * shrinks to nothing. On the older path they would wait for more objects, or
  * for seconds.
@@ -120,7 +120,7 @@ static int sheaves_work(struct fsc_run *run)
 
 	/* All on one CPU and from its node: other nodes' objects take the older path. */
 	migrate_disable();
-	for (i = 0; i < FSC_SHEAF; i++) {
+	for (i = 0; i < run->sheaf; i++) {
 		folio = kmem_cache_alloc_node(cache, GFP_KERNEL | __GFP_ZERO | __GFP_THISNODE,
 					      numa_mem_id());
 		if (!folio) {
@@ -150,7 +150,7 @@ static int sheaves_work(struct fsc_run *run)
  * @run: a run with a cache from which nothing has been allocated yet
  *
  * They work with deferral=kfree_rcu if the cache has sheaves of at most
- * FSC_SHEAF objects; and with check_bound=1, where the callbacks are ours and
+ * run->sheaf objects; and with check_bound=1, where the callbacks are ours and
  * the exact count is known.
  *
  * Context: Process context, sleeps for a grace period.
@@ -174,8 +174,8 @@ int fsc_markers_create(struct fsc_run *run)
 	markers->marked = alloc_percpu(struct fsc_marked);
 	if (!markers->marked)
 		return -ENOMEM;
-	markers->every = FSC_SHEAF;
-	markers->unsure = sheaves ? FSC_SHEAF - 1 : 0;
+	markers->every = run->sheaf;
+	markers->unsure = sheaves ? run->sheaf - 1 : 0;
 	markers->early = run->loops->protocol->bug.confirms_early;
 	return 0;
 }

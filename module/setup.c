@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
@@ -34,6 +35,7 @@ static int create_cache(struct fsc_run *run)
 	const struct fsc_protocol *protocol = run->loops->protocol;
 	struct kmem_cache_args args = {
 		.align = __alignof__(struct fsc_folio),
+		FSC_SHEAF_CAPACITY(run->config.sheaf_capacity)
 	};
 
 	if (!protocol->own_descriptor)
@@ -103,6 +105,7 @@ int fsc_run_set_up(struct fsc_run *run)
 		err = fsc_run_choose_cpus(run);
 	if (err)
 		return err;
+	run->sheaf = max(run->config.sheaf_capacity, FSC_SHEAF);
 	run->page_bytes = PAGE_SIZE << run->orders.max;
 	run->nr_keys = run->config.nr_folios + run->config.nr_freers * run->config.reuse_distance;
 	run->mapping_shift = ilog2(run->config.nr_mappings);

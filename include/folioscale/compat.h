@@ -33,6 +33,11 @@
 
 /* SLUB has sheaves, and kfree_rcu() uses them, since 6.18 (2d517aa09bbc, ec66e0d59952). */
 #define FSC_SHEAVES	(LINUX_VERSION_MAJOR > 6 || LINUX_VERSION_PATCHLEVEL >= 18)
+#if FSC_SHEAVES
+#define FSC_SHEAF_CAPACITY(capacity)	.sheaf_capacity = (capacity),
+#else
+#define FSC_SHEAF_CAPACITY(capacity)
+#endif
 
 /* PREEMPT_LAZY requests a reschedule with its own flag since 6.13 (7c70cb94d29c). */
 #ifdef TIF_NEED_RESCHED_LAZY

@@ -40,6 +40,7 @@ struct fsc_run;
 
 /* Objects in a sheaf of a cache of 80-byte objects: SLUB's default. */
 #define FSC_SHEAF	60
+#define FSC_SHEAF_MAX	4096
 
 /**
  * struct fsc_marked - what a CPU has deferred, and how much of it is known to be free

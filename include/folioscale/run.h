@@ -74,6 +74,7 @@ struct fsc_pool {
  * @protocol_percpu: the protocol's data for each CPU
  * @path_data: the path's data for the run
  * @cache: cache of descriptors; NULL for overlay
+ * @sheaf: objects in a sheaf of @cache, if it has sheaves
  * @flushers: empty caches; destroying one waits for kfree_rcu()
  * @pool: descriptors of busted arms
  * @frames: the machine's frames when it was set up; no other is used
@@ -130,6 +131,7 @@ struct fsc_run {
 	void __percpu *protocol_percpu;
 	void *path_data;
 	struct kmem_cache *cache;
+	unsigned int sheaf;
 	struct kmem_cache *flushers[FSC_FLUSHERS];
 	struct fsc_pool pool;
 	struct fsc_frames frames;

@@ -74,7 +74,7 @@ static u64 fsc_rcu_desc_max(const struct fsc_run *run)
 
 	if (!FSC_SHEAVES || run->deferral != FSC_DEFER_KFREE_RCU)
 		return 0;
-	return cpus * 2 * FSC_SHEAF * (sizeof(struct fsc_folio) + sizeof(void *));
+	return cpus * 2 * run->sheaf * (sizeof(struct fsc_folio) + sizeof(void *));
 }
 
 #define FSC_RCU_DESC(by)								\

@@ -203,4 +203,5 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
         "duty": draw.randint(1, 100) if draw.often(0.2) else 100,
         "mark": int(draw.often(0.3 if path["unit"] == 1 and not copies else 0.01)),
         "poison": int(draw.often(0.99 if readers else 0.5)),
+        "sheaf_capacity": draw.log(1, 1024) if draw.often(0.1) else 0,
     }

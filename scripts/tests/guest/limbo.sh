@@ -51,7 +51,9 @@ wait_samples() {
 
 # If the callbacks are ours, the true limbo is known: the markers' bound is never below it (that is
 # a violation), and never above it by more than a sheaf's worth on each CPU.
-bound_holds() { # NAME=VALUE...
+bound_holds() { # EVERY NAME=VALUE...: a marker every so many frees
+	every=$1
+	shift
 	load protocol=rcu_desc deferral=call_rcu check_bound=1 sample_ms=1 warmup_ms=0 duration_ms=0 "$@" || return
 	wait_state measure
 	wait_work 0 3000
@@ -60,7 +62,7 @@ bound_holds() { # NAME=VALUE...
 	expect limbo exact 1
 	above=$run_limbo_bound_above most=$((run_limbo_marker_every * CPUS))
 	note "$above of $most descriptors above, $run_limbo_samples looks, limbo's peak $run_limbo_descriptor_objects_peak"
-	[ "$run_limbo_marker_every" = 60 ] || fail "a marker every $run_limbo_marker_every frees"
+	[ "$run_limbo_marker_every" = "$every" ] || fail "a marker every $run_limbo_marker_every frees"
 	[ "$above" -le $most ] || fail "the bound is $above above the truth, more than $most"
 	[ "$above" -gt 0 ] || fail "no look saw anything between two markers"
 	expect_balance
@@ -81,12 +83,36 @@ bounded_by() { # markers|flushed
 }
 
 # Does this kernel have sheaves, and does kfree_rcu() use them?
-bound_here() {
-	case $(uname -v) in *PREEMPT_RT*) echo flushed && return ;; esac
+bound_here() { # into $BOUND and $SHEAF, the objects of a sheaf, empty without sheaves
 	insmod "$KO" protocol=typesafe nr_readers=0 duration_ms=0
-	sheaf=$(cat /sys/kernel/slab/folioscale_desc/sheaf_capacity 2>/dev/null || echo 0)
+	SHEAF=$(cat /sys/kernel/slab/folioscale_desc/sheaf_capacity 2>/dev/null)
 	rmmod folioscale
-	if [ "$sheaf" = 0 ]; then echo flushed; else echo markers; fi
+	BOUND=markers
+	case $(uname -v) in *PREEMPT_RT*) BOUND=flushed ;; esac
+	[ "${SHEAF:-0}" != 0 ] || BOUND=flushed
+}
+
+# Sheaves of 250 objects, or refused where the kernel has none; nothing is known where kfree_rcu() does not use them.
+larger_sheaves() {
+	case $SHEAF in
+	'')
+		insmod "$KO" protocol=rcu_desc sheaf_capacity=250 2>/tmp/insmod && { fail "it was loaded"; rmmod folioscale; return; }
+		dmesg | grep -q 'sheaf_capacity=250: allowed: since Linux 6.18' || fail "$(dmesg | tail -n 3)"
+		return
+		;;
+	esac
+	load protocol=rcu_desc sheaf_capacity=250 free_rate=20000 nr_freers=2 warmup_ms=0 duration_ms=0 || return
+	wait_state measure
+	capacity=$(cat /sys/kernel/slab/folioscale_desc/sheaf_capacity)
+	[ "$capacity" = 250 ] || fail "a sheaf has $capacity objects"
+	wait_work 0 3000
+	stop
+	expect_verdict PASS
+	expect limbo bound "$BOUND"
+	[ "$BOUND" != markers ] || expect limbo marker_every 250
+	expect_balance
+	unload
+	bound_holds 250 sheaf_capacity=250 free_rate=20000 nr_freers=2
 }
 
 # Protocols that free at once have none. One freer has at most one of 1024 folios out of its slot.
@@ -187,8 +213,8 @@ hazards() { # THREADS NAME=VALUE...
 
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 
-BOUND=$(bound_here)
-ktap_plan $((4 + 3 + 4 + 2 + 4 + 3 + 7))
+bound_here
+ktap_plan $((4 + 3 + 4 + 2 + 5 + 3 + 7))
 
 for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
 	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
@@ -204,9 +230,10 @@ done
 ktap_test "rcu_desc has descriptors in limbo, no pages" only_descriptors
 ktap_test "rcu_full has both" both
 for rate in 1000 20000 0; do
-	ktap_test "the markers' bound holds at free_rate=$rate" bound_holds free_rate=$rate nr_freers=2
+	ktap_test "the markers' bound holds at free_rate=$rate" bound_holds 60 free_rate=$rate nr_freers=2
 done
 ktap_test "kfree_rcu's limbo is bounded by: $BOUND" bounded_by "$BOUND"
+ktap_test "sheaf_capacity=250" larger_sheaves
 ktap_test "rcu_full reclaims after a grace period" reclaims rcu_full 512
 ktap_test "rcu_desc reclaims pages at once" reclaims rcu_desc 0
 ktap_test "typesafe reclaims at once" reclaims typesafe 0
