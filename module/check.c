@@ -175,9 +175,17 @@ static int check_freers(const struct fsc_run *run)
 {
 	const struct fsc_config *config = &run->config;
 
-	if (config->churn == FSC_CHURN_REFREEZE &&
-	    (config->removal != FSC_RECLAIM || config->burst > 1)) {
-		pr_err("churn=refreeze: allowed: with removal=reclaim burst=1\n");
+	const bool keeps_slot = config->churn == FSC_CHURN_REFREEZE ||
+				config->churn == FSC_CHURN_MIGRATE;
+
+	if (keeps_slot && (config->removal != FSC_RECLAIM || config->burst > 1)) {
+		pr_err("churn=%s: allowed: with removal=reclaim burst=1\n",
+		       config->churn == FSC_CHURN_MIGRATE ? "migrate" : "refreeze");
+		return -EINVAL;
+	}
+	if (config->churn == FSC_CHURN_MIGRATE && run->loops->protocol->bug.publish_early) {
+		pr_err("churn=migrate: allowed: without busted=%s\n",
+		       run->loops->protocol->bug.name);
 		return -EINVAL;
 	}
 	if (config->churn == FSC_CHURN_RECLAIM &&
@@ -196,7 +204,7 @@ static int check_freers(const struct fsc_run *run)
 	}
 	/* A freer that finds only folios of its own CPU would never be done. */
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
-				  config->max_turnovers || config->churn == FSC_CHURN_REFREEZE)) {
+				  config->max_turnovers || keeps_slot)) {
 		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
 		return -EINVAL;
 	}

@@ -6,8 +6,8 @@
  *   PATH_section(t, draw, proto, n, general)	n lookups in one section
  *   PATH_refuses(proto)			why the path does not support the
  *						protocol; NULL if it does
- *   PATH_remove, PATH_refreeze, PATH_publish	how freers change a slot
- *						(paths/mapping.h:FSC_DEFINE_SLOTS())
+ *   PATH_remove, PATH_refreeze, PATH_migrate,	how freers change a slot
+ *   PATH_publish				(paths/mapping.h:FSC_DEFINE_SLOTS())
  *   PATH_tables				what it does when a slot changes
  *
  * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol. The
@@ -46,7 +46,8 @@ static unsigned int path##_##proto##_turn(struct fsc_thread *t, unsigned int n,	
 											\
 	if (!path##_refuses(&fsc_##proto))						\
 		done = fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove,	\
-				      path##_refreeze, path##_publish);			\
+				      path##_refreeze, path##_migrate,			\
+				      path##_publish);					\
 	if (path##_tables.turned)							\
 		path##_tables.turned(t, done);						\
 	return done;									\

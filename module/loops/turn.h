@@ -29,6 +29,8 @@ static inline u64 fsc_next_generation(struct fsc_thread *t)
 typedef int (*fsc_publish_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio,
 			      u32 key);
 typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
+typedef void *(*fsc_migrate_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key,
+				void *new);
 typedef bool (*fsc_refreeze_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
 
 /* Last writes of an allocation: the count, by refs.enable, then the memdesc words. */
@@ -44,19 +46,20 @@ static __always_inline void fsc_enable(struct fsc_thread *t, const struct fsc_pr
 	fsc_blocks_published(&t->run->blocks, fsc_folio_pfn(proto, folio));
 }
 
-/* Allocate a folio for @key and publish it with one reference. @delay_ns: publish_ns or 0. */
-static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
-					fsc_publish_fn publish, u32 key, unsigned int delay_ns,
-					bool timed)
+/*
+ * Allocate a folio for @key, with the slot's reference. Return: NULL if there is no memory. If
+ * published early, it has no identity yet, and a second reference.
+ */
+static __always_inline void *fsc_make(struct fsc_thread *t, const struct fsc_protocol *proto,
+				      u32 key, u64 generation, bool timed)
 {
-	u64 generation = fsc_next_generation(t);
 	const bool clocked = timed || tracepoint_enabled(fsc_folio_alloc);
 	u64 from = clocked ? fsc_clock() : 0;
 	void *folio = proto->freeing.alloc(t, fsc_order_of(&t->run->orders, key));
 
 	if (!folio) {
 		fsc_count(&t->counters, FSC_ALLOC_FAILED);
-		return -ENOMEM;
+		return NULL;
 	}
 	fsc_count(&t->counters, FSC_ALLOCS);
 	if (!proto->bug.publish_early)
@@ -69,6 +72,19 @@ static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_p
 	if (clocked && tracepoint_enabled(fsc_folio_alloc))
 		fsc_trace_alloc(key, generation, fsc_folio_pfn(proto, folio),
 				fsc_folio_order(proto, folio), fsc_clock_since(from));
+	return folio;
+}
+
+/* Allocate a folio for @key and publish it with one reference. @delay_ns: publish_ns or 0. */
+static __always_inline int fsc_allocate(struct fsc_thread *t, const struct fsc_protocol *proto,
+					fsc_publish_fn publish, u32 key, unsigned int delay_ns,
+					bool timed)
+{
+	u64 generation = fsc_next_generation(t);
+	void *folio = fsc_make(t, proto, key, generation, timed);
+
+	if (!folio)
+		return -ENOMEM;
 	if (unlikely(delay_ns) && !proto->bug.publish_early)
 		fsc_spin_resched(delay_ns);
 	while (publish(t, proto, folio, key)) {
@@ -101,16 +117,13 @@ static inline u32 fsc_ring_exchange(struct fsc_thread *t, u32 vacated)
 	return oldest;
 }
 
-/* Take a folio out of its slot and free it. Return: false if it was not there. */
-static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_protocol *proto,
-				      fsc_remove_fn remove, u32 key, bool timed)
+/* Free a folio that has left its slot. */
+static __always_inline void fsc_free_removed(struct fsc_thread *t,
+					     const struct fsc_protocol *proto, void *folio,
+					     bool timed)
 {
-	void *folio = remove(t, proto, key);
-	u64 removed;
+	u64 removed = timed ? fsc_clock() : 0;
 
-	if (!folio)
-		return false;
-	removed = timed ? fsc_clock() : 0;
 	if (t->role == FSC_FREER && t->run->config.flush_ns)
 		fsc_spin(t->run->config.flush_ns);
 	if (t->run->config.removal == FSC_RECLAIM || proto->refs.put_testzero(t, folio, 1))
@@ -118,7 +131,17 @@ static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_pro
 	if (timed)
 		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));
 	t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);
-	return true;
+}
+
+/* Take a folio out of its slot and free it. Return: false if it was not there. */
+static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_protocol *proto,
+				      fsc_remove_fn remove, u32 key, bool timed)
+{
+	void *folio = remove(t, proto, key);
+
+	if (folio)
+		fsc_free_removed(t, proto, folio, timed);
+	return folio;
 }
 
 /* Allocate a folio for the oldest vacated key. Return: false if the run ends first. */
@@ -199,6 +222,42 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 	return filled;
 }
 
+/*
+ * Put a new folio into a slot, and free the one that was there. Return: 1 if it was there and not
+ * held, else 0.
+ */
+static __always_inline unsigned int fsc_migrate(struct fsc_thread *t, struct fsc_draw *draw,
+						const struct fsc_protocol *proto,
+						fsc_migrate_fn migrate, bool timed)
+{
+	u32 key = fsc_draw_key(draw, true);
+	u64 from = timed ? fsc_clock() : 0;
+	void *new, *old;
+
+	/* It is looked for again under the lock. */
+	if (!xa_load(&t->mappings[key & t->mapping_mask].pages, key >> t->mapping_shift)) {
+		fsc_count(&t->counters, FSC_VICTIM_MISSING);
+		return 0;
+	}
+	new = fsc_make(t, proto, key, fsc_next_generation(t), timed);
+	if (!new) {
+		fsc_limbo_check(t);
+		return 0;
+	}
+	if (t->run->config.publish_ns)
+		fsc_spin_resched(t->run->config.publish_ns);
+	old = migrate(t, proto, key, new);
+	if (!old) {
+		fsc_put(t, proto, new);
+		t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);
+		return 0;
+	}
+	fsc_free_removed(t, proto, old, timed);
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
+	return 1;
+}
+
 /* Freeze and unfreeze a folio. Return: 1 if it was there and not held, else 0. */
 static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fsc_draw *draw,
 						 const struct fsc_protocol *proto,
@@ -217,7 +276,7 @@ static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fs
 static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigned int n,
 						   u64 deadline, const struct fsc_protocol *proto,
 						   fsc_remove_fn remove, fsc_refreeze_fn refreeze,
-						   fsc_publish_fn publish)
+						   fsc_migrate_fn migrate, fsc_publish_fn publish)
 {
 	const struct fsc_config *config = &t->run->config;
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
@@ -233,6 +292,8 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 
 		if (config->churn == FSC_CHURN_REFREEZE)
 			turned = fsc_refreeze(t, &draw, proto, refreeze, timed);
+		else if (config->churn == FSC_CHURN_MIGRATE)
+			turned = fsc_migrate(t, &draw, proto, migrate, timed);
 		else if (config->burst > 1 || config->churn == FSC_CHURN_RECLAIM)
 			turned = fsc_burst(t, &draw, proto, remove, publish, timed);
 		else

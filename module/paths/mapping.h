@@ -160,6 +160,49 @@ out:
 	return frozen;
 }
 
+/*
+ * Put @new into the slot of the folio that is there, after
+ * mm/migrate.c:__folio_migrate_mapping: it freezes the old one, so that nobody
+ * who holds it is left with a copy, and the slot is never vacant. xas_store()
+ * pairs as in fsc_mapping_publish(). Return: the old one, with the slot's
+ * reference or frozen; NULL if there is none, or if it was held.
+ */
+static __always_inline void *fsc_mapping_migrate(struct fsc_thread *t,
+						 const struct fsc_protocol *proto, u32 key,
+						 void *new, const struct fsc_tables *tables)
+{
+	struct fsc_mapping *mapping = &t->mappings[key & t->mapping_mask];
+	XA_STATE(xas, &mapping->pages, key >> t->mapping_shift);
+	void *folio, *mapped = new;
+
+	xas_lock_irq(&xas);
+	folio = xas_load(&xas);
+	if (!folio) {
+		fsc_count(&t->counters, FSC_VICTIM_MISSING);
+		goto out;
+	}
+	if (tables->unmap)
+		tables->unmap(t, fsc_folio_order(proto, folio), key);
+	if (proto->refs.freezes && !proto->refs.freeze(folio)) {
+		fsc_count(&t->counters, FSC_FREEZE_BUSY);
+		mapped = folio;
+		folio = NULL;
+	} else {
+		fsc_folio_mark_removed(proto, folio);
+		if (proto->reader.copies)
+			write_seqcount_begin(&mapping->delete_seq);
+		/* An entry is replaced by another: that needs no memory. */
+		xas_store(&xas, new);
+		if (proto->reader.copies)
+			write_seqcount_end(&mapping->delete_seq);
+	}
+	if (tables->map)
+		tables->map(t, fsc_folio_pfn(proto, mapped), fsc_folio_order(proto, mapped), key);
+out:
+	xas_unlock_irq(&xas);
+	return folio;
+}
+
 /* xas_store() releases all that the allocation wrote; pairs with xas_load(). */
 static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 					       const struct fsc_protocol *proto, void *folio,
@@ -195,6 +238,12 @@ static __always_inline bool path##_refreeze(struct fsc_thread *t,			\
 					    const struct fsc_protocol *proto, u32 key)	\
 {											\
 	return fsc_mapping_refreeze(t, proto, key, &path##_tables);			\
+}											\
+static __always_inline void *path##_migrate(struct fsc_thread *t,			\
+					    const struct fsc_protocol *proto, u32 key,	\
+					    void *new)					\
+{											\
+	return fsc_mapping_migrate(t, proto, key, new, &path##_tables);			\
 }											\
 static int path##_publish(struct fsc_thread *t, const struct fsc_protocol *proto,	\
 			  void *folio, u32 key)						\

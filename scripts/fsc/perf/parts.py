@@ -32,9 +32,10 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
         OTHER: ("fsc_draw_key", "fsc_slot_of", r"fsc_stream_\w+", r"fsc_read_(batch\w*|stalled)", "fsc_note_timed"),
     },
     FREER: {
-        "unlink": (r"(pagecache|gup|pfn)_(remove|refreeze)", r"fsc_mapping_(remove|refreeze)", "fsc_refreeze"),
-        "free": ("fsc_evict", "fsc_put"),
-        "allocate": ("fsc_refill", "fsc_allocate", r"(pagecache|gup|pfn)_publish", "fsc_mapping_publish"),
+        "unlink": (r"(pagecache|gup|pfn)_(remove|refreeze|migrate)", r"fsc_mapping_(remove|refreeze|migrate)", "fsc_refreeze",
+                   "fsc_migrate"),
+        "free": ("fsc_evict", "fsc_free_removed", "fsc_put"),
+        "allocate": ("fsc_refill", "fsc_allocate", "fsc_make", r"(pagecache|gup|pfn)_publish", "fsc_mapping_publish"),
         "gap": ("fsc_spin", "fsc_spin_resched"),
         OTHER: (r"fsc_limbo_\w+", "fsc_draw_key", "fsc_ring_exchange", r"fsc_pfn_mix_turned", "fsc_turn_batch"),
     },

@@ -90,7 +90,7 @@ def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
     readers, freers = draw.randint(0, 8), draw.randint(0, 8)
     tryget = (draw.either(0.4, counted, "cas") if counted else
               draw.either(0.02, ("xadd", "rcuref"), "cas"))
-    churn = draw.either(0.05 if tryget == "rcuref" else 0.3, ("refreeze", "reclaim"), "replace")
+    churn = draw.either(0.05 if tryget == "rcuref" else 0.3, ("refreeze", "reclaim", "migrate"), "replace")
     if churn == "reclaim" and draw.often(0.9):
         freers = 1
     return {
@@ -138,7 +138,7 @@ def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, 
         # A count that cannot freeze allows truncate only.
         "removal": draw.choice(("reclaim", "truncate")) if params["tryget"] != "rcuref" and alone else
         draw.either(0.95, ("truncate",), "reclaim") if params["tryget"] == "rcuref" else "reclaim",
-        "burst": draw.log(1, min(folios, 65536)) if draw.often(0.4) and params["churn"] != "refreeze" else 1,
+        "burst": draw.log(1, min(folios, 65536)) if draw.often(0.4) and params["churn"] not in ("refreeze", "migrate") else 1,
         "reuse_distance": draw.log(1, 65536 if draw.often(0.1) else 256),
         "bounded_max": draw.log(1, 65536) if params["protocol"] == "rcu_bounded" else 512,
         "limbo_max_mb": draw.log(1 << max(0, most - 3), machine.memory_mb // 4) if draw.often(0.3) else 0,

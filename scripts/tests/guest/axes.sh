@@ -21,6 +21,13 @@ gup|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tr
 pagecache gup pfn|refreezes > 1000|overlay churn=refreeze nr_folios=16
 pagecache|refreezes > 1000|locked churn=refreeze nr_folios=16
 pagecache|refreezes > 1000|seqcount churn=refreeze nr_folios=16
+pagecache gup|turnovers > 1000 && recheck_moved + fallback_memdesc + fallback_pte > 0|typesafe churn=migrate nr_folios=16 gap_ns=1000
+pagecache pfn|turnovers > 1000|rcu_full churn=migrate nr_folios=16
+pagecache gup pfn|turnovers > 1000|overlay churn=migrate nr_folios=16 nr_freers=2
+pagecache gup pfn|turnovers > 1000|rcu_desc churn=migrate nr_folios=16 order=0:1,2:1 hold_ns=1000
+pagecache|turnovers > 1000 && seq_retries > 0|seqcount churn=migrate nr_folios=16
+pagecache gup|turnovers > 1000|locked churn=migrate nr_folios=16
+pagecache gup pfn|turnovers > 1000|hazptr churn=migrate nr_folios=16
 pagecache gup pfn|freed_pages > frees * 2 && turnovers > 200|typesafe order=0:8,2:4,9:1 nr_folios=64
 pfn|trygets_avoided > trygets|rcu_desc order=0:8,2:4,9:1 nr_folios=64 passes=2
 pfn|trygets_avoided == 0 && trygets > hits|overlay order=0:8,2:4,9:1 nr_folios=64 passes=1
@@ -54,6 +61,7 @@ END
 [ -z "${FSC_QUICK:-}" ] || cat >/tmp/axes <<'END'
 gup|same_cpu > 0 && turnovers > 50|typesafe nr_freers=2 cross_cpu=1
 gup|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd gap_ns=1000
+pagecache gup|turnovers > 1000 && recheck_moved + fallback_memdesc + fallback_pte > 0|typesafe churn=migrate nr_folios=16 gap_ns=1000
 pagecache|refreezes > 1000|seqcount churn=refreeze nr_folios=16
 pfn|other_turnovers > 100 && hugetlb_seen > 0|typesafe mix=60:20:10:5:5
 gup|fallback_zero > 0|rcu_desc gap_ns=10000
@@ -97,6 +105,12 @@ hot() { # PATH PROTOCOL NAME=VALUE...
 	expect counters misses 0
 }
 
+# A lookup finds the old folio or the new one: key 0, which all look up, never loses its slot.
+never_misses() { # PROTOCOL
+	point_until 'lookups > 10000 && turnovers > 1000' "$1" churn=migrate popularity=hot nr_folios=4 reuse_distance=1
+	expect counters misses 0
+}
+
 # A role's threads take its list's CPUs in turn
 lists_of_cpus() { # PATH
 	path=$1
@@ -133,15 +147,15 @@ stalls_rcu() { # PATH PROTOCOL
 }
 
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
-HOT='pagecache.typesafe gup.rcu_desc gup.hazptr' LISTS=$PATHS STALLS='pagecache.rcu_full pfn.hazptr'
-[ -z "${FSC_QUICK:-}" ] || HOT=gup.typesafe LISTS=gup STALLS=pagecache.rcu_full
+HOT='pagecache.typesafe gup.rcu_desc gup.hazptr' MIGRATE='typesafe rcu_desc rcu_full locked' LISTS=$PATHS STALLS='pagecache.rcu_full pfn.hazptr'
+[ -z "${FSC_QUICK:-}" ] || HOT=gup.typesafe MIGRATE=rcu_full LISTS=gup STALLS=pagecache.rcu_full
 
 while IFS='|' read -r on expression words; do
 	for path in $on; do
 		echo "$path|$expression|$words"
 	done
 done </tmp/axes >/tmp/points
-ktap_plan $(($(grep -c . /tmp/points) + $(echo "$HOT $LISTS $STALLS" | wc -w)))
+ktap_plan $(($(grep -c . /tmp/points) + $(echo "$HOT $MIGRATE $LISTS $STALLS" | wc -w)))
 
 while IFS='|' read -r path expression words; do
 	# shellcheck disable=SC2086 # a list of words
@@ -149,6 +163,9 @@ while IFS='|' read -r path expression words; do
 done </tmp/points
 for point in $HOT; do
 	ktap_test "path=${point%.*} ${point#*.} popularity=hot" hot "${point%.*}" "${point#*.}"
+done
+for protocol in $MIGRATE; do
+	ktap_test "$protocol churn=migrate leaves no slot vacant" never_misses "$protocol"
 done
 for path in $LISTS; do
 	ktap_test "path=$path reader_cpus and freer_cpus" lists_of_cpus "$path"

@@ -130,6 +130,9 @@ seen() { # print lines: BUSTED NR_FOLIOS NAME=VALUE...
 			[ -n "${FSC_QUICK:-}" ] || echo "$busted 100000 path=$path"
 		done
 	done
+	for busted in norecheck noseq early_pages; do
+		echo "$busted 1024 path=pagecache churn=migrate"
+	done
 }
 
 # Every protocol on the page cache under three of the loads; other paths, trygets, sizes and

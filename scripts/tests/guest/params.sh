@@ -200,6 +200,9 @@ Invalid argument|nr_readers=11: allowed: with sections of 1000000000 ns up to 10
 Invalid argument|nr_readers=6: allowed: with sections of 1000000000 ns up to 5 on 1 CPUs|nr_readers=6 hold_ns=1000000000 reader_cpus=1
 Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze removal=truncate
 Invalid argument|churn=refreeze: allowed: with removal=reclaim burst=1|churn=refreeze burst=2
+Invalid argument|churn=migrate: allowed: with removal=reclaim burst=1|churn=migrate removal=truncate
+Invalid argument|churn=migrate: allowed: with removal=reclaim burst=1|churn=migrate burst=2
+Invalid argument|churn=migrate: allowed: without busted=early_publish|churn=migrate busted=early_publish
 Invalid argument|churn=reclaim: allowed: with removal=reclaim nr_freers=1|churn=reclaim removal=truncate
 Invalid argument|churn=reclaim: allowed: with removal=reclaim nr_freers=1|churn=reclaim nr_freers=2
 Invalid argument|burst=65: allowed: up to nr_folios=64|burst=65 nr_folios=64
@@ -209,6 +212,7 @@ Invalid argument|gap_ns=0 hold_ns=1000000000: allowed: 1 lookups * (68 * gap_ns 
 Invalid argument|busted=touch_slab: allowed: with slabs in mix=100:0:0:0:0|path=pfn busted=touch_slab
 Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_freers=2 freer_cpus=1
 Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_freers=2 churn=refreeze
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|cross_cpu=1 nr_freers=2 churn=migrate
 Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_turnovers=5
 Invalid argument|max_turnovers=5: allowed: with nr_readers=0 free_rate=0|max_turnovers=5 nr_readers=0 free_rate=1
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1
