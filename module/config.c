@@ -177,6 +177,16 @@ static int check_mix(const char *text)
 	return fsc_parse_mix(text, &mix);
 }
 
+/* It is printed as it is in JSON and messages; not every name of a cgroup could be. */
+static int check_cgroup(const char *text)
+{
+	if (*text && *text != '/')
+		return -EINVAL;
+	while (isalnum(*text) || (*text && strchr("_-.@:/", *text)))
+		text++;
+	return *text ? -EINVAL : 0;
+}
+
 static int check_cpus(const char *text)
 {
 	cpumask_var_t cpus;

@@ -77,7 +77,7 @@ struct page *fsc_pfn_mix_frame(struct fsc_run *run)
 	if (!mix || !mix->fresh_wanted)
 		return NULL;
 	if (!mix->fresh_left) {
-		page = alloc_pages(FSC_GFP, pageblock_order);
+		page = alloc_pages(run->gfp, pageblock_order);
 		if (!page)
 			return NULL;
 		split_page(page, pageblock_order);

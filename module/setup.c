@@ -6,11 +6,13 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/random.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seqlock.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include <folioscale/account.h>
 #include <folioscale/clock.h>
 #include <folioscale/folio.h>
 #include <folioscale/parse.h>
@@ -47,7 +49,8 @@ static int create_cache(struct fsc_run *run)
 		args.use_freeptr_offset = true;
 	}
 	run->cache = kmem_cache_create("folioscale_desc", sizeof(struct fsc_folio), &args,
-				       protocol->freeing.slab_flags | SLAB_NO_MERGE);
+				       protocol->freeing.slab_flags | SLAB_NO_MERGE |
+				       (run->memcg ? SLAB_ACCOUNT : 0));
 	if (!run->cache)
 		return -ENOMEM;
 	return fsc_markers_create(run);
@@ -68,7 +71,8 @@ static int create_mappings(struct fsc_run *run)
 	if (!run->mappings)
 		return -ENOMEM;
 	for (i = 0; i < run->config.nr_mappings; i++) {
-		xa_init(&run->mappings[i].pages);
+		/* As an address_space (fs/inode.c:__address_space_init_once). */
+		xa_init_flags(&run->mappings[i].pages, run->memcg ? XA_FLAGS_ACCOUNT : 0);
 		seqcount_spinlock_init(&run->mappings[i].delete_seq,
 				       &run->mappings[i].pages.xa_lock);
 	}
@@ -126,6 +130,8 @@ int fsc_run_set_up(struct fsc_run *run)
 	if (!err)
 		err = fsc_run_check_memory(run);
 	if (!err)
+		err = fsc_account_init(run);
+	if (!err)
 		err = create_map(run);
 	if (!err)
 		err = fsc_limbo_create_flushers(run);
@@ -157,18 +163,18 @@ int fsc_run_set_up(struct fsc_run *run)
  */
 int fsc_run_populate(struct fsc_run *run)
 {
+	struct mem_cgroup *own = set_active_memcg(run->memcg);
+	int err = 0;
 	u32 key;
 
-	for (key = 0; key < run->config.nr_folios; key++) {
-		int err = run->loops->add(run->main_thread, key);
-
-		if (err)
-			return err;
-		if (fatal_signal_pending(current))
-			return -EINTR;
+	for (key = 0; key < run->config.nr_folios && !err; key++) {
+		err = run->loops->add(run->main_thread, key);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
 		cond_resched();
 	}
-	return 0;
+	set_active_memcg(own);
+	return err;
 }
 
 /**
@@ -226,6 +232,7 @@ void fsc_run_release(struct fsc_run *run)
 	run->cache_empty = !run->cache || !kmem_cache_shrink(run->cache);
 	kmem_cache_destroy(run->cache);
 	run->cache = NULL;
+	fsc_account_destroy(run);
 	fsc_limbo_destroy_flushers(run);
 	for (i = 0; run->mappings && i < run->config.nr_mappings; i++)
 		xa_destroy(&run->mappings[i].pages);

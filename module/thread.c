@@ -11,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include <folioscale/clock.h>
@@ -175,6 +176,7 @@ static int fsc_worker(void *arg)
 	enum fsc_phase phase;
 	u64 from;
 
+	set_active_memcg(run->memcg);
 	/* Only the controller waits for this, but all threads are on run->wq: wake once. */
 	if (atomic_inc_return(&run->arrived) == run->nr_threads)
 		wake_up_all(&run->wq);

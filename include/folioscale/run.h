@@ -75,6 +75,8 @@ struct fsc_pool {
  * @path_data: the path's data for the run
  * @cache: cache of descriptors; NULL for overlay
  * @sheaf: objects in a sheaf of @cache, if it has sheaves
+ * @gfp: how folios are allocated
+ * @memcg: the memory cgroup that they are charged to, with a reference; NULL: none
  * @flushers: empty caches; destroying one waits for kfree_rcu()
  * @pool: descriptors of busted arms
  * @frames: the machine's frames when it was set up; no other is used
@@ -132,6 +134,8 @@ struct fsc_run {
 	void *path_data;
 	struct kmem_cache *cache;
 	unsigned int sheaf;
+	gfp_t gfp;
+	struct mem_cgroup *memcg;
 	struct kmem_cache *flushers[FSC_FLUSHERS];
 	struct fsc_pool pool;
 	struct fsc_frames frames;

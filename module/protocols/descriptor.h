@@ -79,7 +79,7 @@ void *fsc_desc_alloc_from(struct fsc_thread *t, unsigned int order,
 	struct fsc_folio *folio;
 
 	if (!page)
-		page = alloc_pages(FSC_GFP, order);
+		page = alloc_pages(run->gfp, order);
 	if (!page)
 		return NULL;
 	if (!fsc_frames_have(&run->frames, page_to_pfn(page)))

@@ -62,7 +62,7 @@ static __always_inline void fsc_overlay_unfreeze(void *folio)
 static inline void *fsc_overlay_alloc(struct fsc_thread *t, unsigned int order)
 {
 	struct page *page = fsc_fresh_page(t, order);
-	struct folio *folio = page ? page_folio(page) : folio_alloc(FSC_GFP, order);
+	struct folio *folio = page ? page_folio(page) : folio_alloc(t->run->gfp, order);
 
 	if (folio && !fsc_frames_have(&t->run->frames, folio_pfn(folio))) {
 		folio_put(folio);

@@ -14,6 +14,7 @@ FSC_OPENCODED_DEBUGFS=/sys/kernel/debug/fsc_opencoded
 FSC_SYSFS=/sys
 FSC_SLABS=/sys/kernel/slab
 FSC_BUDDYINFO=/proc/buddyinfo
+FSC_CGROUP=/sys/fs/cgroup
 
 # value FILE: read its first word, or null, into $value, without a fork
 value() {
@@ -215,6 +216,14 @@ again() {
 point() {
 	run "$1" "$2" wait_for_run "${3:-0}"
 }
+
+# cgroup PATH: make the memory cgroup that account= names, in a guest, where nobody else has. If that fails the module
+# says what is missing.
+cgroup() {
+	mount -t cgroup2 none "$FSC_CGROUP" 2>/dev/null
+	echo +memory >"$FSC_CGROUP/cgroup.subtree_control"
+	mkdir -p "$FSC_CGROUP$1"
+} 2>/dev/null
 
 # watched ID "NAME=VALUE ..." WARM NAP TIMES: the same with watch(), as often as the runner asks for it
 watched() {

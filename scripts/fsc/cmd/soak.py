@@ -251,7 +251,7 @@ def run(where: kernel.Kernel, how: accel.Accel, args: argparse.Namespace, tally:
     """Boot, and wait for the end, a failure, or an interruption; return verdict and reason."""
     spec = vm.BootSpec(
         kernel=where, accel=how, outdir=tally.folder, vcpus=args.vcpus, memory_mb=args.memory,
-        job=f". /point.sh\n. /memory.sh\n. /soak.sh\nload error || exit 1\nrmmod folioscale\nsoak /points {tally.seconds}\n",
+        job=f". /point.sh\n. /memory.sh\n. /soak.sh\nload error || exit 1\nrmmod folioscale\ncgroup {soakpoint.CGROUP}\nsoak /points {tally.seconds}\n",
         files={"folioscale.ko": kernel.build_module(where) / "folioscale.ko", "point.sh": guest_script.POINT_SH,
                "memory.sh": guest_script.MEMORY_SH, "soak.sh": SOAK_SH, "points": tally.folder / "points"},
         timeout_s=tally.seconds + _OVERHEAD_S, quiet_s=_QUIET_S, keep=False, on_blob=tally.on_blob)

@@ -11,7 +11,7 @@ from typing import Any
 from .. import repo
 from ..suite.suite import Suite
 from ..vm import bootwords
-from .result import NOT_MEASURED, BootRecord
+from .result import CHARGING, NOT_MEASURED, BootRecord
 
 # What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
@@ -140,5 +140,5 @@ def gather(suite: Suite, boots: list[BootRecord], emulated: bool, interrupted: s
         "boots": [{name: getattr(boot, name) for name in ("name", "accelerator", "state", "reason", "first", "at_boot")} | {
             "boot": boot.number, "seconds": round(boot.seconds, 1), "order": [point.id for point in boot.points]} | _said(boot)
             for boot in boots],
-        "not_measured": NOT_MEASURED,
+        "not_measured": [CHARGING] * (not any(point.params.get("account") for point in suite.points)) + NOT_MEASURED,
     }

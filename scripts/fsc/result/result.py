@@ -25,8 +25,9 @@ from . import metrics, stats
 SCHEMA = 2
 NAME = "result.json"
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
-NOT_MEASURED = ["memcg charging (the threads are the root group's)", "NUMA",
-                "memory ordering weaker than x86's"]
+NOT_MEASURED = ["NUMA", "memory ordering weaker than x86's"]
+# ... but where a point has account=.
+CHARGING = "memcg charging (the threads are the root group's)"
 
 
 # Times are a CPU's if no other program has the CPUs of busy threads for more than this share of the window.

@@ -62,6 +62,10 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
     if icount:
         # What runs right after boot would be counted.
         lines.append("sleep 2")
+    if accel is not None:
+        # Before any point: from then on the kernel's allocators look for a cgroup.
+        lines += [f"cgroup {quote(path)}" for path in sorted({str(point.params["account"]) for point in points
+                                                              if point.params.get("account")})]
     for point in points:
         words = f"{point.id} {quote(point.module_args)}"
         if accel is None or accel.emulated:

@@ -18,6 +18,8 @@ _SECTION_NS = 100_000_000
 # Folios may have this share of the machine's memory; the limbo has an eighth of it by default.
 _SHARE = 0.35
 _PAGE = 4096
+# The memory cgroup that is made in the machine, for account=.
+CGROUP = "/folioscale"
 
 Value = int | str
 # A point's words omit these values.
@@ -204,4 +206,5 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
         "mark": int(draw.often(0.3 if path["unit"] == 1 and not copies else 0.01)),
         "poison": int(draw.often(0.99 if readers else 0.5)),
         "sheaf_capacity": draw.log(1, 1024) if draw.often(0.1) else 0,
+        "account": CGROUP if draw.often(0.1) else "",
     }

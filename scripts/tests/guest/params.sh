@@ -67,7 +67,7 @@ write_refused() { # ERROR NAME VALUE: through sysfs
 }
 
 takes_nothing() { # NAME: the empty value is a good one
-	[ "${1%_cpus}" != "$1" ]
+	[ "${1%_cpus}" != "$1" ] || [ "$1" = account ]
 }
 
 # Only the last BAD of a row: the same code checks all of them between runs
@@ -220,6 +220,8 @@ Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rc
 Invalid argument|check_bound=1: allowed: with protocol=rcu_desc deferral=call_rcu|check_bound=1 protocol=rcu_full deferral=call_rcu
 Invalid argument|batch=2: allowed: up to burst=1, and with order=0|batch=2
 Invalid argument|batch=2: allowed: up to burst=8, and with order=0|batch=2 burst=8 order=0:1,2:1
+Invalid argument|account=/nowhere: allowed: a cgroup that exists, by its path in cgroup2: error -2|account=/nowhere
+Invalid argument|account=/: allowed: below the root, with the memory controller enabled|account=/
 Invalid argument|mark=1: allowed: without protocol=seqcount: its readers write nothing|mark=1 protocol=seqcount
 Invalid argument|mark=1: allowed: without path=pfn: its walkers do not mark|mark=1 path=pfn
 Invalid argument|mark=1: allowed: without busted=norecheck: the folio may be free|mark=1 busted=norecheck

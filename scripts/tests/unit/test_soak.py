@@ -28,7 +28,7 @@ from fsc.vm import accel, kernel, vm
 # A complaint before the job is no finding.
 AT_BOOT = "[    1.000000] WARNING: at boot\n[    3.000000] folioscale: begin of job\n"
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
-LINE = ("17 run 0.353 path=pfn protocol=rcu_bounded freeptr=outside nr_readers=7 nr_freers=0 reader_cpus=0,1 "
+LINE = ("17 run 0.396 path=pfn protocol=rcu_bounded freeptr=outside nr_readers=7 nr_freers=0 reader_cpus=0,1 "
         "nr_folios=163 mix=87:0:8:0:0 burst=79 reuse_distance=1 bounded_max=3 limbo_max_mb=1 "
         "lookups_per_section=30 seed=6874490762321098313 sample_shift=5 sample_ms=0 warmup_ms=106 "
         "duration_ms=576 batch=14")
@@ -119,7 +119,7 @@ class PointTest(unittest.TestCase):
                     cpus = [int(cpu) for cpu in str(point.params[name]).split(",") if cpu]
                     self.assertLess(max(cpus, default=0), machine.vcpus)
                 self.assertTrue(point.params["nr_readers"] or point.params["nr_freers"])
-                self.assertRegex(point.line, r"^\d+ \w+ \d+\.\d{3}( \w+=[\w:,-]+)+$")
+                self.assertRegex(point.line, r"^\d+ \w+ \d+\.\d{3}( \w+=[\w:,/-]+)+$")
 
     def test_folios_fit(self) -> None:
         """They fit whatever their size, and take up to a third of the memory."""

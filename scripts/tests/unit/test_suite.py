@@ -159,9 +159,10 @@ class SuiteTest(unittest.TestCase):
         self.load(GOOD.replace('baseline = "overlay"', 'baseline = "locked"') + own)
 
     def test_values_that_are_lists(self) -> None:
-        good = {"order": ("2", '"0:8,2:4,9:1"'), "mix": ('"60:20:10:5:5"',), "reader_cpus": ('""', '"0-1,3"'),
+        good = {"account": ('""', '"/a.slice/b-1"'), "order": ("2", '"0:8,2:4,9:1"'), "mix": ('"60:20:10:5:5"',), "reader_cpus": ('""', '"0-1,3"'),
                 "freer_cpus": ('"0"',), "tryget": ('"xadd"',), "nr_mms": ("4",), "cross_cpu": ("1",)}
         bad = {"order": ('"0"', '"0:8 2:4"', '"0:8,"', "true", "[0]", '"$(id)"'), "mix": ('"60:20"', "60", '""'),
+               "account": ("1", '"a"', '"/a; id"', '"/a b"'),
                "reader_cpus": ("1", '"0,"', '"0; id"', '"\u0661"'), "tryget": ('""', "1"), "nr_mms": ('"4"', "4.0")}
         for name, values in good.items():
             for value in values:
