@@ -20,11 +20,11 @@ static noinline struct fsc_folio *fall_back(u32 key)
 {
 	struct fsc_folio *folio;
 
-	xa_lock_irq(&fsc_opencoded.mapping.pages);
+	fsc_lock_mapping(&fsc_opencoded.mapping.pages);
 	folio = xa_load(&fsc_opencoded.mapping.pages, key);
 	if (folio)
 		atomic_inc(&folio->refcount);
-	xa_unlock_irq(&fsc_opencoded.mapping.pages);
+	fsc_unlock_mapping(&fsc_opencoded.mapping.pages);
 	return folio;
 }
 
@@ -32,11 +32,11 @@ static noinline struct folio *fall_back_overlay(u32 key)
 {
 	struct folio *folio;
 
-	xa_lock_irq(&fsc_opencoded.mapping.pages);
+	fsc_lock_mapping(&fsc_opencoded.mapping.pages);
 	folio = xa_load(&fsc_opencoded.mapping.pages, key);
 	if (folio)
 		folio_get(folio);
-	xa_unlock_irq(&fsc_opencoded.mapping.pages);
+	fsc_unlock_mapping(&fsc_opencoded.mapping.pages);
 	return folio;
 }
 

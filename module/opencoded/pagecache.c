@@ -124,12 +124,12 @@ static __always_inline struct fsc_folio *find_locked(u32 key)
 	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
 	struct fsc_folio *folio;
 
-	xas_lock_irq(&xas);
+	fsc_lock_mapping(xas.xa);
 	folio = xas_load(&xas);
 	/* Under the lock the slot keeps its reference: no tryget needed. */
 	if (likely(folio))
 		atomic_inc(&folio->refcount);
-	xas_unlock_irq(&xas);
+	fsc_unlock_mapping(xas.xa);
 	return folio;
 }
 

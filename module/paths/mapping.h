@@ -46,7 +46,7 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 	XA_STATE(xas, &slot.mapping->pages, slot.index);
 	void *folio;
 
-	xas_lock_irq(&xas);
+	fsc_lock_mapping(xas.xa);
 	folio = xas_load(&xas);
 	if (folio) {
 		fsc_gap(t, proto, general);
@@ -58,7 +58,7 @@ static __always_inline void *fsc_mapping_find_locked(struct fsc_thread *t,
 			folio = NULL;
 		}
 	}
-	xas_unlock_irq(&xas);
+	fsc_unlock_mapping(xas.xa);
 	return folio;
 }
 
@@ -94,7 +94,7 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 	unsigned int order;
 	void *folio;
 
-	xas_lock_irq(&xas);
+	fsc_lock_mapping(xas.xa);
 	folio = xas_load(&xas);
 	if (!folio) {
 		fsc_count(&t->counters, FSC_VICTIM_MISSING);
@@ -125,7 +125,7 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 	if (tables->retire)
 		tables->retire(t, key);
 out:
-	xas_unlock_irq(&xas);
+	fsc_unlock_mapping(xas.xa);
 	return folio;
 }
 
@@ -141,7 +141,7 @@ static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
 	bool frozen = false;
 	void *folio;
 
-	xa_lock_irq(pages);
+	fsc_lock_mapping(pages);
 	folio = xa_load(pages, key >> t->mapping_shift);
 	if (!folio) {
 		fsc_count(&t->counters, FSC_VICTIM_MISSING);
@@ -156,7 +156,7 @@ static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
 		tables->map(t, fsc_folio_pfn(proto, folio), fsc_folio_order(proto, folio), key);
 	fsc_count(&t->counters, frozen ? FSC_REFREEZES : FSC_FREEZE_BUSY);
 out:
-	xa_unlock_irq(pages);
+	fsc_unlock_mapping(pages);
 	return frozen;
 }
 
@@ -175,7 +175,7 @@ static __always_inline void *fsc_mapping_migrate(struct fsc_thread *t,
 	XA_STATE(xas, &mapping->pages, key >> t->mapping_shift);
 	void *folio, *mapped = new;
 
-	xas_lock_irq(&xas);
+	fsc_lock_mapping(xas.xa);
 	folio = xas_load(&xas);
 	if (!folio) {
 		fsc_count(&t->counters, FSC_VICTIM_MISSING);
@@ -199,7 +199,7 @@ static __always_inline void *fsc_mapping_migrate(struct fsc_thread *t,
 	if (tables->map)
 		tables->map(t, fsc_folio_pfn(proto, mapped), fsc_folio_order(proto, mapped), key);
 out:
-	xas_unlock_irq(&xas);
+	fsc_unlock_mapping(xas.xa);
 	return folio;
 }
 
@@ -214,12 +214,12 @@ static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 	if (err)
 		return err;
 	do {
-		xas_lock_irq(&xas);
+		fsc_lock_mapping(xas.xa);
 		xas_store(&xas, folio);
 		if (tables->map && !xas_error(&xas))
 			tables->map(t, fsc_folio_pfn(proto, folio),
 				    fsc_folio_order(proto, folio), key);
-		xas_unlock_irq(&xas);
+		fsc_unlock_mapping(xas.xa);
 	} while (xas_nomem(&xas, FSC_GFP));
 	err = xas_error(&xas);
 	if (err && tables->retire)
