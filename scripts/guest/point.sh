@@ -267,5 +267,24 @@ opencoded() {
 	rmmod fsc_opencoded
 }
 
+# refscale KIND ID refscale TYPE LOOPS: run the kernel's own refscale with one reader, and emit KIND/ID with the median of its
+# runs, in the form of opencoded()'s. Not every machine has its modules.
+refscale() {
+	[ -r /refscale.ko ] || return 0
+	dmesg -c >/dev/null
+	insmod /torture.ko 2>/dev/null
+	if ! insmod /refscale.ko scale_type="$4" nreaders=1 nruns=5 loops=$(($5 / 5)) shutdown=0 shutdown_secs=0 2>"$FSC_TMP/insmod"; then
+		error "no$1/$2" "$FSC_TMP/insmod"
+		return 0
+	fi
+	until dmesg | grep -q 'END OF TEST'; do sleep 0.02; done
+	sleep 0.1
+	dmesg | sed -n 's/^\(\[[^]]*\] \)\{0,1\}[1-5]\t\([0-9]*\)\.\([0-9]*\)$/\2\3/p' | sort -n >"$FSC_TMP/runs"
+	rmmod refscale
+	ns=$(sed -n 3p "$FSC_TMP/runs")
+	echo "{\"lookups\": 1000, \"good\": 1, \"ns\": ${ns:-0}}" >"$FSC_TMP/refscale"
+	emit "$1/$2" "$FSC_TMP/refscale"
+}
+
 FSC_CPUS=$(grep -c '^processor' /proc/cpuinfo)
 FSC_NODES=$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' 2>/dev/null | grep -c .) || FSC_NODES=1

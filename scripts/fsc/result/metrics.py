@@ -58,6 +58,8 @@ METRICS = {
     "called_ns": Metric("time of a lookup by hand of that file, as a function that is called", time=True, real=True, alone=True),
     "called_ns_over_filemap_get_folio": Metric("that over filemap_get_folio() and folio_put()", time=True, real=True, alone=True),
     "kernel_read_ns": Metric("time of a kernel_read() of 64 bytes of that file", time=True, real=True, alone=True),
+    "refscale_ns": Metric("time of the loop of refscale that is nearest to it", time=True, real=True, alone=True),
+    "ns_per_lookup_over_refscale": Metric("time of a lookup over that", time=True, real=True, alone=True),
     "instructions_per_lookup": Metric("instructions per lookup", deterministic=True),
     "opencoded_instructions_per_lookup": Metric(deterministic=True),
     "instructions_per_lookup_over_opencoded": Metric(deterministic=True),
@@ -370,8 +372,9 @@ def beside(run: dict[str, Any], timed: dict[str, dict[str, Any]]) -> dict[str, f
     """What was timed beside a point with one reader, in the same boot: the same by hand, and what the kernel itself does."""
     ns = {name: one["ns"] / one["lookups"] for name, one in timed.items() if one["lookups"] and one["good"]}
     found = {BY_HAND if name == "opencoded" else f"{name}_ns": value for name, value in ns.items()}
-    if "opencoded" in ns and (rate := run["rates"]["lookups_per_second"]):
-        found["ns_per_lookup_over_opencoded"] = run["params"]["nr_readers"] * 1e9 / rate / ns["opencoded"]
+    if rate := run["rates"]["lookups_per_second"]:
+        found |= {f"ns_per_lookup_over_{name}": run["params"]["nr_readers"] * 1e9 / rate / ns[name]
+                  for name in ("opencoded", "refscale") if name in ns}
     if "filemap_get_folio" in ns:
         found |= {f"{name}_ns_over_filemap_get_folio": ns[name] / ns["filemap_get_folio"] for name in ("opencoded", "called") if name in ns}
     return found

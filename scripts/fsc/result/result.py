@@ -35,7 +35,7 @@ MOST_STEAL = 0.01
 # Why a point is INCONCLUSIVE: most of its windows had to wait.
 BUSY = "the host was busy"
 # Loops of fsc_opencoded, by what the guest calls what they send.
-BESIDE = ("opencoded", "called", "filemap_get_folio", "kernel_read")
+BESIDE = ("opencoded", "called", "filemap_get_folio", "kernel_read", "refscale")
 # Members of run.json that go into a repetition as they are.
 _AS_TOLD = ("resolved", "counters", "latency", "tries", "window", "rates", "clock", "cpu", "violations", "balance")
 

@@ -72,11 +72,13 @@ GROUPS = (
         "opencoded_ns_per_lookup": "the same by hand",
         "called_ns": "by hand, called, on a file",
         "filemap_get_folio_ns": "filemap_get_folio() and folio_put()",
-        "kernel_read_ns": "kernel_read() of 64 bytes"}, ranked=True),
+        "kernel_read_ns": "kernel_read() of 64 bytes",
+        "refscale_ns": "refscale's loop of its like"}, ranked=True),
     Group("over", "A {lookup} over what was timed beside it", {
         "ns_per_lookup_over_opencoded": "over the same by hand",
         "opencoded_ns_over_filemap_get_folio": "by hand, over filemap_get_folio() and folio_put()",
-        "called_ns_over_filemap_get_folio": "by hand, called, on the same file, over that"}, ranked=True),
+        "called_ns_over_filemap_get_folio": "by hand, called, on the same file, over that",
+        "ns_per_lookup_over_refscale": "over refscale's loop of its like"}, ranked=True),
     Group("lookups", "{lookups} per second", {"lookups_per_second": "{lookups} per second"}, ranked=True),
     Group("turnovers", "Turnovers per second", {"turnovers_per_second": "turnovers per second"}, ranked=True),
 )

@@ -38,6 +38,7 @@ BESIDE = [
     {"filemap_get_folio_ns": "filemap_get_folio()", "opencoded_ns_over_filemap_get_folio": "by hand over that"},
     {"called_ns": "by hand, called, on a file", "called_ns_over_filemap_get_folio": "that over filemap_get_folio"},
     {"kernel_read_ns": "kernel_read() of 64 B"},
+    {"refscale_ns": "refscale", "ns_per_lookup_over_refscale": "time / {lookup} over that"},
 ]
 # Metrics of only some paths or protocols; the others have no row.
 OWN_TABLES = [

@@ -13,6 +13,8 @@ OPENCODED_LOOKUPS = 1_000_000
 # On a real CPU, a tenth of a second; and how many times longer the kernel's own functions take (module/opencoded/tmpfs.c).
 TIMED_LOOKUPS = 5_000_000
 TMPFS = {"called": 1, "filemap_get_folio": 1, "kernel_read": 4}
+# kernel/rcu/refscale.c: its loop that is nearest to a lookup under that protocol.
+REFSCALE = {"typesafe": "typesafe_ref", "rcu_full": "rcu"}
 _BOOT_S = 5.0
 # Guest time under icount is instructions: a host second runs about 100 million, fewer on a busy
 # host. Idle time costs none.
@@ -51,6 +53,8 @@ def plan(points: list[Point]) -> list[float]:
 def _peers(point: Point) -> list[tuple[str, str, str, int]]:
     """What is timed beside a point: the same lookup by hand and, if it is today's kernel's, the kernel's own, and a read."""
     own = [("opencoded", point.path, point.protocol, TIMED_LOOKUPS)]
+    if point.path == "pagecache" and point.protocol in REFSCALE:
+        own.append(("refscale", "refscale", REFSCALE[point.protocol], TIMED_LOOKUPS))
     return own + [(name, "tmpfs", name, TIMED_LOOKUPS // slower) for name, slower in TMPFS.items()] * (
         (point.path, point.protocol) == ("pagecache", "overlay"))
 
@@ -79,5 +83,5 @@ def script(points: list[Point], accel: Accel | None, point_sh: str = "/point.sh"
         if icount and point.opencoded:
             lines.append(f"opencoded opencoded {point.id} {point.path} {point.protocol} {OPENCODED_LOOKUPS}")
         elif point.opencoded and accel and not accel.emulated:
-            lines += [f"opencoded {kind} {point.id} {path} {protocol} {lookups}" for kind, path, protocol, lookups in _peers(point)]
+            lines += [f"{'refscale' if kind == 'refscale' else 'opencoded'} {kind} {point.id} {path} {protocol} {lookups}" for kind, path, protocol, lookups in _peers(point)]
     return "\n".join(lines) + "\nexit 0\n"

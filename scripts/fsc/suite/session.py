@@ -214,12 +214,15 @@ class Session:
             script = guest_script.script(points, None, str(guest_script.POINT_SH))
             return host.boot(script, self.modules / "folioscale.ko", on_blob, guest_script.timeout_s(points), outdir)
         # If it was not built, the guest reports that there is no open-coded loop.
-        opencodeds = self.modules.rglob("fsc_opencoded.ko") if any(point.opencoded for point in points) else ()
+        by_hand = any(point.opencoded for point in points)
+        opencodeds = self.modules.rglob("fsc_opencoded.ko") if by_hand else ()
+        refscale = [self._kernel(guest).build / f"kernel/{name}.ko" for name in ("torture", "rcu/refscale")] if by_hand else []
         return vm.boot(vm.BootSpec(
             kernel=self._kernel(guest), job=guest_script.script(points, accel), accel=accel,
             timeout_s=guest_script.timeout_s(points), outdir=outdir, files={
                 "/point.sh": guest_script.POINT_SH, "/folioscale.ko": self.modules / guest.flavour / "folioscale.ko",
-                **{"/fsc_opencoded.ko": opencoded for opencoded in opencodeds}},
+                **{"/fsc_opencoded.ko": opencoded for opencoded in opencodeds},
+                **{f"/{file.name}": file for file in refscale if file.is_file()}},
             vcpus=accel.max_vcpus or self.vcpus, memory_mb=guest.memory_mb or self.memory_mb,
             cmdline=guest.cmdline.split(), on_blob=on_blob, again=again))
 

@@ -208,8 +208,8 @@ class BlocksTest(unittest.TestCase):
         for boot in self.boots:
             for point in boot.points:
                 ns = 1e9 / boot.json(f"run/{point.id}")["rates"]["lookups_per_second"]
-                for kind, times in (("opencoded", 0.8), ("called", 1), ("filemap_get_folio", 1.25), ("kernel_read", 4)):
-                    if kind == "opencoded" or point.protocol == "overlay":
+                for kind, times in (("opencoded", 0.8), ("called", 1), ("filemap_get_folio", 1.25), ("kernel_read", 4), ("refscale", 1.6)):
+                    if kind == "opencoded" or (point.protocol == "overlay") == (kind != "refscale"):
                         boot.keep(f"{kind}/{point.id}", json.dumps(synthetic.opencoded(
                             point, lookups=1_000_000, ns=round(ns * times * 1_000_000))).encode())
         found = self.build()
@@ -217,6 +217,8 @@ class BlocksTest(unittest.TestCase):
         self.assertAlmostEqual(own["typesafe"]["ns_per_lookup_over_opencoded"]["median"], 1.25, places=4)
         self.assertAlmostEqual(own["overlay"]["opencoded_ns_over_filemap_get_folio"]["median"], 0.64, places=4)
         self.assertAlmostEqual(own["overlay"]["called_ns_over_filemap_get_folio"]["median"], 0.8, places=4)
+        self.assertAlmostEqual(own["typesafe"]["ns_per_lookup_over_refscale"]["median"], 0.625, places=4)
+        self.assertNotIn("refscale_ns", own["overlay"])
         self.assertNotIn("filemap_get_folio_ns", own["typesafe"])
         self.assertNotIn("p", own["overlay"]["ns_per_lookup_over_opencoded"], "it is a comparison itself")
         text = summary.render(found)
