@@ -308,7 +308,7 @@ def costs(out: Ktap, where: Where) -> None:
 def main() -> int:
     """Return the exit status."""
     args = parser(__doc__).parse_args()
-    out = Ktap(lambda line: print(line, flush=True), 28 + 16 + 14 + 8)
+    out = Ktap(lambda line: print(line, flush=True), 35 + 16 + 14 + 8)
     machine = kernel.choose(args.kdir, args.kernel, args.kver)
     with tempfile.TemporaryDirectory(prefix="folioscale-events-") as folder:
         module = kernel.build_module(machine, variables=kernel.WITH_OPENCODED) / "folioscale.ko"
