@@ -136,7 +136,7 @@ GROUPS = (
     Guest("limbo", f"{OLDEST}-limbo", series=OLDEST),
     Guest("turns", f"{OLDEST}-turns", series=OLDEST, vcpus=1, cmdline=("preempt=none",)),
     Guest("account", "account"),
-    Guest("account", f"{OLDEST}-account", series=OLDEST),
+    Guest("account", f"{OLDEST}-account", series=OLDEST, asked=True),
     Guest("numa", "numa", nodes=2),
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
