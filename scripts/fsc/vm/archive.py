@@ -131,7 +131,9 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Suite:
+    """A release of Debian. @aged: package lists that are past their date will do, such as a mirror's that is updated no more."""
     name: str
+    aged: bool = False
 
     @property
     def folder(self) -> Path:
@@ -159,6 +161,7 @@ class Suite:
             "Dir::State::Lists": self.folder / "lists", "Dir::Cache": self.folder / "cache",
             # Run by root, apt would download as user _apt, who may not write here.
             **({"APT::Sandbox::User": "root"} if os.geteuid() == 0 else {}), "APT::Architecture": "amd64",
+            **({"Acquire::Check-Valid-Until": "false"} if self.aged else {}),
             "Acquire::Languages": "none", "Acquire::Retries": "3"}.items()))
         return config
 

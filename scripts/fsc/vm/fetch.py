@@ -49,13 +49,13 @@ def _packages(names: set[str], version: str, flavour: str) -> Packages | None:
 _PASSES = re.compile("resolv|[Cc]onnect|timed out|unreachable|No space left")
 
 
-def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None]) -> Found:
+def look(suites: Iterable[str | Suite], what: str, get: Callable[[Suite], Found | None]) -> Found:
     """What @get returns for the first suite that has it.
 
     Old package lists may name packages that the archive has replaced since: if @get fails, read them again, once.
     """
     trouble = []
-    for suite in map(Suite, suites):
+    for suite in (one if isinstance(one, Suite) else Suite(one) for one in suites):
         try:
             try:
                 found = get(suite)
@@ -76,7 +76,7 @@ def look(suites: Iterable[str], what: str, get: Callable[[Suite], Found | None])
     raise SetupError(f"no {what} in Debian's archive ({'; '.join(trouble)})")
 
 
-def kept(target: Path, suites: Iterable[str], what: str, get: Callable[[Suite, Path], bool]) -> Path:
+def kept(target: Path, suites: Iterable[str | Suite], what: str, get: Callable[[Suite, Path], bool]) -> Path:
     """@target; if it does not exist, @get makes it as "root" in a temporary folder, from a suite that has it."""
     aside = target.with_name(f".{target.name}")
 

@@ -9,7 +9,7 @@ their own libraries.
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from .. import repo
@@ -20,8 +20,11 @@ from .archive import Suite
 _LOADER = "ld-linux-x86-64.so.2"
 
 
-def folder(package: str, version: str = "") -> Path:
-    """The folder with the programs of a package; if it does not exist, unpack the package with its dependencies."""
+def folder(package: str, version: str = "", suites: Sequence[Suite] = ()) -> Path:
+    """The folder with the programs of a package; if it does not exist, unpack the package with its dependencies.
+
+    It is from the first of @suites that has it; if none are given, of those that have compilers.
+    """
     target = repo.cache() / "tools" / (f"{package}-{version}" if version else package)
 
     def unpack(suite: Suite, aside: Path) -> bool:
@@ -35,7 +38,7 @@ def folder(package: str, version: str = "") -> Path:
         wrap([root / "usr/bin", root / "usr/libexec", root / "usr/lib/gcc"], root)
         return True
 
-    return fetch.kept(target, versions.known().compilers, f"{package} {version}".strip(), unpack) / "usr/bin"
+    return fetch.kept(target, suites or versions.known().compilers, f"{package} {version}".strip(), unpack) / "usr/bin"
 
 
 def programs(folders: Iterable[Path]) -> list[Path]:

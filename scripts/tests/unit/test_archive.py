@@ -174,6 +174,15 @@ class MirrorTest(unittest.TestCase):
                 self.assertEqual((lists / "x_Packages").exists(), kept)
                 (lists / "x_Packages").touch()
 
+    def test_aged(self) -> None:
+        """Only who asks for it gets lists past their date."""
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(archive.repo, "BUILD", Path(folder)), \
+                mock.patch.object(archive, "proxies", return_value=""), \
+                mock.patch.object(archive, "mirrors", return_value=Mirrors("http://a.test/debian")):
+            for aged in (True, False):
+                text = Suite("sid", aged)._configure().read_text()      # pylint: disable=protected-access
+                self.assertEqual('Acquire::Check-Valid-Until "false";' in text, aged)
+
     def test_ubuntu(self) -> None:
         self.assertIsNone(archive.mirrors_of("http://u.test/ubuntu|noble|Ubuntu|Ubuntu\n", False))
 
