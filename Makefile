@@ -22,7 +22,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench report check check-debug compare icount soak trace perf shell gdb kernels module clean distclean
+.PHONY: help bench report check check-debug litmus compare icount soak trace perf shell gdb kernels module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -46,6 +46,9 @@ check-debug:
 	@scripts/setup.sh kernels
 	@$(folioscale) check-debug $(kver_flag) $(call flag,--accel,ACCEL) $(if $(filter 1,$(QUICK)),--quick) \
 		$(foreach group,$(ONLY),--only $(group)) -- $(call quote,$(or $(KERNEL),all))
+
+litmus:
+	@$(folioscale) litmus -- $(TEST)
 
 compare:
 	@scripts/setup.sh bench
@@ -101,6 +104,8 @@ distclean:
 #h   check      install what is missing, run the tests but those that take longest, and name these
 #h   check-debug  the tests of the module on debug kernels, built when they are not there, and the
 #h              kernels' own checkers (KERNEL=, as of kernels)
+#h   litmus     prove the order of the module's accesses: herd7 and the kernel's memory model decide the tests
+#h              beside its code, and that each barrier in it is needed (herd7 is fetched if there is none)
 #h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
 #h   soak       random points for an hour, each of them checked; a failure says how to repeat it
@@ -133,6 +138,7 @@ distclean:
 #h   RESULTS=   report: folders with a result.json or result.json.xz, one for each suite: "results/A results/B"
 #h   QUICK=1    check-debug: the least of each
 #h   ONLY=      check, check-debug: only these groups of tests (a wrong name lists them)
+#h   TEST=      litmus: only these tests, and how to repeat each by hand (a wrong name lists them)
 #h   A= B=      compare: folders of results, or their result.json or result.json.xz
 #h   JSON=FILE  compare: write it there as JSON, too
 #h   FORCE=1    compare: even if emulation, accelerator or parameters differ
