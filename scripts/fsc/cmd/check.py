@@ -124,6 +124,7 @@ GROUPS = (
     Program("debian13", "debian13.py", timeout_s=3600, asked=True),
     Program("builds", "builds.py"),
     Program("report", "report.py"),
+    Program("litmus", "litmus.py"),
     Program("static", "static.py", takes_kernel=True),
     Guest("lifecycle", "rt-lifecycle", flavour=RT, env="FSC_QUICK=1", asked=True),
     Guest("busted", "rt-busted", flavour=RT, env="FSC_QUICK=1"),

@@ -5,7 +5,7 @@ import argparse
 import shlex
 import sys
 
-from ..litmus import herd, runs, suite
+from ..litmus import coverage, herd, runs, suite
 from ..verdict import EXIT_STATUS, FAIL, PASS
 
 ARGUMENTS = {"test": {"nargs": "*", "help": "a .litmus below module/, or its last part (all)"}}
@@ -23,6 +23,10 @@ def main(args: argparse.Namespace) -> int:
             for variant in test.variants():
                 print(f"\n{runs.title(test, variant)}:\n  cd {shlex.quote(str(decides.folder))} && "
                       f"{shlex.join(decides.words(runs.file(test, variant)))}")
+    else:
+        files, exempt = coverage.sources(), coverage.exemptions(coverage.EXEMPT.read_text(encoding="utf-8"))
+        wrong += [*coverage.wrong(tests, files, exempt), *coverage.wrong_bugs(tests, files, exempt)]
+        print(f"\n{coverage.counted(tests, files)}")
     for line in wrong:
         print(f"folioscale: {line}", file=sys.stderr)
     return EXIT_STATUS[FAIL if wrong else PASS]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Litmus tests: their variants, and what is expected of herd7."""
+"""Litmus tests: their variants, what is expected of herd7, and that no ordered operation of the module is left out."""
 
 import tempfile
 import unittest
@@ -7,7 +7,8 @@ from pathlib import Path
 from unittest import mock
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
-from fsc.litmus import herd, runs, suite
+from fsc.litmus import coverage, herd, runs, suite
+from fsc.litmus.coverage import Place
 from fsc.litmus.herd import Verdict
 from fsc.verdict import SetupError
 
@@ -46,6 +47,25 @@ P1(int *x, int *y)
 }
 
 exists (1:r0=1 /\\ 1:r1=0)
+"""
+CODE = """
+/* smp_mb() in a comment is none. */
+#define both()\tsmp_mb()
+
+static void send(int *x)
+{
+\tsmp_wmb();
+\tpr_info("smp_mb()");
+}
+
+static __always_inline
+int receive(struct thing *t)
+\t__must_hold(RCU)
+{
+\tif (smp_processor_id() || t->smp_mb())
+\t\tatomic_cmpxchg_relaxed(&t->count, 0, 1);
+\tsmp_rmb();
+}
 """
 
 
@@ -163,6 +183,81 @@ class HerdTest(unittest.TestCase):
               mock.patch("fsc.vm.tools.folder", side_effect=SetupError("sid: cannot resolve")),
               self.assertRaisesRegex(SetupError, "no herd7 in PATH, and Debian's herdtools7 cannot be fetched: sid: cannot")):
             herd.command()
+
+
+class CoverageTest(unittest.TestCase):
+    FILES = {"module/a.c": CODE}
+
+    def wrong(self, code: str = CODE, exempt: str = "module/a.c:*: smp_mb -- a macro\n") -> list[str]:
+        return coverage.wrong([one()], {"module/a.c": code}, coverage.exemptions(exempt))
+
+    def test_places(self) -> None:
+        self.assertEqual(list(coverage.places("module/a.c", CODE)), [
+            Place("module/a.c", "", "smp_mb"), Place("module/a.c", "send", "smp_wmb"), Place("module/a.c", "receive", "smp_rmb")])
+
+    def test_operations(self) -> None:
+        for operation in ("smp_mb", "smp_store_release", "atomic_add_unless", "atomic64_add_return", "atomic_long_try_cmpxchg",
+                          "atomic_read_acquire", "atomic_dec_and_test", "atomic_inc_not_zero", "xchg", "cmpxchg", "try_cmpxchg",
+                          "test_and_set_bit", "rcu_dereference", "rcu_dereference_raw", "refcount_dec_and_test", "rcuref_get",
+                          "read_seqcount_retry", "call_rcu", "kfree_rcu", "synchronize_rcu", "folio_try_get"):
+            code = f"void f(void)\n{{\n\t{operation}(x);\n}}\n"
+            self.assertEqual(list(coverage.places("a.c", code)), [Place("a.c", "f", operation)])
+        for other in ("atomic_add", "atomic_read", "atomic_set", "set_bit", "READ_ONCE", "fsc_trace_release", "smp_processor_id",
+                      "atomic_cmpxchg_relaxed", "folio_put"):
+            self.assertEqual(list(coverage.places("a.c", f"void f(void)\n{{\n\t{other}(x);\n}}\n")), [], other)
+
+    def test_all_named(self) -> None:
+        self.assertEqual(self.wrong(), [])
+
+    def test_a_new_barrier_fails(self) -> None:
+        """In a function that no test models, and a second one in a function that a test models."""
+        new = "void other(void)\n{\n\tsmp_mb();\n}\n"
+        self.assertEqual(self.wrong(CODE + new, "module/a.c:send: smp_wmb[2] -- none\nmodule/b.c:*: * -- none\n")[:2], [
+            "module/a.c:: smp_mb: no litmus test models it, and litmus-exempt gives no reason why none does",
+            "module/a.c:other: smp_mb: no litmus test models it, and litmus-exempt gives no reason why none does"])
+        self.assertEqual(self.wrong(CODE.replace("\tsmp_wmb();\n", "\tsmp_wmb();\n\tsmp_wmb();\n")), [
+            "module/a.c:send: smp_wmb[2]: no litmus test models it, and litmus-exempt gives no reason why none does"])
+
+    def test_a_barrier_that_went_fails(self) -> None:
+        self.assertEqual(self.wrong(CODE.replace("\tsmp_wmb();\n", "")), ["a/mp models module/a.c:send: smp_wmb, which is not there"])
+        self.assertIn("a/mp models module/a.c:send, which does not exist", self.wrong(CODE.replace("send", "sent")))
+
+    def test_exempt(self) -> None:
+        both = "module/a.c:*: smp_mb -- a macro\nmodule/*:send: smp_wmb -- none\nmodule/b.c:*: * -- none\n"
+        self.assertEqual(self.wrong(exempt=both), [
+            "module/a.c:send: smp_wmb: a/mp models it, and litmus-exempt says that none does",
+            "litmus-exempt: module/b.c:*: *: nothing like that in the code"])
+        with self.assertRaisesRegex(SetupError, "litmus-exempt:2: 'module/a.c' is not"):
+            coverage.exemptions("# why\nmodule/a.c\n")
+
+    def test_bugs(self) -> None:
+        files = {"module/a.h": '\t.bug.name\t= "early",\n\t.bug.name = "late",\n'}
+        self.assertEqual(coverage.wrong_bugs([one()], files, []), ["busted=late: in no litmus test, and litmus-exempt gives no reason"])
+        self.assertEqual(coverage.wrong_bugs([one()], files, coverage.exemptions("bug:*: late -- none\n")), [])
+        self.assertEqual(coverage.wrong_bugs([one()], {}, []), ["busted=early: there is no such negative control"])
+
+
+class TreeTest(unittest.TestCase):
+    """Without herd7, which scripts/tests/litmus.py has."""
+
+    def test_every_operation_is_in_a_function(self) -> None:
+        """Else the operations of one might count as another's."""
+        for name, text in coverage.sources().items():
+            for place in coverage.places(name, text):
+                self.assertTrue(place.function, place)
+
+    def test_nothing_is_left_out(self) -> None:
+        tests, files = suite.load(), coverage.sources()
+        exempt = coverage.exemptions(coverage.EXEMPT.read_text())
+        self.assertEqual(coverage.wrong(tests, files, exempt) + coverage.wrong_bugs(tests, files, exempt), [])
+
+    def test_a_barrier_that_is_planted(self) -> None:
+        """In any function of the tree."""
+        tests, files = suite.load(), coverage.sources()
+        exempt = coverage.exemptions(coverage.EXEMPT.read_text())
+        planted = files | {"module/batch.c": files["module/batch.c"] + "\nvoid planted(void)\n{\n\tsmp_mb();\n}\n"}
+        self.assertEqual(coverage.wrong(tests, planted, exempt), [
+            "module/batch.c:planted: smp_mb: no litmus test models it, and litmus-exempt gives no reason why none does"])
 
 
 if __name__ == "__main__":
