@@ -220,9 +220,10 @@ void fsc_mms_map(struct fsc_run *run, unsigned long pfn, unsigned int order, u32
  * @order: log2 of the folio's pages
  * @key: its key
  *
- * Context: The lock of the key's mapping held. The freeze or put that follows is fully ordered,
- * so it comes after this. Pairs with the acquire of the walker's tryget, after which the walker
- * rechecks the pte.
+ * Context: The lock of the key's mapping held. Ordered before the frame's next folio, by the
+ * freeze or put that follows, or where that is rcuref's, which is not fully ordered, by the
+ * smp_wmb() of fsc_memdesc_publish(). Pairs with the acquire of the walker's tryget, after which
+ * the walker rechecks the pte.
  */
 void fsc_mms_unmap(struct fsc_run *run, unsigned int order, u32 key)
 {

@@ -25,7 +25,7 @@ static __always_inline bool fsc_rcuref_tryget(struct fsc_thread *t, void *folio)
 {
 	if (!rcuref_get(&((struct fsc_folio *)folio)->rcuref))
 		return false;
-	/* Make it an acquire; pairs with fsc_mms_unmap() and the put that follows it. */
+	/* Make it an acquire; pairs with fsc_mms_unmap() and the next fsc_memdesc_publish(). */
 	smp_acquire__after_ctrl_dep();
 	return true;
 }
