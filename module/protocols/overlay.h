@@ -82,8 +82,8 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	WRITE_ONCE(folio->index, key);
 	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
 	/*
-	 * From here on walkers take the page for a file folio. Pairs with the smp_rmb() after
-	 * their recheck.
+	 * From here on walkers take the page for a file folio. Pairs with the acquire of their
+	 * tryget, before which they have read this.
 	 */
 	smp_store_release(&folio->private, (void *)generation);
 }

@@ -13,7 +13,7 @@
  * sequence even; and frees only then. So
  *
  * - if the copy contains anything written after the free, the reader sees at
- *   least the remover's odd sequence after its smp_rmb() (first smp_wmb(),
+ *   least the remover's odd sequence after its smp_rmb() (either smp_wmb(),
  *   pairs with that smp_rmb());
  * - if the first sequence is the remover's even one, the reader finds the slot
  *   empty (second smp_wmb(), pairs with the acquire).
