@@ -23,11 +23,11 @@ pagecache|refreezes > 1000|locked churn=refreeze nr_folios=16
 pagecache|refreezes > 1000|seqcount churn=refreeze nr_folios=16
 pagecache gup|turnovers > 1000 && recheck_moved + fallback_memdesc + fallback_pte > 0|typesafe churn=migrate nr_folios=16 gap_ns=1000
 pagecache pfn|turnovers > 1000|rcu_full churn=migrate nr_folios=16
-pagecache gup pfn|turnovers > 1000|overlay churn=migrate nr_folios=16 nr_freers=2
-pagecache gup pfn|turnovers > 1000|rcu_desc churn=migrate nr_folios=16 order=0:1,2:1 hold_ns=1000
+gup|turnovers > 1000|overlay churn=migrate nr_folios=16 nr_freers=2
+pfn|turnovers > 1000|rcu_desc churn=migrate nr_folios=16 order=0:1,2:1 hold_ns=1000
 pagecache|turnovers > 1000 && seq_retries > 0|seqcount churn=migrate nr_folios=16
 pagecache gup|turnovers > 1000|locked churn=migrate nr_folios=16
-pagecache gup pfn|turnovers > 1000|hazptr churn=migrate nr_folios=16
+pagecache|turnovers > 1000|hazptr churn=migrate nr_folios=16
 pagecache gup pfn|freed_pages > frees * 2 && turnovers > 200|typesafe order=0:8,2:4,9:1 nr_folios=64
 pfn|trygets_avoided > trygets|rcu_desc order=0:8,2:4,9:1 nr_folios=64 passes=2
 pfn|trygets_avoided == 0 && trygets > hits|overlay order=0:8,2:4,9:1 nr_folios=64 passes=1
