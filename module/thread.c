@@ -205,6 +205,7 @@ static int fsc_worker(void *arg)
 	}
 	if (t->start.clock)
 		take_edge(t, &t->end);
+	set_active_memcg(NULL);
 	if (atomic_dec_and_test(&run->unfinished))
 		wake_up(&run->wq);
 	wait_event_idle(run->wq, kthread_should_stop());
