@@ -8,8 +8,8 @@ ROOT=/sys/fs/cgroup
 GROUP=$ROOT/charged
 FOLIOS=8192
 
-# What a CPU has in stock and what is left of slabs stays charged: less than this
-LEAST=$((4 << 20))
+# What CPUs have in stock, 64 pages each, and what is left of slabs stays charged: less than this
+LEAST=$(((4 << 20) + $(grep -c '^processor' /proc/cpuinfo) * 64 * 4096))
 
 prepare() {
 	mount -t cgroup2 none $ROOT || fail "no cgroup2"
@@ -55,7 +55,9 @@ charged() { # PATH.PROTOCOL NAME=VALUE...
 	current
 	slab
 	note "$bytes bytes, $slab of slabs"
-	[ "$bytes" -ge $((FOLIOS * 4096)) ] || fail "$bytes bytes are charged for $FOLIOS folios"
+	pages=$FOLIOS
+	case $* in *order=1*) pages=$((2 * FOLIOS)) ;; esac
+	[ "$bytes" -ge $((pages * 4096)) ] || fail "$bytes bytes are charged for $pages pages"
 	case $1 in
 	*.overlay) ;;
 	*) [ "$slab" -ge $((FOLIOS * 80)) ] || fail "$slab bytes of slabs are charged for $FOLIOS descriptors" ;;
@@ -86,7 +88,7 @@ over_the_limit() {
 	echo max >$GROUP/memory.max
 }
 
-# The run has the cgroup until it is unloaded, whoever removes it.
+# The run keeps the cgroup until it is drained, whoever removes it; what it allocates then is charged above.
 removed() {
 	start pagecache.rcu_full account=/charged || return
 	rmdir $GROUP || fail "it cannot be removed"
