@@ -3,8 +3,8 @@
  * Shared by all paths: the slots of a mapping, changed under its lock. Every
  * path publishes and removes folios here. The lock is taken with interrupts
  * off, as that of a struct address_space is: the end of writeback takes it in
- * an interrupt. So but for PREEMPT_RT no tick and no RCU callback runs between
- * freeze and unlink, while readers try again and again.
+ * an interrupt. So no tick and no RCU callback runs between freeze and unlink,
+ * while readers try again and again, but on PREEMPT_RT and ARCH=um (compat.h).
  */
 #ifndef FSC_PATH_MAPPING_H
 #define FSC_PATH_MAPPING_H
