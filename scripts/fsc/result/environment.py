@@ -19,7 +19,7 @@ _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 _UML_LEAVES_OUT = ("per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup are "
                    "indicative)", "what switching interrupts adds to a mapping's lock (turnovers, locked)", "LSM, fsnotify and UBSAN, which it has not",
                    "latencies of single lookups: its clock tells time in steps of 256 ns")
-# ... in results of before it had PREEMPT_RCU.
+# ... and one that is built without PREEMPT_RCU.
 _COUNTS_NOTHING = "what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)"
 # What windows of a fifth of a second cannot show.
 _TIMES_LEAVES_OUT = ("limbo, and when memory comes back: a window is too short",)
