@@ -32,9 +32,8 @@ def main() -> int:
         out.result(not wrong, f"{one.test.name}: {one.verdict}", "\n".join(wrong))
     table = runs.table(decided)
     out.result(f"\n\n{table}\n\n" in TRUST.read_text(encoding="utf-8"), f"{TRUST.relative_to(repo.ROOT)} has the table", table)
-    files, exempt = coverage.sources(), coverage.exemptions(coverage.EXEMPT.read_text(encoding="utf-8"))
-    wrong = [*coverage.wrong(tests, files, exempt), *coverage.wrong_bugs(tests, files, exempt)]
-    out.result(not wrong, coverage.counted(tests, files), "\n".join(wrong))
+    wrong, said = coverage.judged(tests)
+    out.result(not wrong, said, "\n".join(wrong))
     return 1 if out.count.failed else 0
 
 

@@ -24,9 +24,9 @@ def main(args: argparse.Namespace) -> int:
                 print(f"\n{runs.title(test, variant)}:\n  cd {shlex.quote(str(decides.folder))} && "
                       f"{shlex.join(decides.words(runs.file(test, variant)))}")
     else:
-        files, exempt = coverage.sources(), coverage.exemptions(coverage.EXEMPT.read_text(encoding="utf-8"))
-        wrong += [*coverage.wrong(tests, files, exempt), *coverage.wrong_bugs(tests, files, exempt)]
-        print(f"\n{coverage.counted(tests, files)}")
+        uncovered, said = coverage.judged(tests)
+        wrong += uncovered
+        print(f"\n{said}")
     for line in wrong:
         print(f"folioscale: {line}", file=sys.stderr)
     return EXIT_STATUS[FAIL if wrong else PASS]

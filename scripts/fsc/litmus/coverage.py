@@ -3,7 +3,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -165,3 +165,9 @@ def wrong_bugs(tests: Iterable[Test], files: dict[str, str], exempt: list[Exempt
     return [*(f"busted={name}: in no litmus test, and {EXEMPT.name} gives no reason" for name in sorted(known - shown - excused)),
             *(f"busted={name}: there is no such negative control" for name in sorted((shown | excused) - known)),
             *(f"busted={name}: a litmus test has it, and {EXEMPT.name} says that none does" for name in sorted(shown & excused))]
+
+
+def judged(tests: Sequence[Test]) -> tuple[list[str], str]:
+    """Of the tree: what is wrong, a line each, and how much is covered."""
+    files, exempt = sources(), exemptions(EXEMPT.read_text(encoding="utf-8"))
+    return [*wrong(tests, files, exempt), *wrong_bugs(tests, files, exempt)], counted(tests, files)
