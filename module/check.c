@@ -283,6 +283,11 @@ int fsc_run_check_config(struct fsc_run *run)
 		pr_err("nr_mappings=%u: allowed: powers of two\n", config->nr_mappings);
 		return -EINVAL;
 	}
+	if (run->orders.max && !IS_ENABLED(CONFIG_XARRAY_MULTI)) {
+		pr_err("order=%s: allowed: 0 on a kernel without CONFIG_XARRAY_MULTI, whose page cache has no large folios\n",
+		       config->order);
+		return -EINVAL;
+	}
 	if (config->touch_bytes > PAGE_SIZE << run->orders.min) {
 		pr_err("touch_bytes=%u: allowed: up to %lu with order=%s\n", config->touch_bytes,
 		       PAGE_SIZE << run->orders.min, config->order);
@@ -308,8 +313,10 @@ int fsc_run_check_config(struct fsc_run *run)
 static u64 populated_bytes(const struct fsc_run *run)
 {
 	u64 pages = fsc_orders_pages(&run->orders, run->config.nr_folios);
+	/* What has more indices than a node of an xarray has slots is in the node above. */
+	u64 slots = run->config.nr_folios * (u64)min(1UL << run->index_shift, XA_CHUNK_SIZE);
 
-	return pages * PAGE_SIZE + run->config.nr_folios * 2 * sizeof(void *) +
+	return pages * PAGE_SIZE + slots * 2 * sizeof(void *) +
 	       (run->loops->protocol->own_descriptor ?
 		run->config.nr_folios * sizeof(struct fsc_folio) +
 		fsc_memdesc_bytes(&run->frames) : 0);

@@ -10,12 +10,12 @@
 
 static unsigned long nr_pmds(const struct fsc_run *run)
 {
-	return DIV_ROUND_UP((unsigned long)run->nr_keys << fsc_mm_shift(run), FSC_PTES);
+	return DIV_ROUND_UP((unsigned long)run->nr_keys << run->index_shift, FSC_PTES);
 }
 
 static struct fsc_pmd *pmd_of(const struct fsc_run *run, struct fsc_mm *mm, u32 key)
 {
-	return &mm->pmds[((unsigned long)key << fsc_mm_shift(run)) / FSC_PTES];
+	return &mm->pmds[((unsigned long)key << run->index_shift) / FSC_PTES];
 }
 
 /* First pte of a key. The largest folio has 512 pages, so a key's ptes are in one table. */
@@ -23,7 +23,7 @@ static unsigned long *pte_of(const struct fsc_run *run, struct fsc_mm *mm, u32 k
 {
 	unsigned long table = READ_ONCE(pmd_of(run, mm, key)->entry) & ~FSC_PRESENT;
 
-	return (unsigned long *)table + ((unsigned long)key << fsc_mm_shift(run)) % FSC_PTES;
+	return (unsigned long *)table + ((unsigned long)key << run->index_shift) % FSC_PTES;
 }
 
 /**

@@ -113,11 +113,12 @@ int fsc_run_set_up(struct fsc_run *run)
 	run->page_bytes = PAGE_SIZE << run->orders.max;
 	run->nr_keys = run->config.nr_folios + run->config.nr_freers * run->config.reuse_distance;
 	run->mapping_shift = ilog2(run->config.nr_mappings);
+	run->index_shift = run->orders.max;
+	run->use_pages = 1U << get_order(run->config.touch_bytes);
 	run->general = run->config.gap_ns || run->config.hold_ns ||
 		       run->config.touch_bytes >= FSC_LINE_BYTES + sizeof(u64) ||
-		       run->config.lookups_per_section > 1 || run->orders.nr > 1 ||
+		       run->config.lookups_per_section > 1 || run->orders.max ||
 		       run->config.nr_mappings > 1 ||
-		       (fsc_paths[run->config.path]->maps_pages && run->orders.max) ||
 		       run->config.popularity == FSC_ZIPF ||
 		       run->config.pin == FSC_PIN_PIN || run->config.mark;
 	run->cookie = get_random_u64() >> FSC_FREED_TIME_BITS | 1;
@@ -191,7 +192,8 @@ void fsc_run_depopulate(struct fsc_run *run)
 
 	for (i = 0; i < run->config.nr_mappings; i++) {
 		xa_for_each(&run->mappings[i].pages, index, folio) {
-			run->loops->drop(run->main_thread, index << run->mapping_shift | i);
+			run->loops->drop(run->main_thread,
+					 index >> run->index_shift << run->mapping_shift | i);
 			cond_resched();
 		}
 	}

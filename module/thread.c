@@ -269,6 +269,7 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	t->nr_keys = config->popularity == FSC_HOT && role == FSC_READER ? 1 : run->nr_keys;
 	t->mapping_mask = config->nr_mappings - 1;
 	t->mapping_shift = run->mapping_shift;
+	t->index_shift = run->index_shift;
 	t->gap_ns = config->gap_ns;
 	t->batch = 1;
 	t->batch_max = 1;

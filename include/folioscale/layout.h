@@ -22,26 +22,89 @@
 #include <folioscale/memdesc.h>
 #include <folioscale/protocol.h>
 #include <folioscale/run.h>
+#include <folioscale/stamp.h>
 
 /**
- * fsc_folio_matches - is this the folio that was looked up?
+ * fsc_index_of - the first index of a key
+ * @t: the calling thread
+ * @key: the key
+ *
+ * Return: The index in the key's mapping.
+ */
+static __always_inline u64 fsc_index_of(const struct fsc_thread *t, u32 key)
+{
+	return (u64)(key >> t->mapping_shift) << t->index_shift;
+}
+
+/**
+ * fsc_folio_has - is this the folio that was looked up?
  * @proto: the protocol
  * @folio: what the slot held
- * @mapping: the mapping that was looked up
- * @index: the index in it
- * @key: mapping and index in one, which is all that struct folio has
+ * @slot: what was looked up
+ * @page: which page of the folio that is; 0 if it is not the folio
+ * @general: it may have more than one page
+ *
+ * After include/linux/pagemap.h:folio_contains. Struct folio has the key for its index.
  *
  * Return: true if it is.
  */
-static __always_inline bool fsc_folio_matches(const struct fsc_protocol *proto, const void *folio,
-					      const struct fsc_mapping *mapping, u64 index, u64 key)
+static __always_inline bool fsc_folio_has(const struct fsc_protocol *proto, const void *folio,
+					  struct fsc_slot slot, unsigned long *page, bool general)
 {
 	const struct fsc_folio *own = folio;
 	const struct folio *overlay = folio;
+	unsigned long at = slot.at;
+	bool has;
 
-	if (proto->own_descriptor)
-		return READ_ONCE(own->mapping) == mapping && READ_ONCE(own->index) == index;
-	return READ_ONCE(overlay->index) == key;
+	if (!proto->own_descriptor) {
+		has = READ_ONCE(overlay->index) == slot.key;
+	} else if (general) {
+		at = slot.index - READ_ONCE(own->index);
+		has = READ_ONCE(own->mapping) == slot.mapping &&
+		      at < 1UL << READ_ONCE(own->order);
+	} else {
+		has = READ_ONCE(own->mapping) == slot.mapping &&
+		      READ_ONCE(own->index) == slot.index;
+	}
+	*page = has ? at : 0;
+	return has;
+}
+
+/**
+ * fsc_stamps_write - write all stamps of a folio
+ * @run: the run
+ * @pfn: the folio's first frame
+ * @order: log2 of its pages
+ * @key: its key, or the complement of that
+ * @generation: its generation, or %FSC_POISON_GENERATION
+ * @freed: as fsc_stamp_write()
+ *
+ * Context: As fsc_stamp_write().
+ */
+static __always_inline void fsc_stamps_write(const struct fsc_run *run, unsigned long pfn,
+					     unsigned int order, u64 key, u64 generation,
+					     u64 freed)
+{
+	unsigned long page;
+
+	for (page = 0; page < 1UL << order; page += run->use_pages)
+		fsc_stamp_write(fsc_stamp_of(pfn + page), key, generation, freed,
+				run->config.touch_bytes);
+}
+
+/**
+ * fsc_stamp_at - the stamp that a use of a page reads
+ * @run: the run
+ * @pfn: the folio's first frame
+ * @page: a page of the folio, from 0
+ *
+ * Return: The stamp of that page, or of the first of those that a use reads with it.
+ */
+static __always_inline const struct fsc_stamp *fsc_stamp_at(const struct fsc_run *run,
+							     unsigned long pfn,
+							     unsigned long page)
+{
+	return fsc_stamp_of(pfn + (page & -(unsigned long)run->use_pages));
 }
 
 /**
@@ -53,7 +116,7 @@ static __always_inline bool fsc_folio_matches(const struct fsc_protocol *proto, 
  */
 static __always_inline u64 fsc_desc_key(const struct fsc_run *run, const struct fsc_folio *folio)
 {
-	return (u64)READ_ONCE(folio->index) << run->mapping_shift |
+	return (u64)READ_ONCE(folio->index) >> run->index_shift << run->mapping_shift |
 	       (READ_ONCE(folio->mapping) - run->mappings);
 }
 
@@ -73,7 +136,7 @@ static __always_inline u64 fsc_folio_key(const struct fsc_protocol *proto,
 }
 
 /**
- * fsc_folio_sole_key - the key of a folio when there is only one mapping
+ * fsc_folio_sole_key - the key of a folio of one page when there is only one mapping
  * @proto: the protocol
  * @mapping: that mapping
  * @folio: the folio

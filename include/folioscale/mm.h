@@ -2,7 +2,7 @@
 /*
  * Address spaces for the gup path: two levels of tables that map the folios.
  *
- * The addresses of key k start at page k << fsc_mm_shift(), and are as many as
+ * The addresses of key k start at page k << run->index_shift, and are as many as
  * the largest folio has pages. A pte maps one page of a folio. It is the
  * frame's address with FSC_PRESENT set; a pmd is the address of a page of 512
  * ptes with FSC_PRESENT set. A table whose last key is gone is removed from its
@@ -46,11 +46,6 @@ struct fsc_mm {
 static inline struct fsc_mm *fsc_mms_of(const struct fsc_run *run)
 {
 	return run->path_data;
-}
-
-static __always_inline unsigned int fsc_mm_shift(const struct fsc_run *run)
-{
-	return run->orders.max;
 }
 
 int fsc_mms_create(struct fsc_run *run);

@@ -25,11 +25,18 @@ struct fsc_mapping;
 struct fsc_run;
 struct fsc_thread;
 
-/* A key and where it is; computed once per lookup. */
+/**
+ * struct fsc_slot - what is looked up; computed once per lookup
+ * @mapping: the mapping of the key
+ * @index: one of the key's indices in @mapping
+ * @key: the key
+ * @at: which of them, from 0
+ */
 struct fsc_slot {
 	struct fsc_mapping *mapping;
 	u64 index;
 	u64 key;
+	unsigned int at;
 };
 
 /**
@@ -147,8 +154,8 @@ struct fsc_protocol {
 /**
  * struct fsc_loops - the code of one (path, protocol)
  * @protocol: traits, for run-time checks
- * @read: @n sections of one lookup each: no delays, one cache line, uniform keys, one mapping;
- *	folios of one page if the path maps pages
+ * @read: @n sections of one lookup each: no delays, one cache line, uniform keys, one mapping,
+ *	folios of one page
  * @read_general: @n sections as configured, or until @deadline, at least one
  * @stall: one lookup; the thread stays in its section for gap_ns
  * @turn: turn over @n folios, or until @deadline; returns how many
@@ -175,7 +182,6 @@ struct fsc_loops {
  * @gap_max_ns: longest time that a section may spend in gap_ns
  * @falls_back: lookups fall back to the mapping's lock
  * @pins: lookups may return pins
- * @maps_pages: lookups are of pages of folios
  * @walks: lookups are of frames, not of keys
  * @refuses: why the path does not support a protocol; NULL if it does
  * @bytes: memory that @set_up and populating take besides folios and slots
@@ -191,7 +197,6 @@ struct fsc_path {
 	u64 gap_max_ns;
 	bool falls_back;
 	bool pins;
-	bool maps_pages;
 	bool walks;
 	const char *(*refuses)(const struct fsc_protocol *protocol);
 	u64 (*bytes)(const struct fsc_run *run);

@@ -85,7 +85,9 @@ struct fsc_pool {
  * @mappings: config.nr_mappings of them
  * @zipf: alias table, NULL for uniform keys
  * @nr_keys: number of keys: one for each folio, plus the vacated ones
- * @mapping_shift: log2 of config.nr_mappings: key -> index
+ * @mapping_shift: log2 of config.nr_mappings: a key without these bits is its number in a mapping
+ * @index_shift: log2 of the indices of a key, as many as the largest folio has pages
+ * @use_pages: pages that a use reads of; a power of two. So many pages have one stamp
  * @page_bytes: bytes of a folio, of the largest if they differ
  * @general: the loop with gap, hold, sections and skewed keys is needed
  * @phase: written by the controller; release, pairs with the acquire in fsc_phase_read()
@@ -145,6 +147,8 @@ struct fsc_run {
 	struct fsc_zipf_cell *zipf;
 	u32 nr_keys;
 	unsigned int mapping_shift;
+	unsigned int index_shift;
+	unsigned int use_pages;
 	u64 page_bytes;
 	bool general;
 	enum fsc_phase phase ____cacheline_aligned_in_smp;

@@ -3,9 +3,10 @@
  * The stamp in a folio's memory, and the word that records when a descriptor
  * was freed.
  *
- * A stamp is at the start of the folio from its allocation on. It is poisoned
- * when the memory goes back to the page allocator. Every further cache line
- * below touch_bytes begins with the generation.
+ * A stamp is at the start of the folio from its allocation on, and of each page
+ * of it where a use begins (fsc_stamp_at()). It is poisoned when the memory goes
+ * back to the page allocator. Every further cache line below touch_bytes begins
+ * with the generation.
  */
 #ifndef FOLIOSCALE_STAMP_H
 #define FOLIOSCALE_STAMP_H

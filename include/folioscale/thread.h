@@ -52,7 +52,8 @@ struct fsc_edge {
  * @zipf: the run's alias table; NULL for uniform keys
  * @nr_keys: number of keys to draw from
  * @mapping_mask: key & mask is the number of the mapping
- * @mapping_shift: key >> shift is the index
+ * @mapping_shift: key >> shift is its number in the mapping
+ * @index_shift: that number << shift is its first index
  * @gap_ns: config.gap_ns, or the length of a stall for one lookup
  * @stalling: @gap_ns is a stall's
  * @protocol_data: the protocol's data for the thread
@@ -90,6 +91,7 @@ struct fsc_thread {
 	u32 nr_keys;
 	u32 mapping_mask;
 	unsigned int mapping_shift;
+	unsigned int index_shift;
 	unsigned int gap_ns;
 	bool stalling;
 	void *protocol_data;

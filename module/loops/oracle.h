@@ -71,7 +71,7 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 				    const void *folio, struct fsc_slot slot, u64 latched,
 				    bool general)
 {
-	unsigned long pfn;
+	unsigned long pfn, page;
 	u64 word, generation;
 
 	fsc_order_after_recheck();
@@ -80,14 +80,15 @@ static __always_inline void fsc_use(struct fsc_thread *t, const struct fsc_proto
 	pfn = fsc_folio_pfn(proto, folio);
 	if (general)
 		fsc_check_latched(t, slot.key, latched, generation);
-	if (unlikely(!fsc_folio_matches(proto, folio, slot.mapping, slot.index, slot.key)))
+	if (unlikely(!fsc_folio_has(proto, folio, slot, &page, general)))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
 				     fsc_folio_key(proto, t->run, folio));
 	if (proto->bug.name && unlikely(!pfn_valid(pfn))) {
 		fsc_violation_record(t, FSC_BAD_PFN, slot.key, generation, 0, pfn);
 		return;
 	}
-	fsc_check_stamp(t, fsc_stamp_of(pfn), slot.key, generation, general);
+	fsc_check_stamp(t, general ? fsc_stamp_at(t->run, pfn, page) : fsc_stamp_of(pfn), slot.key,
+			generation, general);
 	/* The folio left its slot while we held it: legal, but counted. */
 	if (unlikely(word & FSC_GENERATION_GONE))
 		fsc_count(&t->counters, FSC_STALE_HELD);

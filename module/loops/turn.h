@@ -235,7 +235,7 @@ static __always_inline unsigned int fsc_migrate(struct fsc_thread *t, struct fsc
 	void *new, *old;
 
 	/* It is looked for again under the lock. */
-	if (!xa_load(&t->mappings[key & t->mapping_mask].pages, key >> t->mapping_shift)) {
+	if (!xa_load(&t->mappings[key & t->mapping_mask].pages, fsc_index_of(t, key))) {
 		fsc_count(&t->counters, FSC_VICTIM_MISSING);
 		return 0;
 	}

@@ -58,6 +58,7 @@ static __always_inline bool gup_is_folio(const void *fallback)
  * @fallback: NULL if the walk did not fall back; else %GUP_FELL_BACK, or a folio to free
  *	because its last reference was ours
  * @key: the key
+ * @at: the page of its folio, from fsc_draw_at()
  * @pinned: @folio has a pin
  * @rechecked: it fell back with a reference, and tracing needs the key of that folio
  * @why: counter for why it fell back
@@ -67,6 +68,7 @@ struct gup_found {
 	u64 latched;
 	void *fallback;
 	u32 key;
+	u16 at;
 	bool pinned;
 	bool rechecked;
 	u8 why;
@@ -140,22 +142,12 @@ static __always_inline unsigned long gup_entry_again(const unsigned long *entry)
 	return READ_ONCE(*entry);
 }
 
-/* Choose a page of the folio by the stream's low bits; keys come from the high ones. */
-static __always_inline unsigned long gup_page(const struct fsc_thread *t,
-					      const struct fsc_draw *draw, u32 key)
+/* Interrupts off. Only the key of @found is set, and its page. */
+static __always_inline void gup_walk(struct fsc_thread *t, const struct fsc_protocol *proto,
+				     struct gup_found *found, bool general)
 {
-	unsigned int order = fsc_order_of(&t->run->orders, key);
-
-	return ((unsigned long)key << fsc_mm_shift(t->run)) +
-	       (draw->stream.state & ((1UL << order) - 1));
-}
-
-/* Interrupts off. Only the key of @found is set. */
-static __always_inline void gup_walk(struct fsc_thread *t, struct fsc_draw *draw,
-				     const struct fsc_protocol *proto, struct gup_found *found,
-				     bool general)
-{
-	unsigned long page = general ? gup_page(t, draw, found->key) : found->key;
+	unsigned long page = general ? ((unsigned long)found->key << t->index_shift) + found->at :
+				       found->key;
 	const struct fsc_mm *mm = t->path_data;
 	const struct fsc_pmd *pmdp = &mm->pmds[page / FSC_PTES];
 	unsigned long *ptep, pmd, pte, word;
@@ -253,9 +245,9 @@ static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_d
 	unsigned long flags;
 
 	if (proto->reader.locked)
-		return gup_finish(t, proto, fsc_slot_of(t, key, false), &found, false);
+		return gup_finish(t, proto, fsc_slot_of(t, key, 0, false), &found, false);
 	local_irq_save(flags);
-	gup_walk(t, draw, proto, &found, false);
+	gup_walk(t, proto, &found, false);
 	/*
 	 * Branch before interrupts are on: otherwise both branches would share the code
 	 * after that. Compute the slot only where it is needed: the walk has no register to
@@ -267,12 +259,12 @@ static __always_inline bool gup_section_plain(struct fsc_thread *t, struct fsc_d
 		/* As in gup_fall_back(). */
 		OPTIMIZER_HIDE_VAR(folio);
 		local_irq_restore(flags);
-		fsc_use(t, proto, folio, fsc_slot_of(t, key, false), 0, false);
+		fsc_use(t, proto, folio, fsc_slot_of(t, key, 0, false), 0, false);
 		fsc_reader_put(t, proto, folio);
 		return false;
 	}
 	local_irq_restore(flags);
-	return gup_finish(t, proto, fsc_slot_of(t, key, false), &found, false);
+	return gup_finish(t, proto, fsc_slot_of(t, key, 0, false), &found, false);
 }
 
 static __always_inline unsigned int gup_section_general(struct fsc_thread *t,
@@ -284,16 +276,20 @@ static __always_inline unsigned int gup_section_general(struct fsc_thread *t,
 	unsigned int misses = 0, i;
 	unsigned long flags;
 
-	for (i = 0; i < n; i++)
-		found[i] = (struct gup_found) { .key = fsc_draw_key(draw, true) };
+	for (i = 0; i < n; i++) {
+		u32 key = fsc_draw_key(draw, true);
+
+		found[i] = (struct gup_found) { .key = key, .at = fsc_draw_at(t, draw, key) };
+	}
 	if (!proto->reader.locked) {
 		local_irq_save(flags);
 		for (i = 0; i < n; i++)
-			gup_walk(t, draw, proto, &found[i], true);
+			gup_walk(t, proto, &found[i], true);
 		local_irq_restore(flags);
 	}
 	for (i = 0; i < n; i++)
-		misses += gup_finish(t, proto, fsc_slot_of(t, found[i].key, true), &found[i], true);
+		misses += gup_finish(t, proto, fsc_slot_of(t, found[i].key, found[i].at, true),
+				     &found[i], true);
 	return misses;
 }
 
@@ -341,7 +337,6 @@ const struct fsc_path fsc_path_gup = {
 	.gap_max_ns	= FSC_IRQS_OFF_MAX_NS,
 	.falls_back	= true,
 	.pins		= true,
-	.maps_pages	= true,
 	.refuses	= gup_refuses,
 	.set_up		= fsc_mms_create,
 	.tear_down	= fsc_mms_destroy,

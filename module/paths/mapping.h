@@ -90,7 +90,7 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 {
 	const struct fsc_config *config = &t->run->config;
 	struct fsc_mapping *mapping = &t->mappings[key & t->mapping_mask];
-	XA_STATE(xas, &mapping->pages, key >> t->mapping_shift);
+	XA_STATE(xas, &mapping->pages, fsc_index_of(t, key));
 	unsigned int order;
 	void *folio;
 
@@ -117,6 +117,8 @@ static __always_inline void *fsc_mapping_remove(struct fsc_thread *t,
 		goto out;
 	}
 	fsc_folio_mark_removed(proto, folio);
+	if (order)
+		xas_set_order(&xas, fsc_index_of(t, key), order);
 	if (proto->reader.copies)
 		write_seqcount_begin(&mapping->delete_seq);
 	xas_store(&xas, NULL);
@@ -142,7 +144,7 @@ static __always_inline bool fsc_mapping_refreeze(struct fsc_thread *t,
 	void *folio;
 
 	fsc_lock_mapping(pages);
-	folio = xa_load(pages, key >> t->mapping_shift);
+	folio = xa_load(pages, fsc_index_of(t, key));
 	if (!folio) {
 		fsc_count(&t->counters, FSC_VICTIM_MISSING);
 		goto out;
@@ -172,7 +174,7 @@ static __always_inline void *fsc_mapping_migrate(struct fsc_thread *t,
 						 void *new, const struct fsc_tables *tables)
 {
 	struct fsc_mapping *mapping = &t->mappings[key & t->mapping_mask];
-	XA_STATE(xas, &mapping->pages, key >> t->mapping_shift);
+	XA_STATE(xas, &mapping->pages, fsc_index_of(t, key));
 	void *folio, *mapped = new;
 
 	fsc_lock_mapping(xas.xa);
@@ -191,7 +193,10 @@ static __always_inline void *fsc_mapping_migrate(struct fsc_thread *t,
 		fsc_folio_mark_removed(proto, folio);
 		if (proto->reader.copies)
 			write_seqcount_begin(&mapping->delete_seq);
-		/* An entry is replaced by another: that needs no memory. */
+		/*
+		 * An entry is replaced by another: that needs no memory. Its other indices refer to
+		 * the first.
+		 */
 		xas_store(&xas, new);
 		if (proto->reader.copies)
 			write_seqcount_end(&mapping->delete_seq);
@@ -208,7 +213,8 @@ static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 					       const struct fsc_protocol *proto, void *folio,
 					       u32 key, const struct fsc_tables *tables)
 {
-	XA_STATE(xas, &t->mappings[key & t->mapping_mask].pages, key >> t->mapping_shift);
+	const unsigned int order = fsc_folio_order(proto, folio);
+	XA_STATE_ORDER(xas, &t->mappings[key & t->mapping_mask].pages, fsc_index_of(t, key), order);
 	int err = tables->prepare ? tables->prepare(t, key) : 0;
 
 	if (err)
@@ -217,8 +223,7 @@ static __always_inline int fsc_mapping_publish(struct fsc_thread *t,
 		fsc_lock_mapping(xas.xa);
 		xas_store(&xas, folio);
 		if (tables->map && !xas_error(&xas))
-			tables->map(t, fsc_folio_pfn(proto, folio),
-				    fsc_folio_order(proto, folio), key);
+			tables->map(t, fsc_folio_pfn(proto, folio), order, key);
 		fsc_unlock_mapping(xas.xa);
 	} while (xas_nomem(&xas, FSC_GFP));
 	err = xas_error(&xas);

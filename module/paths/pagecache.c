@@ -104,9 +104,9 @@ struct pagecache_found {
 
 /* One lookup. Return: true if it missed. A folio without reference has already been used. */
 static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct fsc_protocol *proto,
-					     u32 key, struct pagecache_found *found, bool general)
+					     struct fsc_slot slot, struct pagecache_found *found,
+					     bool general)
 {
-	struct fsc_slot slot = fsc_slot_of(t, key, general);
 	void *folio;
 
 	found->folio = NULL;
@@ -136,15 +136,15 @@ static __always_inline bool pagecache_lookup(struct fsc_thread *t, const struct 
 static __always_inline bool pagecache_section_plain(struct fsc_thread *t, struct fsc_draw *draw,
 						    const struct fsc_protocol *proto)
 {
-	u32 key = fsc_draw_key(draw, false);
+	struct fsc_slot slot = fsc_slot_of(t, fsc_draw_key(draw, false), 0, false);
 	struct pagecache_found found;
 	bool missed;
 
 	if (proto->reader.locked) {
-		missed = pagecache_lookup(t, proto, key, &found, false);
+		missed = pagecache_lookup(t, proto, slot, &found, false);
 	} else {
 		rcu_read_lock();
-		missed = pagecache_lookup(t, proto, key, &found, false);
+		missed = pagecache_lookup(t, proto, slot, &found, false);
 		rcu_read_unlock();
 	}
 	if (proto->reader.refcounted && found.folio) {
@@ -163,7 +163,10 @@ static __always_inline unsigned int pagecache_lookups(struct fsc_thread *t, stru
 	unsigned int misses = 0;
 
 	while (n--) {
-		misses += pagecache_lookup(t, proto, fsc_draw_key(draw, true), &found[*nr], true);
+		u32 key = fsc_draw_key(draw, true);
+		struct fsc_slot slot = fsc_slot_of(t, key, fsc_draw_at(t, draw, key), true);
+
+		misses += pagecache_lookup(t, proto, slot, &found[*nr], true);
 		*nr += !!found[*nr].folio;
 	}
 	return misses;

@@ -42,7 +42,7 @@ static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_proto
 				    bool general)
 {
 	u64 word, generation;
-	unsigned long pfn;
+	unsigned long pfn, page;
 
 	/* On this path it also pairs with the smp_wmb() in fsc_memdesc_publish(). */
 	fsc_order_after_recheck();
@@ -51,13 +51,16 @@ static __always_inline void pfn_use(struct fsc_thread *t, const struct fsc_proto
 	pfn = fsc_folio_pfn(proto, folio);
 	if (general)
 		fsc_check_latched(t, frame, latched, generation);
-	if (unlikely(frame - pfn >= 1UL << fsc_folio_order(proto, folio)))
+	page = frame - pfn;
+	if (unlikely(page >= 1UL << fsc_folio_order(proto, folio))) {
 		fsc_violation_record(t, FSC_BAD_IDENTITY, frame, generation, frame, pfn);
+		page = 0;
+	}
 	if (proto->bug.name && unlikely(!pfn_valid(pfn))) {
 		fsc_violation_record(t, FSC_BAD_PFN, frame, generation, 0, pfn);
 		return;
 	}
-	fsc_check_stamp(t, fsc_stamp_of(pfn),
+	fsc_check_stamp(t, general ? fsc_stamp_at(t->run, pfn, page) : fsc_stamp_of(pfn),
 			general ? fsc_folio_key(proto, t->run, folio) :
 				  fsc_folio_sole_key(proto, t->mappings, folio),
 			generation, general);

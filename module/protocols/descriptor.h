@@ -28,8 +28,8 @@ static inline void fsc_desc_words_clear(struct fsc_run *run, const struct fsc_fo
 static inline void fsc_desc_poison(struct fsc_run *run, const struct fsc_folio *folio)
 {
 	if (run->config.poison)
-		fsc_stamp_write(fsc_stamp_of(folio->pfn), ~fsc_desc_key(run, folio),
-				FSC_POISON_GENERATION, folio->freed, run->config.touch_bytes);
+		fsc_stamps_write(run, folio->pfn, folio->order, ~fsc_desc_key(run, folio),
+				 FSC_POISON_GENERATION, folio->freed);
 }
 
 /* Poison a folio's memory and free it; its frames may be reused from here on. */
@@ -143,7 +143,7 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 				     bool timed)
 {
 	struct fsc_mapping *mapping = &t->mappings[key & t->mapping_mask];
-	u64 index = key >> t->mapping_shift;
+	u64 index = fsc_index_of(t, key);
 	struct fsc_folio *folio = p;
 
 	fsc_note_reuse(t, key, folio->freed, folio->mapping == mapping && folio->index == index);
@@ -154,7 +154,7 @@ static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64
 	WRITE_ONCE(folio->freed, 0);
 	atomic_set(&folio->mapcount, 0);
 	atomic_set(&folio->pincount, 0);
-	fsc_stamp_write(fsc_stamp_of(folio->pfn), key, generation, 0, t->run->config.touch_bytes);
+	fsc_stamps_write(t->run, folio->pfn, folio->order, key, generation, 0);
 }
 
 /*

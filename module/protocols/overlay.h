@@ -80,7 +80,7 @@ static inline void fsc_overlay_identify(struct fsc_thread *t, void *p, u64 key, 
 	/* A free leaves nothing in struct page, but the poison stays in the memory. */
 	fsc_note_reuse(t, key, READ_ONCE(stamp->freed), ~READ_ONCE(stamp->key) == key);
 	WRITE_ONCE(folio->index, key);
-	fsc_stamp_write(stamp, key, generation, 0, t->run->config.touch_bytes);
+	fsc_stamps_write(t->run, folio_pfn(folio), folio_order(folio), key, generation, 0);
 	/*
 	 * From here on walkers take the page for a file folio. Pairs with the acquire of their
 	 * tryget, before which they have read this.
@@ -98,9 +98,8 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 		if (tracepoint_enabled(fsc_folio_free))
 			fsc_trace_free(t, folio->index, folio_pfn(folio), order, 0, 0);
 		if (run->config.poison)
-			fsc_stamp_write(fsc_stamp_of(folio_pfn(folio)), ~(u64)folio->index,
-					FSC_POISON_GENERATION, fsc_freed_now(run, timed),
-					run->config.touch_bytes);
+			fsc_stamps_write(run, folio_pfn(folio), order, ~(u64)folio->index,
+					 FSC_POISON_GENERATION, fsc_freed_now(run, timed));
 		/* Nobody else clears it in a page that is no head any more. */
 		WRITE_ONCE(folio->private, NULL);
 		if (t->batch_max > 1) {

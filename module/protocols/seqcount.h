@@ -43,12 +43,16 @@
 
 enum fsc_copied { FSC_COPIED, FSC_COPY_ABSENT, FSC_COPY_FALL_BACK };
 
-/* What a reader has read from a folio; not valid until the sequence is rechecked. */
+/*
+ * What a reader has read from a folio; not valid until the sequence is rechecked.
+ * @at: the page that was looked up; 0 if it is none of the folio's
+ */
 struct fsc_seq_view {
 	const struct fsc_mapping *mapping;
 	u64 index;
 	u64 generation;
 	unsigned long pfn;
+	unsigned long at;
 };
 
 static __always_inline void fsc_seq_judge(struct fsc_thread *t, const struct fsc_seq_view *view,
@@ -56,9 +60,9 @@ static __always_inline void fsc_seq_judge(struct fsc_thread *t, const struct fsc
 {
 	u64 generation = view->generation & ~FSC_GENERATION_GONE;
 
-	if (unlikely(view->mapping != slot.mapping || view->index != slot.index))
+	if (unlikely(view->mapping != slot.mapping || view->index + view->at != slot.index))
 		fsc_violation_record(t, FSC_BAD_IDENTITY, slot.key, generation, slot.key,
-				     view->index << t->mapping_shift |
+				     view->index >> t->index_shift << t->mapping_shift |
 				     (view->mapping - t->mappings));
 	fsc_check_stamp(t, t->protocol_data, slot.key, generation, general);
 }
@@ -96,7 +100,13 @@ enum fsc_copied fsc_seq_read_copied(struct fsc_thread *t, const struct fsc_proto
 			.generation = READ_ONCE(folio->generation),
 			.pfn = READ_ONCE(folio->pfn),
 		};
-		if (unlikely(copy_from_kernel_nofault(t->protocol_data,
+		if (general) {
+			view.at = slot.index - view.index;
+			if (view.at >= 1UL << READ_ONCE(folio->order))
+				view.at = 0;
+		}
+		if (unlikely(copy_from_kernel_nofault(t->protocol_data, general ?
+						      fsc_stamp_at(t->run, view.pfn, view.at) :
 						      fsc_stamp_of(view.pfn), bytes)))
 			goto again;
 		if (proto->bug.skips_recheck ||

@@ -29,6 +29,8 @@ pagecache|turnovers > 1000 && seq_retries > 0|seqcount churn=migrate nr_folios=1
 pagecache gup|turnovers > 1000|locked churn=migrate nr_folios=16
 pagecache|turnovers > 1000|hazptr churn=migrate nr_folios=16
 pagecache gup pfn|freed_pages > frees * 2 && turnovers > 200|typesafe order=0:8,2:4,9:1 nr_folios=64
+pagecache|freed_pages > frees * 2 && seq_retries > 0|seqcount order=0:8,2:4,9:1 nr_folios=64 nr_mappings=4
+pagecache gup|freed_pages > frees * 2 && turnovers > 200|overlay order=0:8,2:4,7:1 nr_folios=64 churn=migrate nr_mappings=4 touch_bytes=256
 pfn|trygets_avoided > trygets|rcu_desc order=0:8,2:4,9:1 nr_folios=64 passes=2
 pfn|trygets_avoided == 0 && trygets > hits|overlay order=0:8,2:4,9:1 nr_folios=64 passes=1
 pfn|other_turnovers > 100 && hugetlb_seen > 0|typesafe mix=60:20:10:5:5
@@ -83,7 +85,7 @@ axis() { # PATH EXPRESSION PROTOCOL NAME=VALUE...
 		expect counters allocs 0
 		expect counters frees 0
 		;;
-	*pin=pin* | *order=*:* | *gap_ns* | *hold_ns*) expect resolved reader_loop general ;;
+	*pin=pin* | *order=* | *gap_ns* | *hold_ns*) expect resolved reader_loop general ;;
 	*) expect resolved reader_loop plain ;;
 	esac
 	case "$*" in

@@ -38,6 +38,7 @@ matrix_point() { # PROTOCOL DEFERRAL REMOVAL ORDER
 # Each of these takes another branch of the loops.
 variants='
 nr_readers=2 nr_freers=0
+nr_readers=2 nr_freers=0 order=0:1,2:1,7:1 nr_folios=64
 nr_readers=2 nr_freers=2 reuse_distance=1
 popularity=zipf
 nr_mappings=4
@@ -70,7 +71,7 @@ variant() { # PROTOCOL NAME=VALUE...
 	*gp_probe*) sed -n 's/^ "gp": {"count": \([0-9]*\),.*/\1/p' "$JSON" | grep -qv '^0$' || fail "no grace period was probed" ;;
 	esac
 	case "$*" in
-	*nr_mappings* | *touch_bytes* | *gap_ns* | *zipf* | *section*) expect resolved reader_loop general ;;
+	*nr_mappings* | *touch_bytes* | *order* | *gap_ns* | *zipf* | *section*) expect resolved reader_loop general ;;
 	*) expect resolved reader_loop plain ;;
 	esac
 }

@@ -82,7 +82,7 @@ path_point() { # PATH PROTOCOL TRYGET REMOVAL ORDER
 	expect resolved page_bytes $((4096 << $5))
 	# On gup the plain loop is for folios of one page.
 	case $1.$5 in
-	gup.[1-9]) expect resolved reader_loop general ;;
+	*.[1-9]) expect resolved reader_loop general ;;
 	*) expect resolved reader_loop plain ;;
 	esac
 	case $2 in
