@@ -188,6 +188,18 @@ static int check_freers(const struct fsc_run *run)
 		       run->loops->protocol->bug.name);
 		return -EINVAL;
 	}
+	if (config->churn == FSC_CHURN_SPLIT && !run->loops->protocol->own_descriptor) {
+		pr_err("churn=split: allowed: without protocol=%s, whose compound pages only the kernel can take apart\n",
+		       run->loops->protocol->name);
+		return -EINVAL;
+	}
+	if (config->churn == FSC_CHURN_SPLIT &&
+	    (!run->orders.max || !run->loops->protocol->refs.freezes || config->burst > 1 ||
+	     config->touch_bytes > PAGE_SIZE || run->loops->protocol->bug.name)) {
+		pr_err("churn=split: allowed: with order=1 or more burst=1 touch_bytes=%lu or less, and without tryget=rcuref and busted\n",
+		       PAGE_SIZE);
+		return -EINVAL;
+	}
 	if (config->churn == FSC_CHURN_RECLAIM &&
 	    (config->removal != FSC_RECLAIM || config->nr_freers != 1)) {
 		pr_err("churn=reclaim: allowed: with removal=reclaim nr_freers=1\n");
@@ -204,7 +216,8 @@ static int check_freers(const struct fsc_run *run)
 	}
 	/* A freer that finds only folios of its own CPU would never be done. */
 	if (config->cross_cpu && (config->nr_freers < 2 || cpumask_weight(&run->freer_cpus) < 2 ||
-				  config->max_turnovers || keeps_slot)) {
+				  config->max_turnovers || keeps_slot ||
+				  config->churn == FSC_CHURN_SPLIT)) {
 		pr_err("cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace\n");
 		return -EINVAL;
 	}
@@ -342,6 +355,9 @@ int fsc_run_check_memory(const struct fsc_run *run)
 		   (config->popularity == FSC_ZIPF ? run->nr_keys * 24ULL : 0) +
 		   nr_threads * (u64)sizeof(struct fsc_thread) +
 		   config->nr_freers * (u64)config->burst * sizeof(u32) +
+		   (config->churn == FSC_CHURN_SPLIT ?
+		    config->nr_freers * (sizeof(struct fsc_folio) + sizeof(void *)) <<
+		    run->orders.max : 0) +
 		   (protocol->bytes ? protocol->bytes(run) : 0) +
 		   (path->bytes ? path->bytes(run) : 0);
 	u64 available = (u64)si_mem_available() << PAGE_SHIFT;

@@ -146,6 +146,7 @@ static const char *churn_name(unsigned int i)
 		[FSC_CHURN_REFREEZE]	= "refreeze",
 		[FSC_CHURN_RECLAIM]	= "reclaim",
 		[FSC_CHURN_MIGRATE]	= "migrate",
+		[FSC_CHURN_SPLIT]	= "split",
 	};
 
 	return i < ARRAY_SIZE(names) ? names[i] : NULL;

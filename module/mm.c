@@ -176,6 +176,26 @@ put_tables:
 }
 
 /**
+ * fsc_mms_share - let the tables for a key be put several times
+ * @t: the calling thread
+ * @key: a key whose tables are there
+ * @n: how many calls of fsc_mms_retire() more there will be
+ *
+ * Context: The lock of the key's mapping held.
+ */
+void fsc_mms_share(struct fsc_thread *t, u32 key, unsigned int n)
+{
+	struct fsc_mm *mms = fsc_mms_of(t->run);
+	unsigned int i;
+
+	for (i = 0; i < t->run->config.nr_mms; i++) {
+		spin_lock(&mms[i].lock);
+		pmd_of(t->run, &mms[i], key)->users += n;
+		spin_unlock(&mms[i].lock);
+	}
+}
+
+/**
  * fsc_mms_retire - put the tables for a key
  * @t: the calling thread
  * @key: an unmapped key
@@ -197,17 +217,19 @@ void fsc_mms_retire(struct fsc_thread *t, u32 key)
  * @pfn: the folio's first frame
  * @order: log2 of its pages
  * @key: a prepared key
+ * @at: its first page among those of @key
  *
  * Context: The lock of the key's mapping held.
  */
-void fsc_mms_map(struct fsc_run *run, unsigned long pfn, unsigned int order, u32 key)
+void fsc_mms_map(struct fsc_run *run, unsigned long pfn, unsigned int order, u32 key,
+		 unsigned int at)
 {
 	unsigned int i, j;
 
 	/* A walker that finds the pte finds the memdesc word; pairs with its dependent loads. */
 	smp_wmb();
 	for (i = 0; i < run->config.nr_mms; i++) {
-		unsigned long *pte = pte_of(run, &fsc_mms_of(run)[i], key);
+		unsigned long *pte = pte_of(run, &fsc_mms_of(run)[i], key) + at;
 
 		for (j = 0; j < 1U << order; j++)
 			WRITE_ONCE(pte[j], (pfn + j) << PAGE_SHIFT | FSC_PRESENT);
@@ -219,18 +241,19 @@ void fsc_mms_map(struct fsc_run *run, unsigned long pfn, unsigned int order, u32
  * @run: the run
  * @order: log2 of the folio's pages
  * @key: its key
+ * @at: its first page among those of @key
  *
  * Context: The lock of the key's mapping held. Ordered before the frame's next folio, by the
  * freeze or put that follows, or where that is rcuref's, which is not fully ordered, by the
  * smp_wmb() of fsc_memdesc_publish(). Pairs with the acquire of the walker's tryget, after which
  * the walker rechecks the pte.
  */
-void fsc_mms_unmap(struct fsc_run *run, unsigned int order, u32 key)
+void fsc_mms_unmap(struct fsc_run *run, unsigned int order, u32 key, unsigned int at)
 {
 	unsigned int i, j;
 
 	for (i = 0; i < run->config.nr_mms; i++) {
-		unsigned long *pte = pte_of(run, &fsc_mms_of(run)[i], key);
+		unsigned long *pte = pte_of(run, &fsc_mms_of(run)[i], key) + at;
 
 		for (j = 0; j < 1U << order; j++)
 			WRITE_ONCE(pte[j], 0);

@@ -193,7 +193,8 @@ void fsc_run_depopulate(struct fsc_run *run)
 	for (i = 0; i < run->config.nr_mappings; i++) {
 		xa_for_each(&run->mappings[i].pages, index, folio) {
 			run->loops->drop(run->main_thread,
-					 index >> run->index_shift << run->mapping_shift | i);
+					 index >> run->index_shift << run->mapping_shift | i,
+					 index & ((1U << run->index_shift) - 1));
 			cond_resched();
 		}
 	}

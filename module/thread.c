@@ -244,6 +244,7 @@ static void thread_free(struct fsc_thread *t)
 	if (!t)
 		return;
 	kvfree(t->burst);
+	kvfree(t->parts);
 	kvfree(t->ring);
 	kvfree(t);
 }
@@ -289,7 +290,10 @@ static struct fsc_thread *thread_alloc(struct fsc_run *run, enum fsc_role role, 
 	t->batch_max = config->batch;
 	t->ring = kvcalloc_node(config->reuse_distance, sizeof(*t->ring), GFP_KERNEL, node);
 	t->burst = kvcalloc_node(config->burst, sizeof(*t->burst), GFP_KERNEL, node);
-	if (!t->ring || !t->burst) {
+	if (config->churn == FSC_CHURN_SPLIT)
+		t->parts = kvcalloc_node(1UL << run->orders.max, sizeof(*t->parts), GFP_KERNEL,
+					 node);
+	if (!t->ring || !t->burst || (config->churn == FSC_CHURN_SPLIT && !t->parts)) {
 		thread_free(t);
 		return NULL;
 	}

@@ -24,7 +24,8 @@ enum fsc_deferral { FSC_DEFER_AUTO, FSC_DEFER_KFREE_RCU, FSC_DEFER_CALL_RCU,
 		    FSC_DEFER_CALL_RCU_HURRY };
 enum fsc_freeptr { FSC_FREEPTR_INSIDE, FSC_FREEPTR_OUTSIDE };
 enum fsc_tryget { FSC_TRYGET_CAS, FSC_TRYGET_XADD, FSC_TRYGET_RCUREF };
-enum fsc_churn { FSC_CHURN_REPLACE, FSC_CHURN_REFREEZE, FSC_CHURN_RECLAIM, FSC_CHURN_MIGRATE };
+enum fsc_churn { FSC_CHURN_REPLACE, FSC_CHURN_REFREEZE, FSC_CHURN_RECLAIM, FSC_CHURN_MIGRATE,
+		 FSC_CHURN_SPLIT };
 enum fsc_pin { FSC_PIN_GET, FSC_PIN_PIN };
 
 /* Parameters that are lists are stored as they were typed (parse.h). */

@@ -44,12 +44,12 @@ static __always_inline void fsc_count(struct fsc_counters *counters, enum fsc_co
 	fsc_count_add(counters, which, 1);
 }
 
-/* Count a freed folio of 2^@order pages. If it is released at once, count the release first. */
-static __always_inline void fsc_count_freed(struct fsc_counters *counters, unsigned int order)
+/* Count a freed folio of @pages pages. If it is released at once, count the release first. */
+static __always_inline void fsc_count_freed(struct fsc_counters *counters, unsigned int pages)
 {
 	/* After the release; pairs with the smp_rmb() in fsc_limbo_read(). */
 	smp_wmb();
-	fsc_count_add(counters, FSC_FREED_PAGES, 1UL << order);
+	fsc_count_add(counters, FSC_FREED_PAGES, pages);
 	fsc_count(counters, FSC_FREES);
 }
 

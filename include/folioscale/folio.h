@@ -25,13 +25,16 @@ struct fsc_mapping;
 
 /* Bit of @flags: a lookup has used the folio (mark=1), in the place of PG_referenced. */
 #define FSC_FOLIO_REFERENCED	0
+/* Bit of @flags: the folio was split, and its pages belong to others. */
+#define FSC_FOLIO_SPLIT		1
 
 /* A bit of the generation word (see thread.h): the folio has left its slot. */
 #define FSC_GENERATION_GONE	BIT_ULL(4)
 
 /**
  * struct fsc_folio - a memdesc for a folio
- * @flags: in the place of page flags: %FSC_FOLIO_REFERENCED; hugetlb folios have others (pfn_mix.h)
+ * @flags: in the place of page flags: %FSC_FOLIO_REFERENCED, %FSC_FOLIO_SPLIT; hugetlb folios have
+ *	others (pfn_mix.h)
  * @next: overlays @flags while the freed descriptor is on a list
  * @lru: list linkage of a live folio, not used here
  * @rcu: overlays @lru once the folio is freed

@@ -37,6 +37,20 @@ static __always_inline u64 fsc_index_of(const struct fsc_thread *t, u32 key)
 }
 
 /**
+ * fsc_folio_contains - is an index one of a folio's?
+ * @folio: a folio with a descriptor of its own, held or inside the RCU section that found it
+ * @slot: what was looked up
+ *
+ * After include/linux/pagemap.h:folio_contains.
+ *
+ * Return: true if it is. The mapping is not compared.
+ */
+static __always_inline bool fsc_folio_contains(const struct fsc_folio *folio, struct fsc_slot slot)
+{
+	return slot.index - READ_ONCE(folio->index) < 1UL << READ_ONCE(folio->order);
+}
+
+/**
  * fsc_folio_has - is this the folio that was looked up?
  * @proto: the protocol
  * @folio: what the slot held
@@ -44,7 +58,7 @@ static __always_inline u64 fsc_index_of(const struct fsc_thread *t, u32 key)
  * @page: which page of the folio that is; 0 if it is not the folio
  * @general: it may have more than one page
  *
- * After include/linux/pagemap.h:folio_contains. Struct folio has the key for its index.
+ * Struct folio has the key for its index.
  *
  * Return: true if it is.
  */
@@ -100,9 +114,9 @@ static __always_inline void fsc_stamps_write(const struct fsc_run *run, unsigned
  *
  * Return: The stamp of that page, or of the first of those that a use reads with it.
  */
-static __always_inline const struct fsc_stamp *fsc_stamp_at(const struct fsc_run *run,
-							     unsigned long pfn,
-							     unsigned long page)
+static __always_inline
+const struct fsc_stamp *fsc_stamp_at(const struct fsc_run *run, unsigned long pfn,
+				     unsigned long page)
 {
 	return fsc_stamp_of(pfn + (page & -(unsigned long)run->use_pages));
 }

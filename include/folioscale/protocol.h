@@ -160,7 +160,7 @@ struct fsc_protocol {
  * @stall: one lookup; the thread stays in its section for gap_ns
  * @turn: turn over @n folios, or until @deadline; returns how many
  * @add: allocate a folio and publish it under @key; 0 or -ENOMEM
- * @drop: unlink and free the folio of @key, if there is one; no readers left
+ * @drop: unlink and free the folio at one of the indices of @key, if there is one; no readers left
  */
 struct fsc_loops {
 	const struct fsc_protocol *protocol;
@@ -169,7 +169,7 @@ struct fsc_loops {
 	void (*stall)(struct fsc_thread *t);
 	unsigned int (*turn)(struct fsc_thread *t, unsigned int n, u64 deadline);
 	int (*add)(struct fsc_thread *t, u32 key);
-	void (*drop)(struct fsc_thread *t, u32 key);
+	void (*drop)(struct fsc_thread *t, u32 key, unsigned int at);
 };
 
 /**

@@ -12,6 +12,7 @@
 #include <folioscale/hist.h>
 #include <folioscale/stream.h>
 
+struct fsc_folio;
 struct fsc_mapping;
 struct fsc_run;
 
@@ -68,6 +69,7 @@ struct fsc_edge {
  * @ring: vacated keys, oldest at @ring_at
  * @ring_at: see @ring
  * @burst: keys vacated in a burst
+ * @parts: what a large folio is split into, with churn=split
  * @batch_max: config.batch; 1: it frees one by one, as readers do
  * @held: what it has freed and not yet given back
  * @next_stall: when the reader stalls next, in ns of fsc_clock(); 0: never
@@ -106,6 +108,7 @@ struct fsc_thread {
 	u32 *ring;
 	unsigned int ring_at;
 	u32 *burst;
+	struct fsc_folio **parts;
 	unsigned int batch_max;
 	struct fsc_batch held;
 	u64 next_stall;

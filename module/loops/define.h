@@ -7,7 +7,7 @@
  *   PATH_refuses(proto)			why the path does not support the
  *						protocol; NULL if it does
  *   PATH_remove, PATH_refreeze, PATH_migrate,	how freers change a slot
- *   PATH_publish				(paths/mapping.h:FSC_DEFINE_SLOTS())
+ *   PATH_split, PATH_publish			(paths/mapping.h:FSC_DEFINE_SLOTS())
  *   PATH_tables				what it does when a slot changes
  *
  * From these FSC_DEFINE_LOOPS() makes one struct fsc_loops per protocol. The
@@ -46,7 +46,7 @@ static unsigned int path##_##proto##_turn(struct fsc_thread *t, unsigned int n,	
 											\
 	if (!path##_refuses(&fsc_##proto))						\
 		done = fsc_turn_batch(t, n, deadline, &fsc_##proto, path##_remove,	\
-				      path##_refreeze, path##_migrate,			\
+				      path##_refreeze, path##_migrate, path##_split,	\
 				      path##_publish);					\
 	if (path##_tables.turned)							\
 		path##_tables.turned(t, done);						\
@@ -58,10 +58,10 @@ static int path##_##proto##_add(struct fsc_thread *t, u32 key)				\
 		return -EINVAL;								\
 	return fsc_allocate(t, &fsc_##proto, path##_publish, key, 0, false);		\
 }											\
-static void path##_##proto##_drop(struct fsc_thread *t, u32 key)			\
+static void path##_##proto##_drop(struct fsc_thread *t, u32 key, unsigned int at)	\
 {											\
 	if (!path##_refuses(&fsc_##proto))						\
-		fsc_evict(t, &fsc_##proto, path##_remove, key, false);			\
+		fsc_evict(t, &fsc_##proto, path##_remove, key, at, false);		\
 }
 
 #define FSC_LOOPS_ENTRY(path, proto)					\

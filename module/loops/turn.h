@@ -28,7 +28,10 @@ static inline u64 fsc_next_generation(struct fsc_thread *t)
 
 typedef int (*fsc_publish_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, void *folio,
 			      u32 key);
-typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
+typedef void *(*fsc_remove_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key,
+			       unsigned int at);
+typedef void *(*fsc_split_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key,
+			      struct fsc_folio **parts);
 typedef void *(*fsc_migrate_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key,
 				void *new);
 typedef bool (*fsc_refreeze_fn)(struct fsc_thread *t, const struct fsc_protocol *proto, u32 key);
@@ -122,6 +125,7 @@ static __always_inline void fsc_free_removed(struct fsc_thread *t,
 					     const struct fsc_protocol *proto, void *folio,
 					     bool timed)
 {
+	u64 bytes = sizeof(struct fsc_folio) + (PAGE_SIZE << fsc_folio_order(proto, folio));
 	u64 removed = timed ? fsc_clock() : 0;
 
 	if (t->role == FSC_FREER && t->run->config.flush_ns)
@@ -130,14 +134,14 @@ static __always_inline void fsc_free_removed(struct fsc_thread *t,
 		proto->freeing.free(t, folio, timed);
 	if (timed)
 		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));
-	t->unchecked_bytes += t->run->page_bytes + sizeof(struct fsc_folio);
+	t->unchecked_bytes += bytes;
 }
 
 /* Take a folio out of its slot and free it. Return: false if it was not there. */
 static __always_inline bool fsc_evict(struct fsc_thread *t, const struct fsc_protocol *proto,
-				      fsc_remove_fn remove, u32 key, bool timed)
+				      fsc_remove_fn remove, u32 key, unsigned int at, bool timed)
 {
-	void *folio = remove(t, proto, key);
+	void *folio = remove(t, proto, key, at);
 
 	if (folio)
 		fsc_free_removed(t, proto, folio, timed);
@@ -161,15 +165,14 @@ static __always_inline bool fsc_refill(struct fsc_thread *t, const struct fsc_pr
 }
 
 /* Return: number of turnovers. */
-static __always_inline unsigned int fsc_turnover(struct fsc_thread *t, struct fsc_draw *draw,
+static __always_inline unsigned int fsc_turnover(struct fsc_thread *t,
 						 const struct fsc_protocol *proto,
 						 fsc_remove_fn remove, fsc_publish_fn publish,
-						 bool timed)
+						 u32 key, bool timed)
 {
-	u32 key = fsc_draw_key(draw, true);
 	u64 from = timed ? fsc_clock() : 0;
 
-	if (!fsc_evict(t, proto, remove, key, timed) ||
+	if (!fsc_evict(t, proto, remove, key, 0, timed) ||
 	    !fsc_refill(t, proto, publish, key, timed))
 		return 0;
 	if (timed)
@@ -195,7 +198,7 @@ static __always_inline unsigned int fsc_burst(struct fsc_thread *t, struct fsc_d
 	while (vacated < t->run->config.burst && attempts-- && !fsc_must_give_up(t)) {
 		u32 key = fsc_draw_key(draw, true);
 
-		if (fsc_evict(t, proto, remove, key, timed))
+		if (fsc_evict(t, proto, remove, key, 0, timed))
 			t->burst[vacated++] = key;
 		if (t->held.nr_pages == t->batch_max)
 			fsc_batch_give_back(t);
@@ -258,6 +261,62 @@ static __always_inline unsigned int fsc_migrate(struct fsc_thread *t, struct fsc
 	return 1;
 }
 
+/* Free all that a split has made of a folio. Return: false if the run ends first. */
+static __always_inline bool fsc_evict_parts(struct fsc_thread *t, const struct fsc_protocol *proto,
+					    fsc_remove_fn remove, u32 key, unsigned int nr,
+					    bool timed)
+{
+	unsigned int at = 0;
+
+	/* What is left in its slot when the run ends is freed with all others. */
+	while (at < nr && !fsc_must_give_up(t)) {
+		/* A reader may hold it: nobody else removes it meanwhile. */
+		at += fsc_evict(t, proto, remove, key, at, timed);
+		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
+			fsc_limbo_check(t);
+		cond_resched();
+	}
+	return at == nr;
+}
+
+/*
+ * Split a large folio, free the parts one by one, and allocate a folio for the oldest vacated key.
+ * One that is not large is only replaced. Return: number of turnovers.
+ */
+static __always_inline unsigned int fsc_split(struct fsc_thread *t, struct fsc_draw *draw,
+					      const struct fsc_protocol *proto,
+					      fsc_split_fn split, fsc_remove_fn remove,
+					      fsc_publish_fn publish, bool timed)
+{
+	u32 key = fsc_draw_key(draw, true);
+	const unsigned int nr = 1U << fsc_order_of(&t->run->orders, key);
+	u64 from = timed ? fsc_clock() : 0;
+	void *whole;
+
+	if (nr == 1)
+		return fsc_turnover(t, proto, remove, publish, key, timed);
+	if (!kmem_cache_alloc_bulk(t->run->cache, FSC_GFP, nr, (void **)t->parts)) {
+		fsc_count(&t->counters, FSC_ALLOC_FAILED);
+		fsc_limbo_check(t);
+		return 0;
+	}
+	whole = split(t, proto, key, t->parts);
+	if (!whole) {
+		kmem_cache_free_bulk(t->run->cache, nr, (void **)t->parts);
+		return 0;
+	}
+	fsc_count(&t->counters, FSC_SPLITS);
+	fsc_count_add(&t->counters, FSC_ALLOCS, nr);
+	proto->freeing.free(t, whole, timed);
+	t->unchecked_bytes += sizeof(struct fsc_folio);
+	if (!fsc_evict_parts(t, proto, remove, key, nr, timed) ||
+	    !fsc_refill(t, proto, publish, key, timed))
+		return 0;
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_TURNOVER], fsc_clock_since(from));
+	return 1;
+}
+
 /* Freeze and unfreeze a folio. Return: 1 if it was there and not held, else 0. */
 static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fsc_draw *draw,
 						 const struct fsc_protocol *proto,
@@ -276,7 +335,8 @@ static __always_inline unsigned int fsc_refreeze(struct fsc_thread *t, struct fs
 static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigned int n,
 						   u64 deadline, const struct fsc_protocol *proto,
 						   fsc_remove_fn remove, fsc_refreeze_fn refreeze,
-						   fsc_migrate_fn migrate, fsc_publish_fn publish)
+						   fsc_migrate_fn migrate, fsc_split_fn split,
+						   fsc_publish_fn publish)
 {
 	const struct fsc_config *config = &t->run->config;
 	struct fsc_draw draw = { t->stream, t->zipf, t->nr_keys };
@@ -296,8 +356,11 @@ static __always_inline unsigned int fsc_turn_batch(struct fsc_thread *t, unsigne
 			turned = fsc_migrate(t, &draw, proto, migrate, timed);
 		else if (config->burst > 1 || config->churn == FSC_CHURN_RECLAIM)
 			turned = fsc_burst(t, &draw, proto, remove, publish, timed);
+		else if (config->churn == FSC_CHURN_SPLIT)
+			turned = fsc_split(t, &draw, proto, split, remove, publish, timed);
 		else
-			turned = fsc_turnover(t, &draw, proto, remove, publish, timed);
+			turned = fsc_turnover(t, proto, remove, publish,
+					      fsc_draw_key(&draw, true), timed);
 		if (turned) {
 			done += turned;
 			fsc_count_add(&t->counters, FSC_TURNOVERS, turned);

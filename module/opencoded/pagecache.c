@@ -75,6 +75,12 @@ out:
 	return folio;
 }
 
+/* As in paths/pagecache.c. */
+static __always_inline bool is_outside(const struct fsc_folio *folio, u32 key)
+{
+	return key - READ_ONCE(folio->index) >= 1UL << READ_ONCE(folio->order);
+}
+
 static __always_inline struct fsc_folio *find_rcu_desc(u32 key)
 {
 	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
@@ -86,8 +92,15 @@ repeat:
 	folio = xas_load(&xas);
 	if (xas_retry(&xas, folio))
 		goto repeat;
-	if (likely(folio) && unlikely(!fsc_opencoded_tryget(folio)))
+	if (unlikely(!folio))
+		goto out;
+	if (unlikely(!fsc_opencoded_tryget(folio)))
 		goto repeat;
+	if (unlikely(is_outside(folio, key))) {
+		fsc_opencoded_put(folio);
+		goto repeat;
+	}
+out:
 	rcu_read_unlock();
 	return folio;
 }
@@ -196,6 +209,8 @@ repeat:
 		xas_reset(&xas);
 		folio = xas_load(&xas);
 		if (xas_retry(&xas, folio))
+			goto repeat;
+		if (unlikely(folio && is_outside(folio, key)))
 			goto repeat;
 		if (likely(folio))
 			good += fsc_opencoded_use(folio, key);

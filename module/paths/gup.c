@@ -304,18 +304,20 @@ static __always_inline struct fsc_tally gup_section(struct fsc_thread *t, struct
 	};
 }
 
-static void gup_map(struct fsc_thread *t, unsigned long pfn, unsigned int order, u32 key)
+static void gup_map(struct fsc_thread *t, unsigned long pfn, unsigned int order, u32 key,
+		    unsigned int at)
 {
-	fsc_mms_map(t->run, pfn, order, key);
+	fsc_mms_map(t->run, pfn, order, key, at);
 }
 
-static void gup_unmap(struct fsc_thread *t, unsigned int order, u32 key)
+static void gup_unmap(struct fsc_thread *t, unsigned int order, u32 key, unsigned int at)
 {
-	fsc_mms_unmap(t->run, order, key);
+	fsc_mms_unmap(t->run, order, key, at);
 }
 
 static const struct fsc_tables gup_tables = {
 	.prepare	= fsc_mms_prepare,
+	.share		= fsc_mms_share,
 	.retire		= fsc_mms_retire,
 	.map		= gup_map,
 	.unmap		= gup_unmap,

@@ -45,12 +45,28 @@ static noinline void pagecache_section_break(struct fsc_thread *t, unsigned int 
 	rcu_read_lock();
 }
 
+/*
+ * Is the folio another than the slot's? It can be in one case, though none is reused inside
+ * the section: a large folio is one entry, and its other indices refer to the first. If it is
+ * split, or makes way for smaller ones, between the two loads of xas_load(), the reader finds
+ * the folio of the first index. A reload of the slot would tell as well, after a reference is
+ * taken; this needs none, as the identity of a folio that a reader may use does not change.
+ * Controls that do without have bugs that it would hide.
+ */
+static __always_inline bool pagecache_is_outside(const struct fsc_protocol *proto,
+						 const void *folio, struct fsc_slot slot)
+{
+	return !proto->reader.recheck && !proto->reader.protects && !proto->bug.name &&
+	       unlikely(!fsc_folio_contains(folio, slot));
+}
+
 /* Inside RCU. The folio has a reference if the protocol takes any. */
 static __always_inline void *pagecache_find(struct fsc_thread *t, const struct fsc_protocol *proto,
 					    struct fsc_slot slot, bool general)
 {
 	XA_STATE(xas, &slot.mapping->pages, slot.index);
 	unsigned int tries = 0, breaks = 0;
+	enum fsc_counter why = FSC_OUTSIDE;
 	void *folio, *again;
 
 repeat:
@@ -61,8 +77,13 @@ repeat:
 	if (!folio)
 		goto out;
 	fsc_gap(t, proto, general);
-	if (!proto->reader.refcounted)
+	if (!proto->reader.refcounted) {
+		if (pagecache_is_outside(proto, folio, slot)) {
+			fsc_retry(t, FSC_OUTSIDE, slot.key, tries + 1);
+			goto retry;
+		}
 		return folio;
+	}
 	if (proto->reader.protects) {
 		fsc_hazptr_protect(t, folio);
 		if (!proto->bug.skips_recheck && unlikely(xas_reload(&xas) != folio)) {
@@ -75,13 +96,15 @@ repeat:
 		fsc_retry(t, FSC_TRYGET_ZERO, slot.key, tries + 1);
 		goto retry;
 	}
-	if (!proto->reader.recheck)
+	if (proto->reader.recheck) {
+		again = xas_reload(&xas);
+		if (likely(again == folio))
+			goto out;
+		why = again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY;
+	} else if (likely(!pagecache_is_outside(proto, folio, slot))) {
 		goto out;
-	again = xas_reload(&xas);
-	if (likely(again == folio))
-		goto out;
-	fsc_recheck_failed(t, again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY, slot.key, tries + 1,
-			   folio);
+	}
+	fsc_recheck_failed(t, why, slot.key, tries + 1, folio);
 	fsc_reader_put(t, proto, folio);
 retry:
 	if (++tries == FSC_MAX_TRIES) {

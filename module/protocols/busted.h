@@ -86,7 +86,7 @@ static void fsc_pooled_callback(struct rcu_head *rcu)
 static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_folio *folio = p;
-	unsigned int order = folio->order;
+	unsigned int pages = fsc_desc_pages(folio);
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t, folio);
@@ -94,7 +94,7 @@ static inline void fsc_pooled_free_deferred(struct fsc_thread *t, void *p, bool 
 		call_rcu_hurry(&folio->rcu, fsc_pooled_callback);
 	else
 		call_rcu(&folio->rcu, fsc_pooled_callback);
-	fsc_count_freed(&t->counters, order);
+	fsc_count_freed(&t->counters, pages);
 }
 
 static const struct fsc_protocol fsc_early_pages = {

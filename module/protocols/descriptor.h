@@ -19,15 +19,21 @@
 #include "../tryget/rcuref.h"
 #include "../tryget/xadd.h"
 
+/* The pages that go with a folio: none if it was split. Call before the descriptor is freed. */
+static __always_inline unsigned int fsc_desc_pages(const struct fsc_folio *folio)
+{
+	return test_bit(FSC_FOLIO_SPLIT, &folio->flags) ? 0 : 1U << folio->order;
+}
+
 /* Hide the folio from PFN walkers: for them this is the unlink. */
 static inline void fsc_desc_words_clear(struct fsc_run *run, const struct fsc_folio *folio)
 {
-	fsc_memdesc_set(fsc_memdesc_slot(&run->map, folio->pfn), 0, 1U << folio->order);
+	fsc_memdesc_set(fsc_memdesc_slot(&run->map, folio->pfn), 0, fsc_desc_pages(folio));
 }
 
 static inline void fsc_desc_poison(struct fsc_run *run, const struct fsc_folio *folio)
 {
-	if (run->config.poison)
+	if (run->config.poison && fsc_desc_pages(folio))
 		fsc_stamps_write(run, folio->pfn, folio->order, ~fsc_desc_key(run, folio),
 				 FSC_POISON_GENERATION, folio->freed);
 }
@@ -36,9 +42,10 @@ static inline void fsc_desc_poison(struct fsc_run *run, const struct fsc_folio *
 static inline void fsc_desc_poison_and_free(struct fsc_run *run, const struct fsc_folio *folio)
 {
 	fsc_desc_poison(run, folio);
-	__free_pages(pfn_to_page(folio->pfn), folio->order);
+	if (fsc_desc_pages(folio))
+		__free_pages(pfn_to_page(folio->pfn), folio->order);
 	this_cpu_inc(run->limbo.released->folios);
-	this_cpu_add(run->limbo.released->pages, 1UL << folio->order);
+	this_cpu_add(run->limbo.released->pages, fsc_desc_pages(folio));
 }
 
 static inline void fsc_desc_pages_free(struct fsc_thread *t, const struct fsc_folio *folio)
@@ -90,6 +97,7 @@ void *fsc_desc_alloc_from(struct fsc_thread *t, unsigned int order,
 	if (!folio)
 		goto free_pages;
 	/* A stale reader of a recycled descriptor may read it. */
+	WRITE_ONCE(folio->flags, 0);
 	WRITE_ONCE(folio->pfn, page_to_pfn(page));
 	WRITE_ONCE(folio->order, order);
 	return folio;
@@ -139,22 +147,38 @@ static inline u64 fsc_freed_now(const struct fsc_run *run, bool timed)
 			      timed || fsc_traces_times() ? fsc_clock() - run->started : 0);
 }
 
-static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64 generation,
-				     bool timed)
+static inline void fsc_desc_set_identity(struct fsc_thread *t, struct fsc_folio *folio, u64 key,
+					 u64 index, u64 generation)
 {
 	struct fsc_mapping *mapping = &t->mappings[key & t->mapping_mask];
-	u64 index = fsc_index_of(t, key);
-	struct fsc_folio *folio = p;
 
 	fsc_note_reuse(t, key, folio->freed, folio->mapping == mapping && folio->index == index);
-	WRITE_ONCE(folio->flags, 0);
 	WRITE_ONCE(folio->mapping, mapping);
 	WRITE_ONCE(folio->index, index);
 	WRITE_ONCE(folio->generation, generation);
 	WRITE_ONCE(folio->freed, 0);
 	atomic_set(&folio->mapcount, 0);
 	atomic_set(&folio->pincount, 0);
+}
+
+static inline void fsc_desc_identify(struct fsc_thread *t, void *p, u64 key, u64 generation,
+				     bool timed)
+{
+	struct fsc_folio *folio = p;
+
+	fsc_desc_set_identity(t, folio, key, fsc_index_of(t, key), generation);
 	fsc_stamps_write(t->run, folio->pfn, folio->order, key, generation, 0);
+}
+
+/* Make @part the folio of one page of @whole, which is frozen. The page keeps its stamp. */
+static inline void fsc_desc_take_over(struct fsc_thread *t, struct fsc_folio *part,
+				      const struct fsc_folio *whole, unsigned int page)
+{
+	fsc_desc_set_identity(t, part, fsc_desc_key(t->run, whole), whole->index + page,
+			      whole->generation & ~FSC_GENERATION_GONE);
+	WRITE_ONCE(part->flags, 0);
+	WRITE_ONCE(part->pfn, whole->pfn + page);
+	WRITE_ONCE(part->order, 0);
 }
 
 /*
@@ -169,7 +193,7 @@ static __always_inline void fsc_desc_begin_free(struct fsc_thread *t, struct fsc
 		WRITE_ONCE(folio->freed, fsc_freed_now(t->run, timed));
 	if (tracepoint_enabled(fsc_folio_free))
 		fsc_trace_free(t, fsc_desc_key(t->run, folio), folio->pfn, folio->order, waits,
-			       pages_wait ? 1U << folio->order : 0);
+			       pages_wait ? fsc_desc_pages(folio) : 0);
 }
 
 /* A descriptor and @pages pages leave limbo. Call before they can be reused. */
@@ -189,7 +213,7 @@ static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_f
 					      bool timed, bool busted)
 {
 	/* Read before the free: then the descriptor may have a new owner. */
-	unsigned int order = folio->order;
+	unsigned int pages = fsc_desc_pages(folio);
 
 	fsc_desc_begin_free(t, folio, timed, 0, false);
 	fsc_desc_pages_free(t, folio);
@@ -197,7 +221,7 @@ static __always_inline void fsc_desc_free_now(struct fsc_thread *t, struct fsc_f
 		t->held.descriptors[t->held.nr_descriptors++] = folio;
 	else
 		fsc_desc_cache_free(t->run, folio, busted);
-	fsc_count_freed(&t->counters, order);
+	fsc_count_freed(&t->counters, pages);
 }
 
 static inline void fsc_desc_free_both(struct fsc_thread *t, void *folio, bool timed)

@@ -125,7 +125,7 @@ static inline void fsc_hazptr_free(struct fsc_thread *t, void *p, bool timed)
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t, folio);
-	fsc_count_freed(&t->counters, folio->order);
+	fsc_count_freed(&t->counters, fsc_desc_pages(folio));
 	folio->next = own->retired;
 	own->retired = folio;
 	if (++own->nr_retired >= fsc_hazptr_batch(t->run))

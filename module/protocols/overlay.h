@@ -106,13 +106,13 @@ static inline void fsc_overlay_free(struct fsc_thread *t, void *p, bool timed)
 			/* release_pages() will put it, as it does in the other protocols. */
 			folio_ref_unfreeze(folio, 1);
 			t->held.pages[t->held.nr_pages++] = &folio->page;
-			fsc_count_freed(&t->counters, order);
+			fsc_count_freed(&t->counters, 1U << order);
 			return;
 		}
 		this_cpu_inc(run->limbo.released->descriptors);
 		this_cpu_inc(run->limbo.released->folios);
 		this_cpu_add(run->limbo.released->pages, 1UL << order);
-		fsc_count_freed(&t->counters, order);
+		fsc_count_freed(&t->counters, 1U << order);
 	}
 	/* The count is zero: frozen, or dropped by the caller. */
 	__folio_put(folio);

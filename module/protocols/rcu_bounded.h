@@ -146,7 +146,7 @@ static inline void fsc_rcu_bounded_free(struct fsc_thread *t, void *p, bool time
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t, folio);
-	fsc_count_freed(&t->counters, folio->order);
+	fsc_count_freed(&t->counters, fsc_desc_pages(folio));
 	if (unlikely(fsc_parked_add(t->run, folio))) {
 		u64 from = fsc_clock();
 

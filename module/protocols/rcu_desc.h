@@ -5,7 +5,9 @@
  *
  * A descriptor found inside an RCU section is not reused until the section
  * ends. So a successful tryget (acquire, pairs with the release of
- * fsc_enable()) is on the folio that was in the slot: no recheck.
+ * fsc_enable()) is on a folio that was in the slot: no recheck. But an entry of
+ * many indices may make way for smaller ones while it is looked up, so in the page
+ * cache a reader must ask whether the folio has the index (pagecache.c).
  */
 #ifndef FSC_PROTOCOL_RCU_DESC_H
 #define FSC_PROTOCOL_RCU_DESC_H
@@ -45,7 +47,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 {
 	struct fsc_markers *markers = &t->run->markers;
 	struct fsc_folio *folio = p;
-	unsigned int order = folio->order;
+	unsigned int pages = fsc_desc_pages(folio);
 	bool local = true;
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
@@ -61,7 +63,7 @@ static inline void fsc_rcu_desc_free(struct fsc_thread *t, void *p, bool timed)
 			fsc_marker_count(markers);
 		preempt_enable();
 	}
-	fsc_count_freed(&t->counters, order);
+	fsc_count_freed(&t->counters, pages);
 	/* The barrier in there comes first: a flush that read this count waits for that many. */
 	if (unlikely(!local))
 		fsc_count(&t->counters, FSC_DEFERRED_REMOTE);
@@ -81,7 +83,8 @@ static u64 fsc_rcu_desc_max(const struct fsc_run *run)
 	.name				= "rcu_desc",					\
 	.says.descriptor		= "option 2: kfree_rcu()",			\
 	.says.pages			= "freed at once",				\
-	.says.reader			= "tryget",					\
+	.says.reader			=						\
+		"tryget; in the page cache, is the index one of the folio's?",		\
 	.freeing.private_max		= fsc_rcu_desc_max,				\
 	.reader.refcounted		= true,						\
 	.freeing.deferral		= FSC_DEFER_KFREE_RCU,				\

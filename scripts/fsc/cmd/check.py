@@ -143,6 +143,7 @@ GROUPS = (
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),
     Guest("reload", "reload", vcpus=1),
     Guest("matrix", "um-matrix", flavour=kernels.UM, asked=True),
+    Guest("axes", "um-axes", flavour=kernels.UM, asked=True),
 )
 
 

@@ -92,7 +92,7 @@ def _who(draw: _Draw, machine: Machine) -> dict[str, Value]:
     readers, freers = draw.randint(0, 8), draw.randint(0, 8)
     tryget = (draw.either(0.4, counted, "cas") if counted else
               draw.either(0.02, ("xadd", "rcuref"), "cas"))
-    churn = draw.either(0.05 if tryget == "rcuref" else 0.3, ("refreeze", "reclaim", "migrate"), "replace")
+    churn = draw.either(0.05 if tryget == "rcuref" else 0.3, ("refreeze", "reclaim", "migrate", "split"), "replace")
     if churn == "reclaim" and draw.often(0.9):
         freers = 1
     return {
@@ -127,10 +127,10 @@ def _cpus(draw: _Draw, vcpus: int) -> str:
 def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, Value]:
     """The folios, and how freers remove and replace them."""
     path = params["path"]
-    order, mean, least, most = _orders(draw)
+    order, mean, least, most = _orders(draw, large=params["churn"] == "split")
     mix, frames = _mix(draw, str(path))
     folios = draw.log(1, int(machine.memory_mb * (1 << 20) * _SHARE / frames / _PAGE / mean))
-    alone = params["churn"] == "replace" or draw.often(0.05)
+    alone = params["churn"] in ("replace", "split") or draw.often(0.05)
     return {
         "nr_folios": folios, "order": order, "mix": mix,
         "passes": draw.randint(1, 2) if path == "pfn" else 2,
@@ -140,17 +140,17 @@ def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, 
         # A count that cannot freeze allows truncate only.
         "removal": draw.choice(("reclaim", "truncate")) if params["tryget"] != "rcuref" and alone else
         draw.either(0.95, ("truncate",), "reclaim") if params["tryget"] == "rcuref" else "reclaim",
-        "burst": draw.log(1, min(folios, 65536)) if draw.often(0.4) and params["churn"] not in ("refreeze", "migrate") else 1,
+        "burst": draw.log(1, min(folios, 65536)) if draw.often(0.4) and params["churn"] in ("replace", "reclaim") else 1,
         "reuse_distance": draw.log(1, 65536 if draw.often(0.1) else 256),
         "bounded_max": draw.log(1, 65536) if params["protocol"] == "rcu_bounded" else 512,
         "limbo_max_mb": draw.log(1 << max(0, most - 3), machine.memory_mb // 4) if draw.often(0.3) else 0,
-        "touch_bytes": draw.log(24, _PAGE << least) if draw.often(0.5) else 64,
+        "touch_bytes": draw.log(24, _PAGE << (0 if params["churn"] == "split" else least)) if draw.often(0.5) else 64,
     }
 
 
-def _orders(draw: _Draw) -> tuple[Value, float, int, int]:
-    """order=, the mean number of a folio's pages, the smallest and the largest order."""
-    if draw.often(0.5):
+def _orders(draw: _Draw, large: bool) -> tuple[Value, float, int, int]:
+    """order=, the mean number of a folio's pages, the smallest and the largest order; @large: that is seldom 0."""
+    if draw.often(0.05 if large else 0.5):
         return 0, 1, 0, 0
     if draw.often(0.5):
         order = draw.randint(1, 9)

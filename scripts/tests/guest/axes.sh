@@ -28,6 +28,13 @@ pfn|turnovers > 1000|rcu_desc churn=migrate nr_folios=16 order=0:1,2:1 hold_ns=1
 pagecache|turnovers > 1000 && seq_retries > 0|seqcount churn=migrate nr_folios=16
 pagecache gup|turnovers > 1000|locked churn=migrate nr_folios=16
 pagecache|turnovers > 1000|hazptr churn=migrate nr_folios=16
+pagecache gup pfn|splits > 50 && turnovers > 50 && frees > splits * 16|typesafe churn=split nr_folios=16 order=4 gap_ns=1000 nr_freers=2
+pagecache gup pfn|splits > 20 && turnovers > splits|rcu_desc churn=split nr_folios=16 order=0:4,2:2,9:1 gap_ns=1000 nr_freers=2 removal=truncate
+pagecache pfn|splits > 20 && turnovers > splits|rcu_full churn=split nr_folios=16 order=0:4,2:2,7:1 gap_ns=1000 hold_ns=1000
+pagecache gup pfn|splits > 50 && turnovers > 50|hazptr churn=split nr_folios=16 order=6 gap_ns=1000 nr_mappings=4
+pagecache|splits > 50 && seq_retries > 0|seqcount churn=split nr_folios=16 order=3 gap_ns=1000
+pagecache gup|splits > 50 && turnovers > 50|locked churn=split nr_folios=16 order=4
+pagecache gup pfn|splits > 50 && turnovers > 50|rcu_bounded churn=split nr_folios=16 order=5 tryget=xadd
 pagecache gup pfn|freed_pages > frees * 2 && turnovers > 200|typesafe order=0:8,2:4,9:1 nr_folios=64
 pagecache|freed_pages > frees * 2 && seq_retries > 0|seqcount order=0:8,2:4,9:1 nr_folios=64 nr_mappings=4
 pagecache gup|freed_pages > frees * 2 && turnovers > 200|overlay order=0:8,2:4,7:1 nr_folios=64 churn=migrate nr_mappings=4 touch_bytes=256

@@ -138,6 +138,13 @@ combination() { # ERROR LINE NAME=VALUE...
 
 combinations() {
 	cat <<'END'
+Invalid argument|churn=split: allowed: without protocol=overlay, whose compound pages only the kernel can take apart|churn=split order=2 protocol=overlay
+Invalid argument|churn=split: allowed: with order=1 or more burst=1 touch_bytes=4096 or less, and without tryget=rcuref and busted|churn=split
+Invalid argument|churn=split: allowed: with order=1 or more burst=1 |churn=split order=2 burst=2
+Invalid argument|churn=split: allowed: with order=1 or more burst=1 touch_bytes=4096 or less|churn=split order=2 touch_bytes=4104
+Invalid argument|churn=split: allowed: with order=1 or more |churn=split order=2 protocol=rcu_desc tryget=rcuref removal=truncate
+Invalid argument|churn=split: allowed: with order=1 or more |churn=split order=2 busted=norecheck
+Invalid argument|cross_cpu=1: allowed: with two freers or more on two CPUs or more, max_turnovers=0 churn=replace|churn=split order=2 cross_cpu=1 nr_freers=2
 Invalid argument|deferral=kfree_rcu: allowed: auto, call_rcu, call_rcu_hurry with protocol=rcu_full|protocol=rcu_full deferral=kfree_rcu
 Invalid argument|deferral=call_rcu: allowed: auto with protocol=typesafe|protocol=typesafe deferral=call_rcu
 Invalid argument|deferral=call_rcu_hurry: allowed: auto with protocol=overlay|protocol=overlay deferral=call_rcu_hurry
