@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Machines on which the module cannot run at all: the cause and the cure, in one line each."""
 
+import platform
 import re
+import shutil
 import struct
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from . import console
 # Documentation/arch/x86/boot.rst: offsets in the setup header, which has the last two since version 2.10.
 _HEADER, _VERSION, _PREF_ADDRESS, _INIT_SIZE = 0x202, 0x206, 0x258, 0x260
 _MB = 1 << 20
+# With CONFIG_MODULES it exists, if only empty.
+_LIST = Path("/proc/modules")
+# CAP_SYS_MODULE, in /proc/PID/status.
+_SYS_MODULE = 1 << 16
 
 # The module refuses a parameter: a mistake of the caller, not a finding.
 REFUSED = re.compile(r"folioscale: \S+=.*: allowed: .*")
@@ -85,15 +91,30 @@ def check_machine(text: str, status: int | None, said: str, memory_mb: int) -> N
 
 def check_host() -> None:
     """Refuse this machine (HOST=1) if it is known beforehand that the module cannot be used."""
+    check_loading()
+    if "debugfs" not in _read("/proc/filesystems"):
+        raise SetupError(not_loaded("no debugfs in /proc/filesystems"))
+    if " /sys/kernel/debug debugfs " not in _read("/proc/mounts"):
+        raise SetupError("debugfs is not mounted: mount -t debugfs none /sys/kernel/debug")
+
+
+def check_loading() -> None:
+    """Refuse this machine (HOST=1) if it is known beforehand that it loads no module."""
+    if not _LIST.exists():
+        raise SetupError(f"HOST=1: the running kernel {platform.release()} was built without CONFIG_MODULES (no {_LIST}), and "
+                         "loads no module: allowed: another kernel")
+    if (found := re.search(r"^CapEff:\s*(\w+)$", _read("/proc/self/status"), re.M)) and not int(found[1], 16) & _SYS_MODULE:
+        raise SetupError("HOST=1: this root has no CAP_SYS_MODULE, as in a container, and loads no module: run it outside")
+    if _read("/proc/sys/kernel/modules_disabled") == "1":
+        raise SetupError(not_loaded("kernel.modules_disabled=1: Operation not permitted"))
     lockdown = _read("/sys/kernel/security/lockdown")
     if found := re.search(r"\[(?!none)(\w+)\]", lockdown):
         raise SetupError(not_loaded(f"Lockdown: {found[1]}: unsigned module loading is restricted"))
     if _read("/sys/module/module/parameters/sig_enforce") == "Y":
         raise SetupError(not_loaded("Loading of unsigned module is rejected"))
-    if "debugfs" not in _read("/proc/filesystems"):
-        raise SetupError(not_loaded("no debugfs in /proc/filesystems"))
-    if " /sys/kernel/debug debugfs " not in _read("/proc/mounts"):
-        raise SetupError("debugfs is not mounted: mount -t debugfs none /sys/kernel/debug")
+    for program in ("insmod", "rmmod"):
+        if not shutil.which(program):
+            raise SetupError(f"HOST=1: no {program} in PATH: install kmod")
 
 
 def _read(file: str) -> str:

@@ -77,14 +77,23 @@ class SetupErrorsTest(unittest.TestCase):
 
     def test_host(self) -> None:
         good = {"/sys/kernel/security/lockdown": "[none] integrity confidentiality", "/sys/module/module/parameters/sig_enforce": "N",
-                "/proc/filesystems": "nodev\tdebugfs", "/proc/mounts": "debugfs /sys/kernel/debug debugfs rw 0 0"}
+                "/proc/filesystems": "nodev\tdebugfs", "/proc/mounts": "debugfs /sys/kernel/debug debugfs rw 0 0",
+                "/proc/self/status": "CapPrm:\t0\nCapEff:\t000001ffffffffff\nCapBnd:\t0", "/proc/sys/kernel/modules_disabled": "0"}
         for file, says, cause in (
                 ("/sys/kernel/security/lockdown", "none [integrity] confidentiality", "^lockdown lets no unsigned module in"),
                 ("/sys/kernel/security/lockdown", "", "^$"), ("/sys/module/module/parameters/sig_enforce", "Y", "^module.sig_enforce=1"),
                 ("/proc/filesystems", "nodev\tsysfs", "there is no debugfs"), ("/proc/mounts", "none /sys sysfs rw 0 0", "mount -t debugfs none"),
+                ("/proc/self/status", "CapEff:\t000001fffffeffff", "no CAP_SYS_MODULE"), ("/proc/self/status", "", "^$"),
+                ("/proc/sys/kernel/modules_disabled", "1", "no kernel.modules_disabled=1, and be root"),
                 ("", "", "^$")):
-            with mock.patch.object(setup_errors, "_read", (good | {file: says}).get):
+            with mock.patch.object(setup_errors, "_read", (good | {file: says}).get), \
+                    mock.patch.object(setup_errors, "_LIST", Path("/")), mock.patch("shutil.which", str):
                 self.assertRegex(self.refused("check_host"), cause)
+        with mock.patch.object(setup_errors, "_LIST", Path("/nowhere")):
+            self.assertRegex(self.refused("check_host"), "without CONFIG_MODULES")
+        with mock.patch.object(setup_errors, "_read", good.get), mock.patch.object(setup_errors, "_LIST", Path("/")), \
+                mock.patch("shutil.which", {"insmod": "insmod"}.get):
+            self.assertEqual(self.refused("check_host"), "HOST=1: no rmmod in PATH: install kmod")
 
     def test_causes_are_regular_expressions(self) -> None:
         """Each row matches a text above that no earlier row matches."""
