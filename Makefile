@@ -48,7 +48,8 @@ check-debug:
 		$(foreach group,$(ONLY),--only $(group)) -- $(call quote,$(or $(KERNEL),all))
 
 litmus:
-	@$(folioscale) litmus -- $(TEST)
+	@$(if $(filter 1,$(VM)),scripts/setup.sh bench)
+	@$(folioscale) litmus $(vm_flags) $(host_flags) $(if $(filter 1,$(VM)),--vm) -- $(TEST)
 
 compare:
 	@scripts/setup.sh bench
@@ -138,12 +139,13 @@ distclean:
 #h   RESULTS=   report: folders with a result.json or result.json.xz, one for each suite: "results/A results/B"
 #h   QUICK=1    check-debug: the least of each
 #h   ONLY=      check, check-debug: only these groups of tests (a wrong name lists them)
+#h   VM=1       litmus: run the tests in a kernel of its own, as HOST=1 does here, and count outcomes
 #h   TEST=      litmus: only these tests, and how to repeat each by hand (a wrong name lists them)
 #h   A= B=      compare: folders of results, or their result.json or result.json.xz
 #h   JSON=FILE  compare: write it there as JSON, too
 #h   FORCE=1    compare: even if emulation, accelerator or parameters differ
-#h   HOST=1     bench, trace, perf: load the module on this machine, not in a VM; asks first
-#h   YES=1      bench, trace, perf: do not ask
+#h   HOST=1     bench, trace, perf, litmus: load the module on this machine, not in a VM; asks first
+#h   YES=1      bench, trace, perf, litmus: do not ask
 #h   SCRIPT=    trace: name under scripts/bpftrace or scripts/hist (a wrong name lists them),
 #h              or path of a .bt or .hist
 #h   WHAT=      perf: where (parts of lookups and turnovers, by line), stat, sched, flamegraph, record

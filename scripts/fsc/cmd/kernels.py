@@ -156,10 +156,11 @@ def build(name: str, series: str) -> Kernel:
     return kernel.tree(str(where))
 
 
-def chosen(args: argparse.Namespace, times: bool = False) -> tuple[Kernel, Accel]:
+def chosen(args: argparse.Namespace, times: bool = False, cpu: bool = False) -> tuple[Kernel, Accel]:
     """The kernel that KDIR and KERNEL, KVER, or ACCEL=uml ask for, and what executes it.
 
-    @times: what is asked for is times, so that ACCEL=auto must not be an emulator.
+    @times: what is asked for is times, so that there must be no emulator. @cpu: it is what the CPU does, so that
+    ACCEL=auto is an emulator only for a KDIR.
     """
     kernel.refuse_both(args.kdir, args.kernel, args.kver)
     if times:
@@ -167,7 +168,7 @@ def chosen(args: argparse.Namespace, times: bool = False) -> tuple[Kernel, Accel
     um = args.accel == accel.UML.name and not args.kdir
     where = None if um else kernel.choose(args.kdir, args.kernel, args.kver)
     trouble = ""
-    if times and args.accel == "auto" and not where.um and (trouble := accel.kvm_trouble(where)):
+    if (times or cpu and not args.kdir) and args.accel == "auto" and not where.um and (trouble := accel.kvm_trouble(where)):
         if args.kdir:
             raise SetupError(f"KDIR={args.kdir}: no times of this kernel, as KVM is not usable ({trouble}): allowed: KVM, "
                              "HOST=1, or no KDIR, for a kernel that runs as a process (ACCEL=uml)")
@@ -175,8 +176,8 @@ def chosen(args: argparse.Namespace, times: bool = False) -> tuple[Kernel, Accel
     if um:
         where = build(UM, versions.chosen(args.kver)[0])
         if trouble:
-            print(f"KVM is not usable ({trouble}): times are measured in a kernel that runs as a process, on the CPU itself "
-                  "(ACCEL=uml)", flush=True)
+            print(f"KVM is not usable ({trouble}): this is done in a kernel that runs as a process, on the CPU itself (ACCEL=uml)",
+                  flush=True)
     how = accel.choose(args.accel, where)
     if times and how.emulated:
         raise SetupError(f"ACCEL={args.accel}: emulated times say nothing: allowed: auto kvm uml")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """herd7 and the kernel's memory model, from Debian's archive: unpacked, not installed."""
 
+import platform
 import re
 import shutil
 import subprocess
@@ -95,12 +96,14 @@ def command(program: str = PROGRAM) -> tuple[str, ...]:
     """@program of herdtools7, from PATH or from Debian's archive."""
     if found := shutil.which(program):
         return (found,)
+    if platform.machine() != "x86_64":
+        raise SetupError(f"no {program} in PATH, and what is fetched of Debian's archive is for x86_64: install {PACKAGE}")
     try:
         folder = tools.folder(PACKAGE, suites=SUITES)
     except SetupError as error:
         raise SetupError(f"no {program} in PATH, and Debian's {PACKAGE} cannot be fetched: {error}") from None
     # Without it the program looks where the package would be installed.
-    return (str(folder / program), "-set-libdir", str(folder.parent / "share/herdtools7" / program.removesuffix("7")))
+    return (str(folder / program), "-set-libdir", str(folder.parent / "share/herdtools7" / ("herd" if program == PROGRAM else "litmus")))
 
 
 def ready() -> Herd:

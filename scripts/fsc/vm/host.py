@@ -20,7 +20,7 @@ from . import console, setup_errors
 from .status_port import Frames, OnBlob
 from .vm import Boot
 
-_LOADED = Path("/sys/module/folioscale")
+_MODULES = Path("/sys/module")
 # The same as in guest/init, but standard output is the status port.
 _PROLOGUE = f"""exec 3>&1 >&2
 . {shlex.quote(str(repo.SCRIPTS / "guest/protocol.sh"))}
@@ -42,14 +42,28 @@ def consent(busted: list[str], seconds: float, yes: bool) -> None:
     """Refuse what must not run on a machine that somebody uses; ask about the rest."""
     if busted:
         raise SetupError(f"HOST=1 runs no busted protocol ({busted[0]}): use a VM")
+    refuse_loaded("folioscale")
+    setup_errors.check_host()
+    ask("folioscale.ko", seconds, yes)
+
+
+def refuse_loaded(pattern: str) -> None:
+    """Refuse if this is not root, or modules with such names are loaded."""
     if os.geteuid() != 0:
         raise SetupError("HOST=1 loads a module: run it as root")
-    if _LOADED.exists():
-        raise SetupError("folioscale is loaded already: rmmod folioscale")
-    setup_errors.check_host()
+    if loaded := _loaded(pattern):
+        raise SetupError(f"{loaded[0]} is loaded already: rmmod {loaded[0]}")
+
+
+def _loaded(pattern: str) -> list[str]:
+    return sorted(path.name for path in _MODULES.glob(pattern))
+
+
+def ask(what: str, seconds: float, yes: bool) -> None:
+    """Ask before @what is loaded, unless @yes has answered."""
     if yes:
         return
-    print(f"This loads folioscale.ko into the running kernel {os.uname().release} and keeps its CPUs\n"
+    print(f"This loads {what} into the running kernel {os.uname().release} and keeps its CPUs\n"
           f"busy for about {max(seconds / 60, 1):.0f} minutes. Go on? [y/N] ", end="", flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise SetupError("not confirmed (--yes answers for you)")
@@ -61,8 +75,8 @@ def consent_to(suites: list[Suite], yes: bool) -> None:
     consent(busted, sum(point.seconds * suite.repetitions for suite in suites for point in suite.plain()), yes)
 
 
-def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path) -> Boot:
-    """Run the job here. The kernel's log since then is used as the console."""
+def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path, loaded: str = "folioscale") -> Boot:
+    """Run the job here, and unload modules with names like @loaded. The kernel's log since then is used as the console."""
     outdir.mkdir(parents=True, exist_ok=True)
     blobs: list[tuple[str, bytes]] = []
 
@@ -81,7 +95,7 @@ def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: P
             try:
                 end = _follow(shell, frames, timeout_s)
             finally:
-                _stop(shell)
+                _stop(shell, loaded)
     said = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, errors="replace", check=True).stdout
     text = said.rsplit(mark, 1)[-1]
     log.write_text(text, encoding="utf-8")
@@ -102,8 +116,8 @@ def _follow(shell: subprocess.Popen, frames: Frames, timeout_s: float) -> str:
     return f"not finished after {timeout_s:.0f} s"
 
 
-def _stop(shell: subprocess.Popen) -> None:
-    """Leave nothing behind: kill the shell and what it started, and unload the module."""
+def _stop(shell: subprocess.Popen, pattern: str) -> None:
+    """Leave nothing behind: kill the shell and what it started, and unload its modules."""
     with suppress(ProcessLookupError):
         os.killpg(shell.pid, signal.SIGKILL)    # the group is its own (start_new_session)
     shell.wait()
@@ -115,8 +129,8 @@ def _stop(shell: subprocess.Popen) -> None:
                     file.write_text(f"!{line.partition(' [')[0]}")
     # An insmod that was killed still finishes loading.
     for _ in range(100):
-        if not _LOADED.exists():
+        if not (left := _loaded(pattern)):
             return
-        subprocess.run(["rmmod", "folioscale"], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["rmmod", *left], stderr=subprocess.DEVNULL, check=False)
         time.sleep(0.1)
-    print("folioscale: the module is still loaded: rmmod folioscale", file=sys.stderr)
+    print(f"folioscale: a module is still loaded: rmmod {' '.join(left)}", file=sys.stderr)

@@ -97,15 +97,13 @@ def build_module(kernel: Kernel, variant: str = "", variables: tuple[str, ...] =
     separate output folder for external modules before MO= in 6.13. @root holds Kbuild, module/
     and include/. build.log has the output of the build.
     """
-    if any(character.isspace() for character in f"{repo.ROOT}{kernel.build}"):
-        raise SetupError(f"kbuild takes no path with a space in it: {repo.ROOT}, {kernel.build}")
     objects = repo.BUILD / "modules" / (kernel.release + (f"-{variant}" if variant else ""))
     objects.mkdir(parents=True, exist_ok=True)
     # Tests build at the same time; all but the first have nothing to do.
     with (objects / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _link_sources(root, objects)
-        _make(kernel, objects, variables)
+        make_modules(kernel, objects, variables)
     return objects
 
 
@@ -116,7 +114,10 @@ def clean_env() -> dict[str, str]:
             if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "GNUMAKEFLAGS")} | {"LC_ALL": "C"}
 
 
-def _make(kernel: Kernel, objects: Path, variables: tuple[str, ...]) -> None:
+def make_modules(kernel: Kernel, objects: Path, variables: tuple[str, ...] = ()) -> None:
+    """Build what the Kbuild or Makefile in @objects names; raise SetupError with the first complaint."""
+    if any(character.isspace() for character in f"{objects}{kernel.build}"):
+        raise SetupError(f"kbuild takes no path with a space in it: {objects}, {kernel.build}")
     kbuild.check(kernel.build)
     tools, log = compiler.choose(kernel.build), objects / "build.log"
     command = ["make", "-C", str(kernel.build), f"M={objects}", f"-j{os.cpu_count()}", *tools.variables, *variables,

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """Litmus tests: their variants, what is expected of herd7, and that no ordered operation of the module is left out."""
 
+import argparse
 import tempfile
 import unittest
 from pathlib import Path
 from unittest import mock
 
 import synthetic  # noqa: F401  # pylint: disable=unused-import
-from fsc.litmus import coverage, herd, runs, suite
+from fsc.cmd import litmus
+from fsc.litmus import coverage, herd, klitmus, runs, suite
 from fsc.litmus.coverage import Place
 from fsc.litmus.herd import Verdict
 from fsc.verdict import SetupError
+from fsc.vm import kernel, setup_errors
+from fsc.vm.kernel import Kernel
 
 TEXT = """C mp
 
@@ -183,6 +187,120 @@ class HerdTest(unittest.TestCase):
               mock.patch("fsc.vm.tools.folder", side_effect=SetupError("sid: cannot resolve")),
               self.assertRaisesRegex(SetupError, "no herd7 in PATH, and Debian's herdtools7 cannot be fetched: sid: cannot")):
             herd.command()
+
+
+# What klitmus7 makes of a test, as far as it is changed.
+GENERATED = """static char *name = "{}";
+static atomic_t done = ATOMIC_INIT(0);
+wake_up(wq);
+wait_event_interruptible(*wq, atomic_read(&done) == nth);
+"""
+SAID = """Test {0} Allowed
+Histogram (2 states)
+1       *>0:r_b=0;
+999999  :>0:r_b=1;
+Ok
+
+Witnesses
+Positive: 1, Negative: 999999
+Observation {0} Sometimes 1 999999
+Time {0} 0.33
+
+"""
+
+
+class KlitmusTest(unittest.TestCase):
+    def test_parse(self) -> None:
+        self.assertEqual(klitmus.parse(SAID.format("a-mp.rmb")), klitmus.Counted("a-mp.rmb", 2, 1, 1_000_000))
+        for said in ("", "a-mp: skipped\n", "Test a-mp Allowed\nHistogram (2 states)\n"):
+            self.assertIsNone(klitmus.parse(said))
+
+    def test_code(self) -> None:
+        """Names differ, and a register that no branch assigns is 0, as for herd7."""
+        code = klitmus.code((suite.parse("a/mp", TEXT.replace("\tr0", "\tint r0;\n\tint *r1;\n\n\tr0")), ("rmb",)))
+        self.assertTrue(code.startswith("C a-mp.rmb\n"))
+        self.assertIn("\tint r0 = 0;\n\tint *r1 = 0;\n\n\tr0 = READ", code)
+
+    def test_chosen(self) -> None:
+        braces = TEXT.replace("\tsmp_rmb();", "\tr_a = __atomic_add_unless{ONCE}(a, 1, 0);")
+        wanted, left_out = klitmus.chosen([one(), suite.parse("b/mp", braces)], 2)
+        self.assertEqual([klitmus.name(each) for each in wanted[:2]], ["a-mp", "a-mp.early"])
+        self.assertIn("b/mp", left_out["the kernel has no function for __atomic_add_unless{ONCE}"])
+        with self.assertRaisesRegex(SetupError, "no test can be run: it has 2 threads, each for a CPU of its own, and there are 1$"):
+            klitmus.chosen([one()], 1)
+
+    def test_job(self) -> None:
+        waits = suite.parse("a/mp", TEXT.replace("\tsmp_rmb();", "\tsynchronize_rcu();"))
+        lines = klitmus.job([((one(), ()), "/litmus000.ko"), ((waits, ()), "/litmus001.ko")], 10).splitlines()
+        self.assertEqual([line.partition(" 2>")[0] for line in lines], [
+            "insmod /litmus000.ko size=100000 nruns=10 affincr=-1", "emit litmus /proc/litmus && rmmod litmus000 || exit",
+            "insmod /litmus001.ko size=200 nruns=10 affincr=-1", "emit litmus /proc/litmus && rmmod litmus001 || exit"])
+
+    def test_what_was_seen(self) -> None:
+        """A bad outcome of a test as it stands is wrong; of a variant it is only told."""
+        test = one()
+        some, none = (klitmus.Counted("a-mp", 2, bad, 1_000_000) for bad in (1, 0))
+        variants = [(test, variant) for variant in test.variants()]
+        [quiet] = klitmus.ran(variants, {klitmus.name(each): none for each in variants})
+        self.assertEqual(quiet.wrong(), [])
+        self.assertIn("| `a/mp` | 2 | 0 of 1,000,000 | |", klitmus.table([quiet]))
+        [told] = klitmus.ran(variants, {"a-mp": none, "a-mp.rmb": some})
+        self.assertEqual(told.wrong(), [])
+        self.assertIn("| rmb (1) | |", klitmus.table([told]))
+        [bad] = klitmus.ran(variants, {"a-mp": some})
+        self.assertRegex(bad.wrong()[0], "^a/mp: the bad outcome was seen 1 of 1,000,000, and must never be: ")
+
+    def built(self, said: str, files: dict[str, str]) -> klitmus.Modules:
+        """With a klitmus7 that prints and makes this."""
+        with tempfile.TemporaryDirectory() as folder:
+            out, klitmus7 = Path(folder) / "out", Path(folder) / "klitmus7"
+            made = "".join(f"cat >{out / name} <<'END'\n{text}END\n" for name, text in files.items())
+            klitmus7.write_text(f"#!/bin/sh\n{made}echo '{said}'\n", encoding="utf-8")
+            klitmus7.chmod(0o755)
+            with mock.patch("shutil.which", return_value=str(klitmus7)), mock.patch.object(kernel, "make_modules"):
+                found = klitmus.build(Kernel("own", "1.2", Path("/x"), Path("/x")), [(one(), ()), (one(), ("rmb",))], out)
+            self.assertIn("kthread_complete_and_exit", (out / "litmus000.c").read_text(encoding="utf-8"))
+            self.said = found[1]    # pylint: disable=attribute-defined-outside-init
+            return found[0]
+
+    def test_build(self) -> None:
+        """What klitmus7 does not take is named, with its reason; the number of a module says nothing of the test."""
+        modules = self.built('File "/x/a-mp.litmus" is not for me', {"litmus000.c": GENERATED.format("a-mp.rmb"), "Makefile": ""})
+        self.assertEqual([(klitmus.name(which), path.name) for which, path in modules], [("a-mp.rmb", "litmus000.ko")])
+        self.assertEqual(self.said, {'klitmus7 does not take it: File "/x/a-mp.litmus" is not for me': ["a/mp"]})
+
+    def test_build_refuses(self) -> None:
+        with self.assertRaisesRegex(SetupError, r"klitmus7 makes no module \(exit 0\): no such option"):
+            self.built("no such option", {})
+        with self.assertRaisesRegex(SetupError, "this klitmus7 is another one .*: its modules have no 'wake_up"):
+            self.built("", {"litmus000.c": GENERATED.format("a-mp").replace("wake_up", "wake"), "Makefile": ""})
+
+
+class LitmusCommandTest(unittest.TestCase):
+    def refused(self, **given: object) -> str:
+        names = dict.fromkeys(("kver", "kdir", "kernel")) | {"host": False, "vm": False, "yes": True, "vcpus": 2, "memory": 1024, "test": []}
+        with self.assertRaises(SetupError) as raised:
+            litmus.main(argparse.Namespace(**names | given))
+        return str(raised.exception)
+
+    def test_refused(self) -> None:
+        self.assertEqual(self.refused(kver="7.2"), "KVER=7.2: herd7 runs no kernel: allowed with VM=1")
+        self.assertRegex(self.refused(host=True, vm=True), "^HOST=1 and VM=1: .*; set one$")
+        self.assertRegex(self.refused(host=True, kver="7.2"), "^KVER=7.2 and HOST=1: ")
+
+    def test_modules_that_cannot_be_loaded(self) -> None:
+        with mock.patch("os.geteuid", return_value=1000):
+            self.assertRegex(self.refused(host=True), "^HOST=1 loads a module: run it as root$")
+        with mock.patch("os.geteuid", return_value=0), mock.patch.object(setup_errors, "_LIST", Path("/nowhere")):
+            self.assertRegex(self.refused(host=True), "^HOST=1: the running kernel .* was built without CONFIG_MODULES")
+        with mock.patch("os.geteuid", return_value=0), mock.patch.object(setup_errors, "check_loading"), \
+                mock.patch("platform.release", return_value="1.2-none"):
+            self.assertEqual(self.refused(host=True), "no /lib/modules/1.2-none/build: install linux-headers-1.2-none")
+
+    def test_another_architecture(self) -> None:
+        with mock.patch("platform.machine", return_value="aarch64"), mock.patch("shutil.which", return_value=None), \
+                self.assertRaisesRegex(SetupError, "no klitmus7 in PATH, .*: install herdtools7$"):
+            herd.command(klitmus.PROGRAM)
 
 
 class CoverageTest(unittest.TestCase):
