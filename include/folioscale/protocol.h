@@ -56,6 +56,7 @@ struct fsc_says {
  * @refcounted: readers take a reference; otherwise they hold the folio inside RCU
  * @recheck: readers look at the slot again after they took the reference
  * @protects: a reader publishes the pointer it is about to follow (hazard pointer)
+ * @wildcard: a reader protects everything while it loads the pointer, and then that alone
  * @locked: readers find a folio under the lock of its mapping
  * @copies: how often a section may try to copy a folio instead of taking a reference; 0: never
  */
@@ -63,6 +64,7 @@ struct fsc_reader {
 	bool refcounted;
 	bool recheck;
 	bool protects;
+	bool wildcard;
 	bool locked;
 	unsigned int copies;
 };
@@ -100,7 +102,7 @@ struct fsc_freeing {
  * @widened_by: what makes it show sooner, for the documents
  * @for_checkers: the bug is for KASAN, KCSAN or lockdep to report, not for the oracle
  * @publish_early: publishes before identity and stamp
- * @skips_recheck: skips the recheck it needs
+ * @skips_recheck: skips the recheck it needs, or the wildcard
  * @touches_slab: walkers follow the memdesc words of slabs
  * @confirms_early: markers confirm before the grace period
  * @caught_by_pte: GUP catches this one: it rechecks the pte

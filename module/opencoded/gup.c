@@ -94,28 +94,33 @@ static u64 read_overlay(struct fsc_stream *stream, unsigned int n)
 
 /*
  * All protocols with their own descriptor. @hazard: publish a hazard pointer
- * before the tryget. @recheck: recheck the memdesc word after it. Both are
- * constants.
+ * before the tryget. @wildcard: publish one before the load, and then the pointer.
+ * @recheck: recheck the memdesc word after the tryget. All are constants.
  */
-static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
+static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool wildcard, bool recheck)
 {
 	const unsigned long *pmdp = &pmds[key / FSC_PTES], *ptep, *slot;
 	struct fsc_folio *folio, *drop = NULL;
+	struct fsc_opencoded_hazard cpu_hazard __uninitialized;
 	unsigned long flags, pmd, pte, word;
 
 	local_irq_save(flags);
 	pmd = READ_ONCE(*pmdp);
 	if (unlikely(!pmd))
-		goto failed;
+		goto not_found;
 	ptep = (const unsigned long *)(pmd & ~FSC_PRESENT) + key % FSC_PTES;
 	pte = READ_ONCE(*ptep);
 	if (unlikely(!pte))
-		goto failed;
+		goto not_found;
 	slot = fsc_memdesc_slot(&fsc_opencoded.map, pte >> PAGE_SHIFT);
+	if (wildcard)
+		fsc_opencoded_wildcard(&cpu_hazard);
 	word = READ_ONCE(*slot);
 	folio = fsc_memdesc_folio(word);
+	if (wildcard)
+		fsc_opencoded_narrow(&cpu_hazard, folio);
 	if (unlikely(!folio))
-		goto failed;
+		goto not_found;
 	if (hazard) {
 		WRITE_ONCE(fsc_opencoded.hazard, folio);
 		/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
@@ -133,10 +138,15 @@ static __always_inline struct fsc_folio *get(u32 key, bool hazard, bool recheck)
 	if (hazard)
 		/* Would pair with the acquire of a freer's scan. */
 		smp_store_release(&fsc_opencoded.hazard, NULL);
+	if (wildcard)
+		fsc_opencoded_clear(&cpu_hazard);
 	local_irq_restore(flags);
 	return folio;
 
 failed:
+	if (wildcard)
+		fsc_opencoded_clear(&cpu_hazard);
+not_found:
 	if (hazard)
 		/* As above. */
 		smp_store_release(&fsc_opencoded.hazard, NULL);
@@ -147,14 +157,14 @@ failed:
 }
 
 static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n, bool hazard,
-				   bool recheck)
+				   bool wildcard, bool recheck)
 {
 	struct fsc_stream own = *stream;
 	u64 good = 0;
 
 	while (n--) {
 		u32 key = fsc_stream_uniform(&own, FSC_OPENCODED_FOLIOS);
-		struct fsc_folio *folio = get(key, hazard, recheck);
+		struct fsc_folio *folio = get(key, hazard, wildcard, recheck);
 
 		if (unlikely(!folio))
 			continue;
@@ -167,17 +177,22 @@ static __always_inline u64 read_by(struct fsc_stream *stream, unsigned int n, bo
 
 static u64 read_typesafe(struct fsc_stream *stream, unsigned int n)
 {
-	return read_by(stream, n, false, true);
+	return read_by(stream, n, false, false, true);
 }
 
 static u64 read_rcu_desc(struct fsc_stream *stream, unsigned int n)
 {
-	return read_by(stream, n, false, false);
+	return read_by(stream, n, false, false, false);
 }
 
 static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 {
-	return read_by(stream, n, true, false);
+	return read_by(stream, n, true, false, false);
+}
+
+static u64 read_hazptr_cpu(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, false, true, false);
 }
 
 static int map_all(void)
@@ -213,6 +228,7 @@ static const struct fsc_opencoded_loop loops[] = {
 	{ "typesafe", false, read_typesafe },
 	{ "rcu_desc", false, read_rcu_desc },
 	{ "hazptr", false, read_hazptr },
+	{ "hazptr_cpu", false, read_hazptr_cpu },
 	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
 	/* Only the fallback. */

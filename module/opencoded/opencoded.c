@@ -44,7 +44,8 @@ static const struct fsc_opencoded_path *const paths[] = {
 	&fsc_opencoded_tmpfs,
 };
 
-struct fsc_opencoded_world fsc_opencoded;
+struct fsc_opencoded_world fsc_opencoded = { .wildcard = (const void *)1 };
+DEFINE_PER_CPU_ALIGNED(struct fsc_opencoded_slots, fsc_opencoded_slots);
 
 static const struct fsc_opencoded_path *chosen_path;
 static const struct fsc_opencoded_loop *chosen;
@@ -69,6 +70,40 @@ static struct {
  * Context: Any.
  */
 noinline void fsc_opencoded_last_put(void)
+{
+	fsc_opencoded.lost = true;
+}
+
+/**
+ * fsc_opencoded_other_slot - the first slot of this CPU is taken
+ * @hazard: the reader's
+ *
+ * Context: Preemption is off.
+ * Return: Where the reader says what it protects.
+ */
+noinline const void **fsc_opencoded_other_slot(struct fsc_opencoded_hazard *hazard)
+{
+	struct fsc_opencoded_slots *own = this_cpu_ptr(&fsc_opencoded_slots);
+	unsigned int i;
+
+	for (i = 1; i < FSC_OPENCODED_SLOTS; i++) {
+		if (READ_ONCE(own->slot[i].value))
+			continue;
+		own->slot[i].owner = hazard;
+		return &own->slot[i].value;
+	}
+	return &hazard->backup;
+}
+
+/**
+ * fsc_opencoded_backup_used - a reader is done with its backup slot
+ *
+ * With freers they would have looked for it on a list. With one reader it is a
+ * mistake, and the result is not good.
+ *
+ * Context: Any.
+ */
+noinline void fsc_opencoded_backup_used(void)
 {
 	fsc_opencoded.lost = true;
 }

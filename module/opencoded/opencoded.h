@@ -13,6 +13,8 @@
 #include <linux/mmzone.h>
 #include <linux/page_ref.h>
 #include <linux/pageblock-flags.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/xarray.h>
 
 #include <folioscale/folio.h>
@@ -31,6 +33,34 @@
 #define FSC_OPENCODED_TAG	FSC_GENERATION_TAG(0)
 #define FSC_OPENCODED_GENERATION	(FSC_OPENCODED_TAG | FSC_MEMDESC_FILE)
 
+/* Slots of a CPU for hazptr_cpu's hazard pointers. */
+#define FSC_OPENCODED_SLOTS	4
+
+struct fsc_opencoded_hazard;
+
+/**
+ * struct fsc_opencoded_slots - the hazard pointers of a CPU
+ * @slot: its slots
+ * @slot.value: NULL, the wildcard or a folio
+ * @slot.owner: whose it is
+ */
+struct fsc_opencoded_slots {
+	struct {
+		const void *value;
+		struct fsc_opencoded_hazard *owner;
+	} slot[FSC_OPENCODED_SLOTS];
+} ____cacheline_aligned;
+
+/**
+ * struct fsc_opencoded_hazard - a reader's, on its stack
+ * @value: where it says what it protects
+ * @backup: where, if no slot of the CPU is free
+ */
+struct fsc_opencoded_hazard {
+	const void **value;
+	const void *backup;
+};
+
 /**
  * struct fsc_opencoded_world - what the loops look things up in
  * @mapping: every folio, by key
@@ -38,7 +68,8 @@
  * @blocks: the memory: first frames of as few pageblocks as possible
  * @nr_blocks: number of blocks
  * @hazard: hazard pointer of the only reader
- * @lost: someone put a last reference, which is the slot's
+ * @wildcard: what a reader publishes before it loads a pointer
+ * @lost: someone put a last reference, which is the slot's, or found no slot of the CPU free
  */
 struct fsc_opencoded_world {
 	struct fsc_mapping mapping;
@@ -46,6 +77,7 @@ struct fsc_opencoded_world {
 	unsigned long blocks[FSC_OPENCODED_BLOCKS_MAX];
 	unsigned int nr_blocks;
 	const void *hazard ____cacheline_aligned_in_smp;
+	const void *wildcard ____cacheline_aligned_in_smp;
 	bool lost ____cacheline_aligned_in_smp;
 };
 
@@ -83,6 +115,7 @@ struct fsc_opencoded_path {
 };
 
 extern struct fsc_opencoded_world fsc_opencoded;
+DECLARE_PER_CPU_ALIGNED(struct fsc_opencoded_slots, fsc_opencoded_slots);
 
 extern const struct fsc_opencoded_path fsc_opencoded_pagecache;
 extern const struct fsc_opencoded_path fsc_opencoded_gup;
@@ -96,10 +129,47 @@ unsigned long fsc_opencoded_pfn_of(const void *folio);
 void fsc_opencoded_last_put(void);
 bool fsc_opencoded_all_hit(u64 lookups, u64 hits);
 u64 fsc_opencoded_read_locked(struct fsc_stream *stream, unsigned int n);
+const void **fsc_opencoded_other_slot(struct fsc_opencoded_hazard *hazard);
+void fsc_opencoded_backup_used(void);
 
 static __always_inline bool fsc_opencoded_tryget(struct fsc_folio *folio)
 {
 	return atomic_add_unless(&folio->refcount, 1, 0);
+}
+
+/* Protect everything, with a slot of this CPU. Preemption is off from here on. */
+static __always_inline void fsc_opencoded_wildcard(struct fsc_opencoded_hazard *hazard)
+{
+	struct fsc_opencoded_slots *own;
+
+	preempt_disable();
+	own = this_cpu_ptr(&fsc_opencoded_slots);
+	hazard->value = &own->slot[0].value;
+	if (unlikely(READ_ONCE(own->slot[0].value)))
+		hazard->value = fsc_opencoded_other_slot(hazard);
+	else
+		own->slot[0].owner = hazard;
+	WRITE_ONCE(*hazard->value, READ_ONCE(fsc_opencoded.wildcard));
+	/* Would pair with the smp_mb() between a freer's unlinking and its scan. */
+	smp_mb();
+}
+
+/* Protect what was loaded; NULL: nothing. */
+static __always_inline void fsc_opencoded_narrow(struct fsc_opencoded_hazard *hazard,
+						 const void *folio)
+{
+	WRITE_ONCE(*hazard->value, folio);
+	preempt_enable();
+}
+
+static __always_inline void fsc_opencoded_clear(struct fsc_opencoded_hazard *hazard)
+{
+	preempt_disable();
+	/* Would pair with the acquire of a freer's scan. */
+	smp_store_release(hazard->value, NULL);
+	if (unlikely(hazard->value == &hazard->backup))
+		fsc_opencoded_backup_used();
+	preempt_enable();
 }
 
 /* There is no freer, but the code must be ready for one. */

@@ -132,6 +132,32 @@ out:
 	return folio;
 }
 
+static __always_inline struct fsc_folio *find_hazptr_cpu(u32 key)
+{
+	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
+	struct fsc_opencoded_hazard hazard __uninitialized;
+	struct fsc_folio *folio;
+
+	rcu_read_lock();
+repeat:
+	fsc_opencoded_wildcard(&hazard);
+	do {
+		xas_reset(&xas);
+		folio = xas_load(&xas);
+	} while (xas_retry(&xas, folio));
+	fsc_opencoded_narrow(&hazard, folio);
+	if (unlikely(!folio))
+		goto out;
+	if (unlikely(!fsc_opencoded_tryget(folio))) {
+		fsc_opencoded_clear(&hazard);
+		goto repeat;
+	}
+	fsc_opencoded_clear(&hazard);
+out:
+	rcu_read_unlock();
+	return folio;
+}
+
 static __always_inline struct fsc_folio *find_locked(u32 key)
 {
 	XA_STATE(xas, &fsc_opencoded.mapping.pages, key);
@@ -179,6 +205,11 @@ static u64 read_rcu_desc(struct fsc_stream *stream, unsigned int n)
 static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 {
 	return read_by(stream, n, find_hazptr);
+}
+
+static u64 read_hazptr_cpu(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(stream, n, find_hazptr_cpu);
 }
 
 /**
@@ -322,6 +353,7 @@ static const struct fsc_opencoded_loop loops[] = {
 	{ "seqcount", false, read_seqcount },
 	{ "seqcount_plain", false, read_seqcount_plain },
 	{ "hazptr", false, read_hazptr },
+	{ "hazptr_cpu", false, read_hazptr_cpu },
 	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
 	{ "locked", false, fsc_opencoded_read_locked },

@@ -124,17 +124,22 @@ static __always_inline bool use_overlay(struct folio *folio, unsigned long frame
 	       fsc_opencoded_stamp_is(pfn, READ_ONCE(folio->index), word);
 }
 
-/* Pass two for one frame: get the folio (@hazard and @recheck as in gup.c), and use it. */
+/* Pass two for one frame: get the folio (the constants as in gup.c), and use it. */
 static __always_inline bool try(unsigned long frame, const unsigned long *slot, bool hazard,
-				bool recheck, u64 *trygets)
+				bool wildcard, bool recheck, u64 *trygets)
 {
+	struct fsc_opencoded_hazard cpu_hazard __uninitialized;
 	struct fsc_folio *folio;
 	bool got = false, good;
 	unsigned long word;
 
 	rcu_read_lock();
+	if (wildcard)
+		fsc_opencoded_wildcard(&cpu_hazard);
 	word = READ_ONCE(*slot);
 	folio = fsc_memdesc_folio(word);
+	if (wildcard)
+		fsc_opencoded_narrow(&cpu_hazard, folio);
 	if (unlikely(!folio)) {
 		rcu_read_unlock();
 		if (fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB)
@@ -155,6 +160,8 @@ out:
 	if (hazard)
 		/* Would pair with the acquire of a freer's scan. */
 		smp_store_release(&fsc_opencoded.hazard, NULL);
+	if (wildcard)
+		fsc_opencoded_clear(&cpu_hazard);
 	rcu_read_unlock();
 	if (unlikely(!got))
 		return false;
@@ -210,7 +217,7 @@ static __always_inline bool try_rcu_full(unsigned long frame, const unsigned lon
 	return good;
 }
 
-enum how { BY_OVERLAY, BY_TYPESAFE, BY_RCU_DESC, BY_RCU_FULL, BY_HAZPTR };
+enum how { BY_OVERLAY, BY_TYPESAFE, BY_RCU_DESC, BY_RCU_FULL, BY_HAZPTR, BY_HAZPTR_CPU };
 
 /* Both passes over the next @n blocks; @how is a constant. */
 static __always_inline u64 read_by(unsigned int n, enum how how)
@@ -242,7 +249,8 @@ static __always_inline u64 read_by(unsigned int n, enum how how)
 					good += try_rcu_full(pfn + at, frame);
 				else
 					good += try(pfn + at, frame, how == BY_HAZPTR,
-						    how == BY_TYPESAFE, &trygets);
+						    how == BY_HAZPTR_CPU, how == BY_TYPESAFE,
+						    &trygets);
 			}
 			frames = frame_at(frames, BITS_PER_LONG, how == BY_OVERLAY);
 		}
@@ -275,6 +283,11 @@ static u64 read_rcu_full(struct fsc_stream *stream, unsigned int n)
 static u64 read_hazptr(struct fsc_stream *stream, unsigned int n)
 {
 	return read_by(n, BY_HAZPTR);
+}
+
+static u64 read_hazptr_cpu(struct fsc_stream *stream, unsigned int n)
+{
+	return read_by(n, BY_HAZPTR_CPU);
 }
 
 static void describe(struct page *page, enum fsc_memdesc_type type, void *desc, unsigned int nr)
@@ -355,6 +368,7 @@ static const struct fsc_opencoded_loop loops[] = {
 	{ "rcu_desc", false, read_rcu_desc },
 	{ "rcu_full", false, read_rcu_full },
 	{ "hazptr", false, read_hazptr },
+	{ "hazptr_cpu", false, read_hazptr_cpu },
 	/* It differs only when it frees. */
 	{ "rcu_bounded", false, read_rcu_desc },
 	{}

@@ -151,6 +151,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, const struct fsc_prot
 	const struct fsc_mm *mm = t->path_data;
 	const struct fsc_pmd *pmdp = &mm->pmds[page / FSC_PTES];
 	unsigned long *ptep, pmd, pte, word;
+	struct fsc_cpu_hazard hazard __uninitialized;
 	const void *frame;
 	void *folio;
 
@@ -162,13 +163,16 @@ static __always_inline void gup_walk(struct fsc_thread *t, const struct fsc_prot
 	if (unlikely(!pte))
 		return;
 	frame = fsc_folio_frame(proto, t, pte >> PAGE_SHIFT);
+	fsc_hazptr_cpu_begin(t, proto, &hazard);
 	word = fsc_folio_frame_word(proto, frame);
 	folio = fsc_folio_word_folio(proto, word);
+	fsc_hazptr_cpu_loaded(proto, &hazard, folio);
 	if (unlikely(!folio)) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_MEMDESC, general);
 		return;
 	}
 	fsc_gap(t, proto, general);
+	fsc_hazptr_cpu_too_late(t, proto, &hazard, folio);
 	if (proto->reader.protects) {
 		fsc_hazptr_protect(t, folio);
 		if (!proto->bug.skips_recheck && unlikely(gup_word_again(proto, frame) != word)) {
@@ -202,6 +206,7 @@ out:
 	}
 	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
+	fsc_hazptr_cpu_end(proto, &hazard);
 }
 
 /* Finish a lookup, interrupts on. Return: true if it missed. */

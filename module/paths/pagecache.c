@@ -65,18 +65,22 @@ static __always_inline void *pagecache_find(struct fsc_thread *t, const struct f
 					    struct fsc_slot slot, bool general)
 {
 	XA_STATE(xas, &slot.mapping->pages, slot.index);
+	struct fsc_cpu_hazard hazard __uninitialized;
 	unsigned int tries = 0, breaks = 0;
 	enum fsc_counter why = FSC_OUTSIDE;
 	void *folio, *again;
 
 repeat:
-	xas_reset(&xas);
-	folio = xas_load(&xas);
-	if (xas_retry(&xas, folio))
-		goto repeat;
+	fsc_hazptr_cpu_begin(t, proto, &hazard);
+	do {
+		xas_reset(&xas);
+		folio = xas_load(&xas);
+	} while (xas_retry(&xas, folio));
+	fsc_hazptr_cpu_loaded(proto, &hazard, folio);
 	if (!folio)
 		goto out;
 	fsc_gap(t, proto, general);
+	fsc_hazptr_cpu_too_late(t, proto, &hazard, folio);
 	if (!proto->reader.refcounted) {
 		if (pagecache_is_outside(proto, folio, slot)) {
 			fsc_retry(t, FSC_OUTSIDE, slot.key, tries + 1);
@@ -107,6 +111,7 @@ repeat:
 	fsc_recheck_failed(t, why, slot.key, tries + 1, folio);
 	fsc_reader_put(t, proto, folio);
 retry:
+	fsc_hazptr_cpu_end(proto, &hazard);
 	if (++tries == FSC_MAX_TRIES) {
 		pagecache_section_break(t, breaks++);
 		tries = 0;
@@ -115,6 +120,8 @@ retry:
 out:
 	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
+	if (folio)
+		fsc_hazptr_cpu_end(proto, &hazard);
 	return folio;
 }
 

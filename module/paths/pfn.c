@@ -138,16 +138,19 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 	const unsigned int hold_ns = general ? t->run->config.hold_ns : 0;
 	const unsigned long tag = t->run->tag;
 	unsigned long word, again;
+	struct fsc_cpu_hazard hazard __uninitialized;
 	void *folio, *drop = NULL;
 	u64 latched;
 
 	rcu_read_lock();
+	fsc_hazptr_cpu_begin(t, proto, &hazard);
 	word = fsc_folio_peek(proto, tag, frame);
 	if (proto->bug.touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
 		fsc_gap(t, proto, general);
 		fsc_pfn_mix_touch(t, fsc_memdesc_desc(word), pfn);
 	}
 	folio = fsc_folio_peeked(proto, frame, word);
+	fsc_hazptr_cpu_loaded(proto, &hazard, folio);
 	if (!folio) {
 		const bool hugetlb = fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB;
 
@@ -161,6 +164,7 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 		return;
 	}
 	fsc_gap(t, proto, general);
+	fsc_hazptr_cpu_too_late(t, proto, &hazard, folio);
 	if (!proto->reader.refcounted) {
 		latched = general ? fsc_latch(proto, folio) : 0;
 		if (hold_ns)
@@ -197,6 +201,7 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 out:
 	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
+	fsc_hazptr_cpu_end(proto, &hazard);
 	rcu_read_unlock();
 	/* Outside RCU, because it may free. */
 	if (unlikely(drop))

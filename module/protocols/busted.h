@@ -22,6 +22,8 @@
  * noseq: seqcount that does not recheck the sequence. Widened by gap_ns.
  * noreload: hazptr that does not load the slot again; on GUP without the recheck
  * of the pte, too. Widened by a gap_ns longer than a batch takes to fill.
+ * nowildcard: hazptr_cpu that takes a slot only when it has loaded the pointer; on GUP
+ * without the recheck of the pte, too. Widened by gap_ns.
  * early_reuse: rcu_bounded that reuses a parked descriptor without waiting for its
  * grace period. Only descriptors that have waited go to the slab. Widened by
  * gap_ns. On GUP the recheck of the pte hides this bug and the next one.
@@ -136,6 +138,15 @@ static const struct fsc_protocol fsc_noreload = {
 	.bug.widened_by			= "gap_ns of a millisecond",
 	.bug.skips_recheck		= true,
 	FSC_HAZPTR,
+	.freeing.alloc			= fsc_desc_alloc_pooled,
+};
+
+static const struct fsc_protocol fsc_nowildcard = {
+	.bug.name			= "nowildcard",
+	.bug.forgets			= "to publish the wildcard before it loads the pointer",
+	.bug.widened_by			= "gap_ns",
+	.bug.skips_recheck		= true,
+	FSC_HAZPTR_CPU,
 	.freeing.alloc			= fsc_desc_alloc_pooled,
 };
 

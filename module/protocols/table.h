@@ -19,6 +19,7 @@
 #include "rcu_full.h"
 #include "seqcount.h"
 #include "hazptr.h"
+#include "hazptr_cpu.h"
 #include "rcu_bounded.h"
 #include "locked.h"
 #include "busted.h"
@@ -54,6 +55,7 @@
 	expand(path, seqcount)			\
 	expand(path, seqcount_xadd)		\
 	expand(path, hazptr)			\
+	expand(path, hazptr_cpu)		\
 	expand(path, rcu_bounded)		\
 	expand(path, rcu_bounded_xadd)		\
 	expand(path, rcu_bounded_rcuref)	\
@@ -64,6 +66,7 @@
 	expand(path, early_publish)		\
 	expand(path, noseq)			\
 	expand(path, noreload)			\
+	expand(path, nowildcard)		\
 	expand(path, early_reuse)		\
 	expand(path, ignore_locked)		\
 	expand(path, early_confirm)		\

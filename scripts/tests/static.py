@@ -47,7 +47,7 @@ CLEARED = re.compile(r"R_X86_64_PLT32\s+(?:__)?memset\b|\brep stos")
 # is sampled; for a walker once per block or free hugetlb folio; and for the bug of a negative control. A protocol's free may
 # be a call, or inlined, and then what it calls.
 SELDOM = re.compile(r"fsc_(\w+_free(_\w+)?|violation_record|retry|recheck_failed|trace_fallback|hist_record|"
-                    r"xadd_sweep|pool_put|hazptr_scan|parked_add|trace_grace_period|pfn_mix_(touch|look_at_hugetlb|try_hugetlb)|blocks_next|ignore_locked_\w+)|"
+                    r"xadd_sweep|pool_put|hazptr_scan|hazptr_cpu_(other_slot|unchain|synchronize)|parked_add|trace_grace_period|pfn_mix_(touch|look_at_hugetlb|try_hugetlb)|blocks_next|ignore_locked_\w+)|"
                     r"pagecache_section_break|pfn_unmark|pfn_valid|__nr_to_section")
 
 

@@ -29,7 +29,7 @@ GRACE_PERIOD = "gp_ns_mean"
 SPEED = {metrics.TIME: "time / lookup", "turnovers_per_second": "turnovers/s"}
 # Wilcox's, 1 to 3; and those that answer "or propose a fourth".
 OPTIONS = ("typesafe", "rcu_desc", "rcu_full")
-FOURTH = ("hazptr", "rcu_bounded")
+FOURTH = ("hazptr", "hazptr_cpu", "rcu_bounded")
 ARGUMENTS = {"folder": {"nargs": "+", "metavar": "DIR", "help": "with a result.json or result.json.xz; one for each suite"},
              "--before": {"nargs": "+", "metavar": "DIR", "help": "those of an older kernel: show what changed"}}
 

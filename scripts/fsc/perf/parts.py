@@ -23,7 +23,7 @@ PARTS: dict[str, dict[str, tuple[str, ...]]] = {
                  r"gup_(walk|page|section\w*|finish)", r"pfn_(choose|try|block_\w+|section)",
                  r"fsc_blocks_(next|unmark)", "pfn_unmark", r"fsc_pfn_mix_\w+"),
         "gap": (_GAP,),
-        "acquire": (r"fsc_\w+_tryget", r"fsc_hazptr_(un)?protect", "xas_reload", r"(gup|pfn)_\w+_again", "gup_pin",
+        "acquire": (r"fsc_\w+_tryget", r"fsc_hazptr_(un)?protect", r"fsc_hazptr_cpu_(other_slot|publish|narrow|unprotect|unchain)", "xas_reload", r"(gup|pfn)_\w+_again", "gup_pin",
                     "gup_fall_back", "pagecache_section_break", "raw_read_seqcount", "read_seqcount_retry"),
         "irqs off": (r"(arch|raw)_local_irq_(enable|restore)", "native_irq_enable"),
         "hold": ("fsc_spin", "fsc_spin_resched"),

@@ -196,7 +196,7 @@ def _when(draw: _Draw, params: dict[str, Value]) -> dict[str, Value]:
         "max_turnovers": draw.log(1, 20_000) if freers and counted else 0,
         "warmup_ms": draw.log(1, 300) if draw.often(0.7) else 0,
         "duration_ms": draw.log(200, 2000),
-        "check_bound": int(draw.often(0.5) if params["protocol"] == "rcu_desc" and params["deferral"] == "call_rcu"
+        "check_bound": int(draw.often(0.6) if params["protocol"] == "rcu_desc" and params["deferral"] == "call_rcu"
                            else draw.often(0.01)),
         "callback_ns": draw.log(100, 20_000) if params["protocol"] == "rcu_desc" and draw.often(0.5)
                        and params["deferral"] in ("call_rcu", "call_rcu_hurry") else 0,

@@ -24,7 +24,7 @@ FACTS = {name: 0 for name in ("init_on_alloc", "init_on_free", "page_poisoning",
 KERNEL = {"release": "6.12.0-test", "version": "#1", "preempt": "voluntary", "hz": 250,
           "nr_cpus": 2, "facts": FACTS}
 SPEED = dict.fromkeys(traits.PROTOCOLS, 145) | {"overlay": 100, "typesafe": 140, "rcu_desc": 130, "rcu_full": 120,
-                                                "seqcount": 150, "hazptr": 170, "rcu_bounded": 135, "locked": 200}
+                                                "seqcount": 150, "hazptr": 170, "hazptr_cpu": 175, "rcu_bounded": 135, "locked": 200}
 
 
 def histogram(values: list[int]) -> dict[str, Any]:

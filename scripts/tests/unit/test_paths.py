@@ -148,7 +148,7 @@ class PathsTest(unittest.TestCase):
         self.assertEqual(list(tables), ["pagecache:", "gup:", "pfn:", "pfn, passes=1:", xadd,
                                         "pagecache, removal=truncate, tryget=rcuref:"])
         self.assertEqual(self.rows(tables["gup:"]),
-                         ["overlay", "typesafe", "rcu_desc", "hazptr", "rcu_bounded", "locked"])
+                         ["overlay", "typesafe", "rcu_desc", "hazptr", "hazptr_cpu", "rcu_bounded", "locked"])
         self.assertEqual(self.rows(tables[xadd]), ["typesafe", "rcu_desc", "rcu_bounded"])
         # Nothing ranks arms by them.
         self.assertFalse(any("1.00x" in line for line in tables[xadd]), tables[xadd])
@@ -200,7 +200,7 @@ class PathsTest(unittest.TestCase):
                 ("--- pagecache-churn", "hazard moved /M lookups", ["hazptr", "rcu_bounded"]),
                 ("--- pagecache-churn", "copied again /M lookups", ["seqcount*"]),
                 ("--- gup-churn", "fell back /M lookups", ["overlay", "typesafe", "rcu_desc", "hazptr",
-                                                           "rcu_bounded"]),
+                                                           "hazptr_cpu", "rcu_bounded"]),
                 ("--- pfn-one-pass", "trygets /M frames", ["overlay", "typesafe", "rcu_desc"])):
             self.assertEqual(self.rows(self.section(start, title)), rows, title)
         for start, title in (("--- gup-churn", "copied again"), ("--- pagecache-churn", "fell back"),

@@ -503,11 +503,11 @@ class SuiteTest(unittest.TestCase):
         """The loop by hand, and for today's lookup the kernel's own, only on a real CPU."""
         found = synthetic.suite("cpu")
         text = guest_script.script(found.order(1), UML)
-        self.assertEqual(text.count("\nopencoded opencoded one."), 8)
+        self.assertEqual(text.count("\nopencoded opencoded one."), 9)
         for line in ("called one.pagecache.overlay@1 tmpfs called 5000000", "filemap_get_folio one.pagecache.overlay@1 tmpfs filemap_get_folio 5000000",
                      "kernel_read one.pagecache.overlay@1 tmpfs kernel_read 1250000"):
             self.assertEqual(text.count(f"\nopencoded {line}\n"), 1, line)
-        self.assertEqual(text.count("\nopencoded "), 11)
+        self.assertEqual(text.count("\nopencoded "), 12)
         self.assertNotIn("opencoded", guest_script.script(found.order(1), TCG))
 
 
