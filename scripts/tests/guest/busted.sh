@@ -151,6 +151,7 @@ clean() {
 	early_pages 100000 path=pagecache protocol=rcu_full
 	norecheck 100000 path=pagecache protocol=seqcount
 	noreload 100000 path=pagecache protocol=hazptr
+	nowildcard 100000 path=pagecache protocol=hazptr_cpu
 	norecheck 100000 path=pagecache protocol=rcu_bounded
 	early_publish 100000 path=pagecache protocol=locked
 	norecheck 1024 path=pagecache protocol=overlay removal=truncate nr_freers=2
@@ -159,6 +160,7 @@ clean() {
 	early_pages 1024 path=pagecache protocol=rcu_full removal=truncate nr_freers=2
 	norecheck 1024 path=pagecache protocol=seqcount removal=truncate nr_freers=2
 	noreload 1024 path=pagecache protocol=hazptr removal=truncate nr_freers=2
+	nowildcard 1024 path=pagecache protocol=hazptr_cpu removal=truncate nr_freers=2
 	norecheck 1024 path=pagecache protocol=rcu_bounded removal=truncate nr_freers=2
 	early_pages 1024 path=pagecache protocol=locked removal=truncate nr_freers=2
 	norecheck 1024 path=pagecache protocol=typesafe tryget=xadd
@@ -167,12 +169,14 @@ clean() {
 	norecheck 1024 path=pagecache protocol=rcu_desc tryget=rcuref removal=truncate nr_freers=2
 	early_pages 1024 path=pagecache protocol=rcu_bounded tryget=rcuref removal=truncate
 	noreload 1024 path=pagecache protocol=hazptr
+	nowildcard 1024 path=pagecache protocol=hazptr_cpu
 	norecheck 1024 path=gup protocol=overlay removal=truncate
 	norecheck 1024 path=gup protocol=typesafe
 	early_publish 1024 path=gup protocol=typesafe tryget=xadd
 	norecheck 1024 path=gup protocol=rcu_desc nr_freers=2
 	norecheck 1024 path=gup protocol=rcu_desc tryget=xadd
 	noreload 1024 path=gup protocol=hazptr
+	nowildcard 1024 path=gup protocol=hazptr_cpu
 	norecheck 1024 path=gup protocol=rcu_bounded removal=truncate
 	early_pages 1024 path=gup protocol=locked
 	norecheck 1024 path=pfn protocol=overlay
@@ -181,6 +185,7 @@ clean() {
 	norecheck 1024 path=pfn protocol=rcu_desc tryget=xadd
 	early_pages 1024 path=pfn protocol=rcu_full
 	noreload 1024 path=pfn protocol=hazptr
+	nowildcard 1024 path=pfn protocol=hazptr_cpu
 	norecheck 1024 path=pfn protocol=rcu_bounded
 	touch_slab 1024 path=pfn protocol=typesafe
 	touch_slab 1024 path=pfn protocol=overlay removal=truncate nr_freers=2

@@ -104,7 +104,7 @@ while_runs_come_and_go() {
 	left_behind
 }
 
-RUNS='pagecache.overlay pagecache.rcu_desc pagecache.rcu_full pagecache.locked pagecache.hazptr gup.rcu_bounded
+RUNS='pagecache.overlay pagecache.rcu_desc pagecache.rcu_full pagecache.locked pagecache.hazptr pagecache.hazptr_cpu gup.rcu_bounded
 gup.hazptr pfn.rcu_bounded pfn.typesafe'
 ktap_plan $(($(echo "$RUNS" | wc -w) + 5))
 

@@ -211,10 +211,17 @@ hazards() { # THREADS NAME=VALUE...
 	has_its_ceiling hazptr $((threads * 64)) hazard_scans nr_readers=2 nr_freers=2 "$@"
 }
 
+# hazptr_cpu keeps what it waits with: one descriptor of each thread that frees.
+waits() { # THREADS NAME=VALUE...
+	threads=$1
+	shift
+	has_its_ceiling hazptr_cpu "$threads" hazard_waits nr_readers=2 nr_freers=2 gap_ns=10000 "$@"
+}
+
 CPUS=$(grep -c '^processor' /proc/cpuinfo)
 
 bound_here
-ktap_plan $((4 + 3 + 4 + 2 + 5 + 3 + 7))
+ktap_plan $((4 + 3 + 4 + 2 + 5 + 3 + 9))
 
 for deferral in auto kfree_rcu call_rcu call_rcu_hurry; do
 	ktap_test "rcu_desc deferral=$deferral reaches limbo_max_mb" \
@@ -246,3 +253,5 @@ ktap_test "rcu_bounded stays under bounded_max with two freers a CPU" bounded 16
 ktap_test "hazptr stays under a batch a thread" hazards 2
 ktap_test "hazptr stays under a batch a thread, under truncate" hazards 4 removal=truncate hold_ns=10000
 ktap_test "hazptr stays under a batch a thread, under gup" hazards 2 path=gup
+ktap_test "hazptr_cpu keeps one descriptor of a freer" waits 2
+ktap_test "hazptr_cpu keeps one of whoever frees, under truncate" waits 4 removal=truncate

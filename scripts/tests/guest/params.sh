@@ -150,6 +150,7 @@ Invalid argument|deferral=call_rcu: allowed: auto with protocol=typesafe|protoco
 Invalid argument|deferral=call_rcu_hurry: allowed: auto with protocol=overlay|protocol=overlay deferral=call_rcu_hurry
 Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=seqcount|protocol=seqcount deferral=kfree_rcu
 Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=hazptr|protocol=hazptr deferral=kfree_rcu
+Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=hazptr_cpu|protocol=hazptr_cpu deferral=kfree_rcu
 Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=rcu_bounded|protocol=rcu_bounded deferral=kfree_rcu
 Invalid argument|deferral=kfree_rcu: allowed: auto with protocol=locked|protocol=locked deferral=kfree_rcu
 Invalid argument|busted=norecheck: allowed: with protocol=typesafe|protocol=rcu_full busted=norecheck
@@ -157,6 +158,7 @@ Invalid argument|busted=early_publish: allowed: with protocol=typesafe|protocol=
 Invalid argument|busted=early_pages: allowed: with protocol=rcu_full|protocol=rcu_desc busted=early_pages
 Invalid argument|busted=noseq: allowed: with protocol=seqcount|protocol=typesafe busted=noseq
 Invalid argument|busted=noreload: allowed: with protocol=hazptr|protocol=rcu_bounded busted=noreload
+Invalid argument|busted=nowildcard: allowed: with protocol=hazptr_cpu|protocol=hazptr busted=nowildcard
 Invalid argument|busted=early_reuse: allowed: with protocol=rcu_bounded|protocol=hazptr busted=early_reuse
 Invalid argument|busted=ignore_locked: allowed: with protocol=rcu_desc|protocol=typesafe busted=ignore_locked tryget=xadd
 Invalid argument|busted=touch_slab: allowed: with protocol=typesafe|protocol=locked busted=touch_slab
@@ -176,11 +178,13 @@ Invalid argument|tryget=xadd: allowed: cas with protocol=overlay|protocol=overla
 Invalid argument|tryget=xadd: allowed: cas with protocol=rcu_full|protocol=rcu_full tryget=xadd
 Invalid argument|tryget=xadd: allowed: cas with protocol=locked|protocol=locked tryget=xadd
 Invalid argument|tryget=xadd: allowed: cas with protocol=hazptr: without a grace period a late put may touch a freed descriptor|protocol=hazptr tryget=xadd
+Invalid argument|tryget=xadd: allowed: cas with protocol=hazptr_cpu: without a grace period a late put may touch a freed descriptor|protocol=hazptr_cpu tryget=xadd
 Invalid argument|tryget=rcuref: allowed: cas with protocol=overlay: it uses the count of struct folio|protocol=overlay tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=typesafe: rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze|protocol=typesafe tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=rcu_full: its readers take no reference|protocol=rcu_full tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=seqcount: rcuref may mark a recycled object dead, its get is relaxed, and it cannot freeze|protocol=seqcount tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=hazptr: without a grace period a late put may touch a freed descriptor|protocol=hazptr tryget=rcuref removal=truncate
+Invalid argument|tryget=rcuref: allowed: cas with protocol=hazptr_cpu: without a grace period a late put may touch a freed descriptor|protocol=hazptr_cpu tryget=rcuref removal=truncate
 Invalid argument|tryget=rcuref: allowed: cas with protocol=locked: under the lock a get cannot fail|protocol=locked tryget=rcuref removal=truncate
 Invalid argument|tryget=xadd: allowed: cas with busted=norecheck|protocol=typesafe tryget=xadd busted=norecheck
 Invalid argument|tryget=xadd: allowed: cas with busted=early_reuse|protocol=rcu_bounded tryget=xadd busted=early_reuse

@@ -18,20 +18,23 @@ rcu_full cas reclaim 2
 rcu_full cas truncate 9
 hazptr cas reclaim 2
 hazptr cas truncate 9
+hazptr_cpu cas reclaim 2
+hazptr_cpu cas truncate 9
 rcu_bounded xadd truncate 2
 rcu_bounded rcuref truncate 9
 locked cas truncate 2
 locked cas reclaim 9
 '
 
-# gup turns interrupts off, rcu_bounded has a local lock, seqcount spins while a writer may be
-# preempted, xadd sweeps inside an RCU section.
+# gup turns interrupts off, rcu_bounded has a local lock, hazptr_cpu waits for readers that may be
+# preempted, seqcount spins while a writer may be, xadd sweeps inside an RCU section.
 quick='
 gup overlay cas reclaim 0
 gup typesafe cas truncate 2
 gup typesafe xadd reclaim 0
 gup rcu_desc rcuref truncate 0
 gup hazptr cas truncate 0
+gup hazptr_cpu cas truncate 0
 gup rcu_bounded cas reclaim 0
 gup locked cas truncate 0
 pagecache seqcount cas reclaim 0
@@ -39,6 +42,7 @@ pagecache seqcount xadd truncate 0
 pagecache rcu_bounded cas truncate 0
 pagecache rcu_bounded xadd reclaim 0
 pagecache hazptr cas reclaim 0
+pagecache hazptr_cpu cas reclaim 0
 pagecache locked cas reclaim 0
 pfn rcu_full cas reclaim 0
 pfn rcu_bounded rcuref truncate 2
@@ -74,8 +78,10 @@ path_point() { # PATH PROTOCOL TRYGET REMOVAL ORDER
 	nr_folios=1024
 	[ "$5" -lt 9 ] || nr_folios=32
 	until='lookups >= 2000 && turnovers >= 50'
-	# hazptr must also have scanned
-	[ "$2" != hazptr ] || until="$until && hazard_scans > 0"
+	# Who frees must also have scanned
+	case $2 in
+	hazptr | hazptr_cpu) until="$until && hazard_scans > 0" ;;
+	esac
 	point_until "$until" "$2" path="$1" tryget="$3" removal="$4" order="$5" nr_folios=$nr_folios
 	expect params path "$1"
 	expect params protocol "$2"
