@@ -152,6 +152,11 @@ repeat:
 		fsc_opencoded_clear(&hazard);
 		goto repeat;
 	}
+	if (unlikely(is_outside(folio, key))) {
+		fsc_opencoded_put(folio);
+		fsc_opencoded_clear(&hazard);
+		goto repeat;
+	}
 	fsc_opencoded_clear(&hazard);
 out:
 	rcu_read_unlock();

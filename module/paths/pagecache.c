@@ -60,6 +60,25 @@ static __always_inline bool pagecache_is_outside(const struct fsc_protocol *prot
 	       unlikely(!fsc_folio_contains(folio, slot));
 }
 
+/*
+ * Put a folio that is not the one. That may free it, for which some protocols sleep,
+ * or wait until nobody protects it. Those that recheck do neither (struct fsc_freeing).
+ * The others' caller goes on in a new RCU section.
+ */
+static __always_inline void pagecache_put(struct fsc_thread *t, const struct fsc_protocol *proto,
+					  void *folio, struct fsc_cpu_hazard *hazard)
+	__must_hold(RCU)
+{
+	fsc_hazptr_cpu_end(proto, hazard);
+	if (proto->reader.recheck) {
+		fsc_reader_put(t, proto, folio);
+		return;
+	}
+	rcu_read_unlock();
+	fsc_reader_put(t, proto, folio);
+	rcu_read_lock();
+}
+
 /* Inside RCU. The folio has a reference if the protocol takes any. */
 static __always_inline void *pagecache_find(struct fsc_thread *t, const struct fsc_protocol *proto,
 					    struct fsc_slot slot, bool general)
@@ -109,9 +128,11 @@ repeat:
 		goto out;
 	}
 	fsc_recheck_failed(t, why, slot.key, tries + 1, folio);
-	fsc_reader_put(t, proto, folio);
+	pagecache_put(t, proto, folio, &hazard);
+	goto next;
 retry:
 	fsc_hazptr_cpu_end(proto, &hazard);
+next:
 	if (++tries == FSC_MAX_TRIES) {
 		pagecache_section_break(t, breaks++);
 		tries = 0;

@@ -17,7 +17,8 @@
  * wait where there is the pointer or a wildcard. The unlink comes before the
  * freer's smp_mb(), the wildcard before the reader's. So either the reader loads
  * no pointer to the folio any more, or the freer sees the wildcard, or what came
- * after it. No second look is needed (hazptr has one).
+ * after it. No second look is needed (hazptr has one), but on the page cache the
+ * question that rcu_desc asks: whether the folio has the index.
  *
  * There are two wildcards and two lists a CPU, and readers are told which to
  * use. The freer reads the slots for the other wildcard, changes it, and reads
@@ -336,7 +337,7 @@ static inline void fsc_hazptr_cpu_free(struct fsc_thread *t, void *p, bool timed
 
 	fsc_desc_begin_free(t, folio, timed, 1, false);
 	fsc_desc_pages_free(t, folio);
-	fsc_count_freed(&t->counters, folio->order);
+	fsc_count_freed(&t->counters, fsc_desc_pages(folio));
 	fsc_hazptr_cpu_synchronize(t, folio);
 	fsc_desc_note_release(t->run, folio, 0);
 	fsc_desc_cache_free(t->run, folio, t->run->loops->protocol->bug.name);
