@@ -122,7 +122,16 @@ static int check_protocol(struct fsc_run *run)
 		       config->callback_ns);
 		return -EINVAL;
 	}
-	if (protocol->bug.touches_slab) {
+	if (protocol->bug.touches == FSC_MEMDESC_HWPOISON && !config->hwpoison) {
+		pr_err("busted=%s: allowed: with hwpoison=1 or more\n", protocol->bug.name);
+		return -EINVAL;
+	}
+	if (config->hwpoison && (!fsc_paths[config->path]->walks || !protocol->own_descriptor)) {
+		pr_err("hwpoison=%u: allowed: with path=pfn, and without protocol=overlay, which has no memdesc words\n",
+		       config->hwpoison);
+		return -EINVAL;
+	}
+	if (protocol->bug.touches == FSC_MEMDESC_SLAB) {
 		struct fsc_mix mix;
 		int err = fsc_parse_mix(config->mix, &mix);
 

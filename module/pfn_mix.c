@@ -46,6 +46,7 @@ u64 fsc_pfn_mix_bytes(const struct fsc_run *run)
 		return 0;
 	for (i = 0; i < FSC_NR_SHARES; i++)
 		pages += share_nr(&shares, i, file) * (i == FSC_SHARE_HUGETLB ? HUGETLB_PAGES : 1);
+	pages += run->config.nr_freers * (u64)run->config.hwpoison;
 	return pages * (PAGE_SIZE + sizeof(struct fsc_unrefcounted) + sizeof(void *)) +
 	       fsc_blocks_bytes(&run->frames);
 }
@@ -165,7 +166,7 @@ static void desc_free(struct fsc_run *run, struct fsc_unrefcounted *desc)
 {
 	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 
-	if (!run->loops->protocol->bug.touches_slab) {
+	if (!run->loops->protocol->bug.touches) {
 		kmem_cache_free(mix->unrefcounted_cache, desc);
 		return;
 	}
@@ -179,18 +180,23 @@ static void desc_free(struct fsc_run *run, struct fsc_unrefcounted *desc)
 	spin_unlock(&mix->kept_lock);
 }
 
+static struct fsc_unrefcounted *desc_alloc(struct fsc_run *run)
+{
+	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
+	struct fsc_unrefcounted *desc = run->loops->protocol->bug.touches ? kept_take(mix) : NULL;
+
+	return desc ?: kmem_cache_alloc(mix->unrefcounted_cache, FSC_GFP);
+}
+
 static struct fsc_unrefcounted *unrefcounted_alloc(struct fsc_run *run, enum fsc_share share,
 						   bool fresh)
 {
-	struct fsc_pfn_mix *mix = fsc_pfn_mix_of(run);
 	struct page *page = frames_alloc(run, 0, fresh);
 	struct fsc_unrefcounted *desc;
 
 	if (!page)
 		return NULL;
-	desc = run->loops->protocol->bug.touches_slab ? kept_take(mix) : NULL;
-	if (!desc)
-		desc = kmem_cache_alloc(mix->unrefcounted_cache, FSC_GFP);
+	desc = desc_alloc(run);
 	if (!desc) {
 		__free_page(page);
 		return NULL;
@@ -348,6 +354,11 @@ int fsc_pfn_mix_create(struct fsc_run *run)
 		/* Not the same stream as its keys. */
 		fsc_stream_seed(&mix->walkers[i].random, ~run->config.seed, t->role, t->nr);
 		t->path_data = &mix->walkers[i];
+		if (t->role != FSC_FREER || !run->config.hwpoison)
+			continue;
+		mix->walkers[i].marks = kvcalloc(run->config.hwpoison, sizeof(void *), GFP_KERNEL);
+		if (!mix->walkers[i].marks)
+			return -ENOMEM;
 	}
 	/* All single frames that populate the mix. */
 	mix->fresh_wanted = mix->nr[FSC_SHARE_SLAB] + mix->nr[FSC_SHARE_PTDESC] +
@@ -372,6 +383,18 @@ static void empty_unrefcounted(struct fsc_run *run, enum fsc_share share)
 		cond_resched();
 	}
 	kvfree(mix->unrefcounted[share]);
+}
+
+/* Their frames are free by now, and so are the marks' words. */
+static void destroy_marks(struct fsc_run *run, struct fsc_unrefcounted **marks)
+{
+	unsigned int i;
+
+	for (i = 0; marks && i < run->config.hwpoison; i++) {
+		if (marks[i])
+			desc_free(run, marks[i]);
+	}
+	kvfree(marks);
 }
 
 /**
@@ -405,6 +428,8 @@ void fsc_pfn_mix_destroy(struct fsc_run *run)
 		cond_resched();
 	}
 	kvfree(mix->misc);
+	for (i = 0; mix->walkers && i < run->nr_threads; i++)
+		destroy_marks(run, mix->walkers[i].marks);
 	if (mix->kept_last)
 		kmem_cache_free(mix->unrefcounted_cache, mix->kept_last);
 	while ((desc = kept_take(mix))) {
@@ -488,8 +513,64 @@ static void turn_share(struct fsc_thread *t, enum fsc_share share, unsigned int 
 	}
 }
 
+/* Give a marked frame its word back, unless the frame has another owner by now. */
+static void unmark_frame(struct fsc_run *run, struct fsc_unrefcounted *mark)
+{
+	cmpxchg(fsc_memdesc_slot(&run->map, mark->pfn),
+		fsc_memdesc_word(mark, FSC_MEMDESC_HWPOISON), mark->was);
+	desc_free(run, mark);
+}
+
+/*
+ * Mark a frame of a file folio, after what mm/memory-failure.c would do to a memdesc. Return:
+ * the mark; NULL if there is no memory, or if the folio is not there or is marked.
+ */
+static struct fsc_unrefcounted *mark_frame(struct fsc_thread *t)
+{
+	u32 key = pick(t, t->run->nr_keys);
+	struct xarray *pages = &t->mappings[key & t->mapping_mask].pages;
+	struct fsc_unrefcounted *mark = desc_alloc(t->run);
+	unsigned long *slot;
+	struct fsc_folio *folio;
+	bool marked = false;
+
+	if (!mark)
+		return NULL;
+	/* Under the lock it is not freed. */
+	fsc_lock_mapping(pages);
+	folio = xa_load(pages, fsc_index_of(t, key));
+	if (folio) {
+		WRITE_ONCE(mark->pfn, folio->pfn + pick(t, 1UL << folio->order));
+		slot = fsc_memdesc_slot(&t->run->map, mark->pfn);
+		mark->was = READ_ONCE(*slot);
+		marked = fsc_memdesc_type(mark->was) == FSC_MEMDESC_FILE &&
+			 cmpxchg(slot, mark->was,
+				 fsc_memdesc_word(mark, FSC_MEMDESC_HWPOISON)) == mark->was;
+	}
+	fsc_unlock_mapping(pages);
+	if (marked) {
+		fsc_count(&t->counters, FSC_HWPOISONED);
+		return mark;
+	}
+	desc_free(t->run, mark);
+	return NULL;
+}
+
+/* Take the oldest mark off, and set another one. */
+static void turn_mark(struct fsc_thread *t)
+{
+	struct fsc_pfn_walker *walker = fsc_walker_of(t);
+	struct fsc_unrefcounted **place = &walker->marks[walker->mark_at];
+
+	if (++walker->mark_at == t->run->config.hwpoison)
+		walker->mark_at = 0;
+	if (*place)
+		unmark_frame(t->run, *place);
+	*place = mark_frame(t);
+}
+
 /**
- * fsc_pfn_mix_turned - turn over the other shares as often as the file folios
+ * fsc_pfn_mix_turned - turn over the other shares, and marks, as often as the file folios
  * @t: a freer
  * @n: number of file folios it has turned over
  *
@@ -503,6 +584,10 @@ void fsc_pfn_mix_turned(struct fsc_thread *t, unsigned int n)
 	for (share = FSC_SHARE_SLAB; share <= FSC_SHARE_HUGETLB; share++) {
 		if (mix->nr[share])
 			turn_share(t, share, n);
+	}
+	while (t->run->config.hwpoison && n-- && !fsc_must_give_up(t)) {
+		turn_mark(t);
+		cond_resched();
 	}
 }
 
@@ -551,12 +636,12 @@ void fsc_pfn_mix_try_hugetlb(struct fsc_thread *t, const void *frame)
 }
 
 /**
- * fsc_pfn_mix_touch - follow the memdesc word of a slab, which is a bug
+ * fsc_pfn_mix_touch - follow the memdesc word of a slab or mark, which is a bug
  * @t: the walker
  * @desc: what the word points to
  * @pfn: the frame whose word was read
  *
- * Context: Any; with touch_slab the descriptors stay descriptors until the run ends.
+ * Context: Any; with bug.touches the descriptors stay descriptors until the run ends.
  */
 void fsc_pfn_mix_touch(struct fsc_thread *t, const struct fsc_unrefcounted *desc, unsigned long pfn)
 {

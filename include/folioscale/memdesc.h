@@ -33,6 +33,7 @@ enum fsc_memdesc_type {
 	FSC_MEMDESC_PTDESC,
 	FSC_MEMDESC_HUGETLB,
 	FSC_MEMDESC_MISC,
+	FSC_MEMDESC_HWPOISON,
 };
 
 static __always_inline unsigned long fsc_memdesc_word(const void *desc, enum fsc_memdesc_type type)

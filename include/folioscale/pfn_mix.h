@@ -9,6 +9,10 @@
  * follow the pointer. A free hugetlb folio keeps its descriptor, with a count
  * of zero and FSC_HUGETLB_FREE; descriptor and memory stay until the run ends.
  * hugetlb_lock, which stands for the kernel's, protects FSC_HUGETLB_FREE.
+ *
+ * With hwpoison= the memdesc word of a file folio's frame becomes that of a mark,
+ * and later again the folio's, unless it was freed or split meanwhile, while
+ * walkers are between their two passes.
  */
 #ifndef FOLIOSCALE_PFN_MIX_H
 #define FOLIOSCALE_PFN_MIX_H
@@ -29,11 +33,15 @@
 /**
  * struct fsc_unrefcounted - a memdesc without a reference count
  * @pfn: its frame
- * @next: link of the list that a touch_slab run keeps
+ * @next: link of the list that the controls keep that follow it
+ * @was: the word that a mark is in the place of
  */
 struct fsc_unrefcounted {
 	unsigned long pfn;
-	struct fsc_unrefcounted *next;
+	union {
+		struct fsc_unrefcounted *next;
+		unsigned long was;
+	};
 } __aligned(16);
 
 /**
@@ -41,11 +49,15 @@ struct fsc_unrefcounted {
  * @walked: next frame to walk
  * @credit: turnovers that a freer owes the other shares
  * @random: picks their victims
+ * @marks: config.hwpoison marks of a freer, the oldest at @mark_at; NULL: none yet
+ * @mark_at: see @marks
  */
 struct fsc_pfn_walker {
 	unsigned long walked;
 	u64 credit[FSC_NR_SHARES];
 	struct fsc_stream random;
+	struct fsc_unrefcounted **marks;
+	unsigned int mark_at;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -62,7 +74,7 @@ struct fsc_pfn_walker {
  * @fresh_left: how many frames of that block are left
  * @fresh_wanted: single frames still needed to populate the run
  * @hugetlb_lock: protects FSC_HUGETLB_FREE; innermost
- * @kept: freed memdescs, last in first out, that a touch_slab run does not give back
+ * @kept: freed memdescs, last in first out, that runs do not give back whose walkers follow them
  * @kept_last: the one freed most recently, not yet in @kept
  * @kept_lock: protects @kept and @kept_last
  */

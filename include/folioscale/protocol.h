@@ -103,7 +103,7 @@ struct fsc_freeing {
  * @for_checkers: the bug is for KASAN, KCSAN or lockdep to report, not for the oracle
  * @publish_early: publishes before identity and stamp
  * @skips_recheck: skips the recheck it needs, or the wildcard
- * @touches_slab: walkers follow the memdesc words of slabs
+ * @touches: the memdesc type whose words walkers follow, though it has no count; 0: none
  * @confirms_early: markers confirm before the grace period
  * @caught_by_pte: GUP catches this one: it rechecks the pte
  */
@@ -114,7 +114,7 @@ struct fsc_bug {
 	bool for_checkers;
 	bool publish_early;
 	bool skips_recheck;
-	bool touches_slab;
+	unsigned int touches;
 	bool confirms_early;
 	bool caught_by_pte;
 };

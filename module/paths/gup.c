@@ -29,8 +29,8 @@
 
 static __always_inline const char *gup_refuses(const struct fsc_protocol *proto)
 {
-	if (proto->bug.touches_slab)
-		return "this path does not meet slabs";
+	if (proto->bug.touches)
+		return "this path does not meet frames without a folio";
 	if (proto->bug.caught_by_pte)
 		return "GUP rechecks the pte, which hides this bug";
 	if (!proto->reader.refcounted)

@@ -17,7 +17,7 @@ static __always_inline void *xas_reload(struct xa_state *xas);
 
 static __always_inline const char *pagecache_refuses(const struct fsc_protocol *proto)
 {
-	return proto->bug.touches_slab ? "this path does not meet slabs" : NULL;
+	return proto->bug.touches ? "this path does not meet frames without a folio" : NULL;
 }
 
 /*

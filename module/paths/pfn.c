@@ -94,7 +94,7 @@ static __always_inline unsigned int pfn_choose(struct fsc_thread *t,
 					bits |= 1UL << j;
 				else
 					avoided++;
-			} else if (proto->bug.touches_slab &&
+			} else if (proto->bug.touches == FSC_MEMDESC_SLAB &&
 				   fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
 				bits |= 1UL << j;
 			}
@@ -145,7 +145,7 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 	rcu_read_lock();
 	fsc_hazptr_cpu_begin(t, proto, &hazard);
 	word = fsc_folio_peek(proto, tag, frame);
-	if (proto->bug.touches_slab && fsc_memdesc_type(word) == FSC_MEMDESC_SLAB) {
+	if (proto->bug.touches && fsc_memdesc_type(word) == proto->bug.touches) {
 		fsc_gap(t, proto, general);
 		fsc_pfn_mix_touch(t, fsc_memdesc_desc(word), pfn);
 	}
@@ -154,6 +154,8 @@ static __always_inline void pfn_try(struct fsc_thread *t, const struct fsc_proto
 	if (!folio) {
 		const bool hugetlb = fsc_memdesc_type(word) == FSC_MEMDESC_HUGETLB;
 
+		if (fsc_memdesc_type(word) == FSC_MEMDESC_HWPOISON)
+			fsc_count(&t->counters, FSC_HWPOISON_MET);
 		outcome->missed++;
 		outcome->untried++;
 		rcu_read_unlock();

@@ -34,6 +34,8 @@
  * deferred. Only the limbo bound is wrong, not the lookups.
  * touch_slab: a walker that follows the words of slabs, whose descriptors are
  * freed without RCU (pfn_mix.h). It only reads. Widened by gap_ns.
+ * stale_type: a walker that in the second pass follows a word that was a file
+ * folio's in the first, and is that of a mark by now (hwpoison=). Likewise.
  */
 #ifndef FSC_PROTOCOL_BUSTED_H
 #define FSC_PROTOCOL_BUSTED_H
@@ -252,7 +254,16 @@ static const struct fsc_protocol fsc_touch_slab = {
 	.bug.forgets			=
 		"that walkers must not follow memdesc words of slabs; needs slabs in mix",
 	.bug.widened_by			= "gap_ns",
-	.bug.touches_slab		= true,
+	.bug.touches			= FSC_MEMDESC_SLAB,
+	FSC_TYPESAFE(cas),
+};
+
+static const struct fsc_protocol fsc_stale_type = {
+	.bug.name			= "stale_type",
+	.bug.forgets			=
+		"to look at the type again in the second pass; needs hwpoison",
+	.bug.widened_by			= "gap_ns",
+	.bug.touches			= FSC_MEMDESC_HWPOISON,
 	FSC_TYPESAFE(cas),
 };
 

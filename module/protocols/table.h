@@ -71,6 +71,7 @@
 	expand(path, ignore_locked)		\
 	expand(path, early_confirm)		\
 	expand(path, touch_slab)		\
+	expand(path, stale_type)		\
 	FSC_ROW_OF_KASAN(expand, path)		\
 	FSC_ROW_OF_KCSAN(expand, path)		\
 	FSC_ROW_OF_LOCKDEP(expand, path)

@@ -134,6 +134,7 @@ def _what(draw: _Draw, params: dict[str, Value], machine: Machine) -> dict[str, 
     return {
         "nr_folios": folios, "order": order, "mix": mix,
         "passes": draw.randint(1, 2) if path == "pfn" else 2,
+        "hwpoison": draw.log(1, 1024) if path == "pfn" and params["protocol"] != "overlay" and draw.often(0.2) else 0,
         "nr_mms": draw.log(1, 64) if path == "gup" and draw.often(0.5) else 1,
         "nr_mappings": 1 << draw.log(1, 11) - 1 if draw.often(0.5) else draw.either(0.01, (3, 100), 1),
         "popularity": draw.choice(("uniform", "uniform", "zipf", "hot")),

@@ -41,6 +41,10 @@ pagecache gup|freed_pages > frees * 2 && turnovers > 200|overlay order=0:8,2:4,7
 pfn|trygets_avoided > trygets|rcu_desc order=0:8,2:4,9:1 nr_folios=64 passes=2
 pfn|trygets_avoided == 0 && trygets > hits|overlay order=0:8,2:4,9:1 nr_folios=64 passes=1
 pfn|other_turnovers > 100 && hugetlb_seen > 0|typesafe mix=60:20:10:5:5
+pfn|hwpoisoned > 500 && hwpoison_met > 0|typesafe hwpoison=64 gap_ns=1000 nr_freers=2
+pfn|hwpoisoned > 500 && hwpoison_met > 0|rcu_desc hwpoison=64 passes=1 removal=truncate order=0:4,2:1
+pfn|hwpoisoned > 500 && hwpoison_met > 0|rcu_full hwpoison=64 gap_ns=1000 churn=split order=2 nr_folios=128
+pfn|hwpoisoned > 500|hazptr hwpoison=1024 passes=1 nr_folios=64
 pfn|other_turnovers > 100 && hugetlb_seen > 0|overlay mix=60:20:10:5:5 removal=truncate
 pfn|other_turnovers > 100 && hugetlb_seen > 0|rcu_full mix=60:20:10:5:5 nr_freers=2
 pfn|other_turnovers > 100 && hugetlb_seen == 0 && trygets > 0|hazptr mix=60:20:10:5:5 passes=1

@@ -16,6 +16,7 @@ load_of() { # BUSTED NR_FOLIOS
 	early_publish) echo publish_ns=10000 ;;
 	noreload) echo gap_ns=1000000 ;;
 	touch_slab) echo gap_ns=10000 mix=60:20:10:5:5 ;;
+	stale_type) echo gap_ns=10000 hwpoison=16 ;;
 	*) echo gap_ns=10000 ;;
 	esac
 	[ "$2" = 1024 ] || echo popularity=zipf
@@ -189,6 +190,8 @@ clean() {
 	norecheck 1024 path=pfn protocol=rcu_bounded
 	touch_slab 1024 path=pfn protocol=typesafe
 	touch_slab 1024 path=pfn protocol=overlay removal=truncate nr_freers=2
+	stale_type 1024 path=pfn protocol=typesafe nr_freers=2
+	stale_type 1024 path=pfn protocol=rcu_full
 	END
 }
 

@@ -161,6 +161,13 @@ Invalid argument|busted=noreload: allowed: with protocol=hazptr|protocol=rcu_bou
 Invalid argument|busted=nowildcard: allowed: with protocol=hazptr_cpu|protocol=hazptr busted=nowildcard
 Invalid argument|busted=early_reuse: allowed: with protocol=rcu_bounded|protocol=hazptr busted=early_reuse
 Invalid argument|busted=ignore_locked: allowed: with protocol=rcu_desc|protocol=typesafe busted=ignore_locked tryget=xadd
+Invalid argument|busted=stale_type: allowed: with protocol=typesafe|protocol=locked busted=stale_type
+Invalid argument|path=gup: allowed: without busted=stale_type: this path does not meet frames without a folio|path=gup busted=stale_type hwpoison=1
+Invalid argument|path=pagecache: allowed: without busted=stale_type: this path does not meet frames without a folio|path=pagecache busted=stale_type hwpoison=1
+Invalid argument|busted=stale_type: allowed: with hwpoison=1 or more|path=pfn busted=stale_type
+Invalid argument|hwpoison=1: allowed: with path=pfn, and without protocol=overlay, which has no memdesc words|path=pagecache hwpoison=1
+Invalid argument|hwpoison=2: allowed: with path=pfn, and without protocol=overlay, which has no memdesc words|path=gup hwpoison=2
+Invalid argument|hwpoison=3: allowed: with path=pfn, and without protocol=overlay, which has no memdesc words|path=pfn protocol=overlay hwpoison=3
 Invalid argument|busted=touch_slab: allowed: with protocol=typesafe|protocol=locked busted=touch_slab
 Invalid argument|path=gup: allowed: without protocol=rcu_full: GUP returns references, and its readers take none|path=gup protocol=rcu_full
 Invalid argument|path=gup: allowed: without protocol=seqcount: GUP returns references, and its readers copy|path=gup protocol=seqcount
@@ -169,8 +176,8 @@ Invalid argument|path=gup: allowed: without busted=early_pages: GUP returns refe
 Invalid argument|path=gup: allowed: without busted=noseq: GUP returns references, and its readers copy|path=gup protocol=seqcount busted=noseq
 Invalid argument|path=gup: allowed: without busted=early_reuse: GUP rechecks the pte, which hides this bug|path=gup protocol=rcu_bounded busted=early_reuse
 Invalid argument|path=gup: allowed: without busted=ignore_locked: GUP rechecks the pte, which hides this bug|path=gup protocol=rcu_desc tryget=xadd busted=ignore_locked
-Invalid argument|path=gup: allowed: without busted=touch_slab: this path does not meet slabs|path=gup protocol=typesafe busted=touch_slab
-Invalid argument|path=pagecache: allowed: without busted=touch_slab: this path does not meet slabs|path=pagecache protocol=typesafe busted=touch_slab
+Invalid argument|path=gup: allowed: without busted=touch_slab: this path does not meet frames without a folio|path=gup protocol=typesafe busted=touch_slab
+Invalid argument|path=pagecache: allowed: without busted=touch_slab: this path does not meet frames without a folio|path=pagecache protocol=typesafe busted=touch_slab
 Invalid argument|path=pfn: allowed: without protocol=locked: a frame has no mapping to lock|path=pfn protocol=locked
 Invalid argument|path=pfn: allowed: without protocol=seqcount: a frame has no mapping, so no sequence to recheck|path=pfn protocol=seqcount
 Invalid argument|path=pfn: allowed: without busted=noseq: a frame has no mapping, so no sequence to recheck|path=pfn protocol=seqcount busted=noseq
