@@ -29,9 +29,8 @@ from fsc.vm import accel, kernel, vm
 AT_BOOT = "[    1.000000] WARNING: at boot\n[    3.000000] folioscale: begin of job\n"
 BUG = "[    5.000000] kernel BUG at mm/slub.c:448!\n"
 LINE = ("17 run 0.396 path=pfn protocol=hazptr_cpu freeptr=outside nr_readers=7 nr_freers=0 reader_cpus=0,1 "
-        "nr_folios=163 mix=87:0:8:0:0 burst=79 reuse_distance=1 limbo_max_mb=2 touch_bytes=3627 "
-        "lookups_per_section=30 seed=6874490762321098313 sample_shift=5 sample_ms=0 warmup_ms=106 "
-        "duration_ms=576 batch=14")
+        "nr_folios=163 mix=87:0:8:0:0 reuse_distance=80 touch_bytes=697 lookups_per_section=11 "
+        "seed=6874490762321098313 sample_shift=5 sample_ms=0 warmup_ms=106 duration_ms=576")
 REFUSED = "insmod: can't insert: Invalid argument\n[  1.5] folioscale: order=9: allowed: 0 to 8\n"
 POINT = Point(3, "run", 0.1, soakpoint.DEFAULTS | {"nr_readers": 2})
 
