@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* run.json: all figures of a run. */
-#include <kunit/visibility.h>
-#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
-#include <linux/string_helpers.h>
 #include <linux/utsname.h>
 
 #include <folioscale/folio.h>
@@ -14,21 +11,6 @@
 #include <folioscale/verdict.h>
 
 #define SCHEMA	1
-
-/**
- * fsc_report_string - print a text as a JSON string
- * @m: output
- * @text: ASCII; quotes, backslashes, newlines and tabs are escaped. NULL: an empty string
- *
- * Context: Process context.
- */
-void fsc_report_string(struct seq_file *m, const char *text)
-{
-	seq_putc(m, '"');
-	seq_escape_str(m, text ?: "", ESCAPE_SPACE | ESCAPE_SPECIAL, "\"\\\n\t");
-	seq_putc(m, '"');
-}
-EXPORT_SYMBOL_IF_KUNIT(fsc_report_string);
 
 static void show_counters(struct seq_file *m, const struct fsc_counters *end,
 			  const struct fsc_counters *start)
