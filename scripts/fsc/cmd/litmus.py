@@ -65,7 +65,7 @@ def _run(args: argparse.Namespace, tests: Sequence[Test]) -> int:
     where, how = _machine(args)
     wanted, left_out = klitmus.chosen(tests, args.vcpus if how else os.cpu_count() or 1)
     if not how:
-        host.ask(f"{len(wanted)} modules, one after the other,", len(wanted) * klitmus.SECONDS_OF_EACH, args.yes)
+        host.ask(f"{len(wanted)} modules, one after the other,", host.busy(len(wanted) * klitmus.SECONDS_OF_EACH), args.yes)
     print(f"{len(wanted)} of {len(wanted) + sum(map(len, left_out.values()))} tests and variants, about {klitmus.SECONDS_OF_EACH} s each",
           flush=True)
     modules, refused = klitmus.build(where, wanted, klitmus.OUT / where.release)

@@ -44,7 +44,14 @@ def consent(busted: list[str], seconds: float, yes: bool) -> None:
         raise SetupError(f"HOST=1 runs no busted protocol ({busted[0]}): use a VM")
     refuse_loaded("folioscale")
     setup_errors.check_host()
-    ask("folioscale.ko", seconds, yes)
+    ask("folioscale.ko", busy(seconds), yes)
+
+
+def consent_to_shadow(yes: bool) -> None:
+    """The same for a module that only counts."""
+    refuse_loaded("fsc_shadow")
+    setup_errors.check_host()
+    ask("fsc_shadow.ko", "counts there\nwhat is freed: each free takes longer, and a thread runs every ms", yes)
 
 
 def refuse_loaded(pattern: str) -> None:
@@ -59,12 +66,16 @@ def _loaded(pattern: str) -> list[str]:
     return sorted(path.name for path in _MODULES.glob(pattern))
 
 
-def ask(what: str, seconds: float, yes: bool) -> None:
-    """Ask before @what is loaded, unless @yes has answered."""
+def busy(seconds: float) -> str:
+    return f"keeps its CPUs\nbusy for about {max(seconds / 60, 1):.0f} minutes"
+
+
+def ask(what: str, does: str, yes: bool) -> None:
+    """Ask before @what is loaded and @does something, unless @yes has answered."""
     if yes:
         return
-    print(f"This loads {what} into the running kernel {os.uname().release} and keeps its CPUs\n"
-          f"busy for about {max(seconds / 60, 1):.0f} minutes. Go on? [y/N] ", end="", flush=True)
+    print(f"This loads {what} into the running kernel {os.uname().release} and {does}. Go on? [y/N] ",
+          end="", flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise SetupError("not confirmed (--yes answers for you)")
 
@@ -75,8 +86,8 @@ def consent_to(suites: list[Suite], yes: bool) -> None:
     consent(busted, sum(point.seconds * suite.repetitions for suite in suites for point in suite.plain()), yes)
 
 
-def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path, loaded: str = "folioscale") -> Boot:
-    """Run the job here, and unload modules with names like @loaded. The kernel's log since then is used as the console."""
+def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: Path, loaded: str = "") -> Boot:
+    """Run the job here, and unload modules with names like @loaded (of @module). The kernel's log since then is used as the console."""
     outdir.mkdir(parents=True, exist_ok=True)
     blobs: list[tuple[str, bytes]] = []
 
@@ -95,7 +106,7 @@ def boot(script: str, module: Path, on_blob: OnBlob, timeout_s: float, outdir: P
             try:
                 end = _follow(shell, frames, timeout_s)
             finally:
-                _stop(shell, loaded)
+                _stop(shell, loaded or module.stem)
     said = subprocess.run(["dmesg"], stdout=subprocess.PIPE, text=True, errors="replace", check=True).stdout
     text = said.rsplit(mark, 1)[-1]
     log.write_text(text, encoding="utf-8")
