@@ -22,7 +22,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench report check check-debug litmus compare icount soak trace perf shell gdb kernels module clean distclean
+.PHONY: help bench report check check-debug litmus compare icount soak shadow trace perf shell gdb kernels module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -64,6 +64,12 @@ soak:
 	@scripts/setup.sh bench
 	@$(folioscale) soak $(vm_flags) $(call flag,--minutes,MINUTES) $(call flag,--seed,SEED) \
 		$(call flag,--point,POINT) $(call flag,--out,OUT)
+
+shadow:
+	@scripts/setup.sh shadow
+	@$(folioscale) shadow $(vm_flags) $(host_flags) $(call flag,--params,PARAMS) $(call flag,--loads,LOADS) \
+		$(call flag,--seconds,SECONDS) $(call flag,--readers,READERS) $(call flag,--repetitions,REPS) \
+		$(call flag,--out,OUT) $(if $(CMD),-- $(call quote,$(CMD)))
 
 trace:
 	@scripts/setup.sh trace
@@ -110,6 +116,8 @@ distclean:
 #h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
 #h   soak       random points for an hour, each of them checked; a failure says how to repeat it
+#h   shadow     run a command, or loads, on an unmodified kernel in the VM, and count what would be in
+#h              limbo if it freed its folios by RCU
 #h   trace      one run of the module in the VM under a bpftrace script or hist: triggers
 #h   perf       one run of the module in the VM under perf, and where its time goes
 #h   shell      a shell in the VM with the module loaded and idle
@@ -131,11 +139,11 @@ distclean:
 #h   SUITE=     bench: name under scripts/suites (scripts/folioscale suites lists them with their
 #h              times), path of a .toml, or all (default)
 #h   RESUME=DIR bench: go on with what was interrupted, in its folder
-#h   REPS=N     bench, icount: repetitions, each a boot (the suite says)
+#h   REPS=N     bench, icount: repetitions, each a boot (the suite says); shadow: 1
 #h   MINUTES=N  soak: how long (60; with POINT=: once); bench of a suite that asks for times: no boot is added after so many
 #h   SEED=S     soak: of the points (a random one, which is printed)
 #h   POINT=K    soak: point K of SEED alone, until MINUTES are over if they are given
-#h   OUT=DIR    bench, icount, soak, trace, perf: where the results go (a new folder under results/)
+#h   OUT=DIR    bench, icount, soak, shadow, trace, perf: where the results go (a new folder under results/)
 #h   RESULTS=   report: folders with a result.json or result.json.xz, one for each suite: "results/A results/B"
 #h   QUICK=1    check-debug: the least of each
 #h   ONLY=      check, check-debug: only these groups of tests (a wrong name lists them)
@@ -144,12 +152,16 @@ distclean:
 #h   A= B=      compare: folders of results, or their result.json or result.json.xz
 #h   JSON=FILE  compare: write it there as JSON, too
 #h   FORCE=1    compare: even if emulation, accelerator or parameters differ
-#h   HOST=1     bench, trace, perf, litmus: load the module on this machine, not in a VM; asks first
-#h   YES=1      bench, trace, perf, litmus: do not ask
+#h   HOST=1     bench, litmus, perf, shadow, trace: load modules on this machine, not in a VM; asks first
+#h   YES=1      bench, litmus, perf, shadow, trace: do not ask
 #h   SCRIPT=    trace: name under scripts/bpftrace or scripts/hist (a wrong name lists them),
 #h              or path of a .bt or .hist
 #h   WHAT=      perf: where (parts of lookups and turnovers, by line), stat, sched, flamegraph, record
-#h   PARAMS=    trace, perf, shell, gdb: parameters of the module, "name=value name=value"
+#h   CMD=       shadow: a command, for a shell
+#h   LOADS=     shadow: names under scripts/shadow (a wrong name lists them); all, the default
+#h   READERS=   shadow: none, or what makes grace periods longer: busy, 10ms, 1s
+#h   SECONDS=N  shadow: count for so long, whatever runs; with HOST=1
+#h   PARAMS=    shadow, trace, perf, shell, gdb: parameters of the module, "name=value name=value"
 #h   TRACE=1    shell: with this machine's programs: bpftrace, perf, trace-cmd
 #h   GDB_PORT=N gdb: the stub's TCP port on 127.0.0.1 (1234)
 #h   DEBIAN_MIRROR=  where to fetch Debian's kernels (read from the environment; apt's configuration says)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# setup.sh bench|trace|check|kernels: install the missing Debian packages that a target needs. It
+# setup.sh bench|trace|shadow|check|kernels: install the missing Debian packages that a target needs. It
 # prints what and why before it does anything, and nothing if nothing is missing. On a machine that
 # is not Debian it only prints what is missing.
 # Kernels, their sources and compilers are never installed, only unpacked (scripts/fsc/vm/fetch.py):
@@ -31,13 +31,27 @@ python3-jsonschema         py:jsonschema                 checks result.json and 
 python3-jinja2             py:jinja2                     makes the HTML of report.html
 python3-matplotlib         py:matplotlib                 draws the plots of report.html
 '
-trace_needs="$bench_needs
+root_only='
 virtiofsd|qemu-system-common  /usr/libexec/virtiofsd|/usr/lib/qemu/virtiofsd  lets a virtual machine read the files of this one
+'
+trace_needs="$bench_needs$root_only
 bpftrace                   bpftrace                      runs scripts/bpftrace
 linux-perf                 perf                          perf
 trace-cmd                  trace-cmd                     records trace events
 gdb                        gdb                           what make gdb waits for
 "
+shadow_only='
+e2fsprogs                  /usr/sbin/mkfs.ext4           makes the scratch disk of the virtual machine
+util-linux                 fallocate                     makes the files that loads read
+mount                      /usr/sbin/swapon|/sbin/swapon  a load swaps
+git                        git                           a load
+sqlite3                    sqlite3                       a load
+fio                        fio                           a load
+stress-ng                  stress-ng                     a load
+gcc                        gcc                           a load
+libc6-dev                  /usr/include/stdio.h          what that compiles
+'
+shadow_needs="$bench_needs$root_only$shadow_only"
 kernels_only='
 gcc                        gcc                           builds the kernel, and the programs of the tests
 libc6-dev                  /usr/include/stdio.h          the programs of the build are built with it
@@ -49,7 +63,7 @@ libssl-dev                 /usr/include/openssl/ssl.h    the certificate tools a
 perl                       perl                          some scripts of the build are written in it, and checkpatch.pl
 '
 kernels_needs="$bench_needs$kernels_only"
-check_needs="$trace_needs$kernels_only
+check_needs="$trace_needs$kernels_only$shadow_only
 clang-19|clang             clang:17                      builds the module, as gcc does
 sparse                     sparse                        static checks of the module
 shellcheck                 shellcheck                    static checks of the scripts
@@ -59,12 +73,13 @@ chromium-driver            chromedriver                  lets a test look at wha
 python3-selenium           py:selenium                   what that test is written with
 "
 
-usage() { echo 'usage: setup.sh bench|trace|check|kernels' >&2; exit 2; }
+usage() { echo 'usage: setup.sh bench|trace|shadow|check|kernels' >&2; exit 2; }
 
 [ $# -eq 1 ] || usage
 case "$1" in
 bench) needs=$bench_needs ;;
 trace) needs=$trace_needs ;;
+shadow) needs=$shadow_needs ;;
 check) needs=$check_needs ;;
 kernels) needs=$kernels_needs ;;
 *) usage ;;
