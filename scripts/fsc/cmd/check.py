@@ -90,11 +90,14 @@ class Guest:
     allow: tuple[str, ...] = ()   # regular expressions of allowed console lines
     alone: bool = False           # it tests times in the guest
     icount: bool = False          # a nanosecond is an instruction in it
+    traced: bool = False          # it attaches to tracepoints, which not every emulation survives
     asked: bool = False           # as above
 
     def run(self, out: Ktap, machine: Machine, folder: Path) -> None:
         where = machine.kernel_of(self.flavour, self.series)
         how = accel.UML if where.um else accel.ICOUNT if self.icount else machine.accel
+        if self.traced and how is accel.TCG:
+            how = accel.TRACED
         guest_test.run(out, where, how, folder, script=self.script, env=self.env,
                        vcpus=self.vcpus, memory_mb=self.memory_mb, nodes=self.nodes, timeout_s=self.timeout_s,
                        cmdline=self.cmdline, allow=self.allow)
@@ -138,6 +141,11 @@ GROUPS = (
     Guest("turns", f"{OLDEST}-turns", series=OLDEST, vcpus=1, cmdline=("preempt=none",)),
     Guest("account", "account"),
     Guest("account", f"{OLDEST}-account", series=OLDEST, asked=True),
+    Program("make-shadow", "shadow.py", takes_kernel=True),
+    Guest("shadow", "um-shadow", flavour=kernels.UM),
+    Guest("shadow", "shadow", traced=True),
+    Guest("shadow", f"{OLDEST}-shadow", series=OLDEST, traced=True),
+    Guest("shadow", "rt-shadow", flavour=RT, traced=True, asked=True),
     Guest("numa", "numa", nodes=2),
     Guest("small", "small", memory_mb=1024),
     Guest("params", "params-6", vcpus=6, env="FSC_MANY_CPUS=1"),

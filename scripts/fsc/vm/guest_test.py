@@ -40,7 +40,8 @@ def run(out: Ktap, where: Kernel, how: Accel, folder: Path, *, script: str, env:
         job="\n".join([env, ". /memory.sh", *(f". /tests/{name}.sh" for name in names), "ktap_end"]),
         files={"folioscale.ko": module / "folioscale.ko", "memory.sh": guest_script.MEMORY_SH,
                "fsc_opencoded.ko": module / "fsc_opencoded.ko",
-               **{path.name: path for path in module.glob("fsc_kunit.ko")},     # built for kernels with KUnit
+               # Built for kernels with KUnit, and with tracepoints.
+               **{path.name: path for name in ("fsc_kunit.ko", "fsc_shadow.ko") for path in module.glob(name)},
                **{f"tests/{name}.sh": GUEST / f"{name}.sh" for name in names},
                "tests/schema.json": traits.FILE, **_tables(folder), **_programs(folder)},
         **machine))
