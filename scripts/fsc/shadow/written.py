@@ -40,7 +40,8 @@ def _numbers(loaded: Loaded) -> list[tuple[str, str]]:
                  f"for {cells['below_min_ns']}; as it is below low for {table.nanoseconds(found['is_below_low_us'] * 1e3)}"),
         ("waits", f"mean {cells['wait_ns_mean']}; {found['grace_periods']} grace periods, "
                   f"{table.nanoseconds(found['grace_period_wait_ns_p99'])} p99, {table.nanoseconds(found['grace_period_wait_ns_most'])} "
-                  f"at most; limbo empty {cells['drain_ns']} after the end"),
+                  f"at most; rate x mean wait is {table.si(found['folios_per_second'] * found['wait_us_mean'] / 1e6)} descriptors, "
+                  f"{table.si(found['option2_mean_milli'] / 1e3)} were seen; limbo empty {cells['drain_ns']} after the end"),
         ("cost", f"{found['cost_probe_ns']} ns a free for the probe alone; page allocated and freed {found['cost_free_ns_without']} ns "
                  f"without it, {found['cost_free_ns_with']} ns with it; epochs "
                  f"{percent(found['cost_epochs_ppm_of_a_cpu'] / 1e4)} of a CPU, late by {found['epoch_late_us_most']} us at most"),
