@@ -131,6 +131,13 @@ struct fsc_shadow_row {
 
 enum fsc_shadow_state { FSC_SHADOW_RUN, FSC_SHADOW_DRAIN, FSC_SHADOW_DONE };
 
+/* What was freed in a time. */
+struct fsc_shadow_rate {
+	u64 folios;
+	u64 pages;
+	u64 us;
+};
+
 /**
  * struct fsc_shadow - a run
  * @params: a copy, fixed for the run
@@ -215,9 +222,8 @@ struct fsc_shadow {
 	u64 pages_of_free_ppm;
 	u64 rate_folios_peak;
 	u64 rate_pages_peak;
-	u64 rate_since;
-	u64 rate_folios;
-	u64 rate_pages;
+	struct fsc_shadow_rate rate;
+	struct fsc_shadow_rate rate_before;
 
 	/* Protects what follows. */
 	struct mutex series_lock;

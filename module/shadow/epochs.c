@@ -237,22 +237,36 @@ static void note_free(struct fsc_shadow *shadow, u64 us)
 					div64_u64(pages * 1000000, free));
 }
 
-static void note_rate(struct fsc_shadow *shadow, u64 folios, u64 pages, u64 now)
+static void rate_rise(struct fsc_shadow *shadow, struct fsc_shadow_rate over)
 {
-	u64 us = div_u64(now - shadow->rate_since, NSEC_PER_USEC);
-
-	shadow->rate_folios += folios;
-	shadow->rate_pages += pages;
-	if (us < RATE_US)
+	if (!over.us)
 		return;
 	shadow->rate_folios_peak = max(shadow->rate_folios_peak,
-				       div64_u64(shadow->rate_folios * USEC_PER_SEC, us));
+				       div64_u64(over.folios * USEC_PER_SEC, over.us));
 	shadow->rate_pages_peak = max(shadow->rate_pages_peak,
-				      div64_u64(shadow->rate_pages * USEC_PER_SEC, us));
-	shadow->rate_folios = 0;
-	shadow->rate_pages = 0;
-	shadow->rate_since = now;
+				      div64_u64(over.pages * USEC_PER_SEC, over.us));
+}
+
+static void note_rate(struct fsc_shadow *shadow, u64 folios, u64 pages, u64 us)
+{
+	shadow->rate.folios += folios;
+	shadow->rate.pages += pages;
+	shadow->rate.us += us;
+	if (shadow->rate.us < RATE_US)
+		return;
+	rate_rise(shadow, shadow->rate);
+	shadow->rate_before = shadow->rate;
+	shadow->rate = (struct fsc_shadow_rate) {};
 	watermarks(shadow);
+}
+
+/* What is left at the end may be too short for a rate of its own: add it to what was before. */
+static void end_rate(struct fsc_shadow *shadow)
+{
+	shadow->rate.folios += shadow->rate_before.folios;
+	shadow->rate.pages += shadow->rate_before.pages;
+	shadow->rate.us += shadow->rate_before.us;
+	rate_rise(shadow, shadow->rate);
 }
 
 /**
@@ -355,7 +369,7 @@ static void tick(struct fsc_shadow *shadow, u64 now, bool drains)
 		fsc_hist_record(&shadow->folios_hist, shadow->folios.now);
 		fsc_hist_record(&shadow->pages_hist, shadow->pages.now);
 		note_free(shadow, us);
-		note_rate(shadow, epoch.folios, epoch.pages, now);
+		note_rate(shadow, epoch.folios, epoch.pages, us);
 	}
 
 	row->us += us;
@@ -390,7 +404,10 @@ static int epochs(void *data)
 		tick(shadow, max(now, shadow->last_tick), drains);
 		shadow->tick_ns += fsc_clock_since(now);
 		/* The epoch in which it was stopped is the last of the window. */
-		drains = READ_ONCE(shadow->stopped);
+		if (!drains && READ_ONCE(shadow->stopped)) {
+			end_rate(shadow);
+			drains = true;
+		}
 		/* This tick has seen all frees, and if any was new, it waits. */
 		if (state == FSC_SHADOW_DRAIN && !shadow->nr_waits) {
 			row_end(shadow);
@@ -507,7 +524,6 @@ int fsc_shadow_start(void)
 	WRITE_ONCE(shadow->probe.counts, shadow->counts);
 	shadow->pgfree[0][1] = pgfree();
 	shadow->last_tick = shadow->started;
-	shadow->rate_since = shadow->started;
 	fsc_shadow = shadow;
 	wake_up_process(shadow->task);
 	return 0;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154 # see guest/shadow-part.sh
 # a memory cgroup at its limit: a file of four times that is read, then a process is killed for asking too much
+# console: invoked oom-killer
+# console: Memory cgroup out of memory: Killed process
 
 group=/sys/fs/cgroup/fsc-shadow
 limit=$((MEM_MB / 16))
@@ -20,7 +22,7 @@ load() {
 	)
 	(
 		echo "$BASHPID" >$group/cgroup.procs
-		/usr/bin/python3 -S -c "bytearray($((limit * 2)) << 20)" || true
+		/usr/bin/python3 -S -c "b'x' * ($((limit * 2)) << 20)" || true
 	) || true
 }
 

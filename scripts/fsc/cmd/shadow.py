@@ -53,6 +53,7 @@ class Task:
     does: str
     job: str                      # a line of shell
     limit_s: float
+    allow: tuple[str, ...] = ()   # as Load.allow
 
 
 def _tasks(args: argparse.Namespace) -> list[Task]:
@@ -66,7 +67,7 @@ def _tasks(args: argparse.Namespace) -> list[Task]:
         return [Task("command", args.shell, f"shadow_command {quote(args.shell)}", _COMMAND_S)]
     if args.host:
         raise SetupError("HOST=1: set CMD or SECONDS: the loads fill memory and disks, and get processes killed: they run in a VM only")
-    return [Task(load.name, load.does, f"shadow_load {load.name}", _LOAD_S) for load in loads.chosen(args.loads or loads.ALL)]
+    return [Task(load.name, load.does, f"shadow_load {load.name}", _LOAD_S, load.allow) for load in loads.chosen(args.loads or loads.ALL)]
 
 
 @dataclass
@@ -104,7 +105,7 @@ class Machine:
         with disk.open("wb") as file:
             file.truncate(_DISK_MB << 20)
         boot = vm.boot(vm.BootSpec(
-            kernel=self.kernel, job=job, accel=self.accel, timeout_s=limit_s, outdir=folder, root=HostRoot(),
+            kernel=self.kernel, job=job, accel=self.accel, timeout_s=limit_s, outdir=folder, root=HostRoot(), allow=task.allow,
             files={path.name: path for path in (self.module, *self.folder.glob(_READERS_KO), *modules)}, on_blob=keep,
             vcpus=self.accel.max_vcpus or self.vcpus, memory_mb=self.memory_mb,
             # A file of zeros: what is written goes to one that nobody sees.

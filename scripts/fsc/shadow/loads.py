@@ -9,18 +9,21 @@ from ..verdict import SetupError
 
 FOLDER = repo.SCRIPTS / "shadow"
 ALL = "all"
+_CONSOLE = "console: "
 
 
 @dataclass(frozen=True)
 class Load:
     name: str
     does: str                     # in words
+    allow: tuple[str, ...]        # regular expressions of console lines that it must cause, from its "# console: " lines
 
 
 def _load(file: Path) -> Load:
-    """The first comment that is neither a licence nor an order to a tool."""
-    comments = (line[2:] for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# "))
-    return Load(file.stem, next(text for text in comments if not text.startswith(("SPDX", "shellcheck"))))
+    """What it does is its first comment that is neither a licence nor for a tool."""
+    comments = [line[2:] for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+    return Load(file.stem, next(text for text in comments if not text.startswith(("SPDX", "shellcheck"))),
+                tuple(text.removeprefix(_CONSOLE) for text in comments if text.startswith(_CONSOLE)))
 
 
 def known() -> list[Load]:
