@@ -154,6 +154,7 @@ static __always_inline void gup_walk(struct fsc_thread *t, const struct fsc_prot
 	struct fsc_cpu_hazard hazard __uninitialized;
 	const void *frame;
 	void *folio;
+	bool got;
 
 	pmd = READ_ONCE(pmdp->entry);
 	if (unlikely(!pmd))
@@ -182,7 +183,9 @@ static __always_inline void gup_walk(struct fsc_thread *t, const struct fsc_prot
 		}
 		fsc_stall_protected(t, general);
 	}
-	if (unlikely(!proto->refs.tryget(t, folio))) {
+	got = proto->refs.tryget(t, folio);
+	fsc_hazptr_cpu_end(proto, &hazard);
+	if (unlikely(!got)) {
 		gup_fall_back(t, proto, found, FSC_FALLBACK_ZERO, general);
 		goto out;
 	}
@@ -206,7 +209,6 @@ out:
 	}
 	if (proto->reader.protects)
 		fsc_hazptr_unprotect(t);
-	fsc_hazptr_cpu_end(proto, &hazard);
 }
 
 /* Finish a lookup, interrupts on. Return: true if it missed. */
