@@ -81,6 +81,9 @@ gup|same_cpu > 0 && turnovers > 50|typesafe nr_freers=2 cross_cpu=1
 gup|refreezes > 1000 && tryget_swept > 0|rcu_desc churn=refreeze nr_folios=16 tryget=xadd gap_ns=1000
 pagecache gup|turnovers > 1000 && recheck_moved + fallback_memdesc + fallback_pte > 0|typesafe churn=migrate nr_folios=16 gap_ns=1000
 pagecache|refreezes > 1000|seqcount churn=refreeze nr_folios=16
+pagecache gup pfn|splits > 20 && turnovers > 20|typesafe churn=split nr_folios=16 order=4 gap_ns=1000
+pagecache|splits > 20 && turnovers > splits|rcu_desc churn=split nr_folios=16 order=0:4,2:2,7:1 gap_ns=1000 removal=truncate
+pfn|hwpoisoned > 500 && hwpoison_met > 0|rcu_full hwpoison=64 gap_ns=1000 nr_freers=2
 pfn|other_turnovers > 100 && hugetlb_seen > 0|typesafe mix=60:20:10:5:5
 gup|fallback_zero > 0|rcu_desc gap_ns=10000
 gup|turnovers > 200 && pins > 200|rcu_bounded pin=pin order=2 tryget=xadd removal=truncate
