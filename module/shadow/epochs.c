@@ -353,7 +353,7 @@ static void tick(struct fsc_shadow *shadow, u64 now, bool drains)
 
 	read_counts(shadow, &epoch, now);
 	shadow->epochs++;
-	if (epoch.folios && !(++shadow->epochs_with_frees % FORGETS_ONE_IN) &&
+	if (epoch.folios && !(shadow->epochs_with_frees++ % FORGETS_ONE_IN) &&
 	    shadow->params.busted == FSC_SHADOW_BUSTED_EPOCH)
 		forget(shadow, &epoch);
 	shadow->late_us_max = max_t(s64, shadow->late_us_max, us - shadow->params.epoch_us);

@@ -27,7 +27,7 @@ insmod {module} protocol=overlay order=7 nr_folios=64 nr_readers=0 nr_freers=1 f
 while read -r state </sys/kernel/debug/folioscale/state; [ "$state" != done ]; do sleep 0.2; done
 rmmod folioscale
 """
-COUNTS = "bpftrace -e 'tracepoint:kmem:mm_page_free /args->order == 7/ {{ @ = count(); }}' -c 'sh {script}'"
+COUNTS = "bpftrace -e 'tracepoint:kmem:mm_page_free /args->order == 7/ {{ @ = count(); }}' -c '/bin/sh {script}'"
 # Frees all the time, for longer than a grace period with a reader of 1 s.
 CHURN = ('for n in 1 2 3 4 5 6 7 8 9 10 11 12; do dd if=/dev/zero of="$FSC_TMPFS/f" bs=1M count=4 2>/dev/null; rm "$FSC_TMPFS/f"; '
          'sleep 0.25; done')

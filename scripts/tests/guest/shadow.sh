@@ -291,7 +291,8 @@ series_is_whole() {
 # It can be unloaded at any time, and while pages are freed.
 unloads() {
 	mount_at tmpfs
-	(while :; do
+	: >/tmp/freeing
+	(while [ -e /tmp/freeing ]; do
 		dd if=/dev/zero of=/mnt/file bs=1M count=4 2>/dev/null
 		rm -f /mnt/file
 	done) &
@@ -304,8 +305,8 @@ unloads() {
 		shadow_unload
 		n=$((n + 1))
 	done
-	kill $freeing
-	wait $freeing 2>/dev/null
+	rm /tmp/freeing
+	wait $freeing
 	[ ! -d $SHADOW ] || fail "$SHADOW is still there"
 	rm -f /mnt/file
 	umount /mnt
