@@ -62,7 +62,7 @@ class EndTest(GuestTest):
 
     def end(self, losing: int, for_s: float) -> tuple[int, str]:
         """End one that loses as many interrupts; return its exit status and what was said."""
-        script = (f"import signal, sys; left = iter(range({losing})); print(flush=True)\n"
+        script = (f"import signal, sys; left = iter(range({losing}))\n"
                   "signal.signal(signal.SIGINT, lambda *_: None if next(left, None) is not None else sys.exit())\n"
                   "print(flush=True)\nwhile True: signal.pause()\n")
         for name, value in (("END_S", 0.01), ("AGAIN_S", 0.3), ("INTERRUPTED_S", for_s)):
