@@ -168,6 +168,7 @@ stalls_rcu() { # PATH PROTOCOL
 	done
 	counters
 	[ "$stalls" -gt 0 ] || fail "no stall"
+	wait_threads
 	stop
 	expect_verdict PASS
 	expect_balance
