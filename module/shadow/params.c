@@ -44,13 +44,15 @@ const char *fsc_shadow_busted_name(unsigned int i)
  * @max: largest value
  * @choice: names of the values, or NULL
  */
-static const struct param {
+struct param {
 	const char *name;
 	size_t offset;
 	unsigned int min;
 	unsigned int max;
 	const char *(*choice)(unsigned int i);
-} table[] = {
+};
+
+static const struct param table[] = {
 #define FSC_SHADOW_PARAM(label, preset, from, to, names, meaning)		\
 	{ .name = #label, .offset = offsetof(struct fsc_shadow_params, label),	\
 	  .min = (from), .max = (to), .choice = names },
