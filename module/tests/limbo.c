@@ -243,9 +243,9 @@ static void free_folios(struct fsc_run *run, unsigned int nr, unsigned int order
 	unsigned int i;
 
 	while (nr--) {
-		fsc_count_freed(&run->main_thread->counters, order);
+		fsc_count_freed(&run->main_thread->counters, 1U << order);
 		for (i = 0; i < NR_THREADS; i++)
-			fsc_count_freed(&run->threads[i]->counters, order);
+			fsc_count_freed(&run->threads[i]->counters, 1U << order);
 	}
 }
 
