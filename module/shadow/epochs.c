@@ -574,10 +574,11 @@ int fsc_shadow_stop(void)
 /**
  * fsc_shadow_discard - end the run, if there is one, without waiting for limbo, and free it
  *
- * Context: Process context, may sleep; fsc_shadow_lock held, or nobody else is there.
+ * Context: Process context, fsc_shadow_lock held, may sleep.
  */
 void fsc_shadow_discard(void)
 {
+	lockdep_assert_held(&fsc_shadow_lock);
 	if (!fsc_shadow)
 		return;
 	if (fsc_shadow->state == FSC_SHADOW_RUN)

@@ -18,7 +18,10 @@ static void __exit fsc_shadow_exit(void)
 {
 	/* First, so that no new run can be started. */
 	fsc_shadow_debugfs_remove();
+	/* Parameters are removed after this, and who writes one looks whether a run is active. */
+	mutex_lock(&fsc_shadow_lock);
 	fsc_shadow_discard();
+	mutex_unlock(&fsc_shadow_lock);
 }
 
 module_init(fsc_shadow_init);
