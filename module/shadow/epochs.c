@@ -456,7 +456,7 @@ static struct fsc_shadow *create(const struct fsc_shadow_params *params)
 {
 	struct fsc_shadow *shadow = kvzalloc_obj(*shadow, GFP_KERNEL);
 	unsigned int i;
-	bool complete = true;
+	bool allocated = true;
 
 	if (!shadow)
 		return NULL;
@@ -472,9 +472,9 @@ static struct fsc_shadow *create(const struct fsc_shadow_params *params)
 	shadow->rows = kvcalloc(shadow->max_rows, sizeof(*shadow->rows), GFP_KERNEL);
 	for (i = 0; i < FSC_SHADOW_WAITS; i++) {
 		shadow->waits[i].cpu_folios = kvcalloc(nr_cpu_ids, sizeof(u32), GFP_KERNEL);
-		complete = complete && shadow->waits[i].cpu_folios;
+		allocated = allocated && shadow->waits[i].cpu_folios;
 	}
-	if (!complete || !shadow->counts || !shadow->unused || !shadow->cpus || !shadow->rows) {
+	if (!allocated || !shadow->counts || !shadow->unused || !shadow->cpus || !shadow->rows) {
 		destroy(shadow);
 		return NULL;
 	}
