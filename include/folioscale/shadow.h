@@ -150,6 +150,7 @@ struct fsc_shadow_rate {
  * @ended: time at which limbo was empty
  * @counts: of each CPU, since @started
  * @unused: what the probe counted into before @started, while its cost was measured
+ * @events: room for the kernel's counts of events
  * @pgfree: the kernel's count of freed pages, before and after each of the next two
  * @pgfree_pages: pages counted by the probe when it was read for the last time
  * @folios: the level of folios in limbo: descriptors of option 2
@@ -174,6 +175,7 @@ struct fsc_shadow {
 	u64 ended;
 	struct fsc_shadow_counts __percpu *counts;
 	struct fsc_shadow_counts __percpu *unused;
+	unsigned long *events;
 	u64 pgfree[2][2];
 	u64 pgfree_pages;
 

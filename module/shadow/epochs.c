@@ -426,17 +426,10 @@ static int epochs(void *data)
 }
 
 /* Freed pages by the kernel's own count: between the two, counts are read. */
-static u64 pgfree(void)
+static u64 pgfree(struct fsc_shadow *shadow)
 {
-	unsigned long *events = kcalloc(NR_VM_EVENT_ITEMS, sizeof(*events), GFP_KERNEL);
-	u64 found;
-
-	if (!events)
-		return 0;
-	all_vm_events(events);
-	found = events[PGFREE];
-	kfree(events);
-	return found;
+	all_vm_events(shadow->events);
+	return shadow->events[PGFREE];
 }
 
 static void destroy(struct fsc_shadow *shadow)
@@ -447,6 +440,7 @@ static void destroy(struct fsc_shadow *shadow)
 		kvfree(shadow->waits[i].cpu_folios);
 	kvfree(shadow->cpus);
 	kvfree(shadow->rows);
+	kfree(shadow->events);
 	free_percpu(shadow->counts);
 	free_percpu(shadow->unused);
 	kvfree(shadow);
@@ -470,11 +464,13 @@ static struct fsc_shadow *create(const struct fsc_shadow_params *params)
 	shadow->probe.slab_is_file = params->busted == FSC_SHADOW_BUSTED_SLAB;
 	shadow->cpus = kvcalloc(nr_cpu_ids, sizeof(*shadow->cpus), GFP_KERNEL);
 	shadow->rows = kvcalloc(shadow->max_rows, sizeof(*shadow->rows), GFP_KERNEL);
+	shadow->events = kcalloc(NR_VM_EVENT_ITEMS, sizeof(*shadow->events), GFP_KERNEL);
 	for (i = 0; i < FSC_SHADOW_WAITS; i++) {
 		shadow->waits[i].cpu_folios = kvcalloc(nr_cpu_ids, sizeof(u32), GFP_KERNEL);
 		allocated = allocated && shadow->waits[i].cpu_folios;
 	}
-	if (!allocated || !shadow->counts || !shadow->unused || !shadow->cpus || !shadow->rows) {
+	if (!allocated || !shadow->counts || !shadow->unused || !shadow->cpus || !shadow->rows ||
+	    !shadow->events) {
 		destroy(shadow);
 		return NULL;
 	}
@@ -519,10 +515,10 @@ int fsc_shadow_start(void)
 		goto stop_thread;
 	fsc_shadow_discard();
 	/* From here on frees count. */
-	shadow->pgfree[0][0] = pgfree();
+	shadow->pgfree[0][0] = pgfree(shadow);
 	shadow->started = fsc_clock();
 	WRITE_ONCE(shadow->probe.counts, shadow->counts);
-	shadow->pgfree[0][1] = pgfree();
+	shadow->pgfree[0][1] = pgfree(shadow);
 	shadow->last_tick = shadow->started;
 	fsc_shadow = shadow;
 	wake_up_process(shadow->task);
@@ -554,9 +550,9 @@ int fsc_shadow_stop(void)
 	if (shadow->state == FSC_SHADOW_RUN) {
 		struct fsc_shadow_counts sum;
 
-		shadow->pgfree[1][0] = pgfree();
+		shadow->pgfree[1][0] = pgfree(shadow);
 		fsc_shadow_sum(shadow, &sum);
-		shadow->pgfree[1][1] = pgfree();
+		shadow->pgfree[1][1] = pgfree(shadow);
 		shadow->pgfree_pages = fsc_shadow_pages(&sum);
 		/* The window ends here. What CPUs are counting still belongs to limbo. */
 		WRITE_ONCE(shadow->stopped, fsc_clock());
