@@ -283,7 +283,10 @@ struct epoch {
 
 static void read_counts(struct fsc_shadow *shadow, struct epoch *epoch, u64 now)
 {
-	u64 pages = 0, kept = 0;
+	/* Negative control: what was freed is never in limbo, and in no model. */
+	bool forgets = shadow->params.busted == FSC_SHADOW_BUSTED_EPOCH &&
+		       !(shadow->epochs_with_frees % FORGETS_ONE_IN);
+	u64 freed = 0, pages = 0, kept = 0;
 	int i;
 
 	for_each_possible_cpu(i) {
@@ -291,7 +294,8 @@ static void read_counts(struct fsc_shadow *shadow, struct epoch *epoch, u64 now)
 		struct fsc_shadow_cpu *cpu = &shadow->cpus[i];
 		u64 folios = READ_ONCE(counts->folios);
 
-		cpu->fresh = folios - cpu->seen;
+		freed += folios - cpu->seen;
+		cpu->fresh = forgets ? 0 : folios - cpu->seen;
 		cpu->seen = folios;
 		cpu->limbo += cpu->fresh;
 		epoch->folios += cpu->fresh;
@@ -302,7 +306,9 @@ static void read_counts(struct fsc_shadow *shadow, struct epoch *epoch, u64 now)
 			shadow->bounded_over += min(cpu->fresh,
 						    cpu->limbo - shadow->params.bounded_max);
 	}
-	epoch->pages = pages - shadow->seen_pages;
+	if (freed)
+		shadow->epochs_with_frees++;
+	epoch->pages = forgets ? 0 : pages - shadow->seen_pages;
 	shadow->seen_pages = pages;
 	shadow->bounded_level = kept;
 }
@@ -324,19 +330,6 @@ static void enter(struct fsc_shadow *shadow, const struct epoch *epoch, u64 bega
 		wait->cpu_folios[i] += shadow->cpus[i].fresh;
 }
 
-/* Negative control: what was freed is never in limbo. */
-static void forget(struct fsc_shadow *shadow, struct epoch *epoch)
-{
-	int i;
-
-	for_each_possible_cpu(i) {
-		shadow->cpus[i].limbo -= shadow->cpus[i].fresh;
-		shadow->cpus[i].fresh = 0;
-	}
-	epoch->folios = 0;
-	epoch->pages = 0;
-}
-
 static u64 us_since_start(const struct fsc_shadow *shadow, u64 now)
 {
 	return div_u64(now - shadow->started, NSEC_PER_USEC);
@@ -353,9 +346,6 @@ static void tick(struct fsc_shadow *shadow, u64 now, bool drains)
 
 	read_counts(shadow, &epoch, now);
 	shadow->epochs++;
-	if (epoch.folios && !(shadow->epochs_with_frees++ % FORGETS_ONE_IN) &&
-	    shadow->params.busted == FSC_SHADOW_BUSTED_EPOCH)
-		forget(shadow, &epoch);
 	shadow->late_us_max = max_t(s64, shadow->late_us_max, us - shadow->params.epoch_us);
 
 	row->limbo_folios_sum += (2 * shadow->folios.now + epoch.folios) * us / 2;
