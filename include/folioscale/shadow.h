@@ -197,7 +197,6 @@ struct fsc_shadow {
 	unsigned int nr_waits;
 	struct fsc_shadow_cpu *cpus;
 	u64 seen_pages;
-	u64 bounded_level;
 
 	/* Sums of the run. */
 	u64 last_tick;

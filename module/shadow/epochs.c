@@ -94,15 +94,29 @@ static void submit(struct fsc_shadow *shadow, struct fsc_shadow_cpu *cpu, u64 fo
 	cpu->pending[FSC_SHADOW_SHEAVES] -= full;
 }
 
+/* Model bounded: of what is in limbo each CPU keeps at most bounded_max. */
+static u64 below_ceiling(const struct fsc_shadow *shadow)
+{
+	u64 kept = 0;
+	int i;
+
+	for_each_possible_cpu(i)
+		kept += min_t(u64, shadow->cpus[i].limbo, shadow->params.bounded_max);
+	return kept;
+}
+
 /* Let leave what has waited for a grace period that has ended. */
 static void leave(struct fsc_shadow *shadow, u64 now)
 {
+	bool left = false;
+
 	while (shadow->nr_waits) {
 		struct fsc_shadow_wait *wait = &shadow->waits[shadow->first];
 		unsigned int i;
 
 		if (!poll_state_synchronize_rcu_full(&wait->gp))
-			return;
+			break;
+		left = true;
 		fsc_hist_record(&shadow->gp_hist, now - wait->asked);
 		shadow->left_folios += wait->folios;
 		shadow->left_pages += wait->pages;
@@ -118,6 +132,8 @@ static void leave(struct fsc_shadow *shadow, u64 now)
 		shadow->first = (shadow->first + 1) % FSC_SHADOW_WAITS;
 		shadow->nr_waits--;
 	}
+	if (left)
+		shadow->models[FSC_SHADOW_BOUNDED].now = below_ceiling(shadow);
 }
 
 /* Where the epoch that ends now waits: with the one before, if that has the same cookie. */
@@ -286,7 +302,7 @@ static void read_counts(struct fsc_shadow *shadow, struct epoch *epoch, u64 now)
 	/* Negative control: what was freed is never in limbo, and in no model. */
 	bool forgets = shadow->params.busted == FSC_SHADOW_BUSTED_EPOCH &&
 		       !(shadow->epochs_with_frees % FORGETS_ONE_IN);
-	u64 freed = 0, pages = 0, kept = 0;
+	u64 freed = 0, pages = 0;
 	int i;
 
 	for_each_possible_cpu(i) {
@@ -301,7 +317,6 @@ static void read_counts(struct fsc_shadow *shadow, struct epoch *epoch, u64 now)
 		epoch->folios += cpu->fresh;
 		pages += READ_ONCE(counts->pages);
 		submit(shadow, cpu, cpu->fresh, now, epoch->submitted);
-		kept += min_t(u64, cpu->limbo, shadow->params.bounded_max);
 		if (cpu->limbo > shadow->params.bounded_max)
 			shadow->bounded_over += min(cpu->fresh,
 						    cpu->limbo - shadow->params.bounded_max);
@@ -310,7 +325,6 @@ static void read_counts(struct fsc_shadow *shadow, struct epoch *epoch, u64 now)
 		shadow->epochs_with_frees++;
 	epoch->pages = forgets ? 0 : pages - shadow->seen_pages;
 	shadow->seen_pages = pages;
-	shadow->bounded_level = kept;
 }
 
 static void enter(struct fsc_shadow *shadow, const struct epoch *epoch, u64 began, u64 now)
@@ -354,7 +368,7 @@ static void tick(struct fsc_shadow *shadow, u64 now, bool drains)
 	level_rise(&shadow->pages, shadow->pages.now + epoch.pages, us, drains);
 	for (i = 0; i < FSC_SHADOW_BOUNDED; i++)
 		level_rise(&shadow->models[i], shadow->models[i].now + epoch.folios, us, drains);
-	level_rise(&shadow->models[FSC_SHADOW_BOUNDED], shadow->bounded_level, us, drains);
+	level_rise(&shadow->models[FSC_SHADOW_BOUNDED], below_ceiling(shadow), us, drains);
 	if (!drains) {
 		fsc_hist_record(&shadow->folios_hist, shadow->folios.now);
 		fsc_hist_record(&shadow->pages_hist, shadow->pages.now);

@@ -288,6 +288,29 @@ series_is_whole() {
 	shadow_unload
 }
 
+# With a sheaf of one descriptor and a ceiling that nothing reaches, both models are option 2. Long epochs, so that
+# what enters limbo, or leaves it, in one of them is most of it.
+models() { # BUSTED
+	shadow_load sheaf_capacity=1 bounded_max=1048576 epoch_us=10000 busted="$1" || return
+	mount_at tmpfs
+	shadow_start
+	for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		dd if=/dev/zero of=/mnt/file bs=1M count=4 2>/dev/null
+		rm /mnt/file
+		sleep 0.02
+	done
+	shadow_stop
+	[ "$1" != none ] || is_whole
+	for model in sheaves bounded; do
+		eval "peak=\$shadow_model_${model}_peak mean=\$shadow_model_${model}_mean_bytes"
+		[ "$peak $mean" = "$shadow_option2_peak $shadow_option2_mean_bytes" ] ||
+			fail "peak $peak and mean $mean bytes in model $model, $shadow_option2_peak and $shadow_option2_mean_bytes in option 2"
+	done
+	note "peak $shadow_option2_peak, mean $shadow_option2_mean_bytes bytes"
+	umount /mnt
+	shadow_unload
+}
+
 # It can be unloaded at any time, and while pages are freed.
 unloads() {
 	mount_at tmpfs
@@ -312,7 +335,7 @@ unloads() {
 	umount /mnt
 }
 
-ktap_plan 12
+ktap_plan 14
 
 ktap_test "bad values are refused by name" bad_values
 ktap_test "a file of tmpfs, exactly" file_system tmpfs shmem huge=never
@@ -324,5 +347,7 @@ ktap_test "folioscale's freers, exactly" freers_exactly
 ktap_test "mean limbo is rate x wait" law_and_balance
 ktap_test "busted=epoch is caught by the law" catches law epoch
 ktap_test "busted=epoch is caught by the balance" catches file_system tmpfs shmem huge=never epoch
+ktap_test "models of batches and of a ceiling without effect are option 2" models none
+ktap_test "an epoch that busted=epoch forgets is in no model" models epoch
 ktap_test "the series is whole" series_is_whole
 ktap_test "rmmod while pages are freed" unloads
