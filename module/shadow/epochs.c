@@ -397,18 +397,23 @@ static int epochs(void *data)
 	struct fsc_shadow *shadow = data;
 	enum fsc_shadow_state state;
 	bool drains = false;
+	u64 now, stopped;
 	ktime_t at;
-	u64 now;
 
 	sched_set_fifo_low(current);
 	while (!kthread_should_stop()) {
 		/* Pairs with the release in fsc_shadow_stop(): nothing is counted any more. */
 		state = smp_load_acquire(&shadow->state);
+		/* Pairs with the release in fsc_shadow_stop(): what that has summed is seen. */
+		stopped = smp_load_acquire(&shadow->stopped);
 		now = fsc_clock();
 		tick(shadow, max(now, shadow->last_tick), drains);
 		shadow->tick_ns += fsc_clock_since(now);
-		/* The epoch in which it was stopped is the last of the window. */
-		if (!drains && READ_ONCE(shadow->stopped)) {
+		/*
+		 * The epoch in which it was stopped is the last of the window. If it was stopped
+		 * since the look above, the next is: it has what was freed in between.
+		 */
+		if (!drains && stopped) {
 			end_rate(shadow);
 			drains = true;
 		}
@@ -558,8 +563,11 @@ int fsc_shadow_stop(void)
 		fsc_shadow_sum(shadow, &sum);
 		shadow->pgfree[1][1] = pgfree(shadow);
 		shadow->pgfree_pages = fsc_shadow_pages(&sum);
-		/* The window ends here. What CPUs are counting still belongs to limbo. */
-		WRITE_ONCE(shadow->stopped, fsc_clock());
+		/*
+		 * The window ends here. What CPUs are counting still belongs to limbo. Pairs with
+		 * the acquire in epochs().
+		 */
+		smp_store_release(&shadow->stopped, fsc_clock());
 		WRITE_ONCE(shadow->probe.counts, shadow->unused);
 		fsc_shadow_detach(shadow);
 		/* Pairs with the acquire in epochs(). */
