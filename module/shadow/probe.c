@@ -67,8 +67,11 @@ static bool was_slab(const struct page *page)
 /*
  * What a page says of itself when the tracepoint fires. The kernel clears mapping of file folios
  * before (mm/filemap.c:page_cache_delete()), flags after it (PAGE_FLAGS_CHECK_AT_PREP, at the end
- * of the same function), and allocates pages without any. 6.12 and 7.3 alike:
+ * of the same function), and allocates pages without any. The rules are for 6.12 to 7.3:
  *
+ * unmarked: has a type, which no folio of these kinds has. zsmalloc's and a balloon's pages keep
+ *	theirs (7.3: mm/zsmalloc.c:reset_zpdesc(), mm/balloon.c:balloon_page_finalize()), and the
+ *	bit that is PG_uptodate in a folio is PG_movable_ops in them (7.2 and 7.3).
  * anon: mapping has PAGE_MAPPING_ANON (7.3: FOLIO_MAPPING_ANON). It is kept until the tracepoint
  *	has passed: mm/rmap.c:__folio_remove_rmap() leaves it to free_pages_prepare().
  * shmem: PG_swapbacked without that. mm/shmem.c:shmem_alloc_and_add_folio() sets it, and nobody
@@ -80,14 +83,16 @@ static bool was_slab(const struct page *page)
  * slab: see was_slab().
  * kmem: charged to a memory cgroup as kernel memory, which is uncharged after the tracepoint:
  *	page tables, stacks and pipes of all cgroups but the root.
- * unmarked: the rest. Also page tables of the root cgroup: include/linux/mm.h:pagetable_dtor()
- *	(6.12: pagetable_pte_dtor()) clears their type before; folios that were never read or
- *	mapped, such as the loser of a race; what compaction gives back.
+ * unmarked: the rest, too. Also page tables of the root cgroup: include/linux/mm.h:
+ *	pagetable_dtor() (6.12: pagetable_pte_dtor()) clears their type before; folios that were
+ *	never read or mapped, such as the loser of a race; what compaction gives back.
  */
 static __always_inline enum fsc_shadow_kind kind_of(struct page *page, unsigned int order)
 {
 	struct folio *folio = (struct folio *)page;
 
+	if (unlikely(page_has_type(page)))
+		return FSC_SHADOW_UNMARKED;
 	if (folio_test_anon(folio))
 		return FSC_SHADOW_ANON;
 	if (folio_test_swapbacked(folio))

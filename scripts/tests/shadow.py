@@ -33,6 +33,25 @@ COUNTS = "bpftrace -e 'tracepoint:kmem:mm_page_free /args->order == 7/ {{ @ = co
 # Frees all the time, for longer than a grace period with a reader of 1 s.
 CHURN = ('for n in 1 2 3 4 5 6 7 8 9 10 11 12; do dd if=/dev/zero of="$FSC_TMPFS/f" bs=1M count=4 2>/dev/null; rm "$FSC_TMPFS/f"; '
          'sleep 0.25; done')
+# A process with more memory than its cgroup: the rest is in zswap, about a quarter as large, until it ends.
+ZSWAP = '''set -e
+echo Y >/sys/module/zswap/parameters/enabled
+grep -q ' /sys/fs/cgroup cgroup2' /proc/mounts || mount -t cgroup2 none /sys/fs/cgroup
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+mkdir /sys/fs/cgroup/zswap
+echo 64M >/sys/fs/cgroup/zswap/memory.max
+fallocate -l 256M "$FSC_DISK/swap"
+chmod 600 "$FSC_DISK/swap"
+mkswap "$FSC_DISK/swap"
+swapon "$FSC_DISK/swap"
+sh -c 'echo $$ >/sys/fs/cgroup/zswap/cgroup.procs; exec /usr/bin/python3 -S -c "
+import os
+held = bytearray(112 << 20)
+for at in range(0, len(held), 4096):
+    held[at:at + 1024] = os.urandom(1024)
+"'
+grep ^zswpout /proc/vmstat
+'''
 
 
 def ran(flags: list[str], folder: Path, *words: str) -> tuple[int, str, dict[str, Any]]:
@@ -77,6 +96,16 @@ def beside(out: Ktap, flags: list[str], folder: Path, module: Path) -> None:
     out.result(status == 0 and ours == theirs and ours > 500, "bpftrace counts the same", f"{ours}, {theirs}\n{said}\n{told}")
 
 
+def zswap(out: Ktap, flags: list[str], folder: Path) -> None:
+    """zsmalloc's pages have a type, and are no folios."""
+    status, said, found = ran(flags, folder, "--", ZSWAP)
+    told = found["loads"][0]["runs"][0]["told"] if found else ""
+    stored = next((int(line.removeprefix("zswpout ")) for line in told.splitlines() if line.startswith("zswpout ")), 0)
+    file, unmarked = (first(found).get(f"pages_{kind}", 0) for kind in ("file", "unmarked"))
+    out.result(status == 0 and stored >= 48 * 256 and unmarked >= stored // 5, "zswap's pages are unmarked",
+               f"{stored} stored, freed: {file} file, {unmarked} unmarked\n{said}\n{told}")
+
+
 def readers(out: Ktap, flags: list[str], folder: Path) -> None:
     """A reader that stays in its section keeps all in limbo that was freed meanwhile."""
     status, said, found = ran(flags, folder, "--readers", "1s", "--", CHURN)
@@ -101,13 +130,14 @@ def main() -> int:
     machine = kernel.choose(args.kdir, args.kernel, args.kver)
     flags = [word for name in ("kdir", "kernel", "kver", "accel") if (value := getattr(args, name)) for word in (f"--{name}", value)]
     module = kernel.build_module(machine, variables=kernel.WITH_OPENCODED) / "folioscale.ko"
-    out = Ktap(lambda line: print(line, flush=True), 13)
+    out = Ktap(lambda line: print(line, flush=True), 14)
     with tempfile.TemporaryDirectory(prefix="folioscale-shadow-") as name:
         folder = Path(name)
         refused(out, folder / "refused")
         command(out, flags, folder / "command")
         fails(out, flags, folder / "fails")
         beside(out, flags, folder / "beside", module)
+        zswap(out, flags, folder / "zswap")
         readers(out, flags, folder / "readers")
     return 1 if out.count.failed else 0
 
