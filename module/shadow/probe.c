@@ -75,7 +75,9 @@ static bool was_slab(const struct page *page)
  * anon: mapping has PAGE_MAPPING_ANON (7.3: FOLIO_MAPPING_ANON). It is kept until the tracepoint
  *	has passed: mm/rmap.c:__folio_remove_rmap() leaves it to free_pages_prepare().
  * shmem: PG_swapbacked without that. mm/shmem.c:shmem_alloc_and_add_folio() sets it, and nobody
- *	clears it but for clean anon folios (MADV_FREE), which are anon.
+ *	clears it but for clean anon folios (MADV_FREE), which are anon. Also folios that
+ *	mm/swap_state.c reads from swap and nobody maps, readahead above all: they are swapbacked,
+ *	and their first mapping would make them anon.
  * file: PG_uptodate (folio_mark_uptodate()) or PG_referenced (mm/swap.c:folio_mark_accessed(),
  *	7.3: mm/folio.c; it marks folios of a block device that were read in part). Of a large
  *	folio also PG_large_rmappable: mm/internal.h:page_rmappable_folio(), for each that was
