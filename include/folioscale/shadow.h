@@ -143,16 +143,20 @@ struct fsc_shadow_rate {
  * @params: a copy, fixed for the run
  * @probe: what the probe gets
  * @task: the kthread
- * @state: written by who holds fsc_shadow_lock, but DONE by the kthread, read by both
- * @drained: completed with DONE
+ * @state: of the run
+ * @drained: completed by the kthread when limbo is empty
  * @started: time at which counting began
  * @stopped: time at which counting ended; 0 before
- * @ended: time at which limbo was empty
  * @counts: of each CPU, since @started
  * @unused: what the probe counted into before @started, while its cost was measured
  * @events: room for the kernel's counts of events
  * @pgfree: the kernel's count of freed pages, before and after each of the next two
  * @pgfree_pages: pages counted by the probe when it was read for the last time
+ * @probe_ns: of the probe alone, for the page that costs it more
+ * @free_ns_without: of a page's allocation and free before the probe was attached
+ * @free_ns_with: the same after that
+ * @tick_ns: of all epochs, in the kthread
+ * @ended: time at which limbo was empty
  * @folios: the level of folios in limbo: descriptors of option 2
  * @pages: the level of pages in limbo: option 3
  * @models: levels of descriptors by model
@@ -161,8 +165,11 @@ struct fsc_shadow_rate {
  * @nr_waits: how many wait
  * @cpus: by CPU
  *
- * All that follows @drained is written by the kthread only, and read without a lock for the
- * files: a figure is whole, but two may be of two epochs while the run lasts.
+ * fsc_shadow_start() fills it in before the kthread runs. Then fsc_shadow_stop() writes what is
+ * before @tick_ns, under fsc_shadow_lock; of that the kthread reads @state and @stopped. The
+ * kthread writes the rest. fsc_shadow_summary() may read it meanwhile, so figures are written with
+ * WRITE_ONCE() and read with READ_ONCE(): each is whole, but two may be of two epochs. The series
+ * has a lock.
  */
 struct fsc_shadow {
 	struct fsc_shadow_params params;
@@ -172,7 +179,6 @@ struct fsc_shadow {
 	struct completion drained;
 	u64 started;
 	u64 stopped;
-	u64 ended;
 	struct fsc_shadow_counts __percpu *counts;
 	struct fsc_shadow_counts __percpu *unused;
 	unsigned long *events;
@@ -183,8 +189,10 @@ struct fsc_shadow {
 	u64 probe_ns;
 	u64 free_ns_without;
 	u64 free_ns_with;
-	u64 tick_ns;
 
+	/* Of the kthread from here on. */
+	u64 tick_ns;
+	u64 ended;
 	struct fsc_shadow_level folios;
 	struct fsc_shadow_level pages;
 	struct fsc_shadow_level models[FSC_SHADOW_MODELS];

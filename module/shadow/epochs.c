@@ -46,17 +46,29 @@ static u64 descriptor_pages(u64 descriptors)
 	return DIV_ROUND_UP_ULL(descriptors, FSC_SHADOW_DESCRIPTORS_A_PAGE);
 }
 
+/* Figures have one writer, the kthread; who prints them reads them with READ_ONCE(). */
+static void add(u64 *figure, u64 by)
+{
+	WRITE_ONCE(*figure, *figure + by);
+}
+
+static void set_max(u64 *figure, u64 value)
+{
+	if (value > *figure)
+		WRITE_ONCE(*figure, value);
+}
+
 /* Since the last tick the level rose evenly to @level, as frees are not told apart in an epoch. */
 static void level_rise(struct fsc_shadow_level *of, u64 level, u64 us, bool drains)
 {
-	u64 sum = (of->now + level) * us / 2;
+	add(drains ? &of->drain_sum : &of->sum, (of->now + level) * us / 2);
+	WRITE_ONCE(of->now, level);
+	set_max(&of->peak, level);
+}
 
-	if (drains)
-		of->drain_sum += sum;
-	else
-		of->sum += sum;
-	of->now = level;
-	of->peak = max(of->peak, level);
+static void level_fall(struct fsc_shadow_level *of, u64 by)
+{
+	WRITE_ONCE(of->now, of->now - by);
 }
 
 static struct fsc_shadow_wait *newest(struct fsc_shadow *shadow)
@@ -118,14 +130,14 @@ static void leave(struct fsc_shadow *shadow, u64 now)
 			break;
 		left = true;
 		fsc_hist_record(&shadow->gp_hist, now - wait->asked);
-		shadow->left_folios += wait->folios;
-		shadow->left_pages += wait->pages;
-		shadow->waited_us += wait->folios * div_u64(now - wait->opened, NSEC_PER_USEC) -
-				     wait->folio_us;
-		shadow->folios.now -= wait->folios;
-		shadow->pages.now -= wait->pages;
+		add(&shadow->left_folios, wait->folios);
+		add(&shadow->left_pages, wait->pages);
+		add(&shadow->waited_us,
+		    wait->folios * div_u64(now - wait->opened, NSEC_PER_USEC) - wait->folio_us);
+		level_fall(&shadow->folios, wait->folios);
+		level_fall(&shadow->pages, wait->pages);
 		for (i = 0; i < FSC_SHADOW_BOUNDED; i++)
-			shadow->models[i].now -= wait->submitted[i];
+			level_fall(&shadow->models[i], wait->submitted[i]);
 		for (i = 0; i < nr_cpu_ids; i++)
 			shadow->cpus[i].limbo -= wait->cpu_folios[i];
 		shadow->row.grace_periods++;
@@ -133,7 +145,7 @@ static void leave(struct fsc_shadow *shadow, u64 now)
 		shadow->nr_waits--;
 	}
 	if (left)
-		shadow->models[FSC_SHADOW_BOUNDED].now = below_ceiling(shadow);
+		WRITE_ONCE(shadow->models[FSC_SHADOW_BOUNDED].now, below_ceiling(shadow));
 }
 
 /* Where the epoch that ends now waits: with the one before, if that has the same cookie. */
@@ -149,7 +161,7 @@ static struct fsc_shadow_wait *enqueue(struct fsc_shadow *shadow, u64 began, u64
 			return wait;
 		/* Never seen. All wait for the later one: too long, and not too short. */
 		if (shadow->nr_waits == FSC_SHADOW_WAITS) {
-			shadow->squeezed++;
+			add(&shadow->squeezed, 1);
 			wait->gp = gp;
 			return wait;
 		}
@@ -204,21 +216,22 @@ static void row_end(struct fsc_shadow *shadow)
 /* Sums over the zones: on which of them limbo's pages are is not counted. */
 static void watermarks(struct fsc_shadow *shadow)
 {
+	u64 low = 0, min = 0;
 	unsigned int i;
 	int node;
 
-	shadow->low = 0;
-	shadow->min = 0;
 	for_each_online_node(node) {
 		for (i = 0; i < MAX_NR_ZONES; i++) {
 			struct zone *zone = &NODE_DATA(node)->node_zones[i];
 
 			if (!populated_zone(zone))
 				continue;
-			shadow->low += low_wmark_pages(zone);
-			shadow->min += min_wmark_pages(zone);
+			low += low_wmark_pages(zone);
+			min += min_wmark_pages(zone);
 		}
 	}
+	WRITE_ONCE(shadow->low, low);
+	WRITE_ONCE(shadow->min, min);
 }
 
 /* How long free memory was low, and would have been without the pages in limbo. */
@@ -228,39 +241,35 @@ static void note_free(struct fsc_shadow *shadow, u64 us)
 	u64 folios = descriptor_pages(shadow->folios.now), pages = shadow->pages.now;
 
 	left = free > pages ? free - pages : 0;
-	shadow->free_sum += free * us / FSC_SHADOW_FREE_SCALE;
-	shadow->free_least = min(shadow->free_least, free);
+	add(&shadow->free_sum, free * us / FSC_SHADOW_FREE_SCALE);
+	WRITE_ONCE(shadow->free_least, min(shadow->free_least, free));
 	shadow->row.free_least = min(shadow->row.free_least, free);
-	shadow->us += us;
+	add(&shadow->us, us);
 	if (free < shadow->low)
-		shadow->is_below_low_us += us;
+		add(&shadow->is_below_low_us, us);
 	if (free < shadow->min)
-		shadow->is_below_min_us += us;
+		add(&shadow->is_below_min_us, us);
 	if (left < shadow->low) {
-		shadow->below_low_us += us;
+		add(&shadow->below_low_us, us);
 		shadow->row.below_low_us += us;
 	}
 	if (left < shadow->min) {
-		shadow->below_min_us += us;
+		add(&shadow->below_min_us, us);
 		shadow->row.below_min_us += us;
 	}
 	if (!left)
-		shadow->none_left_us += us;
+		add(&shadow->none_left_us, us);
 	free = max(free, 1ULL);
-	shadow->folios_of_free_ppm = max(shadow->folios_of_free_ppm,
-					 div64_u64(folios * 1000000, free));
-	shadow->pages_of_free_ppm = max(shadow->pages_of_free_ppm,
-					div64_u64(pages * 1000000, free));
+	set_max(&shadow->folios_of_free_ppm, div64_u64(folios * 1000000, free));
+	set_max(&shadow->pages_of_free_ppm, div64_u64(pages * 1000000, free));
 }
 
 static void rate_rise(struct fsc_shadow *shadow, struct fsc_shadow_rate over)
 {
 	if (!over.us)
 		return;
-	shadow->rate_folios_peak = max(shadow->rate_folios_peak,
-				       div64_u64(over.folios * USEC_PER_SEC, over.us));
-	shadow->rate_pages_peak = max(shadow->rate_pages_peak,
-				      div64_u64(over.pages * USEC_PER_SEC, over.us));
+	set_max(&shadow->rate_folios_peak, div64_u64(over.folios * USEC_PER_SEC, over.us));
+	set_max(&shadow->rate_pages_peak, div64_u64(over.pages * USEC_PER_SEC, over.us));
 }
 
 static void note_rate(struct fsc_shadow *shadow, u64 folios, u64 pages, u64 us)
@@ -318,11 +327,11 @@ static void read_counts(struct fsc_shadow *shadow, struct epoch *epoch, u64 now)
 		pages += READ_ONCE(counts->pages);
 		submit(shadow, cpu, cpu->fresh, now, epoch->submitted);
 		if (cpu->limbo > shadow->params.bounded_max)
-			shadow->bounded_over += min(cpu->fresh,
-						    cpu->limbo - shadow->params.bounded_max);
+			add(&shadow->bounded_over,
+			    min(cpu->fresh, cpu->limbo - shadow->params.bounded_max));
 	}
 	if (freed)
-		shadow->epochs_with_frees++;
+		add(&shadow->epochs_with_frees, 1);
 	epoch->pages = forgets ? 0 : pages - shadow->seen_pages;
 	shadow->seen_pages = pages;
 }
@@ -336,8 +345,8 @@ static void enter(struct fsc_shadow *shadow, const struct epoch *epoch, u64 bega
 	wait->folios += epoch->folios;
 	wait->pages += epoch->pages;
 	wait->folio_us += epoch->folios * div_u64(middle, NSEC_PER_USEC);
-	shadow->entered_folios += epoch->folios;
-	shadow->entered_pages += epoch->pages;
+	add(&shadow->entered_folios, epoch->folios);
+	add(&shadow->entered_pages, epoch->pages);
 	for (i = 0; i < FSC_SHADOW_BOUNDED; i++)
 		wait->submitted[i] += epoch->submitted[i];
 	for_each_possible_cpu(i)
@@ -359,8 +368,9 @@ static void tick(struct fsc_shadow *shadow, u64 now, bool drains)
 	unsigned int i;
 
 	read_counts(shadow, &epoch, now);
-	shadow->epochs++;
-	shadow->late_us_max = max_t(s64, shadow->late_us_max, us - shadow->params.epoch_us);
+	add(&shadow->epochs, 1);
+	if (us > shadow->params.epoch_us)
+		set_max(&shadow->late_us_max, us - shadow->params.epoch_us);
 
 	row->limbo_folios_sum += (2 * shadow->folios.now + epoch.folios) * us / 2;
 	row->limbo_pages_sum += (2 * shadow->pages.now + epoch.pages) * us / 2;
@@ -408,7 +418,7 @@ static int epochs(void *data)
 		stopped = smp_load_acquire(&shadow->stopped);
 		now = fsc_clock();
 		tick(shadow, max(now, shadow->last_tick), drains);
-		shadow->tick_ns += fsc_clock_since(now);
+		add(&shadow->tick_ns, fsc_clock_since(now));
 		/*
 		 * The epoch in which it was stopped is the last of the window. If it was stopped
 		 * since the look above, the next is: it has what was freed in between.
@@ -420,7 +430,7 @@ static int epochs(void *data)
 		/* This tick has seen all frees, and if any was new, it waits. */
 		if (state == FSC_SHADOW_DRAIN && !shadow->nr_waits) {
 			row_end(shadow);
-			shadow->ended = fsc_clock();
+			WRITE_ONCE(shadow->ended, fsc_clock());
 			complete(&shadow->drained);
 			break;
 		}

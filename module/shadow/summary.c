@@ -59,55 +59,61 @@ static void show_kinds(struct seq_file *m, const struct fsc_shadow_counts *count
 static void show_model(struct seq_file *m, const char *name, const struct fsc_shadow_level *of,
 		       u64 us)
 {
-	seq_printf(m, "model_%s_peak %llu\nmodel_%s_peak_bytes %llu\n", name, of->peak, name,
-		   descriptor_bytes(of->peak));
+	u64 peak = READ_ONCE(of->peak);
+
+	seq_printf(m, "model_%s_peak %llu\nmodel_%s_peak_bytes %llu\n", name, peak, name,
+		   descriptor_bytes(peak));
 	seq_printf(m, "model_%s_mean_bytes %llu\n", name,
-		   descriptor_bytes(ratio(of->sum, 1, us)));
+		   descriptor_bytes(ratio(READ_ONCE(of->sum), 1, us)));
 }
 
 static void show_limbo(struct seq_file *m, const struct fsc_shadow *shadow, u64 us)
 {
+	u64 peak = READ_ONCE(shadow->folios.peak), pages_peak = READ_ONCE(shadow->pages.peak);
+	u64 sum = READ_ONCE(shadow->folios.sum), pages_sum = READ_ONCE(shadow->pages.sum);
+	u64 folios = DIV_ROUND_UP_ULL(peak, FSC_SHADOW_DESCRIPTORS_A_PAGE);
 	u64 memory = totalram_pages();
-	u64 folios = DIV_ROUND_UP_ULL(shadow->folios.peak, FSC_SHADOW_DESCRIPTORS_A_PAGE);
 
-	line(m, "option2_now", shadow->folios.now);
-	line(m, "option2_peak", shadow->folios.peak);
+	line(m, "option2_now", READ_ONCE(shadow->folios.now));
+	line(m, "option2_peak", peak);
 	line(m, "option2_p99", p99(&shadow->folios_hist));
-	line(m, "option2_mean_milli", ratio(shadow->folios.sum, 1000, us));
-	line(m, "option2_peak_bytes", descriptor_bytes(shadow->folios.peak));
+	line(m, "option2_mean_milli", ratio(sum, 1000, us));
+	line(m, "option2_peak_bytes", descriptor_bytes(peak));
 	line(m, "option2_p99_bytes", descriptor_bytes(p99(&shadow->folios_hist)));
-	line(m, "option2_mean_bytes", descriptor_bytes(ratio(shadow->folios.sum, 1, us)));
+	line(m, "option2_mean_bytes", descriptor_bytes(ratio(sum, 1, us)));
 	line(m, "option2_peak_of_memory_ppm", ratio(folios, 1000000, memory));
-	line(m, "option2_peak_of_free_ppm", shadow->folios_of_free_ppm);
-	line(m, "option3_now", shadow->pages.now);
-	line(m, "option3_peak", shadow->pages.peak);
+	line(m, "option2_peak_of_free_ppm", READ_ONCE(shadow->folios_of_free_ppm));
+	line(m, "option3_now", READ_ONCE(shadow->pages.now));
+	line(m, "option3_peak", pages_peak);
 	line(m, "option3_p99", p99(&shadow->pages_hist));
-	line(m, "option3_mean_milli", ratio(shadow->pages.sum, 1000, us));
-	line(m, "option3_peak_bytes", shadow->pages.peak * PAGE_SIZE);
+	line(m, "option3_mean_milli", ratio(pages_sum, 1000, us));
+	line(m, "option3_peak_bytes", pages_peak * PAGE_SIZE);
 	line(m, "option3_p99_bytes", p99(&shadow->pages_hist) * PAGE_SIZE);
-	line(m, "option3_mean_bytes", ratio(shadow->pages.sum, PAGE_SIZE, us));
-	line(m, "option3_peak_of_memory_ppm", ratio(shadow->pages.peak, 1000000, memory));
-	line(m, "option3_peak_of_free_ppm", shadow->pages_of_free_ppm);
+	line(m, "option3_mean_bytes", ratio(pages_sum, PAGE_SIZE, us));
+	line(m, "option3_peak_of_memory_ppm", ratio(pages_peak, 1000000, memory));
+	line(m, "option3_peak_of_free_ppm", READ_ONCE(shadow->pages_of_free_ppm));
 	show_model(m, "kfree_rcu", &shadow->models[FSC_SHADOW_OLD], us);
 	show_model(m, "sheaves", &shadow->models[FSC_SHADOW_SHEAVES], us);
 	show_model(m, "bounded", &shadow->models[FSC_SHADOW_BOUNDED], us);
-	line(m, "model_bounded_waits", shadow->bounded_over);
+	line(m, "model_bounded_waits", READ_ONCE(shadow->bounded_over));
 }
 
-static void show_memory(struct seq_file *m, const struct fsc_shadow *shadow)
+static void show_memory(struct seq_file *m, const struct fsc_shadow *shadow, u64 us)
 {
+	u64 least = READ_ONCE(shadow->free_least);
+
 	line(m, "page_bytes", PAGE_SIZE);
 	line(m, "memory_bytes", (u64)totalram_pages() * PAGE_SIZE);
-	line(m, "free_least_bytes", shadow->us ? shadow->free_least * PAGE_SIZE : 0);
+	line(m, "free_least_bytes", least == U64_MAX ? 0 : least * PAGE_SIZE);
 	line(m, "free_mean_bytes",
-	     ratio(shadow->free_sum, PAGE_SIZE * FSC_SHADOW_FREE_SCALE, shadow->us));
-	line(m, "low_bytes", shadow->low * PAGE_SIZE);
-	line(m, "min_bytes", shadow->min * PAGE_SIZE);
-	line(m, "is_below_low_us", shadow->is_below_low_us);
-	line(m, "is_below_min_us", shadow->is_below_min_us);
-	line(m, "option3_below_low_us", shadow->below_low_us);
-	line(m, "option3_below_min_us", shadow->below_min_us);
-	line(m, "option3_none_left_us", shadow->none_left_us);
+	     ratio(READ_ONCE(shadow->free_sum), PAGE_SIZE * FSC_SHADOW_FREE_SCALE, us));
+	line(m, "low_bytes", READ_ONCE(shadow->low) * PAGE_SIZE);
+	line(m, "min_bytes", READ_ONCE(shadow->min) * PAGE_SIZE);
+	line(m, "is_below_low_us", READ_ONCE(shadow->is_below_low_us));
+	line(m, "is_below_min_us", READ_ONCE(shadow->is_below_min_us));
+	line(m, "option3_below_low_us", READ_ONCE(shadow->below_low_us));
+	line(m, "option3_below_min_us", READ_ONCE(shadow->below_min_us));
+	line(m, "option3_none_left_us", READ_ONCE(shadow->none_left_us));
 }
 
 /* A run that is not over has seen pgfree only at its start. */
@@ -135,6 +141,8 @@ void fsc_shadow_summary(struct seq_file *m, const struct fsc_shadow *shadow)
 		[FSC_SHADOW_DONE]	= "done",
 	};
 	u64 us = READ_ONCE(shadow->us), until = shadow->stopped ?: fsc_clock();
+	u64 least = READ_ONCE(shadow->gp_hist.min), waited = READ_ONCE(shadow->waited_us);
+	u64 ended = READ_ONCE(shadow->ended);
 	static struct fsc_shadow_counts sum;
 
 	lockdep_assert_held(&fsc_shadow_lock);
@@ -143,35 +151,35 @@ void fsc_shadow_summary(struct seq_file *m, const struct fsc_shadow *shadow)
 	line(m, "window_us", us);
 	line(m, "freed_folios", sum.folios);
 	line(m, "freed_pages", sum.pages);
-	line(m, "entered_folios", shadow->entered_folios);
-	line(m, "entered_pages", shadow->entered_pages);
-	line(m, "left_folios", shadow->left_folios);
-	line(m, "left_pages", shadow->left_pages);
+	line(m, "entered_folios", READ_ONCE(shadow->entered_folios));
+	line(m, "entered_pages", READ_ONCE(shadow->entered_pages));
+	line(m, "left_folios", READ_ONCE(shadow->left_folios));
+	line(m, "left_pages", READ_ONCE(shadow->left_pages));
 	line(m, "folios_per_second", ratio(sum.folios, USEC_PER_SEC, us));
 	line(m, "pages_per_second", ratio(sum.pages, USEC_PER_SEC, us));
-	line(m, "folios_per_second_peak", shadow->rate_folios_peak);
-	line(m, "pages_per_second_peak", shadow->rate_pages_peak);
+	line(m, "folios_per_second_peak", READ_ONCE(shadow->rate_folios_peak));
+	line(m, "pages_per_second_peak", READ_ONCE(shadow->rate_pages_peak));
 	show_limbo(m, shadow, us);
-	show_memory(m, shadow);
-	line(m, "grace_periods", shadow->gp_hist.count);
-	line(m, "grace_period_wait_ns_least", shadow->gp_hist.count ? shadow->gp_hist.min : 0);
+	show_memory(m, shadow, us);
+	line(m, "grace_periods", READ_ONCE(shadow->gp_hist.count));
+	line(m, "grace_period_wait_ns_least", least == U64_MAX ? 0 : least);
 	line(m, "grace_period_wait_ns_p99", p99(&shadow->gp_hist));
-	line(m, "grace_period_wait_ns_most", shadow->gp_hist.max);
-	line(m, "waited_us", shadow->waited_us);
-	line(m, "wait_us_mean", ratio(shadow->waited_us, 1, shadow->left_folios));
-	line(m, "option2_us", shadow->folios.sum + shadow->folios.drain_sum);
-	line(m, "drain_us", shadow->ended ? div_u64(shadow->ended - shadow->stopped, 1000) : 0);
+	line(m, "grace_period_wait_ns_most", READ_ONCE(shadow->gp_hist.max));
+	line(m, "waited_us", waited);
+	line(m, "wait_us_mean", ratio(waited, 1, READ_ONCE(shadow->left_folios)));
+	line(m, "option2_us", READ_ONCE(shadow->folios.sum) + READ_ONCE(shadow->folios.drain_sum));
+	line(m, "drain_us", ended ? div_u64(ended - shadow->stopped, 1000) : 0);
 	show_pgfree(m, shadow);
 	show_kinds(m, &sum);
-	line(m, "epochs", shadow->epochs);
-	line(m, "epochs_with_frees", shadow->epochs_with_frees);
-	line(m, "epoch_late_us_most", shadow->late_us_max);
-	line(m, "squeezed", shadow->squeezed);
+	line(m, "epochs", READ_ONCE(shadow->epochs));
+	line(m, "epochs_with_frees", READ_ONCE(shadow->epochs_with_frees));
+	line(m, "epoch_late_us_most", READ_ONCE(shadow->late_us_max));
+	line(m, "squeezed", READ_ONCE(shadow->squeezed));
 	line(m, "cost_probe_ns", shadow->probe_ns);
 	line(m, "cost_free_ns_without", shadow->free_ns_without);
 	line(m, "cost_free_ns_with", shadow->free_ns_with);
 	line(m, "cost_epochs_ppm_of_a_cpu",
-	     ratio(shadow->tick_ns, 1000000, until - shadow->started));
+	     ratio(READ_ONCE(shadow->tick_ns), 1000000, until - shadow->started));
 }
 
 /**
