@@ -161,14 +161,19 @@ _NO_LA57 = "no5lvl"
 _NO_RECYCLING = f"FSC_NO_RECYCLING='{' '.join(name for name, one in traits.PROTOCOLS.items() if one['reused_before_gp'])}'"
 _NOT_RECYCLED = ("SLUB_RCU_DEBUG: no descriptor is recycled while a reader looks, "
                  "so of recycling these runs show nothing; recycle, rt and kcsan are for that")
+_KASAN = Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), (KUNIT, *TROUBLE), (KUNIT,), cmdline=_PAGES, env=_NO_RECYCLING,
+              says=_NOT_RECYCLED)
+_RECYCLE = Plan((LOCK_INVERSION,), (KUNIT, POISON), (KUNIT,))
 PLANS = {
-    "kasan": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), (KUNIT, *TROUBLE), (KUNIT,), cmdline=_PAGES, env=_NO_RECYCLING,
-                  says=_NOT_RECYCLED),
-    "recycle": Plan((LOCK_INVERSION,), (KUNIT, POISON)),
+    "kasan": _KASAN,
+    "recycle": _RECYCLE,
     "kcsan": Plan((PLAIN_RACE, LOCK_INVERSION), allow=(_NOT_OURS, _CLOCK, _SLEEPER)),
     "rt": Plan((LOCK_INVERSION,)),
     "strict": Plan((EARLY_PAGES, EARLY_FREE, LOCK_INVERSION), cmdline=_PAGES, env=_NO_RECYCLING,
                    says=_NOT_RECYCLED),
+    # Natively, where minutes become seconds. ARCH=um takes no CPU away.
+    "uml-kasan": dataclasses.replace(_KASAN, more=tuple(group for group in _KASAN.more if group.script != "hotplug")),
+    "uml-lockdep": _RECYCLE,
 }
 
 
@@ -238,11 +243,11 @@ def judge(rows: list[Row]) -> str:
     return INCONCLUSIVE if any(row.caught < row.controls or row.unwatched for row in rows) else PASS
 
 
-def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Guest, ...]], ...]:
+def chosen(name: str, series: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Guest, ...]], ...]:
     """The kernels, and the groups to run on each; with @only, just those."""
     if name not in (*kernels.DEBUG, kernels.ALL):
         raise SetupError(f"KERNEL={name}: allowed: {' '.join(kernels.DEBUG)} {kernels.ALL}")
-    names = list(kernels.DEBUG) if name == kernels.ALL else [name]
+    names = [one for one in kernels.DEBUG if series in kernels.series_of(one)] if name == kernels.ALL else [name]
     plans = {name: PLANS[name].groups(least) for name in names}
     known = {group.name: group for groups in plans.values() for group in groups}
     check.chosen(only, tuple(known.values()))
@@ -251,13 +256,14 @@ def chosen(name: str, only: list[str], least: bool) -> tuple[tuple[str, tuple[Gu
 
 
 def main(args: argparse.Namespace) -> int:
-    plans = chosen(args.name, args.only, args.quick)
     # Refuse it before hours of building.
-    if args.accel == accel.ICOUNT.name:
-        raise SetupError(f"ACCEL={args.accel}: allowed for check-debug: auto kvm tcg")
+    if args.accel in (accel.ICOUNT.name, accel.UML.name):
+        raise SetupError(f"ACCEL={args.accel}: allowed for check-debug: auto kvm tcg (KERNEL=uml-kasan and uml-lockdep are processes)")
     [series] = versions.chosen(args.kver)
+    plans = chosen(args.name, series, args.only, args.quick)
     built = {name: kernels.build(name, series) for name, _ in plans}
-    how = accel.choose(args.accel, built[plans[0][0]])
+    booted = next((where for where in built.values() if not where.um), None)
+    how = accel.choose(args.accel, booted) if booted else accel.UML
     check.start(OUT)
     begin = time.monotonic()
     out = Ktap(lambda line: print(line, flush=True), len(plans))

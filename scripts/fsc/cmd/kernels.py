@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""kernels: build debug kernels, and one that runs as a process, from Debian's source, into a cache."""
+"""kernels: build debug kernels, and one for times, from Debian's source, into a cache."""
 
 import argparse
 import hashlib
@@ -31,7 +31,7 @@ ARGUMENTS = options.of("kver") | {
 class Recipe:
     """What a kernel is built of: these fragments. One for a single series, such as base-1.2, is added to its namesake."""
     fragments: tuple[str, ...]
-    um: bool = False              # ARCH=um: runs as a process of this machine (vm/uml.py), for times
+    um: bool = False              # ARCH=um: runs as a process of this machine (vm/uml.py)
     since: str = "0.0"            # the first kernel that it can be built from
 
 
@@ -44,8 +44,10 @@ KERNELS = {
     "rt": Recipe(("base", "rt")),
     "strict": Recipe(("base", "kasan", "strict")),
     UM: Recipe((UM,), um=True, since="6.19"),
+    "uml-kasan": Recipe((UM, "kasan"), um=True, since="6.19"),
+    "uml-lockdep": Recipe((UM, "recycle"), um=True, since="6.19"),
 }
-DEBUG = tuple(name for name, recipe in KERNELS.items() if not recipe.um)
+DEBUG = tuple(name for name in KERNELS if name != UM)
 # HZ is no option of ARCH=um; this is what Debian's kernels have.
 _UM_HZ = 250
 ALL = "all"
@@ -58,7 +60,7 @@ _SETUP = repo.SCRIPTS / "setup.sh"
 _SETTING = re.compile(r"(CONFIG_\w+)=(.+)")
 
 
-def _series_of(name: str) -> list[str]:
+def series_of(name: str) -> list[str]:
     """The series that a kernel can be built from."""
     return [one for one in versions.known().series if versions.numbers(one) >= versions.numbers(KERNELS[name].since)]
 
@@ -145,8 +147,8 @@ def build(name: str, series: str) -> Kernel:
     """Return a kernel of our own configuration, of a series; build it if it does not exist."""
     if name not in KERNELS:
         raise SetupError(f"KERNEL={name}: allowed: {' '.join(KERNELS)} {ALL}")
-    if series not in _series_of(name):
-        raise SetupError(f"KVER={series}: no {name} of it: allowed: {' '.join(_series_of(name))}")
+    if series not in series_of(name):
+        raise SetupError(f"KVER={series}: no {name} of it: allowed: {' '.join(series_of(name))}")
     found = fetch.source(series)
     where = _place(name, series, found.version)
     # Whoever asks for times does not ask for a build, and make has not installed what that takes.
@@ -215,7 +217,7 @@ def table() -> str:
             built = where is not None and (where / "done").is_file()
             lines.append(f"{series:<8}{name:<12}" + (
                 kernel.tree(str(where)).release if built else
-                "not built" if series in _series_of(name) else f"not before {KERNELS[name].since}"))
+                "not built" if series in series_of(name) else f"not before {KERNELS[name].since}"))
     default = versions.known().default
     return "\n".join([*lines, "", f"Default: KVER={default}. {', '.join((kernel.DEFAULT, *kernel.FLAVOURS))}: Debian's, for "
                       f"bench and the like. {UM}: the one of ACCEL=uml. The others: KERNEL= of make kernels and make check-debug."])
@@ -226,7 +228,7 @@ def main(args: argparse.Namespace) -> None:
         print(table())
         return
     [series] = versions.chosen(args.kver)
-    names = [name for name in KERNELS if series in _series_of(name)] if args.name == ALL else [args.name]
+    names = [name for name in KERNELS if series in series_of(name)] if args.name == ALL else [args.name]
     for name in names:
         found = build(name, series)
         print(f"{name}: {found.release}, KDIR={found.build}")

@@ -14,7 +14,7 @@ from fsc.cmd import check, check_debug
 from fsc.cmd.check_debug import EARLY_FREE, EARLY_PAGES, LOCK_INVERSION, PLAIN_RACE, PLANS, Row
 from fsc.ktap import Ktap
 from fsc.verdict import FAIL, INCONCLUSIVE, PASS, SetupError
-from fsc.vm import accel, console, kernel
+from fsc.vm import accel, console, kernel, versions
 
 ROW = Row("kasan", "0123abc", 1.0, {"runs": 1, "lookups": 1, "turnovers": 1}, "1 passed, 0 failed", 0, 3, 3, 0)
 INVERSION = """[    9.100000] WARNING: possible circular locking dependency detected
@@ -140,11 +140,17 @@ class PlanTest(unittest.TestCase):
             self.assertTrue({"matrix", "paths", "axes", "churn", "lock_inversion"} <= set(names), name)
 
     def test_only(self) -> None:
-        self.assertEqual([name for name, _ in check_debug.chosen("all", ["kunit"], False)], ["kasan", "recycle"])
+        newest = versions.known().default
+        for series, names in ((newest, ["kasan", "recycle", "uml-kasan", "uml-lockdep"]), ("6.12", ["kasan", "recycle"])):
+            self.assertEqual([name for name, _ in check_debug.chosen("all", series, ["kunit"], False)], names)
         with self.assertRaisesRegex(SetupError, "ONLY=x: no such group; known: matrix "):
-            check_debug.chosen("rt", ["x"], False)
-        with self.assertRaisesRegex(SetupError, "KERNEL=x: allowed: kasan recycle kcsan rt strict all"):
-            check_debug.chosen("x", [], False)
+            check_debug.chosen("rt", newest, ["x"], False)
+        with self.assertRaisesRegex(SetupError, "KERNEL=x: allowed: kasan recycle kcsan rt strict uml-kasan uml-lockdep all"):
+            check_debug.chosen("x", newest, [], False)
+
+    def test_a_process_takes_no_cpu_away(self) -> None:
+        self.assertEqual({group.name for group in PLANS["kasan"].groups(False)} - {group.name for group in PLANS["uml-kasan"].groups(False)},
+                         {"hotplug"})
 
 
 if __name__ == "__main__":

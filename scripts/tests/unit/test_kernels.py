@@ -43,11 +43,14 @@ class FragmentTest(unittest.TestCase):
         kasan = ("KASAN_INLINE PROVE_LOCKING PROVE_RCU PROVE_RCU_LIST DEBUG_ATOMIC_SLEEP DEBUG_OBJECTS DEBUG_OBJECTS_RCU_HEAD "
                  "DEBUG_OBJECTS_WORK DEBUG_OBJECTS_TIMERS DEBUG_KMEMLEAK PAGE_POISONING PAGE_OWNER DEBUG_VM UBSAN FAULT_INJECTION "
                  "FAILSLAB FAIL_PAGE_ALLOC KUNIT SLUB_RCU_DEBUG")
+        recycle = "PROVE_LOCKING PROVE_RCU DEBUG_OBJECTS DEBUG_ATOMIC_SLEEP PAGE_POISONING KUNIT"
         wanted = {
             "kasan": kasan,
+            "uml-kasan": f"{kasan} NULL_CHAN",
+            "uml-lockdep": f"{recycle} NULL_CHAN",
             "kcsan": "KCSAN KCSAN_STRICT KCSAN_WEAK_MEMORY KCSAN_EARLY_ENABLE KCSAN_SKIP_WATCH_RANDOMIZE "
                      "KCSAN_DELAY_RANDOMIZE PROVE_LOCKING",
-            "recycle": "PROVE_LOCKING PROVE_RCU DEBUG_OBJECTS DEBUG_ATOMIC_SLEEP PAGE_POISONING KUNIT",
+            "recycle": recycle,
             "rt": "PREEMPT_RT PROVE_LOCKING PROVE_RCU DEBUG_ATOMIC_SLEEP",
             "strict": f"{kasan} RCU_STRICT_GRACE_PERIOD",
         }
@@ -83,7 +86,7 @@ class CacheTest(unittest.TestCase):
             self.assertEqual(repo.cache(), Path.home() / ".cache/folioscale")
 
     def test_unknown_kernel(self) -> None:
-        with self.assertRaisesRegex(SetupError, "KERNEL=kmsan: allowed: kasan recycle kcsan rt strict uml all"):
+        with self.assertRaisesRegex(SetupError, "KERNEL=kmsan: allowed: kasan recycle kcsan rt strict uml uml-kasan uml-lockdep all"):
             kernels.build("kmsan", versions.known().default)
 
     def test_what_fails_is_told_by_its_end(self) -> None:
