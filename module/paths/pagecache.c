@@ -46,17 +46,24 @@ static noinline void pagecache_section_break(struct fsc_thread *t, unsigned int 
 }
 
 /*
- * Is the folio another than the slot's? It can be in one case, though none is reused inside
- * the section: a large folio is one entry, and its other indices refer to the first. If it is
- * split, or makes way for smaller ones, between the two loads of xas_load(), the reader finds
- * the folio of the first index. A reload of the slot would tell as well, after a reference is
- * taken; this needs none, as the identity of a folio that a reader may use does not change.
- * Controls that do without have bugs that it would hide.
+ * Is the folio another than the slot's? A large folio is one entry, and its other indices
+ * refer to the first. If it is split, or makes way for smaller ones, between the two loads of
+ * xas_load(), the reader finds the folio of the first index. The identity of a folio that a
+ * reader may use does not change, so it needs no order.
+ *
+ * A reload of the slot tells, too, but for one case, as it is two loads as well: the
+ * descriptor is freed, reused for the first of the parts, and put there between those. Today's
+ * mm/filemap.c:filemap_get_entry() has that case. So protocols that reload are asked only where
+ * there are large folios, and what a lookup of theirs costs without them stays today's.
+ * Overlay's are not split. Controls that do without have bugs that it would hide.
  */
 static __always_inline bool pagecache_is_outside(const struct fsc_protocol *proto,
-						 const void *folio, struct fsc_slot slot)
+						 const void *folio, struct fsc_slot slot,
+						 bool general)
 {
-	return !proto->reader.recheck && !proto->reader.protects && !proto->bug.name &&
+	const bool reloads = proto->reader.recheck || proto->reader.protects;
+
+	return (general || !reloads) && proto->own_descriptor && !proto->bug.name &&
 	       unlikely(!fsc_folio_contains(folio, slot));
 }
 
@@ -86,7 +93,7 @@ static __always_inline void *pagecache_find(struct fsc_thread *t, const struct f
 	XA_STATE(xas, &slot.mapping->pages, slot.index);
 	struct fsc_cpu_hazard hazard __uninitialized;
 	unsigned int tries = 0, breaks = 0;
-	enum fsc_counter why = FSC_OUTSIDE;
+	enum fsc_counter why;
 	void *folio, *again;
 
 repeat:
@@ -101,7 +108,7 @@ repeat:
 	fsc_gap(t, proto, general);
 	fsc_hazptr_cpu_too_late(t, proto, &hazard, folio);
 	if (!proto->reader.refcounted) {
-		if (pagecache_is_outside(proto, folio, slot)) {
+		if (pagecache_is_outside(proto, folio, slot, general)) {
 			fsc_retry(t, FSC_OUTSIDE, slot.key, tries + 1);
 			goto retry;
 		}
@@ -119,14 +126,13 @@ repeat:
 		fsc_retry(t, FSC_TRYGET_ZERO, slot.key, tries + 1);
 		goto retry;
 	}
-	if (proto->reader.recheck) {
-		again = xas_reload(&xas);
-		if (likely(again == folio))
-			goto out;
+	again = proto->reader.recheck ? xas_reload(&xas) : folio;
+	if (unlikely(again != folio))
 		why = again ? FSC_RECHECK_MOVED : FSC_RECHECK_EMPTY;
-	} else if (likely(!pagecache_is_outside(proto, folio, slot))) {
+	else if (pagecache_is_outside(proto, folio, slot, general))
+		why = FSC_OUTSIDE;
+	else
 		goto out;
-	}
 	fsc_recheck_failed(t, why, slot.key, tries + 1, folio);
 	pagecache_put(t, proto, folio, &hazard);
 	goto next;
