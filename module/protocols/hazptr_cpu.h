@@ -117,6 +117,7 @@ struct fsc_cpu_hazard {
 	struct fsc_backup_list *list;
 };
 
+/* Each path's file has these of its own. A run, and so all that reads and frees, stays in one. */
 static DEFINE_PER_CPU_ALIGNED(struct fsc_cpu_slots, fsc_cpu_slots);
 static DEFINE_PER_CPU(struct fsc_backup_lists, fsc_backup_lists);
 /* Which of two wildcards readers publish, 1 or 2, and which list they use: read by all of them. */
@@ -168,6 +169,11 @@ static __always_inline void fsc_hazptr_cpu_publish(struct fsc_thread *t,
 
 	preempt_disable();
 	slot = &this_cpu_ptr(&fsc_cpu_slots)->slot[0];
+	/*
+	 * Who had the slot before may have cleared it on another CPU. A freer that sees what is
+	 * stored here, and not that, goes on as well: the store depends on this load, and so
+	 * that reader's last access comes before it (hazptr_cpu-again.litmus).
+	 */
 	if (unlikely(READ_ONCE(slot->value)))
 		slot = fsc_hazptr_cpu_other_slot(t, hazard);
 	WRITE_ONCE(slot->value, fsc_wildcard_of(READ_ONCE(fsc_wildcard)));
