@@ -101,7 +101,7 @@ void fsc_trace_reuse(u64 key, bool same_key, u64 after_ns)
  * @t: the thread that frees it
  * @key: its key
  * @pfn: first frame
- * @order: log2 of its pages
+ * @order: log2 of its pages; of a folio that was split, of those that its parts have
  * @limbo_descriptors: descriptors that go into limbo, 0 or 1
  * @limbo_pages: pages that go into limbo
  *

@@ -3,6 +3,8 @@
 #ifndef FSC_LOOPS_TURN_H
 #define FSC_LOOPS_TURN_H
 
+#include <linux/delay.h>
+
 #include <folioscale/clock.h>
 #include <folioscale/layout.h>
 #include <folioscale/memdesc.h>
@@ -14,6 +16,9 @@
 #include "draw.h"
 #include "oracle.h"
 #include "read.h"
+
+/* A part of a split folio that readers hold is tried again after so long. */
+#define FSC_PART_NAP_US		20
 
 static inline u64 fsc_next_generation(struct fsc_thread *t)
 {
@@ -261,17 +266,24 @@ static __always_inline unsigned int fsc_migrate(struct fsc_thread *t, struct fsc
 	return 1;
 }
 
-/* Free all that a split has made of a folio. Return: false if the run ends first. */
+/*
+ * Free all that a split has made of a folio. A part that a reader holds is tried until it does
+ * not, as nobody else removes it meanwhile. Return: false if the run ends first.
+ */
 static __always_inline bool fsc_evict_parts(struct fsc_thread *t, const struct fsc_protocol *proto,
 					    fsc_remove_fn remove, u32 key, unsigned int nr,
 					    bool timed)
 {
-	unsigned int at = 0;
+	unsigned int at = 0, tries = 0;
 
 	/* What is left in its slot when the run ends is freed with all others. */
 	while (at < nr && !fsc_must_give_up(t)) {
-		/* A reader may hold it: nobody else removes it meanwhile. */
-		at += fsc_evict(t, proto, remove, key, at, timed);
+		if (fsc_evict(t, proto, remove, key, at, timed)) {
+			at++;
+			tries = 0;
+		} else if (++tries > FSC_MAX_TRIES) {
+			usleep_range_state(FSC_PART_NAP_US, FSC_PART_NAP_US, TASK_IDLE);
+		}
 		if (t->unchecked_bytes >= t->run->limbo.check_bytes)
 			fsc_limbo_check(t);
 		cond_resched();
@@ -290,7 +302,8 @@ static __always_inline unsigned int fsc_split(struct fsc_thread *t, struct fsc_d
 {
 	u32 key = fsc_draw_key(draw, true);
 	const unsigned int nr = 1U << fsc_order_of(&t->run->orders, key);
-	u64 from = timed ? fsc_clock() : 0;
+	u64 from = timed ? fsc_clock() : 0, removed;
+	unsigned int i;
 	void *whole;
 
 	if (nr == 1)
@@ -307,7 +320,15 @@ static __always_inline unsigned int fsc_split(struct fsc_thread *t, struct fsc_d
 	}
 	fsc_count(&t->counters, FSC_SPLITS);
 	fsc_count_add(&t->counters, FSC_ALLOCS, nr);
+	if (tracepoint_enabled(fsc_folio_alloc)) {
+		for (i = 0; i < nr; i++)
+			fsc_trace_alloc(key, t->parts[i]->generation & ~FSC_GENERATION_GONE,
+					t->parts[i]->pfn, 0, 0);
+	}
+	removed = timed ? fsc_clock() : 0;
 	proto->freeing.free(t, whole, timed);
+	if (timed)
+		fsc_hist_record(&t->latency[FSC_LAT_FREE], fsc_clock_since(removed));
 	t->unchecked_bytes += sizeof(struct fsc_folio);
 	if (!fsc_evict_parts(t, proto, remove, key, nr, timed) ||
 	    !fsc_refill(t, proto, publish, key, timed))
