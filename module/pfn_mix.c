@@ -46,9 +46,10 @@ u64 fsc_pfn_mix_bytes(const struct fsc_run *run)
 		return 0;
 	for (i = 0; i < FSC_NR_SHARES; i++)
 		pages += share_nr(&shares, i, file) * (i == FSC_SHARE_HUGETLB ? HUGETLB_PAGES : 1);
-	pages += run->config.nr_freers * (u64)run->config.hwpoison;
-	return pages * (PAGE_SIZE + sizeof(struct fsc_unrefcounted) + sizeof(void *)) +
-	       fsc_blocks_bytes(&run->frames);
+	/* A mark has no page of its own. */
+	return pages * PAGE_SIZE + fsc_blocks_bytes(&run->frames) +
+	       (pages + run->config.nr_freers * (u64)run->config.hwpoison) *
+	       (sizeof(struct fsc_unrefcounted) + sizeof(void *));
 }
 
 static struct page *fresh_frame(struct fsc_pfn_mix *mix)
