@@ -240,7 +240,7 @@ static __always_inline void *fsc_mapping_split(struct fsc_thread *t,
 	/* The nodes, whose entries are written below; only the pointer is needed of the folio. */
 	xas_split_alloc(&xas, whole, order, FSC_GFP);
 	if (xas_error(&xas)) {
-		fsc_count(&t->counters, FSC_PUBLISH_FAILED);
+		fsc_count(&t->counters, FSC_ALLOC_FAILED);
 		return NULL;
 	}
 	fsc_lock_mapping(xas.xa);
