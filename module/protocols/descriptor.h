@@ -152,7 +152,8 @@ static inline void fsc_desc_set_identity(struct fsc_thread *t, struct fsc_folio 
 {
 	struct fsc_mapping *mapping = &t->mappings[key & t->mapping_mask];
 
-	fsc_note_reuse(t, key, folio->freed, folio->mapping == mapping && folio->index == index);
+	fsc_note_reuse(t, key, folio->freed, folio->mapping == mapping &&
+		       (folio->index ^ index) >> t->index_shift == 0);
 	WRITE_ONCE(folio->mapping, mapping);
 	WRITE_ONCE(folio->index, index);
 	WRITE_ONCE(folio->generation, generation);
