@@ -22,7 +22,7 @@ vm_flags = $(kernel_flags) $(call flag,--accel,ACCEL) $(call flag,--vcpus,VCPUS)
 # Some shells export a HOST that is the machine's name.
 host_flags = $(if $(filter 1,$(HOST)),--host) $(if $(filter 1,$(YES)),--yes)
 
-.PHONY: help bench report check check-debug litmus compare icount soak shadow trace perf shell gdb kernels module clean distclean
+.PHONY: help bench report check check-debug litmus mutate compare icount soak shadow trace perf shell gdb kernels module clean distclean
 # One thing at a time: two measurements at once measure each other.
 .NOTPARALLEL:
 
@@ -50,6 +50,11 @@ check-debug:
 litmus:
 	@$(if $(filter 1,$(VM)),scripts/setup.sh bench)
 	@$(folioscale) litmus $(vm_flags) $(host_flags) $(if $(filter 1,$(VM)),--vm) -- $(TEST)
+
+mutate:
+	@scripts/setup.sh check
+	@scripts/setup.sh kernels
+	@$(folioscale) mutate -- $(TEST)
 
 compare:
 	@scripts/setup.sh bench
@@ -113,6 +118,7 @@ distclean:
 #h              kernels' own checkers (KERNEL=, as of kernels)
 #h   litmus     prove the order of the module's accesses: herd7 and the kernel's memory model decide the tests
 #h              beside its code, and that each barrier in it is needed (herd7 is fetched if there is none)
+#h   mutate     plant faults in the module, one at a time, and show that a test finds each: hours
 #h   compare    two results, B against A: what differs, and by how much
 #h   icount     each protocol's lookup against a hand-written one, in instructions
 #h   soak       random points for an hour, each of them checked; a failure says how to repeat it
@@ -123,7 +129,7 @@ distclean:
 #h   shell      a shell in the VM with the module loaded and idle
 #h   gdb        the same with a stub for gdb, and the lines to type into that
 #h   kernels    build debug kernels of KVER from Debian's source into a cache (KERNEL=kasan, recycle,
-#h              kcsan, rt, strict; all) or the one of ACCEL=uml (KERNEL=uml)
+#h              kcsan, rt, strict, uml-kasan, uml-lockdep; all) or the one of ACCEL=uml (KERNEL=uml)
 #h   module     build folioscale.ko under build/modules/ and say where it is
 #h   clean      remove what was built; distclean: what was downloaded, too
 #h
@@ -148,7 +154,8 @@ distclean:
 #h   QUICK=1    check-debug: the least of each
 #h   ONLY=      check, check-debug: only these groups of tests (a wrong name lists them)
 #h   VM=1       litmus: run the tests in a kernel of its own, as HOST=1 does here, and count outcomes
-#h   TEST=      litmus: only these tests, and how to repeat each by hand (a wrong name lists them)
+#h   TEST=      litmus: only these tests, and how to repeat each by hand; mutate: only these faults
+#h              (a wrong name lists them)
 #h   A= B=      compare: folders of results, or their result.json or result.json.xz
 #h   JSON=FILE  compare: write it there as JSON, too
 #h   FORCE=1    compare: even if emulation, accelerator or parameters differ
