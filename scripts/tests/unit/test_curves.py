@@ -73,7 +73,7 @@ class CurvesTest(unittest.TestCase):
         self.assertEqual(lines[0], "turnovers/s that were reached")
         self.assertEqual(lines[1].split(), ["free_rate", "10", "100", "1.00k", "10.0k", "100k", "1.00M"])
         rows = {line[:24].strip(): line[24:].split() for line in lines[2:-1]}
-        self.assertEqual(len(rows), 9)
+        self.assertEqual(len(rows), 10)
         self.assertEqual({len(cells) for cells in rows.values()}, {6})
         self.assertIn("rcu_desc call_rcu_hurry", rows)
 
