@@ -19,7 +19,7 @@
  *   empty (second smp_wmb(), pairs with the acquire).
  *
  * While it is copied the memory may have a new owner, or be gone. So it is read
- * with copy_from_kernel_nofault(), which no sanitizer instruments.
+ * with copy_from_kernel_nofault(), which no sanitizer instruments but on ARCH=um.
  * debug_pagealloc, which unmaps free pages, is refused. The descriptor is
  * type-safe inside RCU.
  *
@@ -31,6 +31,7 @@
 #ifndef FSC_PROTOCOL_SEQCOUNT_H
 #define FSC_PROTOCOL_SEQCOUNT_H
 
+#include <linux/kasan.h>
 #include <linux/seqlock.h>
 #include <linux/uaccess.h>
 
@@ -65,6 +66,20 @@ static __always_inline void fsc_seq_judge(struct fsc_thread *t, const struct fsc
 				     view->index >> t->index_shift << t->mapping_shift |
 				     (view->mapping - t->mappings));
 	fsc_check_stamp(t, t->protocol_data, slot.key, generation, general);
+}
+
+/* Copy what may be free memory. Return: false if nothing is mapped there. */
+static __always_inline bool fsc_seq_copy(void *to, const void *from, size_t bytes)
+{
+	long err;
+
+	/* There it is C, whose accesses KASAN looks at: arch/um/include/asm/uaccess.h. */
+	if (IS_ENABLED(CONFIG_UML))
+		kasan_disable_current();
+	err = copy_from_kernel_nofault(to, from, bytes);
+	if (IS_ENABLED(CONFIG_UML))
+		kasan_enable_current();
+	return !err;
 }
 
 static __always_inline
@@ -105,9 +120,9 @@ enum fsc_copied fsc_seq_read_copied(struct fsc_thread *t, const struct fsc_proto
 			if (view.at >= 1UL << READ_ONCE(folio->order))
 				view.at = 0;
 		}
-		if (unlikely(copy_from_kernel_nofault(t->protocol_data, general ?
-						      fsc_stamp_at(t->run, view.pfn, view.at) :
-						      fsc_stamp_of(view.pfn), bytes)))
+		if (unlikely(!fsc_seq_copy(t->protocol_data, general ?
+					   fsc_stamp_at(t->run, view.pfn, view.at) :
+					   fsc_stamp_of(view.pfn), bytes)))
 			goto again;
 		if (proto->bug.skips_recheck ||
 		    likely(!read_seqcount_retry(&slot.mapping->delete_seq, seq))) {
