@@ -44,8 +44,8 @@ KERNELS = {
     "rt": Recipe(("base", "rt")),
     "strict": Recipe(("base", "kasan", "strict")),
     UM: Recipe((UM,), um=True, since="6.19"),
-    "uml-kasan": Recipe((UM, "kasan"), um=True, since="6.19"),
-    "uml-lockdep": Recipe((UM, "recycle"), um=True, since="6.19"),
+    "uml-kasan": Recipe((UM, "uml-debug", "kasan"), um=True, since="6.19"),
+    "uml-lockdep": Recipe((UM, "uml-debug", "recycle"), um=True, since="6.19"),
 }
 DEBUG = tuple(name for name in KERNELS if name != UM)
 # HZ is no option of ARCH=um; this is what Debian's kernels have.
