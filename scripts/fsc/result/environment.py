@@ -16,8 +16,8 @@ from .result import CHARGING, NOT_MEASURED, BootRecord
 # What an emulated clock cannot show, in addition to NOT_MEASURED.
 _EMULATED_LEAVES_OUT = ("caches", "what an atomic costs", "contention")
 # What a kernel that runs as a process cannot show.
-_UML_LEAVES_OUT = ("per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers and of gup are "
-                   "indicative)", "what switching interrupts adds to a mapping's lock (turnovers, locked)", "LSM, fsnotify and UBSAN, which it has not",
+_UML_LEAVES_OUT = ("per-CPU operations, interrupts and static keys, which are User Mode Linux's (times of turnovers, of gup and of "
+                   "hazptr_cpu are indicative)", "what switching interrupts adds to a mapping's lock (turnovers, locked)", "LSM, fsnotify and UBSAN, which it has not",
                    "latencies of single lookups: its clock tells time in steps of 256 ns")
 # ... and one that is built without PREEMPT_RCU.
 _COUNTS_NOTHING = "what rcu_read_lock() costs a preemptible kernel (this one has no PREEMPT_RCU)"
