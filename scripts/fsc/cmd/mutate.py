@@ -2,7 +2,7 @@
 """mutate: plant faults in the module, one at a time, and show that a test finds each.
 
 A fault is a patch in scripts/tests/mutations, chosen from the module alone, by one who had not looked at what would find
-it. Its head says what is wrong, what a user would see of it, and which test finds it.
+it. Its head says what is wrong, what a user would see of it, and which test finds it, once that is known: "Found by: ".
 """
 
 import argparse
@@ -16,16 +16,14 @@ from pathlib import Path
 from .. import repo
 from ..ktap import Ktap
 from ..verdict import EXIT_STATUS, FAIL, PASS, SetupError
-from ..vm import vm
+from ..vm import versions, vm
 from . import kernels
 
 PATCHES = repo.SCRIPTS / "tests/mutations"
 OUT = repo.BUILD / "mutate"
 TREE = OUT / "tree"
-ARGUMENTS = {
-    "name": {"nargs": "*", "metavar": "PATCH", "help": "only these, without .patch (all)"},
-    "--search": {"action": "store_true", "help": "run all tests that may find it, until one does, whatever the patch says"}}
-# Who may find a fault, the fastest first.
+ARGUMENTS = {"name": {"nargs": "*", "metavar": "PATCH", "help": "only these, without .patch (all)"}}
+# Who may find a fault, the fastest first. Where a patch names nobody, all are run until one does.
 FINDERS = ("check um-lifecycle", "check um-shadow", "check litmus", "check-debug uml-kasan kunit", "check um-axes",
            "check-debug uml-kasan churn", "check-debug uml-kasan paths", "check-debug uml-kasan failslab",
            "check-debug uml-kasan nth", "check busted", "check params", "check paths", "check matrix", "check limbo")
@@ -39,28 +37,29 @@ _HEAD = re.compile(r"^(What|Shows|Kind|Found by): (.+)$", re.MULTILINE)
 class Mutation:
     name: str
     what: str
-    finder: str                   # one of FINDERS, or NOBODY and why
+    finder: str                   # one of FINDERS, NOBODY and why, or empty: not known
 
     @property
     def patch(self) -> Path:
         return PATCHES / f"{self.name}.patch"
 
 
-def read(path: Path, search: bool = False) -> Mutation:
-    """A mutation by its file; a head that lacks something is a SetupError. @search: who finds it need not be known."""
-    head = ({"Found by": f"{NOBODY}: not searched"} if search else {}) | dict(_HEAD.findall(path.read_text(encoding="utf-8").partition("\ndiff --git ")[0]))
-    if missing := [name for name in ("What", "Shows", "Kind", "Found by") if name not in head]:
+def read(path: Path) -> Mutation:
+    """A mutation by its file; a head that lacks something is a SetupError."""
+    head = dict(_HEAD.findall(path.read_text(encoding="utf-8").partition("\ndiff --git ")[0]))
+    if missing := [name for name in ("What", "Shows", "Kind") if name not in head]:
         raise SetupError(f"{path}: its head has no line that begins with '{missing[0]}: '")
-    if head["Found by"] not in FINDERS and not head["Found by"].startswith(f"{NOBODY}: "):
-        raise SetupError(f"{path}: Found by: {head['Found by']}: allowed: {', '.join(FINDERS)}, or {NOBODY}: and why")
-    return Mutation(path.stem, head["What"], head["Found by"])
+    finder = head.get("Found by", "")
+    if finder and finder not in FINDERS and not finder.startswith(f"{NOBODY}: "):
+        raise SetupError(f"{path}: Found by: {finder}: allowed: {', '.join(FINDERS)}, or {NOBODY}: and why")
+    return Mutation(path.stem, head["What"], finder)
 
 
-def chosen(names: list[str], search: bool = False) -> list[Mutation]:
+def chosen(names: list[str]) -> list[Mutation]:
     known = {path.stem: path for path in sorted(PATCHES.glob("*.patch"))}
     if unknown := [name for name in names if name not in known]:
         raise SetupError(f"{unknown[0]}: no such mutation; known: {' '.join(known)}")
-    return [read(path, search) for name, path in known.items() if not names or name in names]
+    return [read(path) for name, path in known.items() if not names or name in names]
 
 
 def copy() -> None:
@@ -117,39 +116,34 @@ def found(finder: str, log: Path) -> str:
     return next((line.removeprefix("# failed: ") for line in said if line.startswith("# failed: ")), "it fails")
 
 
-def searched(one: Mutation, folder: Path) -> tuple[str, str]:
-    """The first finder that finds a fault, and what it says."""
-    for finder in FINDERS:
-        if said := found(finder, folder / finder.replace(" ", "-")):
-            return finder, said
-    return NOBODY, ""
+def judge(out: Ktap, one: Mutation) -> None:
+    """Plant a fault, and run who may find it."""
+    if one.finder.startswith(NOBODY):
+        out.skip(one.name, f"found by {one.finder}")
+        return
+    folder = OUT / one.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        plant(one)
+        for finder in (one.finder,) if one.finder else FINDERS:
+            if said := found(finder, folder / finder.replace(" ", "-")):
+                out.result(True, f"{one.name}: {finder}")
+                out.note(said)
+                return
+    except SetupError as error:
+        out.result(False, one.name, str(error))
+        return
+    out.result(False, one.name, f"not found: {one.what}")
 
 
 def main(args: argparse.Namespace) -> int:
-    mutations = chosen(args.name, args.search)
+    mutations = chosen(args.name)
     for name in (kernels.UM, "uml-kasan"):
-        kernels.build(name, kernels.versions.known().default)
+        kernels.build(name, versions.known().default)
     out = Ktap(lambda line: print(line, flush=True), len(mutations))
     for one in mutations:
-        folder = OUT / one.name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        try:
-            plant(one)
-            if args.search:
-                finder, said = searched(one, folder)
-            else:
-                finder = one.finder
-                said = "" if finder.startswith(NOBODY) else found(finder, folder / finder.replace(" ", "-"))
-        except SetupError as error:
-            out.result(False, one.name, str(error))
-            continue
-        if not args.search and finder.startswith(NOBODY):
-            out.skip(one.name, f"found by {finder}")
-            continue
-        out.result(bool(said), f"{one.name}: {finder}", f"not found: {one.what}")
-        if said:
-            out.note(said)
+        judge(out, one)
     out.repeat_failures()
     print(out.count)
     return EXIT_STATUS[FAIL if out.count.failed else PASS]
