@@ -28,8 +28,8 @@ FINDERS = ("check um-lifecycle", "check um-shadow", "check litmus", "check-debug
            "check-debug uml-kasan churn", "check-debug uml-kasan paths", "check-debug uml-kasan failslab",
            "check-debug uml-kasan nth", "check busted", "check params", "check paths", "check matrix", "check limbo")
 NOBODY = "nothing"
-# Ten times what the longest of them takes. A fault may let a machine hang.
-_TIMEOUT_S = 3600
+# Ten times what the longest of them takes. A fault may let a machine hang; the test itself would wait longer for it.
+_TIMEOUT_S = 1800
 _HEAD = re.compile(r"^(What|Shows|Kind|Found by): (.+)$", re.MULTILINE)
 
 
@@ -107,7 +107,7 @@ def found(finder: str, log: Path) -> str:
             done = subprocess.run(asked(finder), cwd=TREE, check=False, stdout=out, stderr=subprocess.STDOUT, timeout=_TIMEOUT_S,
                                   stdin=subprocess.DEVNULL, preexec_fn=vm.die_with(os.getpid()))
         except subprocess.TimeoutExpired:
-            raise SetupError(f"{finder}: not finished after {_TIMEOUT_S} s ({log})") from None
+            return f"not finished after {_TIMEOUT_S} s"
     said = log.read_text(encoding="utf-8", errors="replace").splitlines()
     if done.returncode == EXIT_STATUS[PASS]:
         return ""

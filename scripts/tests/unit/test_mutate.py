@@ -50,6 +50,9 @@ class FinderTest(unittest.TestCase):
             for script, said in (("exit 0", ""), ("echo '# failed: x'; echo 0 passed, 1 failed; exit 1", "x")):
                 with mock.patch.object(mutate, "asked", return_value=["sh", "-c", script]), mock.patch.object(mutate, "TREE", Path(folder)):
                     self.assertEqual(mutate.found("check um-axes", Path(folder, "log")), said)
+            with mock.patch.object(mutate, "asked", return_value=["sleep", "9"]), mock.patch.object(mutate, "TREE", Path(folder)), \
+                    mock.patch.object(mutate, "_TIMEOUT_S", 0.1):
+                self.assertEqual(mutate.found("check um-axes", Path(folder, "log")), "not finished after 0.1 s")
             # That it does not build finds nothing.
             with mock.patch.object(mutate, "asked", return_value=["sh", "-c", "echo no; exit 2"]), \
                     mock.patch.object(mutate, "TREE", Path(folder)), self.assertRaisesRegex(SetupError, "check um-axes: no "):
