@@ -9,6 +9,10 @@ SHADOW_PARAMS=/sys/module/fsc_shadow/parameters
 SUMMARY=/tmp/summary
 
 shadow_load() { # NAME=VALUE...
+	with_unmarked=0
+	for word in "$@"; do
+		[ "$word" != unmarked=1 ] || with_unmarked=1
+	done
 	insmod /fsc_shadow.ko "$@" 2>/tmp/insmod && return
 	fail "insmod fsc_shadow $*: $(cat /tmp/insmod)"
 	dmesg | grep 'fsc_shadow: ' | tail -n 2 >>"$WHY"
@@ -44,6 +48,11 @@ is_whole() {
 		[ "$freed $freed" = "$entered $left" ] ||
 			fail "$freed $what were freed, $entered entered limbo, $left left it"
 	done
+	# Of the kinds that enter limbo, and of no other.
+	in_folios=$((shadow_freed_anon + shadow_freed_shmem + shadow_freed_file + with_unmarked * shadow_freed_unmarked))
+	in_pages=$((shadow_pages_anon + shadow_pages_shmem + shadow_pages_file + with_unmarked * shadow_pages_unmarked))
+	[ "$shadow_freed_folios $shadow_freed_pages" = "$in_folios $in_pages" ] ||
+		fail "$shadow_freed_folios folios of $shadow_freed_pages pages were freed, by kind $in_folios of $in_pages"
 	[ "$shadow_option2_now $shadow_option3_now" = '0 0' ] || fail "limbo is not empty"
 	# The integral of limbo over time is the sum of the waits, but for parts of a us.
 	near "integral of limbo, in folios x us" "$shadow_option2_us" "$shadow_waited_us" $((shadow_freed_folios * 2 + shadow_epochs * 2))
